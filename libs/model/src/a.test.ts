@@ -1,0 +1,3 @@
+import { expect, test } from '@jest/globals';
+import { a } from '@isthmus/model';
+test('works', () => { expect(a).toBe(1); });

@@ -1,0 +1,2 @@
+export { a } from './a.ts';
+export type { B } from './a.ts';
