@@ -1,2 +1,14 @@
-export { a } from './a.ts';
-export type { B } from './a.ts';
+export { systemClock } from './clock.ts';
+export type { Clock } from './clock.ts';
+export { formatDiagnostic } from './diagnostic.ts';
+export type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
+export { NOWHERE, PROTOCOLS, endpointKey, isHttpLike, takesTraffic } from './endpoint.ts';
+export type { Endpoint, Health, Locality, Protocol } from './endpoint.ts';
+export { IsthmusError, messageOf } from './errors.ts';
+export type { ErrorCode, ErrorDetails } from './errors.ts';
+export { parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
+export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
+export { formatLocality } from './service.ts';
+export type { MeshEndpoint, MeshService, ServicePort, ServiceRecord } from './service.ts';
+export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';
+export type { SourceEvent, SourceStatus } from './source-event.ts';

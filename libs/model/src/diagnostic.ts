@@ -1,0 +1,44 @@
+/** One code per thing that can be wrong with a record; `docs/diagnostics.md` says more of each. */
+export type DiagnosticCode =
+  | 'address.invalid'
+  | 'address.hostname'
+  | 'answer.invalid'
+  | 'answer.too-large'
+  | 'config.reload'
+  | 'endpoint.duplicate'
+  | 'host.conflict'
+  | 'host.invalid'
+  | 'host.too-long'
+  | 'label.changed'
+  | 'ledger.damaged'
+  | 'metadata.invalid'
+  | 'metadata.too-large'
+  | 'port.invalid'
+  | 'port.unknown-protocol'
+  | 'port.several-protocols'
+  | 'registry.partial'
+  | 'registry.unreachable'
+  | 'removal.held'
+  | 'service.too-large'
+  | 'text.invalid'
+  | 'translate.rejected'
+  | 'weight.invalid'
+  | 'weight.clamped';
+
+export type Severity = 'error' | 'warning' | 'info';
+
+/** Invalid input never disappears: it is said on the record, left out of the output, counted, and shown by `isthmus explain`. */
+export interface Diagnostic {
+  readonly code: DiagnosticCode;
+  /** `error`: something is left out because of it; `warning`: something was changed; `info`: worth knowing. */
+  readonly severity: Severity;
+  /** Source, scope, key, instance: `shop/public/DEFAULT_GROUP/orders 10.0.0.1:8080`, or file:line:col. */
+  readonly where: string;
+  readonly what: string;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+export function formatDiagnostic(d: Diagnostic): string {
+  return `${d.where}: ${d.what}; ${d.meaning}. Try: ${d.remedy} [${d.code}]`;
+}

@@ -1,0 +1,55 @@
+/** What Istio understands by a port's protocol; anything else is `tcp`. */
+export const PROTOCOLS = ['http', 'http2', 'grpc', 'grpc-web', 'https', 'tls', 'tcp', 'mongo', 'redis', 'mysql'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** Routed by Host header, hence multiplexed on one service port. */
+export function isHttpLike(protocol: Protocol): boolean {
+  return protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web';
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subzone: string;
+}
+
+/** `disabled`: an operator took it out; `unhealthy`: the registry's own checks did. Neither gets traffic. */
+export type Health = 'healthy' | 'unhealthy' | 'disabled';
+
+/** One instance as the registry knows it, valid by construction (see `buildRecord` in the registry library). */
+export interface Endpoint {
+  /** The registry's own id of the instance, for `explain` and for writing back. */
+  readonly instanceId: string;
+  /** Canonical IP literal, or a lower-case DNS name when `addressType` is `dns`. */
+  readonly address: string;
+  readonly addressType: 'ip' | 'dns';
+  /** 1 to 65535: the instance's own port, never the service port that callers use. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** The registry's scale: 1 is normal, 0.5 half of it. 0 gets nothing. At most 10,000. */
+  readonly weight: number;
+  readonly health: Health;
+  readonly locality: Locality;
+  /** Valid Kubernetes label names and values made from the metadata. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the registry said; the same object as `labels` where nothing had to be changed. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Registry cluster (Nacos), for multi-cluster routing. */
+  readonly cluster: string;
+  /** Istio network of the address; `''` is the default network. */
+  readonly network: string;
+  /** SPIFFE identity or service account behind it, `''` if unknown (no mTLS then). */
+  readonly identity: string;
+}
+
+/** True when the mesh may send requests to it: healthy && enabled && weight > 0, for every source alike (higress#2369). */
+export function takesTraffic(endpoint: Endpoint): boolean {
+  return endpoint.health === 'healthy' && endpoint.weight > 0;
+}
+
+/** Unique within a service: two instances with one address are one endpoint. */
+export function endpointKey(endpoint: Endpoint): string {
+  return `${endpoint.address} ${endpoint.port}`;
+}
+
+export const NOWHERE: Locality = { region: '', zone: '', subzone: '' };

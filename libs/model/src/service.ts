@@ -1,0 +1,54 @@
+import type { Diagnostic } from './diagnostic.ts';
+import type { Endpoint, Locality, Protocol } from './endpoint.ts';
+import type { MeshHost, ServiceId, ServiceKey } from './ids.ts';
+
+/** What one registry says about one service, normalised; equal content gives an equal record. */
+export interface ServiceRecord {
+  readonly key: ServiceKey;
+  /** The host that this registry's users expect (`orders.default-group.public.nacos`); merge rules may map it elsewhere. */
+  readonly host: MeshHost;
+  /** Sorted by `endpointKey`, one per address and port, unhealthy and disabled ones included. */
+  readonly endpoints: readonly Endpoint[];
+  /** What was left out or changed, sorted. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A mesh host's stable port. Instances carry target ports; this never depends on them (higress#2511). */
+export interface ServicePort {
+  /** 80 for HTTP-like protocols; a table for the others. */
+  readonly number: number;
+  /** `<protocol>-<number>`, as Istio wants it. */
+  readonly name: string;
+  readonly protocol: Protocol;
+}
+
+export interface MeshEndpoint {
+  readonly origin: ServiceId;
+  /** Name of the `ServicePort` this endpoint serves. */
+  readonly portName: string;
+  readonly endpoint: Endpoint;
+}
+
+/** What callers see under one host: the merge of every record that maps to it. Input of the translators. */
+export interface MeshService {
+  readonly host: MeshHost;
+  /** Mesh namespace of the ServiceEntry. */
+  readonly namespace: string;
+  /** `static`: all endpoints are IPs; `dns`: at least one is a name. */
+  readonly resolution: 'static' | 'dns';
+  /** Sorted by number. Never empty. */
+  readonly ports: readonly ServicePort[];
+  /** All that the registries list, sorted by port name and `endpointKey`; translators leave out what takes no traffic. */
+  readonly endpoints: readonly MeshEndpoint[];
+  /** Sorted. */
+  readonly origins: readonly ServiceId[];
+  /** From the ledger: the address that TCP callers use and istiod matches on. Undefined until allocated. */
+  readonly vip: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function formatLocality(l: Locality): string {
+  const parts = [l.region, l.zone, l.subzone];
+  while (parts.length > 0 && parts.at(-1) === '') parts.pop();
+  return parts.join('/');
+}

@@ -1,0 +1,96 @@
+import { endpointKey, serviceId } from '@isthmus/model';
+import type { Diagnostic, Endpoint, MeshHost, ServiceKey, ServiceRecord } from '@isthmus/model';
+import { buildEndpoint } from './build-endpoint.ts';
+import type { RawInstance } from './build-endpoint.ts';
+
+/** More than that in one service is a registry gone wrong, or an attack. */
+const MOST_ENDPOINTS = 50_000;
+/** A service with thousands of bad instances says so once, with the count. */
+const MOST_DIAGNOSTICS = 50;
+
+export type RecordResult = { readonly record: ServiceRecord } | { readonly rejected: Diagnostic };
+
+/**
+ * The one way from a registry's instances to a `ServiceRecord`: every source has the same rules for bad input.
+ * Deterministic: the order in which the registry lists instances does not show.
+ */
+export function buildRecord(key: ServiceKey, host: MeshHost | undefined, instances: Iterable<RawInstance>): RecordResult {
+  const where = serviceId(key);
+  if (host === undefined) {
+    return {
+      rejected: {
+        code: 'host.invalid',
+        severity: 'error',
+        where,
+        what: `no DNS name can be made of "${key.name}"`,
+        meaning: 'the service has no mesh host and is left out',
+        remedy: 'rename it, or map it to a host under merge.hosts',
+      },
+    };
+  }
+  const diagnostics: Diagnostic[] = [];
+  const byAddress = new Map<string, Endpoint>();
+  let count = 0;
+  for (const raw of instances) {
+    count += 1;
+    if (count > MOST_ENDPOINTS) continue;
+    const built = buildEndpoint(raw, where);
+    diagnostics.push(...built.diagnostics);
+    if (built.endpoint === undefined) continue;
+    const at = endpointKey(built.endpoint);
+    const other = byAddress.get(at);
+    if (other !== undefined) diagnostics.push(duplicate(where, other, built.endpoint));
+    byAddress.set(at, other === undefined ? built.endpoint : preferred(other, built.endpoint));
+  }
+  if (count > MOST_ENDPOINTS) {
+    diagnostics.push({
+      code: 'service.too-large',
+      severity: 'error',
+      where,
+      what: `${count} instances, the most is ${MOST_ENDPOINTS}`,
+      meaning: `the instances after the first ${MOST_ENDPOINTS} are left out`,
+      remedy: 'split the service',
+    });
+  }
+  const endpoints = [...byAddress.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+  return { record: { key, host, endpoints, diagnostics: bounded(where, diagnostics) } };
+}
+
+/** Two entries of one address are one process; the one that takes traffic wins, then the smaller id (order must not show). */
+function preferred(a: Endpoint, b: Endpoint): Endpoint {
+  if ((a.health === 'healthy') !== (b.health === 'healthy')) return a.health === 'healthy' ? a : b;
+  return a.instanceId <= b.instanceId ? a : b;
+}
+
+function duplicate(where: string, a: Endpoint, b: Endpoint): Diagnostic {
+  const [first, second] = [a.instanceId, b.instanceId].sort();
+  return {
+    code: 'endpoint.duplicate',
+    severity: 'warning',
+    where,
+    what: `instances ${first} and ${second} share the address ${a.address}:${a.port}`,
+    meaning: 'they count as one endpoint',
+    remedy: 'deregister the one that is left over from an earlier run',
+  };
+}
+
+function bounded(where: string, diagnostics: Diagnostic[]): readonly Diagnostic[] {
+  const sorted = diagnostics.sort((a, b) => compare(`${a.where} ${a.code} ${a.what}`, `${b.where} ${b.code} ${b.what}`));
+  if (sorted.length <= MOST_DIAGNOSTICS) return sorted;
+  const rest = sorted.length - MOST_DIAGNOSTICS;
+  return [
+    ...sorted.slice(0, MOST_DIAGNOSTICS),
+    {
+      code: 'service.too-large',
+      severity: 'warning',
+      where,
+      what: `${rest} more problems in this service`,
+      meaning: 'only the first ones are listed',
+      remedy: 'mend those first',
+    },
+  ];
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
