@@ -1,0 +1,44 @@
+import type { Clock, Diagnostic, SourceId } from '@isthmus/model';
+import type { z } from 'zod';
+import type { RegistrySource } from './registry-source.ts';
+
+/** What a source may use of the outside; injected, so that tests own time and chance. */
+export interface SourceDeps {
+  readonly clock: Clock;
+  /** [0, 1), for jitter. */
+  readonly random: () => number;
+  /** Directory that relative secret and certificate paths in the config start from. */
+  readonly baseDir: string;
+}
+
+/** One line of `isthmus doctor`. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error';
+  /** "Nacos 2.3.2 at http://127.0.0.1:8848 answers, 12 services in public/DEFAULT_GROUP" */
+  readonly what: string;
+  /** What to do, for a warning or an error. */
+  readonly remedy?: string;
+}
+
+/** Everything the product knows of a kind of registry: one folder exports one of these, `registries.ts` lists it. */
+export interface RegistryKind<Config = unknown> {
+  /** `kind:` in the config. */
+  readonly kind: string;
+  /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
+  readonly schema: z.ZodType<Config>;
+  createSource(id: SourceId, config: Config, deps: SourceDeps): RegistrySource;
+  /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
+  doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
+}
+
+/** A scope-level diagnostic, for what is wrong with an answer as a whole. */
+export function scopeDiagnostic(
+  where: string,
+  code: Diagnostic['code'],
+  what: string,
+  meaning: string,
+  remedy: string,
+  severity: Diagnostic['severity'] = 'error',
+): Diagnostic {
+  return { code, severity, where, what, meaning, remedy };
+}

@@ -1,0 +1,1 @@
+export type { HarnessAbilities, RegistryHarness, TestInstance } from './harness.ts';
