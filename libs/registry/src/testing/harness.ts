@@ -44,5 +44,7 @@ export interface RegistryHarness {
   /** The server accepts connections and answers nothing (SIGSTOP). */
   hang(): Promise<void>;
   resume(): Promise<void>;
+  /** Connections that our sources (not the providers) hold at the server, where the harness can count them. */
+  connections?(): Promise<number>;
   close(): Promise<void>;
 }
