@@ -1,0 +1,140 @@
+import type { Resource, SnapshotChange, TypeUrl } from '@isthmus/model';
+import type { ViewChange } from './resource-provider.ts';
+import { SetHash } from './set-hash.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+import type { ResourceChange, SummedView } from './snapshot-store.ts';
+
+/**
+ * A shared base plus the few resources that are a group's own (its listeners), without a copy of the base. An own
+ * resource hides the base's one of the same type and name.
+ */
+export class OverlayView implements SummedView {
+  readonly #base: SummedView;
+  readonly #own = new SnapshotStore();
+  readonly #listeners = new Set<(change: ViewChange) => void>();
+  readonly #unsubscribe: () => void;
+
+  constructor(base: SummedView) {
+    this.#base = base;
+    this.#unsubscribe = base.subscribe((change) => this.#forward(change));
+  }
+
+  get revision(): number {
+    return this.#base.revision + this.#own.revision;
+  }
+
+  resources(type: TypeUrl): ReadonlyMap<string, Resource> {
+    const own = this.#own.resources(type);
+    const base = this.#base.resources(type);
+    if (own.size === 0) return base;
+    return base.size === 0 ? own : new LayeredMap(own, base);
+  }
+
+  sum(type: TypeUrl): bigint {
+    const hash = new SetHash(this.#base.sum(type) + this.#own.sum(type));
+    const base = this.#base.resources(type);
+    for (const name of this.#own.resources(type).keys()) {
+      const hidden = base.get(name);
+      if (hidden !== undefined) hash.remove(hidden);
+    }
+    return hash.sum;
+  }
+
+  version(type: TypeUrl): string {
+    if (this.#own.resources(type).size === 0) return this.#base.version(type);
+    return new SetHash(this.sum(type)).toString();
+  }
+
+  subscribe(onChange: (change: ViewChange) => void): () => void {
+    const listener = (change: ViewChange): void => onChange(change);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Like `SnapshotStore.commit`, for the group's own resources; removing one shows the base's again. */
+  commit(changes: Iterable<ResourceChange>): SnapshotChange | undefined {
+    const change = this.#own.commit(changes);
+    if (change === undefined) return undefined;
+    const changed = new Map([...change.changed].map(([type, names]) => [type, this.#uncovered(type, names)]));
+    const removed = new Map([...change.removed].map(([type, names]) => [type, this.#without(names, this.#base.resources(type))]));
+    this.#tell({ revision: this.revision, changed, removed });
+    return change;
+  }
+
+  /** Ends the subscription to the base. */
+  close(): void {
+    this.#unsubscribe();
+    this.#listeners.clear();
+  }
+
+  #uncovered(type: TypeUrl, names: ReadonlyMap<string, Resource | undefined>): Map<string, Resource | undefined> {
+    const base = this.#base.resources(type);
+    return new Map([...names].map(([name, resource]) => [name, resource ?? base.get(name)]));
+  }
+
+  #forward(change: ViewChange): void {
+    const changed = new Map<TypeUrl, ReadonlyMap<string, Resource | undefined>>();
+    const removed = new Map<TypeUrl, ReadonlyMap<string, Resource>>();
+    for (const [type, names] of change.changed) {
+      const visible = this.#without(names, this.#own.resources(type));
+      if (visible.size > 0) changed.set(type, visible);
+    }
+    for (const [type, names] of change.removed) removed.set(type, this.#without(names, this.#own.resources(type)));
+    if (changed.size > 0) this.#tell({ revision: this.revision, changed, removed });
+  }
+
+  #without<V>(names: ReadonlyMap<string, V>, hidden: ReadonlyMap<string, unknown>): ReadonlyMap<string, V> {
+    if (hidden.size === 0) return names;
+    return new Map([...names].filter(([name]) => !hidden.has(name)));
+  }
+
+  #tell(change: ViewChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** Two maps read as one; the upper one hides the lower one's entries. */
+class LayeredMap implements ReadonlyMap<string, Resource> {
+  readonly #upper: ReadonlyMap<string, Resource>;
+  readonly #lower: ReadonlyMap<string, Resource>;
+
+  constructor(upper: ReadonlyMap<string, Resource>, lower: ReadonlyMap<string, Resource>) {
+    this.#upper = upper;
+    this.#lower = lower;
+  }
+
+  get size(): number {
+    let size = this.#lower.size;
+    for (const name of this.#upper.keys()) if (!this.#lower.has(name)) size += 1;
+    return size;
+  }
+
+  get(name: string): Resource | undefined {
+    return this.#upper.get(name) ?? this.#lower.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#upper.has(name) || this.#lower.has(name);
+  }
+
+  forEach(visit: (value: Resource, key: string, map: ReadonlyMap<string, Resource>) => void): void {
+    for (const [name, resource] of this) visit(resource, name, this);
+  }
+
+  *entries(): MapIterator<[string, Resource]> {
+    yield* this.#upper.entries();
+    for (const entry of this.#lower) if (!this.#upper.has(entry[0])) yield entry;
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [name] of this) yield name;
+  }
+
+  *values(): MapIterator<Resource> {
+    for (const [, resource] of this) yield resource;
+  }
+
+  [Symbol.iterator](): MapIterator<[string, Resource]> {
+    return this.entries();
+  }
+}
