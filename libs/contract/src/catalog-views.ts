@@ -1,0 +1,91 @@
+import type { Diagnostic, Health, Protocol, ServicePort, SourceStatus } from '@isthmus/model';
+
+export type SourceState = SourceStatus['state'];
+
+/** One scope of one registry: `GET /api/v1/sources` */
+export interface SourceView {
+  /** The registry's name in the config. */
+  readonly source: string;
+  readonly kind: string;
+  /** Nacos namespace, Consul datacenter, `''` where the registry has none. */
+  readonly namespace: string;
+  readonly group: string;
+  readonly state: SourceState;
+  /** Milliseconds since the epoch at which it became stale. */
+  readonly since?: number;
+  /** Why it is partial or stale. */
+  readonly cause?: string;
+  /** Milliseconds since the registry last said anything about this scope; absent when it never did. */
+  readonly ageMs?: number;
+  readonly services: number;
+  readonly endpoints: number;
+  /** Removals that wait for a confirmation (see `HeldView`). */
+  readonly held: number;
+  readonly diagnostics: number;
+}
+
+/** One mesh host: `GET /api/v1/services?host=` */
+export interface ServiceView {
+  readonly host: string;
+  readonly ports: readonly ServicePort[];
+  readonly endpoints: number;
+  /** Endpoints that take traffic. */
+  readonly healthy: number;
+  /** Service ids (`shop/public/DEFAULT_GROUP/orders`) that map to the host. */
+  readonly origins: readonly string[];
+  readonly vip?: string;
+  /** At least one origin's registry is stale. */
+  readonly stale: boolean;
+  readonly diagnostics: number;
+}
+
+/** `GET /api/v1/services/{host}` */
+export interface ServiceDetail extends Omit<ServiceView, 'endpoints' | 'diagnostics'> {
+  readonly endpoints: readonly EndpointView[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** `GET /api/v1/endpoints?host=` */
+export interface EndpointView {
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly portName: string;
+  readonly protocol: Protocol;
+  /** The registry's scale: 1 is normal. */
+  readonly weight: number;
+  readonly health: Health;
+  /** `region/zone/subzone`, `''` when unknown. */
+  readonly locality: string;
+  /** Service id. */
+  readonly origin: string;
+  readonly cluster: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly takesTraffic: boolean;
+}
+
+/** Several services claim one host: `GET /api/v1/conflicts` */
+export interface ConflictView {
+  readonly host: string;
+  /** Service id. */
+  readonly winner: string;
+  /** Service ids that are left out. */
+  readonly losers: readonly string[];
+  readonly reason: string;
+}
+
+/** A mass removal that waits: `GET /api/v1/held` */
+export interface HeldView {
+  /** Scope id, `shop/public/DEFAULT_GROUP`. */
+  readonly scope: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** Endpoints that would go. */
+  readonly removing: number;
+  /** Endpoints that the scope has. */
+  readonly of: number;
+  /** Milliseconds since the epoch from which a second complete read confirms it. */
+  readonly confirmAt: number;
+  /** Names of services concerned, at most 20. */
+  readonly services: readonly string[];
+}

@@ -1,0 +1,59 @@
+import type { Diagnostic, ServicePort } from '@isthmus/model';
+import type { EndpointView, SourceState } from './catalog-views.ts';
+
+/** `GET /api/v1/explain?q=HOST|IP[:PORT]` */
+export interface ExplainAnswer {
+  readonly query: string;
+  /** Empty when nothing is known of the query. */
+  readonly matches: readonly ExplainedHost[];
+}
+
+export interface ExplainedHost {
+  readonly host: string;
+  /** What the registries say, one per service that maps to the host. */
+  readonly origins: readonly ExplainedOrigin[];
+  readonly merge: {
+    /** Which rule gave the host: "default host of shop" or "merge.hosts[0]". */
+    readonly rule: string;
+    readonly ports: readonly ServicePort[];
+    readonly vip?: string;
+  };
+  readonly outputs: {
+    readonly xds: readonly PublishedResource[];
+    readonly mcp?: PublishedResource;
+  };
+  /** Instances that get no traffic, and why. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface ExplainedOrigin {
+  /** Service id, `shop/public/DEFAULT_GROUP/orders`. */
+  readonly service: string;
+  readonly source: string;
+  readonly kind: string;
+  readonly state: SourceState;
+  /** Milliseconds since the epoch at which the source became stale. */
+  readonly since?: number;
+  readonly cause?: string;
+  /** Milliseconds since the registry last said anything about this service's scope. */
+  readonly ageMs?: number;
+  readonly endpoints: readonly EndpointView[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface PublishedResource {
+  /** Type URL, or the MCP collection. */
+  readonly type: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface LeftOut {
+  /** As the registry gave it: may be no address at all. */
+  readonly address: string;
+  readonly port: number;
+  /** Service id. */
+  readonly service: string;
+  /** "unhealthy at the registry", "weight 0", "address is neither an IP nor a DNS name". */
+  readonly reason: string;
+}

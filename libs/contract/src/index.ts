@@ -1,0 +1,13 @@
+export { API_PREFIX, DEFAULT_CONTROL_URL } from './paths.ts';
+export type {
+  ConflictView,
+  EndpointView,
+  HeldView,
+  ServiceDetail,
+  ServiceView,
+  SourceState,
+  SourceView,
+} from './catalog-views.ts';
+export type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from './explain.ts';
+export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
+export type { ConfiguredResource, ProxyConfigView, ProxyNack, ProxyTypeView, ProxyView } from './proxy-views.ts';
