@@ -8,6 +8,7 @@ export { IsthmusError, messageOf } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export { parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
 export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
+export type { HeldRemoval, Ledger, LedgerTable, LedgerView } from './ledger.ts';
 export { formatLocality } from './service.ts';
 export type { MeshEndpoint, MeshService, ServicePort, ServiceRecord } from './service.ts';
 export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';

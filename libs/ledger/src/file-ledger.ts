@@ -1,0 +1,233 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { IsthmusError, messageOf } from '@isthmus/model';
+import type { Diagnostic, Ledger, LedgerTable } from '@isthmus/model';
+import { lockFile } from './file-lock.ts';
+import { HEADER, formatLine, parseLine } from './journal-line.ts';
+import { MemoryLedger } from './memory-ledger.ts';
+
+/** A change is on disk at most this long after it was made; what a crash can lose is read from the registries again. */
+const FLUSH_MS = 250;
+/** Bytes written before the event loop gets its turn (about 2 ms of JSON). */
+const CHUNK = 128 * 1024;
+/** The journal is rewritten when it is this many times longer than what lives in it. */
+const COMPACT_RATIO = 2;
+const COMPACT_MIN_LINES = 4096;
+
+/**
+ * A ledger in one directory: an append-only journal of checksummed lines, rewritten when most of it is history.
+ * Crash-safe: a rewrite goes to a new file that takes the old one's name only when it is whole and synced; a torn last
+ * line is dropped. Writing never blocks the caller: changes wait in a set bounded by the number of keys.
+ */
+export class FileLedger implements Ledger {
+  readonly #memory = new MemoryLedger();
+  readonly #directory: string;
+  readonly #dirty = new Map<string, { readonly table: LedgerTable; readonly key: string }>();
+  #file: FileHandle | undefined;
+  #unlock: (() => Promise<void>) | undefined;
+  #lines = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #diagnostics: Diagnostic[] = [];
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /**
+   * @throws IsthmusError `ledger.unreadable` (another version) or `ledger.unwritable` (rights, a second bridge).
+   */
+  static async open(directory: string): Promise<FileLedger> {
+    const ledger = new FileLedger(directory);
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      ledger.#unlock = await lockFile(join(directory, 'lock'));
+      await ledger.#load();
+      await ledger.#rewrite();
+    } catch (cause) {
+      await ledger.#file?.close();
+      await ledger.#unlock?.();
+      if (IsthmusError.is(cause)) throw cause;
+      throw new IsthmusError('ledger.unwritable', `the ledger cannot be opened: ${messageOf(cause)}`, {
+        where: directory,
+        meaning: 'without it a restart would forget what is known while a registry is down',
+        remedy: 'let ledger.file name a directory that the bridge may write',
+        cause,
+      });
+    }
+    return ledger;
+  }
+
+  get revision(): number {
+    return this.#memory.revision;
+  }
+
+  /** Damage found at the start, or that the disk refuses writes now. */
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#diagnostics;
+  }
+
+  get(table: LedgerTable, key: string): unknown {
+    return this.#memory.get(table, key);
+  }
+
+  entries(table: LedgerTable): ReadonlyMap<string, unknown> {
+    return this.#memory.entries(table);
+  }
+
+  put(table: LedgerTable, key: string, value: unknown): void {
+    const before = this.#memory.revision;
+    this.#memory.put(table, key, value);
+    if (this.#memory.revision !== before) this.#touch(table, key);
+  }
+
+  delete(table: LedgerTable, key: string): void {
+    const before = this.#memory.revision;
+    this.#memory.delete(table, key);
+    if (this.#memory.revision !== before) this.#touch(table, key);
+  }
+
+  /** Resolves when everything changed so far is on disk. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#file?.close();
+    this.#file = undefined;
+    await this.#unlock?.();
+  }
+
+  #touch(table: LedgerTable, key: string): void {
+    this.#dirty.set(`${table} ${key}`, { table, key });
+    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#dirty.size === 0 || this.#file === undefined) return;
+    const batch = [...this.#dirty];
+    this.#dirty.clear();
+    try {
+      await this.#append(
+        this.#file,
+        batch.values().map(([, at]) => ({ ...at, value: this.#memory.get(at.table, at.key) })),
+      );
+      await this.#file.datasync();
+      this.#diagnostics = this.#diagnostics.filter((d) => d.severity !== 'error');
+      if (this.#lines > Math.max(COMPACT_MIN_LINES, COMPACT_RATIO * this.#live())) await this.#rewrite();
+    } catch (error) {
+      // A full disk must not stop discovery: keep serving from memory, say so, and try all of it again.
+      for (const [id, at] of batch) this.#dirty.set(id, at);
+      this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS * 20).unref();
+      this.#diagnostics = [
+        ...this.#diagnostics.filter((d) => d.severity !== 'error'),
+        {
+          code: 'ledger.damaged',
+          severity: 'error',
+          where: this.#directory,
+          what: `the ledger cannot be written: ${messageOf(error)}`,
+          meaning: 'the bridge goes on, but a restart now would know an older state',
+          remedy: 'free disk space or mend the rights of the directory; it is tried again every few seconds',
+        },
+      ];
+    }
+  }
+
+  async #append(file: FileHandle, entries: Iterable<{ table: LedgerTable; key: string; value: unknown }>): Promise<void> {
+    let chunk = '';
+    for (const entry of entries) {
+      chunk += formatLine(entry);
+      this.#lines += 1;
+      if (chunk.length < CHUNK) continue;
+      await file.appendFile(chunk);
+      chunk = '';
+      await nextTurn();
+    }
+    if (chunk !== '') await file.appendFile(chunk);
+  }
+
+  #live(): number {
+    return (['record', 'vip', 'held'] as const).reduce((sum, table) => sum + this.#memory.entries(table).size, 0);
+  }
+
+  /** Writes what lives to a new journal. Entries changed meanwhile are in `#dirty` and follow, so the last line wins. */
+  async #rewrite(): Promise<void> {
+    const path = join(this.#directory, 'journal');
+    const next = await open(`${path}.new`, 'w', 0o600);
+    try {
+      await next.appendFile(`${HEADER}\n`);
+      this.#lines = 0;
+      for (const table of ['vip', 'held', 'record'] as const) {
+        const entries = this.#memory.entries(table);
+        await this.#append(
+          next,
+          entries.entries().map(([key, value]) => ({ table, key, value })),
+        );
+      }
+      await next.sync();
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    await this.#file?.close();
+    this.#file = next;
+  }
+
+  async #load(): Promise<void> {
+    const path = join(this.#directory, 'journal');
+    const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (file === undefined) return;
+    await file.close();
+    let number = 0;
+    const damaged: number[] = [];
+    for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })) {
+      number += 1;
+      if (number === 1) {
+        if (line !== HEADER) throw otherVersion(path, line);
+        continue;
+      }
+      const entry = parseLine(line);
+      if (entry === undefined) damaged.push(number);
+      else if (entry.value === undefined) this.#memory.delete(entry.table, entry.key);
+      else this.#memory.put(entry.table, entry.key, entry.value);
+      if (number % 500 === 0) await nextTurn();
+    }
+    if (damaged.length > 0) this.#diagnostics.push(damage(path, damaged, number));
+  }
+}
+
+function otherVersion(path: string, line: string): IsthmusError {
+  return new IsthmusError(
+    'ledger.unreadable',
+    `not a ledger of this version: it starts with ${JSON.stringify(line.slice(0, 60))}`,
+    {
+      where: `${path}:1`,
+      meaning: 'nothing in it was touched',
+      remedy: 'run the bridge version that wrote it, or move the file away to start from what the registries say',
+    },
+  );
+}
+
+function damage(path: string, lines: readonly number[], last: number): Diagnostic {
+  const torn = lines.length === 1 && lines[0] === last;
+  return {
+    code: 'ledger.damaged',
+    severity: torn ? 'info' : 'warning',
+    where: `${path}:${lines[0]}`,
+    what: torn ? 'the last line was cut off by a crash' : `${lines.length} lines do not match their checksum`,
+    meaning: 'those entries are dropped; the registries will say them again',
+    remedy: torn ? 'nothing to do' : 'check the disk',
+  };
+}

@@ -1,0 +1,2 @@
+export { FileLedger } from './file-ledger.ts';
+export { MemoryLedger } from './memory-ledger.ts';
