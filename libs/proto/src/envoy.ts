@@ -1,0 +1,33 @@
+// The parts of Envoy's v3 API that Isthmus makes. Messages are written as plain objects inside `create(XSchema, {...})`,
+// so what is exported are the outer schemas, the enums, and the schemas of what goes into a typed_config.
+export {
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from './gen/envoy/config/cluster/v3/cluster_pb.ts';
+export type { Cluster } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
+export { HealthStatus } from './gen/envoy/config/core/v3/health_check_pb.ts';
+export { RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
+export { ApiVersion } from './gen/envoy/config/core/v3/config_source_pb.ts';
+export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+export type { ClusterLoadAssignment } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+export { LocalityLbEndpointsSchema } from './gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+export type { LocalityLbEndpoints } from './gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+export { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.ts';
+export type { Listener } from './gen/envoy/config/listener/v3/listener_pb.ts';
+export { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.ts';
+export type { RouteConfiguration } from './gen/envoy/config/route/v3/route_pb.ts';
+export { VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.ts';
+export type { VirtualHost } from './gen/envoy/config/route/v3/route_components_pb.ts';
+export { FileAccessLogSchema } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+export { CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+export { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+export { HealthCheckSchema } from './gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
+export { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+export { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+export { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+export { PreviousHostsPredicateSchema } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
+export { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+export { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+export { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';

@@ -1,0 +1,21 @@
+// Istio's API: what goes over MCP, and the configuration that users write.
+export { MetadataSchema } from './gen/mcp/v1alpha1/metadata_pb.ts';
+export type { Metadata } from './gen/mcp/v1alpha1/metadata_pb.ts';
+export { ResourceSchema } from './gen/mcp/v1alpha1/resource_pb.ts';
+export type { Resource } from './gen/mcp/v1alpha1/resource_pb.ts';
+export { DestinationRuleSchema } from './gen/networking/v1alpha3/destination_rule_pb.ts';
+export type { DestinationRule } from './gen/networking/v1alpha3/destination_rule_pb.ts';
+export { GatewaySchema } from './gen/networking/v1alpha3/gateway_pb.ts';
+export type { Gateway } from './gen/networking/v1alpha3/gateway_pb.ts';
+export {
+  ServiceEntry_Location,
+  ServiceEntry_Resolution,
+  ServiceEntrySchema,
+} from './gen/networking/v1alpha3/service_entry_pb.ts';
+export type { ServiceEntry } from './gen/networking/v1alpha3/service_entry_pb.ts';
+export { SidecarSchema } from './gen/networking/v1alpha3/sidecar_pb.ts';
+export type { Sidecar } from './gen/networking/v1alpha3/sidecar_pb.ts';
+export { VirtualServiceSchema } from './gen/networking/v1alpha3/virtual_service_pb.ts';
+export type { VirtualService } from './gen/networking/v1alpha3/virtual_service_pb.ts';
+export { WorkloadEntrySchema } from './gen/networking/v1alpha3/workload_entry_pb.ts';
+export type { WorkloadEntry } from './gen/networking/v1alpha3/workload_entry_pb.ts';
