@@ -9,6 +9,8 @@ export interface SourceDeps {
   readonly random: () => number;
   /** Directory that relative secret and certificate paths in the config start from. */
   readonly baseDir: string;
+  /** For the bench: called with `performance.now()` when the last byte of a message of the registry is there, before it is parsed. */
+  readonly onMessage?: (atMs: number) => void;
 }
 
 /** One line of `isthmus doctor`. */
