@@ -2,6 +2,7 @@ export { systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export { formatDiagnostic } from './diagnostic.ts';
 export type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
+export { formatDuration, parseDuration } from './duration.ts';
 export { NOWHERE, PROTOCOLS, endpointKey, isHttpLike, takesTraffic } from './endpoint.ts';
 export type { Endpoint, Health, Locality, Protocol } from './endpoint.ts';
 export { IsthmusError, messageOf } from './errors.ts';
