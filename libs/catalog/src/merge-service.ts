@@ -1,0 +1,63 @@
+import { endpointKey, serviceId } from '@isthmus/model';
+import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, Protocol, ServiceRecord } from '@isthmus/model';
+import type { CompiledRules } from './merge-rules.ts';
+import { servicePorts } from './service-ports.ts';
+
+/**
+ * Everything that the registries say about one host, as callers see it. Pure and independent of the order of the
+ * records: incremental and full recomputation give the same service.
+ *
+ * Undefined when no record has an endpoint: a host without instances is no service (higress#1566: "empty" means
+ * the same for every registry).
+ */
+export function mergeService(
+  host: MeshHost,
+  records: readonly ServiceRecord[],
+  rules: CompiledRules,
+  vip: string | undefined,
+): MeshService | undefined {
+  const ranked = records.filter((record) => record.endpoints.length > 0).sort((a, b) => rules.compare(a.key, b.key));
+  const first = ranked[0];
+  if (first === undefined) return undefined;
+  const members = rules.isShared(host) ? ranked : [first];
+  const diagnostics: Diagnostic[] = members.flatMap((record) => record.diagnostics);
+  if (members.length < ranked.length) diagnostics.push(conflict(host, ranked));
+
+  const protocols = new Set<Protocol>(members.flatMap((record) => record.endpoints.map((e) => e.protocol)));
+  const ports = servicePorts(protocols, rules.ports);
+  const portNames = new Map(ports.map((port) => [port.protocol, port.name]));
+
+  const byAddress = new Map<string, MeshEndpoint>();
+  for (const record of members) {
+    const origin = serviceId(record.key);
+    for (const endpoint of record.endpoints) {
+      const key = `${portNames.get(endpoint.protocol)} ${endpointKey(endpoint)}`;
+      // A process registered in two registries is one endpoint; the registry that comes first is believed.
+      if (!byAddress.has(key)) byAddress.set(key, { origin, portName: portNames.get(endpoint.protocol) ?? '', endpoint });
+    }
+  }
+  const sorted = [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    host,
+    namespace: rules.meshNamespace,
+    resolution: sorted.some(([, e]) => e.endpoint.addressType === 'dns') ? 'dns' : 'static',
+    ports,
+    endpoints: sorted.map(([, endpoint]) => endpoint),
+    origins: members.map((record) => serviceId(record.key)).sort(),
+    vip,
+    diagnostics,
+  };
+}
+
+/** The conflict is visible on the service that won, and in `isthmus get conflicts` (istio#44084). */
+function conflict(host: MeshHost, ranked: readonly ServiceRecord[]): Diagnostic {
+  const [winner, ...losers] = ranked.map((record) => serviceId(record.key));
+  return {
+    code: 'host.conflict',
+    severity: 'error',
+    where: winner ?? host,
+    what: `${losers.join(', ')} ${losers.length === 1 ? 'has' : 'have'} the host ${host} too`,
+    meaning: `${winner} is published, the others are left out`,
+    remedy: 'join them by a rule under merge.hosts, or order the registries under merge.precedence',
+  };
+}

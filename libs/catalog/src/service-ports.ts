@@ -1,0 +1,41 @@
+import { PROTOCOLS, isHttpLike } from '@isthmus/model';
+import type { Protocol, ServicePort } from '@isthmus/model';
+
+/**
+ * The stable service port of each protocol (a registry knows instance ports only). HTTP-like protocols share 80,
+ * because Host tells services apart there; the others have the number that their servers are known by.
+ */
+const DEFAULT_PORTS: Readonly<Record<Protocol, number>> = {
+  http: 80,
+  http2: 80,
+  grpc: 80,
+  'grpc-web': 80,
+  https: 443,
+  tls: 8443,
+  tcp: 9000,
+  mongo: 27017,
+  redis: 6379,
+  mysql: 3306,
+};
+
+/** For a service that speaks a second HTTP-like protocol: 80 is taken by the first. */
+const SECOND_HTTP: Readonly<Partial<Record<Protocol, number>>> = { http2: 8082, grpc: 8081, 'grpc-web': 8083 };
+
+/** Sorted by number; depends on the set of protocols alone, never on an instance's port (higress#2511). */
+export function servicePorts(
+  protocols: ReadonlySet<Protocol>,
+  table: Readonly<Partial<Record<Protocol, number>>>,
+): readonly ServicePort[] {
+  const ports: ServicePort[] = [];
+  const taken = new Set<number>();
+  for (const protocol of PROTOCOLS) {
+    if (!protocols.has(protocol)) continue;
+    const wanted = table[protocol] ?? DEFAULT_PORTS[protocol];
+    const second = isHttpLike(protocol) ? (SECOND_HTTP[protocol] ?? wanted) : wanted;
+    let number = taken.has(wanted) ? second : wanted;
+    while (taken.has(number)) number += 1;
+    taken.add(number);
+    ports.push({ number, name: `${protocol}-${number}`, protocol });
+  }
+  return ports.sort((a, b) => a.number - b.number);
+}

@@ -1,0 +1,1 @@
+export { endpoint, record, snapshotOf } from './records.ts';
