@@ -1,10 +1,21 @@
 import { scopeId, scopeOf, serviceId } from '@isthmus/model';
-import type { Clock, Ledger, MeshHost, MeshService, Scope, ScopeId, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
+import type {
+  Clock,
+  HeldRemoval,
+  Ledger,
+  MeshHost,
+  MeshService,
+  Scope,
+  ScopeId,
+  ServiceId,
+  ServiceRecord,
+  SourceEvent,
+} from '@isthmus/model';
 import { HostIndex } from './host-index.ts';
 import { compileRules } from './merge-rules.ts';
 import type { CompiledRules, MergeRules } from './merge-rules.ts';
 import { mergeService } from './merge-service.ts';
-import { isConfirmed, isMassRemoval, removalBetween } from './removal-guard.ts';
+import { STEP, isConfirmed, isMassRemoval, removalBetween } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
 import type { KnownRecord, ScopeState } from './scope-state.ts';
 import { VipPool } from './vip.ts';
@@ -65,9 +76,18 @@ export class Catalog {
   /** Takes what a registry said; returns the hosts that have to be merged again. */
   apply(event: SourceEvent): ReadonlySet<MeshHost> {
     const dirty = new Set<MeshHost>();
+    for (const _ of this.applySteps(event, dirty));
+    return dirty;
+  }
+
+  /**
+   * `apply` in steps of about a millisecond: a complete read of 10,000 services must not hold the event loop. Events of
+   * one source have to be finished one after the other; other sources may go on in between.
+   */
+  *applySteps(event: SourceEvent, dirty: Set<MeshHost>): Generator<void> {
     switch (event.kind) {
       case 'snapshot':
-        this.#applySnapshot(this.#scope(event.scope), event.services, dirty);
+        yield* this.#applySnapshot(this.#scope(event.scope), event.services, dirty);
         break;
       case 'upsert':
         this.#put(this.#scope(scopeOf(event.service.key)), serviceId(event.service.key), event.service, dirty);
@@ -84,7 +104,6 @@ export class Catalog {
       default:
         event satisfies never;
     }
-    return dirty;
   }
 
   /** Lets held removals through that have been true for long enough. Call it when the next one is due. */
@@ -174,40 +193,36 @@ export class Catalog {
     // A bridge that restarted still knows what it knew: "syncing" would hide that it serves old state.
     if (status.state === 'syncing' && scope.status.state === 'stale') return;
     if (scope.status.state !== status.state) scope.statusSince = this.#clock.now();
-    if (status.state !== 'live' && scope.held !== undefined) this.#hold(scope, scope.held.targets, scope.held.removal); // its time starts again
+    // Time in which nobody watched confirms nothing.
+    if (status.state !== 'live' && scope.held !== undefined)
+      this.#hold(scope, scope.held.targets, { ...scope.held.removal, since: this.#clock.now() });
     scope.status = status;
   }
 
-  #applySnapshot(scope: ScopeState, services: ReadonlyMap<ServiceId, ServiceRecord>, dirty: Set<MeshHost>): void {
+  *#applySnapshot(scope: ScopeState, services: ReadonlyMap<ServiceId, ServiceRecord>, dirty: Set<MeshHost>): Generator<void> {
     scope.lastSync = this.#clock.now();
-    const before = new Map<ServiceId, ServiceRecord>();
-    for (const [id, known] of scope.records) before.set(id, known.record);
-    const removal = removalBetween(before, services);
+    const removal = yield* removalBetween(scope.records, services);
     const mass = isMassRemoval(removal, this.#guard);
     const confirmed = scope.held !== undefined && isConfirmed(scope.held.removal, this.#clock.now(), this.#guard);
-    if (!mass || confirmed) {
-      this.#clearHeld(scope);
-      for (const [id, record] of services) this.#put(scope, id, record, dirty);
-      for (const id of before.keys()) if (!services.has(id)) this.#drop(scope, id, dirty);
-      return;
+    const holds = mass && !confirmed;
+    const waiting = new Set<string>(holds ? removal.services : []);
+    let seen = 0;
+    if (!holds) this.#clearHeld(scope);
+    // What is new comes in at once; what would go may have to wait.
+    for (const [id, record] of services) {
+      if (!waiting.has(id)) this.#put(scope, id, record, dirty);
+      seen += 1;
+      if (seen % STEP === 0) yield;
     }
-    // What is new comes in at once; what would go waits.
-    const waiting = new Set<string>(removal.services);
-    for (const [id, record] of services) if (!waiting.has(id)) this.#put(scope, id, record, dirty);
+    for (const id of scope.records.keys()) if (!services.has(id) && !waiting.has(id)) this.#drop(scope, id, dirty);
+    if (!holds) return;
     const targets = new Map(removal.services.map((id) => [id, services.get(id)]));
-    const since = scope.held?.removal.since ?? this.#clock.now();
-    this.#hold(scope, targets, { since, removing: removal.removing, of: removal.of, services: removal.services }, false);
+    this.#hold(scope, targets, { ...removal, since: scope.held?.removal.since ?? this.#clock.now() });
   }
 
-  #hold(
-    scope: ScopeState,
-    targets: Map<ServiceId, ServiceRecord | undefined>,
-    removal: { since: number; removing: number; of: number; services: readonly string[] },
-    restart = true,
-  ): void {
-    const held = { ...removal, since: restart ? this.#clock.now() : removal.since };
-    scope.held = { removal: held, targets };
-    this.#ledger.put('held', scopeId(scope.scope), held);
+  #hold(scope: ScopeState, targets: Map<ServiceId, ServiceRecord | undefined>, removal: HeldRemoval): void {
+    scope.held = { removal, targets };
+    this.#ledger.put('held', scopeId(scope.scope), removal);
   }
 
   #release(scope: ScopeState, dirty: Set<MeshHost>): void {

@@ -1,5 +1,9 @@
 import type { HeldRemoval, ServiceId, ServiceRecord } from '@isthmus/model';
 import { endpointKey } from '@isthmus/model';
+import type { KnownRecord } from './scope-state.ts';
+
+/** Services handled between two chances for the event loop (about 1 ms). */
+export const STEP = 100;
 
 export interface GuardOptions {
   /** A complete read that would remove more than this share of a scope's endpoints is held. Default 50. */
@@ -20,24 +24,32 @@ export interface Removal {
   readonly services: readonly ServiceId[];
 }
 
-export function removalBetween(
-  before: ReadonlyMap<ServiceId, ServiceRecord>,
+/** Yields every few hundred services, so that a large scope never holds the event loop. */
+export function* removalBetween(
+  before: ReadonlyMap<ServiceId, KnownRecord>,
   after: ReadonlyMap<ServiceId, ServiceRecord>,
-): Removal {
+): Generator<void, Removal> {
   let removing = 0;
   let of = 0;
+  let seen = 0;
   const services: ServiceId[] = [];
-  for (const [id, record] of before) {
+  for (const [id, { record }] of before) {
+    seen += 1;
+    if (seen % STEP === 0) yield;
     of += record.endpoints.length;
-    const next = after.get(id);
-    if (next === record) continue;
-    const kept = new Set(next?.endpoints.map(endpointKey));
-    const lost = record.endpoints.filter((endpoint) => !kept.has(endpointKey(endpoint))).length;
+    const lost = lostEndpoints(record, after.get(id));
     if (lost === 0) continue;
     removing += lost;
     services.push(id);
   }
   return { removing, of, services: services.sort() };
+}
+
+function lostEndpoints(record: ServiceRecord, next: ServiceRecord | undefined): number {
+  if (next === undefined) return record.endpoints.length;
+  if (next === record) return 0;
+  const kept = new Set(next.endpoints.map(endpointKey));
+  return record.endpoints.filter((endpoint) => !kept.has(endpointKey(endpoint))).length;
 }
 
 /** "More than 10" and "more than half" (architecture, rule 2). */
