@@ -89,7 +89,7 @@ describe('the catalog', () => {
     });
 
     test('are one service where a rule says so', () => {
-      const { catalog } = makeCatalog({ hosts: [{ host: 'all.orders' as MeshHost, from: ['*/ns/g/orders'] }] });
+      const { catalog } = makeCatalog({ hosts: [{ host: 'all.{name}', services: '*/ns/g/orders' }] });
       catalog.apply({ kind: 'upsert', service: a });
       catalog.apply({ kind: 'upsert', service: b });
       expect(catalog.merged(hostOf('orders'))).toBeUndefined();
@@ -225,7 +225,7 @@ describe('the catalog', () => {
     );
     fc.assert(
       fc.property(fc.array(event, { maxLength: 25 }), fc.boolean(), (events, shared) => {
-        const rules = shared ? { hosts: [{ host: 'all.orders' as MeshHost, from: ['*/*/*/orders'] }] } : {};
+        const rules = shared ? { hosts: [{ host: 'all.orders', services: '*/*/*/orders' }] } : {};
         const { catalog } = makeCatalog(rules);
         const view = new Map<MeshHost, MeshService>();
         const truth = new Map<string, ServiceRecord>();

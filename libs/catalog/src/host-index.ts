@@ -12,7 +12,7 @@ export class HostIndex {
   }
 
   put(id: ServiceId, record: ServiceRecord, dirty: Set<MeshHost>): void {
-    const host = this.#rules.hostOf(record);
+    const { host } = this.#rules.hostOf(record);
     const before = this.#hostOf.get(id);
     if (before !== undefined && before !== host) this.remove(id, dirty);
     if (before !== host) {

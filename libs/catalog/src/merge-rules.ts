@@ -1,19 +1,20 @@
-import { parseServiceId, serviceId } from '@isthmus/model';
-import type { MeshHost, Protocol, ServiceId, ServiceKey, ServiceRecord, SourceId } from '@isthmus/model';
+import { parseMeshHost, serviceId } from '@isthmus/model';
+import type { MeshHost, Protocol, ServiceKey, ServiceRecord, SourceId } from '@isthmus/model';
 
-// One mesh host over several registries, only by an explicit rule:
-// { host: orders.shop.internal, from: ['shop/*/*/orders', 'hq/dc1//orders'] }
+/** Gives services a mesh host of one's own choice; several services that get one host by rules are one service. */
 export interface HostRule {
-  readonly host: MeshHost;
-  /** Service ids; `*` stands for any characters of one part. */
-  readonly from: readonly string[];
+  /** Pattern over registry/namespace/group/name; `*` stands for any characters of one part. */
+  readonly services: string;
+  /** `{source}`, `{namespace}`, `{group}` and `{name}` stand for the parts of the key. */
+  readonly host: string;
 }
 
 export interface MergeRules {
+  /** The first that matches counts. */
   readonly hosts: readonly HostRule[];
   /** Who wins when two services have one host without a rule; registries not named come after, by id. */
   readonly precedence: readonly SourceId[];
-  /** The stable service port of a protocol. */
+  /** The stable service port of a protocol, where it is not the usual one. */
   readonly ports: Readonly<Partial<Record<Protocol, number>>>;
   /** Namespace of the ServiceEntries. */
   readonly meshNamespace: string;
@@ -21,44 +22,55 @@ export interface MergeRules {
 
 export const DEFAULT_RULES: MergeRules = { hosts: [], precedence: [], ports: {}, meshNamespace: 'isthmus' };
 
+export interface HostDecision {
+  readonly host: MeshHost;
+  /** Index of the rule under merge.hosts; undefined: the registry's default host. */
+  readonly rule: number | undefined;
+}
+
 /** The rules in a form that answers per key. */
 export interface CompiledRules extends MergeRules {
-  hostOf(record: ServiceRecord): MeshHost;
-  /** True when a rule says that several services share this host. */
-  isShared(host: MeshHost): boolean;
+  hostOf(record: ServiceRecord): HostDecision;
   /** Orders services of one host: the first one wins a conflict. */
   compare(a: ServiceKey, b: ServiceKey): number;
 }
 
 export function compileRules(rules: MergeRules): CompiledRules {
-  const matchers = rules.hosts.map((rule) => ({ host: rule.host, matches: rule.from.map(matcher) }));
-  const shared = new Set(rules.hosts.map((rule) => rule.host));
+  const matchers = rules.hosts.map((rule) => matcher(rule.services));
   const rank = new Map(rules.precedence.map((source, index) => [source, index]));
   return {
     ...rules,
     hostOf(record) {
-      const rule = matchers.find((m) => m.matches.some((match) => match(record.key)));
-      return rule?.host ?? record.host;
+      const rule = matchers.findIndex((matches) => matches(record.key));
+      const host = rule < 0 ? undefined : expand(rules.hosts[rule]?.host ?? '', record.key);
+      // A template that gives no DNS name for this key leaves the service where its users expect it.
+      return host === undefined ? { host: record.host, rule: undefined } : { host, rule };
     },
-    isShared: (host) => shared.has(host),
     compare(a, b) {
-      const byRank = (rank.get(a.source) ?? rules.precedence.length) - (rank.get(b.source) ?? rules.precedence.length);
-      if (byRank !== 0) return byRank;
-      return compareIds(serviceId(a), serviceId(b));
+      const byRank = (rank.get(a.source) ?? rank.size) - (rank.get(b.source) ?? rank.size);
+      return byRank !== 0 ? byRank : serviceId(a) < serviceId(b) ? -1 : 1;
     },
   };
 }
 
-function compareIds(a: ServiceId, b: ServiceId): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function expand(template: string, key: ServiceKey): MeshHost | undefined {
+  const parts: Readonly<Record<string, string>> = {
+    source: key.source,
+    namespace: key.namespace,
+    group: key.group,
+    name: key.name,
+  };
+  const text = template.replace(/\{(source|namespace|group|name)\}/g, (_, part: string) =>
+    (parts[part] ?? '').replace(/[^A-Za-z0-9.-]+/g, '-'),
+  );
+  return parseMeshHost(text);
 }
 
 function matcher(pattern: string): (key: ServiceKey) => boolean {
-  const parts = parseServiceId(pattern);
-  if (parts === undefined) return () => false; // the config schema has refused it with its line
-  const tests = [parts.source, parts.namespace, parts.group, parts.name].map((part) => {
+  const tests = pattern.split('/').map((part) => {
     const escaped = part.split('*').map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
     return new RegExp(`^${escaped.join('.*')}$`);
   });
-  return (key) => [key.source, key.namespace, key.group, key.name].every((value, i) => tests[i]?.test(value));
+  return (key) =>
+    tests.length === 4 && [key.source, key.namespace, key.group, key.name].every((value, i) => tests[i]?.test(value));
 }

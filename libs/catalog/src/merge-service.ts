@@ -19,9 +19,11 @@ export function mergeService(
   const ranked = records.filter((record) => record.endpoints.length > 0).sort((a, b) => rules.compare(a.key, b.key));
   const first = ranked[0];
   if (first === undefined) return undefined;
-  const members = rules.isShared(host) ? ranked : [first];
+  // Joined by rules, or alone: a service that only happens to have the host does not slip in.
+  const ruled = ranked.filter((record) => rules.hostOf(record).rule !== undefined);
+  const members = ruled.length > 0 ? ruled : [first];
   const diagnostics: Diagnostic[] = members.flatMap((record) => record.diagnostics);
-  if (members.length < ranked.length) diagnostics.push(conflict(host, ranked));
+  if (members.length < ranked.length) diagnostics.push(conflict(host, members, ranked));
 
   const protocols = new Set<Protocol>(members.flatMap((record) => record.endpoints.map((e) => e.protocol)));
   const ports = servicePorts(protocols, rules.ports);
@@ -50,14 +52,15 @@ export function mergeService(
 }
 
 /** The conflict is visible on the service that won, and in `isthmus get conflicts` (istio#44084). */
-function conflict(host: MeshHost, ranked: readonly ServiceRecord[]): Diagnostic {
-  const [winner, ...losers] = ranked.map((record) => serviceId(record.key));
+function conflict(host: MeshHost, members: readonly ServiceRecord[], ranked: readonly ServiceRecord[]): Diagnostic {
+  const winners = members.map((record) => serviceId(record.key)).join(', ');
+  const losers = ranked.filter((record) => !members.includes(record)).map((record) => serviceId(record.key));
   return {
     code: 'host.conflict',
     severity: 'error',
-    where: winner ?? host,
+    where: winners,
     what: `${losers.join(', ')} ${losers.length === 1 ? 'has' : 'have'} the host ${host} too`,
-    meaning: `${winner} is published, the others are left out`,
+    meaning: `${winners} is published, the others are left out`,
     remedy: 'join them by a rule under merge.hosts, or order the registries under merge.precedence',
   };
 }
