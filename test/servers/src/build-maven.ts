@@ -1,0 +1,33 @@
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildStep, type BuildContext } from './build-step.ts';
+
+const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
+
+/**
+ * Jars into `lib/`, their order into `classpath`, launcher classes into `classes/`. The order is Maven's own: with `lib/*` Nacos picks
+ * the wrong one of two hessians. The local repository is the user's (`~/.m2` or what their settings say).
+ */
+export async function buildMaven(context: BuildContext): Promise<void> {
+  context.phase('fetching');
+  await cp(context.recipe, context.dir, { recursive: true });
+  await buildStep(context, [
+    ...['mvn', '--batch-mode', '--quiet'],
+    ...[`${plugin}:copy-dependencies`, '-DoutputDirectory=lib', '-DincludeScope=runtime'],
+    ...[`${plugin}:build-classpath`, '-Dmdep.prefix=lib', '-Dmdep.outputFile=classpath'],
+  ]);
+  context.phase('building');
+  await mkdir(join(context.dir, 'classes'));
+  const jars = (await readFile(join(context.dir, 'classpath'), 'utf8')).trim();
+  const sources = (await readdir(join(context.dir, 'src'), { recursive: true })).filter((file) => file.endsWith('.java')).sort();
+  await buildStep(context, [
+    ...['javac', '-nowarn', '-proc:none', '-cp', `classes:${jars}`, '-d', 'classes'],
+    ...sources.map((file) => join('src', file)),
+  ]);
+}
+
+/** The class path of a finished build, with absolute paths. */
+export async function classPath(home: string): Promise<string> {
+  const jars = (await readFile(join(home, 'classpath'), 'utf8')).trim().split(':');
+  return ['classes', ...jars].map((path) => join(home, path)).join(':');
+}
