@@ -19,6 +19,7 @@ export type DiagnosticCode =
   | 'registry.partial'
   | 'registry.unreachable'
   | 'removal.held'
+  | 'service.imported'
   | 'service.too-large'
   | 'text.invalid'
   | 'translate.rejected'
