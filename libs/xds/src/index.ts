@@ -1,4 +1,10 @@
+export type { ClientConfig, ClientStatus, NackStatus, SentResource, TypeStatus } from './client-status.ts';
+export type { TlsOptions } from './listen-options.ts';
 export { OverlayView } from './overlay-view.ts';
 export type { NodeInfo, Refusal, ResourceProvider, ResourceView, ViewChange } from './resource-provider.ts';
 export { SnapshotStore } from './snapshot-store.ts';
 export type { ResourceChange } from './snapshot-store.ts';
+export { CDS, EDS, LDS, RDS } from './type-urls.ts';
+export type { XdsEvent } from './xds-event.ts';
+export { adsServer, mcpServer } from './xds-server.ts';
+export type { XdsLimits, XdsServer, XdsServerOptions } from './xds-server.ts';

@@ -1,0 +1,53 @@
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { TypeUrl } from '@isthmus/model';
+import { CDS, EDS, LDS, RDS } from './type-urls.ts';
+
+/** One method: a bidirectional stream of encoded messages. */
+export interface StreamMethod {
+  readonly path: string;
+  readonly transport: 'sotw' | 'delta';
+  readonly onlyType: TypeUrl | undefined;
+}
+
+const ADS_SERVICE = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+const AGGREGATED: readonly StreamMethod[] = [
+  { path: `/${ADS_SERVICE}/StreamAggregatedResources`, transport: 'sotw', onlyType: undefined },
+  { path: `/${ADS_SERVICE}/DeltaAggregatedResources`, transport: 'delta', onlyType: undefined },
+];
+
+export const ADS_METHODS: readonly StreamMethod[] = [
+  ...AGGREGATED,
+  ...singleType('envoy.service.cluster.v3.ClusterDiscoveryService', 'Clusters', CDS),
+  ...singleType('envoy.service.endpoint.v3.EndpointDiscoveryService', 'Endpoints', EDS),
+  ...singleType('envoy.service.listener.v3.ListenerDiscoveryService', 'Listeners', LDS),
+  ...singleType('envoy.service.route.v3.RouteDiscoveryService', 'Routes', RDS),
+];
+
+/** istiod speaks state of the world only. */
+export const MCP_METHODS: readonly StreamMethod[] = AGGREGATED.slice(0, 1);
+
+function singleType(service: string, plural: string, type: TypeUrl): StreamMethod[] {
+  return [
+    { path: `/${service}/Stream${plural}`, transport: 'sotw', onlyType: type },
+    { path: `/${service}/Delta${plural}`, transport: 'delta', onlyType: type },
+  ];
+}
+
+/** Messages stay bytes: they are encoded once, not once per stream. */
+export function serviceDefinition(methods: readonly StreamMethod[]): ServiceDefinition {
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const entries = methods.map(({ path }) => [
+    path,
+    {
+      path,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    },
+  ]);
+  return Object.fromEntries(entries) as ServiceDefinition;
+}
