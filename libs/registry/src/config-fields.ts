@@ -1,4 +1,4 @@
-import { parseSourceId } from '@isthmus/model';
+import { formatDuration, parseDuration, parseSourceId } from '@isthmus/model';
 import { z } from 'zod';
 
 /** Fields that every registry's config entry has; spread into its strict object. */
@@ -26,3 +26,21 @@ export const clientTlsField = z
     serverName: z.string().min(1).optional().describe('Name to expect in the server’s certificate; default: the host dialled.'),
   })
   .describe('TLS to the registry, where a server URL is https.');
+
+/**
+ * A time such as `30s` or `250ms`; milliseconds once parsed. `min` and `max` are milliseconds. Give its default as
+ * `.prefault('10s')`: what a user would write (zod's `.default` would skip the parsing).
+ */
+export function durationField(min = 0, max = 24 * 3_600_000) {
+  return z.string().transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= min && ms <= max) return ms;
+    const range = `must be between ${formatDuration(min)} and ${formatDuration(max)}`;
+    context.issues.push({
+      code: 'custom',
+      input: text,
+      message: ms === undefined ? 'is no time: write a number and ms, s, m, h or d, such as 30s' : range,
+    });
+    return z.NEVER;
+  });
+}

@@ -3,7 +3,7 @@ export { printable } from './build-endpoint.ts';
 export type { RawInstance } from './build-endpoint.ts';
 export { buildRecord } from './build-record.ts';
 export type { RecordResult } from './build-record.ts';
-export { clientTlsField, registryName, serviceFilterField } from './config-fields.ts';
+export { clientTlsField, durationField, registryName, serviceFilterField } from './config-fields.ts';
 export { EventChannel } from './event-channel.ts';
 export { meshHostName } from './mesh-host-name.ts';
 export { scopeDiagnostic } from './registry-kind.ts';
