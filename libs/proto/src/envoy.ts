@@ -18,7 +18,7 @@ export { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export type { Listener } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.ts';
 export type { RouteConfiguration } from './gen/envoy/config/route/v3/route_pb.ts';
-export { VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.ts';
+export { RouteActionSchema, RouteSchema, VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.ts';
 export type { VirtualHost } from './gen/envoy/config/route/v3/route_components_pb.ts';
 export { FileAccessLogSchema } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 export { CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';

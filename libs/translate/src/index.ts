@@ -1,0 +1,10 @@
+export { clusterResources } from './clusters.ts';
+export { endpointResources } from './endpoints.ts';
+export { egressListener } from './listeners.ts';
+export type { EgressAddress } from './listeners.ts';
+export { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, outboundName } from './names.ts';
+export { composeRoute } from './route.ts';
+export { virtualHosts } from './virtual-hosts.ts';
+export type { EncodedVirtualHost } from './virtual-hosts.ts';
+export { translateEndpoints, translateXds } from './translate.ts';
+export type { TranslatedEndpoints, TranslatedXds } from './translate.ts';

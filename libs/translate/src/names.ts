@@ -1,0 +1,14 @@
+import type { MeshHost, TypeUrl } from '@isthmus/model';
+
+export const CLUSTER_TYPE: TypeUrl = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+export const ENDPOINT_TYPE: TypeUrl = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
+export const LISTENER_TYPE: TypeUrl = 'type.googleapis.com/envoy.config.listener.v3.Listener';
+export const ROUTE_TYPE: TypeUrl = 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration';
+
+/** Istio's name of the route that an explicit egress listener uses (`HTTP_PROXY_PORT`). */
+export const EGRESS_ROUTE = 'http_proxy';
+
+/** Istio's cluster name, with an empty subset; the ClusterLoadAssignment has the same. */
+export function outboundName(host: MeshHost, port: number): string {
+  return `outbound|${port}||${host}`;
+}
