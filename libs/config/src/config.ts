@@ -1,0 +1,59 @@
+import type { Protocol, SourceId } from '@isthmus/model';
+import type { z } from 'zod';
+import type { ListenAddress } from './listen.ts';
+import type { ROLES } from './schema.ts';
+
+/** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
+export interface ConfigurableKind {
+  /** `kind:` in the config. */
+  readonly kind: string;
+  /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
+  readonly schema: z.ZodType;
+}
+
+export type Role = (typeof ROLES)[number];
+
+/** A valid config. Paths are absolute (relative ones start from the file's directory), times are milliseconds. */
+export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
+  readonly file: string;
+  /** Directory of the file; what a kind's own relative paths start from. */
+  readonly baseDir: string;
+  readonly meshId: string;
+  readonly roles: readonly Role[];
+  /** In the order of the file. */
+  readonly registries: readonly RegistryEntry<Kind>[];
+  readonly merge: MergeConfig;
+  readonly guard: GuardConfig;
+  readonly outputs: { readonly mcp?: ListenerConfig; readonly xds?: ListenerConfig };
+  readonly control: ListenerConfig;
+  readonly ledger: { readonly file: string };
+}
+
+export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {
+  readonly id: SourceId;
+  readonly kind: Kind;
+  /** What the kind's schema made of the entry. */
+  readonly config: unknown;
+}
+
+export interface MergeConfig {
+  readonly hosts: readonly { readonly services: string; readonly host: string }[];
+  /** Every registry once: the configured order, then the rest in the order of the file. */
+  readonly precedence: readonly SourceId[];
+  readonly ports: Readonly<Partial<Record<Protocol, number>>>;
+}
+
+export interface GuardConfig {
+  /** 0 to 100. */
+  readonly maxRemovalPercent: number;
+  readonly minEndpoints: number;
+  readonly confirmAfterMs: number;
+}
+
+export interface ListenerConfig {
+  readonly listen: ListenAddress;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string };
+  readonly auth?: { readonly tokensFile: string };
+  /** Beyond loopback on purpose; to be logged at every start. */
+  readonly insecure: boolean;
+}

@@ -1,0 +1,10 @@
+export type { Config, ConfigurableKind, GuardConfig, ListenerConfig, MergeConfig, RegistryEntry, Role } from './config.ts';
+export { jsonSchema } from './json-schema.ts';
+export { formatListen, isLoopback, parseListen } from './listen.ts';
+export type { ListenAddress } from './listen.ts';
+export { loadConfig, parseConfig } from './load-config.ts';
+export type { ConfigResult, LoadOptions } from './load-config.ts';
+export { configError, formatProblem, formatProblems, reloadDiagnostic } from './problem.ts';
+export type { ConfigProblem } from './problem.ts';
+export { watchConfig } from './watch-config.ts';
+export type { WatchOptions } from './watch-config.ts';

@@ -1,0 +1,174 @@
+import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
+import type { Document, Node, Pair } from 'yaml';
+import type { ConfigPath, ConfigProblem } from './problem.ts';
+
+/** Far above any real config, far below what hurts. */
+export const MOST_CONFIG_BYTES = 1024 * 1024;
+/** Times that anchors may be repeated in all; a "billion laughs" file needs more. */
+const MOST_ALIASES = 100;
+/** Nested lists and maps; the parser recurses. */
+const MOST_DEPTH = 50;
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A parsed file that still knows where everything is written. */
+export interface YamlFile {
+  readonly file: string;
+  /** Plain data: objects, arrays, strings, numbers, booleans, null. */
+  readonly value: unknown;
+  /** Where the key (or list item) at the path is; the nearest parent's for what is missing. */
+  keyAt(path: ConfigPath): Place;
+  /** Where the value at the path is; the nearest parent's key for what is missing. */
+  valueAt(path: ConfigPath): Place;
+}
+
+export type YamlResult = { readonly yaml: YamlFile } | { readonly problems: readonly ConfigProblem[] };
+
+/** Parses one YAML document. Never throws; syntax errors come all at once. */
+export function parseYaml(file: string, bytes: Uint8Array): YamlResult {
+  const fail = (what: string, why: string, remedy: string, place: Place = { line: 1, column: 1 }): YamlResult => ({
+    problems: [{ file, ...place, what, why, remedy }],
+  });
+  if (bytes.length > MOST_CONFIG_BYTES) {
+    return fail(
+      `${bytes.length} bytes, the most is ${MOST_CONFIG_BYTES}`,
+      'no config is that long',
+      'give the bridge its own file',
+    );
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return fail('is not UTF-8', 'YAML files are UTF-8 text', 'save it as UTF-8', firstInvalidUtf8(bytes));
+  }
+  const tooDeep = placeOfDepth(text, MOST_DEPTH);
+  const lines = new LineCounter();
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const nested = (where?: Place) =>
+    fail(`is nested more than ${MOST_DEPTH} levels deep`, 'no config needs that', 'flatten it', where);
+  if (tooDeep !== undefined) return nested(tooDeep);
+  try {
+    const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
+    // A tag that nobody knows is only a warning to the parser; a config has no use for one.
+    const wrong = [...doc.errors, ...doc.warnings];
+    if (wrong.length > 0) {
+      const problems = wrong.slice(0, 100).map((error) => ({
+        file,
+        ...place(error.pos[0]),
+        what: `is not valid YAML: ${firstLine(error.message)}`,
+        why: 'nothing of the file can be used until it can be read',
+        remedy: SYNTAX_REMEDIES[error.code] ?? 'check indentation, quotes and brackets at that place',
+      }));
+      return { problems };
+    }
+    if (depth(doc.contents) > MOST_DEPTH) return nested();
+    const value: unknown = doc.toJS({ maxAliasCount: MOST_ALIASES });
+    return { yaml: locate(file, doc, value, place) };
+  } catch (cause) {
+    if (cause instanceof RangeError) return nested();
+    return fail(
+      `cannot be expanded: ${cause instanceof Error ? firstLine(cause.message) : String(cause)}`,
+      `anchors may be repeated ${MOST_ALIASES} times in all`,
+      'write the values out',
+    );
+  }
+}
+
+const SYNTAX_REMEDIES: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'keep one of the two',
+  MULTIPLE_DOCS: 'keep one document: remove the `---` between them',
+  TAB_AS_INDENT: 'indent with spaces',
+  TAG_RESOLVE_FAILED: 'leave the tag out',
+  BAD_INDENT: 'give all keys of a map, and all items of a list, the same indentation',
+};
+
+function locate(file: string, doc: Document, value: unknown, place: (offset: number) => Place): YamlFile {
+  const start = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+  /** Offsets of key and value along the path, up to where it ends. */
+  const walk = (path: ConfigPath): { key: number; value: number | undefined } => {
+    let node: unknown = doc.contents;
+    let key = start(node) ?? 0;
+    for (const part of path) {
+      const container = isAlias(node) ? node.resolve(doc) : node;
+      const next = step(container, part);
+      if (next === undefined) return { key, value: undefined };
+      key = start(next.key) ?? start(next.value) ?? key;
+      node = next.value;
+    }
+    return { key, value: start(node) };
+  };
+  return {
+    file,
+    value,
+    keyAt: (path) => place(walk(path).key),
+    valueAt: (path) => {
+      const found = walk(path);
+      return place(found.value ?? found.key);
+    },
+  };
+}
+
+function step(container: unknown, part: string | number): { key: unknown; value: unknown } | undefined {
+  if (isMap(container)) {
+    const pair = container.items.find(
+      (item) => isPair(item) && String(isScalar(item.key) ? item.key.value : item.key) === String(part),
+    );
+    return pair === undefined ? undefined : { key: pair.key, value: pair.value };
+  }
+  if (isSeq(container) && typeof part === 'number' && part < container.items.length) {
+    return { key: undefined, value: container.items[part] };
+  }
+  return undefined;
+}
+
+function depth(node: Node | Pair | null): number {
+  if (isMap(node)) return 1 + node.items.reduce((most, pair) => Math.max(most, depth(isNode(pair.value) ? pair.value : null)), 0);
+  if (isSeq(node)) return 1 + node.items.reduce<number>((most, item) => Math.max(most, depth(isNode(item) ? item : null)), 0);
+  return 0;
+}
+
+/**
+ * The parser recurses, so thousands of brackets or ever deeper lines end in a stack overflow, after seconds.
+ * Brackets inside of strings and the lines of block texts count too: a config with fifty of them open is none
+ * that we miss.
+ */
+function placeOfDepth(text: string, most: number): Place | undefined {
+  let open = 0;
+  const indents: number[] = [];
+  for (const [number, line] of text.split('\n').entries()) {
+    const indent = line.search(/[^ ]/);
+    if (indent >= 0 && line[indent] !== '#') {
+      while ((indents.at(-1) ?? -1) >= indent) indents.pop();
+      indents.push(indent);
+    }
+    let inLine = 0; // "- - - -" and "? ? ?" nest within a line
+    for (let i = 0; i < line.length; i += 1) {
+      const c = line[i];
+      if (c === '[' || c === '{') open += 1;
+      else if (c === ']' || c === '}') open = Math.max(0, open - 1);
+      else if ((c === '-' || c === '?') && line[i + 1] === ' ') inLine += 1;
+      if (open + indents.length > most || inLine > most) return { line: number + 1, column: i + 1 };
+    }
+  }
+  return undefined;
+}
+
+function firstInvalidUtf8(bytes: Uint8Array): Place {
+  // Bytes up to the first bad one decode to the same text; what is replaced is where it broke.
+  const text = new TextDecoder('utf-8').decode(bytes);
+  const at = text.indexOf('\ufffd');
+  const before = text.slice(0, at < 0 ? 0 : at);
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
+}
+
+function firstLine(message: string): string {
+  const line = message.split('\n')[0] ?? message;
+  return line.length > 200 ? `${line.slice(0, 197)}...` : line;
+}
