@@ -20,9 +20,14 @@ export async function buildGo(context: BuildContext, recipe: Extract<Recipe, { k
     GOFLAGS: '-buildvcs=false -mod=readonly',
   };
   context.phase('fetching');
-  await buildStep(context, ['go', 'mod', 'download'], env);
+  // Loads the packages and with them just the modules that they need; `go mod download` would fetch all that go.mod names.
+  await buildStep(context, ['go', 'list', '-deps', '-f', '{{""}}', recipe.package], env);
   context.phase('building');
-  await buildStep(context, ['go', 'build', '-p', '2', '-trimpath', '-ldflags', '-s -w', '-o', recipe.program, recipe.package], env);
+  await buildStep(
+    context,
+    ['go', 'build', '-p', '2', '-trimpath', '-ldflags', '-s -w', '-o', recipe.program, recipe.package],
+    env,
+  );
 }
 
 /** Without `,direct`: the fallback to git turns "not in the proxy" into errors about repositories and passwords. */

@@ -11,19 +11,15 @@ const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 export async function buildMaven(context: BuildContext): Promise<void> {
   context.phase('fetching');
   await cp(context.recipe, context.dir, { recursive: true });
-  await buildStep(context, [
-    ...['mvn', '--batch-mode', '--quiet'],
-    ...[`${plugin}:copy-dependencies`, '-DoutputDirectory=lib', '-DincludeScope=runtime'],
-    ...[`${plugin}:build-classpath`, '-Dmdep.prefix=lib', '-Dmdep.outputFile=classpath'],
-  ]);
+  const copy = [`${plugin}:copy-dependencies`, '-DoutputDirectory=lib', '-DincludeScope=runtime'];
+  const order = [`${plugin}:build-classpath`, '-Dmdep.prefix=lib', '-Dmdep.outputFile=classpath'];
+  await buildStep(context, ['mvn', '--batch-mode', '--quiet', ...copy, ...order]);
   context.phase('building');
   await mkdir(join(context.dir, 'classes'));
   const jars = (await readFile(join(context.dir, 'classpath'), 'utf8')).trim();
   const sources = (await readdir(join(context.dir, 'src'), { recursive: true })).filter((file) => file.endsWith('.java')).sort();
-  await buildStep(context, [
-    ...['javac', '-nowarn', '-proc:none', '-cp', `classes:${jars}`, '-d', 'classes'],
-    ...sources.map((file) => join('src', file)),
-  ]);
+  const options = ['-nowarn', '-proc:none', '-cp', `classes:${jars}`, '-d', 'classes'];
+  await buildStep(context, ['javac', ...options, ...sources.map((file) => join('src', file))]);
 }
 
 /** The class path of a finished build, with absolute paths. */

@@ -17,7 +17,8 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
 export function recipesDir(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
-    for (const candidate of [join(folder, 'recipes'), join(folder, 'test/servers/recipes')]) if (existsSync(candidate)) return candidate;
+    for (const candidate of [join(folder, 'recipes'), join(folder, 'test/servers/recipes')])
+      if (existsSync(candidate)) return candidate;
     const parent = dirname(folder);
     if (parent === folder) throw new Error('test/servers/recipes was not found above ' + fileURLToPath(import.meta.url));
     folder = parent;

@@ -58,14 +58,9 @@ export async function startEnvoy<Name extends string = never>(options: EnvoyOpti
     prepare: async (dir, ports) => {
       const file = join(dir, 'bootstrap.json');
       await writeFile(file, JSON.stringify(bootstrapOf(options, ports), undefined, 2));
-      return {
-        command: [
-          program,
-          ...['-c', file, '--log-level', options.logLevel ?? 'warning', '--concurrency', String(options.concurrency ?? 1)],
-          '--disable-hot-restart', // several Envoys on one machine would share its memory segment
-          ...(options.flags ?? []),
-        ],
-      };
+      const runtime = ['--log-level', options.logLevel ?? 'warning', '--concurrency', String(options.concurrency ?? 1)];
+      // Hot restart shares a memory segment between all Envoys of a machine.
+      return { command: [program, '-c', file, ...runtime, '--disable-hot-restart', ...(options.flags ?? [])] };
     },
     probe: async ({ admin }, signal) => {
       const path = options.readyWhen === 'live' ? '/ready' : '/server_info';

@@ -8,6 +8,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 
 // fd 3: where the child's pid is written. fd 4: our pipe; a line on it says that all is well. It cannot be stdin: Node destroys that one
@@ -63,7 +64,7 @@ export async function spawnGuarded(command: readonly string[], options: GuardedO
     detached: true,
     stdio: ['ignore', options.output, options.output, 'pipe', 'pipe'],
   });
-  const lifeline = shell.stdio[4] as Writable;
+  const lifeline = shell.stdio[4] as Socket;
   lifeline.on('error', () => undefined); // EPIPE when the guard has ended: `exited` tells
   const exited = exitOf(shell, lifeline);
   await once(shell, 'spawn');
@@ -88,8 +89,10 @@ export async function spawnGuarded(command: readonly string[], options: GuardedO
       await exited;
     },
     hold: (alive) => {
-      const streams = [shell, lifeline as unknown as { ref(): void; unref(): void }];
-      for (const handle of streams) alive ? handle.ref() : handle.unref();
+      for (const handle of [shell, lifeline]) {
+        if (alive) handle.ref();
+        else handle.unref();
+      }
     },
   };
 }

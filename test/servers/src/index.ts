@@ -1,6 +1,13 @@
+export { cacheRoot } from './cache.ts';
+export { startConsul, type ConsulOptions, type ConsulPorts, type ConsulServer } from './consul.ts';
 export { startEnvoy, type EnvoyBootstrap, type EnvoyOptions, type EnvoyPorts, type EnvoyServer } from './envoy.ts';
+export { startEureka, startEurekaCluster, type EurekaOptions, type EurekaPorts, type EurekaServer } from './eureka.ts';
+export { startIstiod, type IstiodOptions, type IstiodPorts, type IstiodServer } from './istiod.ts';
 export { startNacos2, startNacos3, type NacosOptions, type NacosPorts, type NacosServer } from './nacos.ts';
 export { freePortBase, freePorts, isFree } from './ports.ts';
 export { http, type HttpAnswer, type HttpCall } from './probe.ts';
+export { formatProgress, printProgress, readProgress, type OnProgress, type Progress } from './progress.ts';
+export { provide, type Provided, type ProvideOptions } from './provide.ts';
 export { ServerStartError, type CommonOptions, type RestartOptions, type Server, type StopOptions } from './server.ts';
+export { MissingToolError } from './toolchain.ts';
 export { isServerName, serverNames, servers, type ServerName } from './versions.ts';

@@ -18,15 +18,11 @@ export interface JavaLaunch {
 export async function javaCommand(launch: JavaLaunch): Promise<readonly string[]> {
   const tmp = join(launch.dir, 'tmp'); // a native library of 14 MB is unpacked a run
   await mkdir(tmp, { recursive: true });
-  return [
-    'java',
-    ...['-Xms48m', `-Xmx${launch.heapMb}m`, '-Xss512k', '-XX:MaxMetaspaceSize=192m', '-XX:ReservedCodeCacheSize=48m'],
-    ...['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'],
-    ...[`-Djava.io.tmpdir=${tmp}`, `-Duser.home=${launch.dir}`],
-    ...launch.jvmFlags,
-    ...['-cp', [...(launch.resources ?? []), await classPath(launch.home)].join(':'), launch.mainClass],
-    ...launch.args,
-  ];
+  const sizes = [`-Xmx${launch.heapMb}m`, '-Xms48m', '-Xss512k', '-XX:MaxMetaspaceSize=192m', '-XX:ReservedCodeCacheSize=48m'];
+  const thrift = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
+  const places = [`-Djava.io.tmpdir=${tmp}`, `-Duser.home=${launch.dir}`];
+  const path = [...(launch.resources ?? []), await classPath(launch.home)].join(':');
+  return ['java', ...sizes, ...thrift, ...places, ...launch.jvmFlags, '-cp', path, launch.mainClass, ...launch.args];
 }
 
 /** The text of a `.properties` file; none of our values needs escaping beyond a backslash. */

@@ -72,7 +72,8 @@ export class ManagedServer<Ports extends Readonly<Record<string, number>>> imple
         return server;
       } catch (error) {
         await server.stop();
-        const another = error instanceof ServerStartError && portTaken.test(error.log) && !blueprint.fixedPorts && attempt < portTries;
+        const another =
+          error instanceof ServerStartError && portTaken.test(error.log) && !blueprint.fixedPorts && attempt < portTries;
         if (!another) throw error;
       }
     }
@@ -186,7 +187,10 @@ export class ManagedServer<Ports extends Readonly<Record<string, number>>> imple
     if (signal === 'SIGTERM') {
       child.signal('SIGCONT'); // a paused process does not see SIGTERM
       const grace = new AbortController();
-      await Promise.race([child.exited, delay(this.#blueprint.stopGraceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
+      await Promise.race([
+        child.exited,
+        delay(this.#blueprint.stopGraceMs, undefined, { signal: grace.signal }).catch(() => undefined),
+      ]);
       grace.abort();
     }
     await child.killGroup();

@@ -9,8 +9,20 @@ export interface NacosUser {
 const administrator = 'nacos';
 
 const paths = {
-  2: { admin: '/nacos/v1/auth/users/admin', login: '/nacos/v1/auth/login', user: '/nacos/v1/auth/users', role: '/nacos/v1/auth/roles', permission: '/nacos/v1/auth/permissions' },
-  3: { admin: '/nacos/v3/auth/user/admin', login: '/nacos/v3/auth/user/login', user: '/nacos/v3/auth/user', role: '/nacos/v3/auth/role', permission: '/nacos/v3/auth/permission' },
+  2: {
+    admin: '/nacos/v1/auth/users/admin',
+    login: '/nacos/v1/auth/login',
+    user: '/nacos/v1/auth/users',
+    role: '/nacos/v1/auth/roles',
+    permission: '/nacos/v1/auth/permissions',
+  },
+  3: {
+    admin: '/nacos/v3/auth/user/admin',
+    login: '/nacos/v3/auth/user/login',
+    user: '/nacos/v3/auth/user',
+    role: '/nacos/v3/auth/role',
+    permission: '/nacos/v3/auth/permission',
+  },
 } as const;
 
 /** Creates the administrator with the user's password and, unless the user is the administrator, the user with all rights. */
@@ -23,7 +35,9 @@ export async function createUsers(generation: 2 | 3, port: number, user: NacosUs
   };
   await post(path.admin, { username: administrator, password: user.password });
   if (user.username === administrator) return;
-  const answer = JSON.parse(await post(path.login, { username: administrator, password: user.password })) as { accessToken?: string };
+  const answer = JSON.parse(await post(path.login, { username: administrator, password: user.password })) as {
+    accessToken?: string;
+  };
   if (answer.accessToken === undefined) throw new Error('Nacos let the administrator in but gave no accessToken');
   const signed = `?accessToken=${encodeURIComponent(answer.accessToken)}`;
   const role = `all-${user.username}`;

@@ -72,11 +72,20 @@ function portsOf(port: number): NacosPorts {
   return { http: port, grpc: port + 1000, clusterGrpc: port + 1001, raft: port - 1000 };
 }
 
-async function prepare(generation: Generation, build: Provided, dir: string, ports: NacosPorts, options: NacosOptions): Promise<Launch> {
+async function prepare(
+  generation: Generation,
+  build: Provided,
+  dir: string,
+  ports: NacosPorts,
+  options: NacosOptions,
+): Promise<Launch> {
   const conf = join(dir, 'conf');
   await mkdir(conf, { recursive: true });
   const own = generation === 2 ? nacos2Properties(ports) : nacos3Properties(ports, options);
-  await writeFile(join(conf, 'application.properties'), properties({ ...commonProperties(options), ...own, ...options.properties }));
+  await writeFile(
+    join(conf, 'application.properties'),
+    properties({ ...commonProperties(options), ...own, ...options.properties }),
+  );
   const { recipe } = servers[build.server];
   if (recipe.kind !== 'maven') throw new Error(`${build.server} is not built by Maven`);
   const command = await javaCommand({

@@ -31,7 +31,9 @@ export async function freePortBase(offsets: readonly number[], taken: ReadonlySe
     const free = await Promise.all(all.map(isFree));
     if (free.every(Boolean)) return base;
   }
-  throw new Error(`no free loopback port between ${lowest} and ${highest} with all of ${offsets.join(', ')} beside it; what listens there?`);
+  throw new Error(
+    `no free loopback port between ${lowest} and ${highest} with all of ${offsets.join(', ')} beside it; what listens there?`,
+  );
 }
 
 export async function freePorts(count: number): Promise<readonly number[]> {

@@ -41,7 +41,11 @@ export function formatProgress({ server, version, phase, elapsedMs, cached, erro
 }
 
 /** Prints each change of phase, and the same phase again every `everyMs`. What is cached is not worth a line to those who only use it. */
-export function printProgress(out: { write(text: string): unknown } = process.stderr, everyMs = 10_000, showCached = false): OnProgress {
+export function printProgress(
+  out: { write(text: string): unknown } = process.stderr,
+  everyMs = 10_000,
+  showCached = false,
+): OnProgress {
   const last = new Map<ServerName, Progress>();
   return (progress) => {
     if (progress.cached && !showCached) return;

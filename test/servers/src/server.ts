@@ -11,7 +11,9 @@ export interface RestartOptions {
   readonly keepData?: boolean;
 }
 
-export interface Server<Ports extends Readonly<Record<string, number>> = Readonly<Record<string, number>>> extends AsyncDisposable {
+export interface Server<
+  Ports extends Readonly<Record<string, number>> = Readonly<Record<string, number>>,
+> extends AsyncDisposable {
   readonly name: ServerName;
   readonly version: string;
   /** All on 127.0.0.1. They stay the same over `kill` and `restart`. */

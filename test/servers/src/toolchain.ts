@@ -7,7 +7,10 @@ const run = promisify(execFile);
 
 const probes: Readonly<Record<Tool, { readonly command: readonly [string, ...string[]]; readonly install: string }>> = {
   java: { command: ['java', '-version'], install: 'a JDK 17 or newer (Debian: apt-get install openjdk-17-jdk-headless)' },
-  javac: { command: ['javac', '-version'], install: 'a JDK 17 or newer, not only a JRE (Debian: apt-get install openjdk-17-jdk-headless)' },
+  javac: {
+    command: ['javac', '-version'],
+    install: 'a JDK 17 or newer, not only a JRE (Debian: apt-get install openjdk-17-jdk-headless)',
+  },
   mvn: { command: ['mvn', '-v'], install: 'Maven 3.8 or newer (Debian: apt-get install maven)' },
   go: { command: ['go', 'version'], install: 'Go 1.26 or newer (https://go.dev/dl)' },
   python3: { command: ['python3', '--version'], install: 'Python 3.9 or newer (Debian: apt-get install python3 python3-pip)' },
@@ -24,7 +27,11 @@ export class MissingToolError extends Error {
 }
 
 /** @throws {MissingToolError} for the first that does not run. */
-export async function requireTools(tools: readonly Tool[], neededFor: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+export async function requireTools(
+  tools: readonly Tool[],
+  neededFor: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
   for (const tool of tools) {
     const { command, install } = probes[tool];
     const [program, ...args] = command;

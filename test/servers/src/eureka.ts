@@ -1,0 +1,111 @@
+/** Eureka, from Spring Cloud, with the timings that tests want. */
+import { javaCommand } from './java.ts';
+import { ManagedServer } from './managed-server.ts';
+import { freePorts } from './ports.ts';
+import { http } from './probe.ts';
+import { provide, type ProvideOptions } from './provide.ts';
+import type { CommonOptions, Server } from './server.ts';
+import { servers } from './versions.ts';
+
+export interface EurekaPorts extends Readonly<Record<string, number>> {
+  readonly http: number;
+}
+
+export interface EurekaOptions extends CommonOptions {
+  readonly port?: number;
+  /** Ports of the other servers of its cluster (see `startEurekaCluster`); default: alone. */
+  readonly peers?: readonly number[];
+  /** HTTP basic authentication; default: none. */
+  readonly auth?: { readonly username: string; readonly password: string };
+  /** Keep expired leases when too many expire at once, as a production server does; default false. */
+  readonly selfPreservation?: boolean;
+  /** Default 192; 10,000 × 10 want 768. */
+  readonly heapMb?: number;
+  /** Spring properties over ours. */
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly provide?: ProvideOptions;
+}
+
+export type EurekaServer = Server<EurekaPorts>;
+
+/** Ready in about 4 s. It keeps everything in memory: after a restart it is empty until its clients come back. */
+export async function startEureka(options: EurekaOptions = {}): Promise<EurekaServer> {
+  const build = await provide('eureka', {
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...options.provide,
+  });
+  const { recipe } = servers.eureka;
+  if (recipe.kind !== 'maven') throw new Error('eureka is not built by Maven');
+  return ManagedServer.start<EurekaPorts>({
+    name: 'eureka',
+    version: build.version,
+    options,
+    fixedPorts: options.port !== undefined,
+    allocate: async () => ({ http: options.port ?? (await freePorts(1))[0]! }),
+    prepare: async (dir, ports) => ({
+      command: await javaCommand({
+        home: build.home,
+        dir,
+        mainClass: recipe.mainClass,
+        heapMb: options.heapMb ?? 192,
+        jvmFlags: [],
+        args: Object.entries({ ...propertiesFor(ports.http, options), ...options.properties }).map(
+          ([key, value]) => `--${key}=${value}`,
+        ),
+      }),
+    }),
+    probe: async (ports, signal) => (await http(ports.http, '/eureka/apps', { headers: basic(options), signal })).status === 200,
+    data: [],
+    startTimeoutMs: 90_000,
+    stopGraceMs: 5_000,
+  });
+}
+
+/** Servers that replicate to one another. */
+export async function startEurekaCluster(
+  size: number,
+  options: Omit<EurekaOptions, 'port' | 'peers' | 'dir'> = {},
+): Promise<EurekaServer[]> {
+  const ports = await freePorts(size);
+  const started = await Promise.allSettled(
+    ports.map((port) => startEureka({ ...options, port, peers: ports.filter((other) => other !== port) })),
+  );
+  const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed === undefined) return running;
+  await Promise.all(running.map((server) => server.stop()));
+  throw failed.reason;
+}
+
+function basic({ auth }: EurekaOptions): Record<string, string> {
+  if (auth === undefined) return {};
+  return { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` };
+}
+
+function propertiesFor(
+  port: number,
+  { auth, peers = [], selfPreservation = false }: EurekaOptions,
+): Record<string, string | number | boolean> {
+  const login = auth === undefined ? '' : `${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}@`;
+  const urls = (peers.length > 0 ? peers : [port]).map((peer) => `http://${login}127.0.0.1:${peer}/eureka/`);
+  return {
+    'server.port': port,
+    'server.address': '127.0.0.1',
+    'spring.application.name': 'eureka',
+    'spring.main.banner-mode': 'off',
+    // Eureka takes a peer whose host name equals its own for itself and does not replicate to it.
+    'eureka.instance.hostname': `eureka-${port}`,
+    'eureka.client.register-with-eureka': false,
+    'eureka.client.fetch-registry': peers.length > 0,
+    'eureka.client.service-url.defaultZone': urls.join(','),
+    'eureka.server.enable-self-preservation': selfPreservation,
+    'eureka.server.eviction-interval-timer-in-ms': 2_000,
+    'eureka.server.use-read-only-response-cache': false, // else readers see changes up to 30 s late
+    'eureka.server.response-cache-update-interval-ms': 500,
+    'eureka.server.wait-time-in-ms-when-sync-empty': 0,
+    'isthmus.auth': auth !== undefined,
+    // Without a user Spring makes one up and logs its password; it is never asked for.
+    'spring.security.user.name': auth?.username ?? 'nobody',
+    'spring.security.user.password': auth?.password ?? 'unused',
+  };
+}
