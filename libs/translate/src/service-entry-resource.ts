@@ -1,0 +1,39 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ResourceSchema, ServiceEntrySchema } from '@isthmus/proto/istio';
+import type { Diagnostic, MeshService, Resource } from '@isthmus/model';
+import { OBJECT_LABELS, objectAnnotations } from './object-meta.ts';
+import { contentVersion } from './resource.ts';
+import { serviceEntries } from './service-entry.ts';
+
+export interface ServiceEntryResources {
+  /** Encoded `istio.mcp.v1alpha1.Resource`s of the type `SERVICE_ENTRY_TYPE`, named `namespace/name`. */
+  readonly resources: readonly Resource[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * What istiod gets of one service. It applies a resource only when `metadata.version` has changed, so the version covers
+ * metadata and spec; for one host the oldest resource wins, so the creation time is constant: the epoch plus
+ * `precedence` seconds (0, the default, wins over all others).
+ */
+export function serviceEntryResources(service: MeshService, precedence = 0): ServiceEntryResources {
+  const { entries, diagnostics } = serviceEntries(service);
+  return {
+    resources: entries.map(({ name, spec }) => {
+      const resource = create(ResourceSchema, {
+        metadata: {
+          name: `${service.namespace}/${name}`,
+          createTime: { seconds: BigInt(precedence) },
+          labels: { ...OBJECT_LABELS },
+          annotations: { ...objectAnnotations(service) },
+        },
+        body: anyPack(ServiceEntrySchema, spec),
+      });
+      const version = contentVersion(toBinary(ResourceSchema, resource));
+      if (resource.metadata !== undefined) resource.metadata.version = version;
+      return { name: `${service.namespace}/${name}`, version, bytes: toBinary(ResourceSchema, resource) };
+    }),
+    diagnostics,
+  };
+}
