@@ -1,3 +1,4 @@
+export { AdsTransport } from './ads.transport.ts';
 export type { ClientConfig, ClientStatus, NackStatus, SentResource, TypeStatus } from './client-status.ts';
 export type { TlsOptions } from './listen-options.ts';
 export { OverlayView } from './overlay-view.ts';

@@ -12,7 +12,7 @@ export class SetHash {
   #sum: bigint;
 
   constructor(start = 0n) {
-    this.#sum = start;
+    this.#sum = start & MASK;
   }
 
   add(resource: Resource): void {

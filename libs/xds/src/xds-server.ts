@@ -73,6 +73,7 @@ export class XdsServer {
   #tokens: BearerTokens | undefined;
   #state: 'waiting' | 'open' | 'closing' = 'waiting';
   #opened = 0;
+  #port: number | undefined;
 
   constructor(profile: StreamProfile, methods: readonly StreamMethod[], options: XdsServerOptions) {
     this.#profile = profile;
@@ -89,6 +90,11 @@ export class XdsServer {
     this.#server.addService(serviceDefinition(methods), Object.fromEntries(handlers));
   }
 
+  /** Undefined until it listens. */
+  get port(): number | undefined {
+    return this.#port;
+  }
+
   /**
    * @returns the port
    * @throws IsthmusError `listen.refused` when the address is taken or not ours, `config.invalid` for TLS and token files
@@ -98,7 +104,7 @@ export class XdsServer {
     if (auth !== undefined) this.#tokens = await BearerTokens.open(auth.tokensFile);
     const credentials = await serverCredentials(tls);
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    const bound = await new Promise<number>((resolve, reject) => {
+    this.#port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, credentials, (error, at) => {
         if (error === null) resolve(at);
         else reject(refused(this.#profile.name, address, error));
@@ -106,7 +112,7 @@ export class XdsServer {
     });
     if (ready === undefined) this.#open();
     else void ready.then(() => this.#open());
-    return bound;
+    return this.#port;
   }
 
   /** Ends every stream with UNAVAILABLE, so that clients keep what they have and come back. Takes at most 1 s. */
@@ -162,7 +168,14 @@ export class XdsServer {
       gone();
       call.end();
     });
-    call.on('data', (bytes: Buffer) => stream.receive(bytes));
+    call.on('data', (bytes: Buffer) => {
+      try {
+        stream.receive(bytes);
+      } catch (error) {
+        // A provider that stumbles over a node's metadata costs that node its stream, not the bridge its life.
+        stream.end(status.INTERNAL, `the bridge failed on this request: ${messageOf(error)}`);
+      }
+    });
     if (this.#state === 'open') stream.open();
   }
 

@@ -1,0 +1,112 @@
+import { expect, test } from '@jest/globals';
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema } from '@isthmus/proto/discovery';
+import fc from 'fast-check';
+import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
+
+const text = fc.string({ unit: 'grapheme' });
+const anyMetadata = fc.dictionary(
+  text.filter((key) => key !== '__proto__'),
+  fc.jsonValue({ depthSize: 'small' }).filter((value) => !JSON.stringify(value).includes('__proto__')),
+) as fc.Arbitrary<JsonObject>;
+const anyError = fc.option(fc.record({ code: fc.nat(16), message: text }), { nil: undefined });
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+test('a state-of-the-world request is read as protobuf-es wrote it', () => {
+  fc.assert(
+    fc.property(text, text, anyMetadata, fc.array(text), text, anyError, (id, type, metadata, names, nonce, error) => {
+      const bytes = toBinary(
+        DiscoveryRequestSchema,
+        create(DiscoveryRequestSchema, {
+          versionInfo: '7',
+          node: {
+            id,
+            cluster: 'web',
+            metadata,
+            locality: { zone: 'z1' },
+            userAgentName: 'envoy',
+            userAgentVersionType: {
+              case: 'userAgentBuildVersion',
+              value: { version: { majorNumber: 1, minorNumber: 40, patch: 0 }, metadata: { 'ssl.version': 'BoringSSL' } },
+            },
+            clientFeatures: ['envoy.lb.does_not_support_overprovisioning'],
+          },
+          resourceNames: names,
+          typeUrl: type,
+          responseNonce: nonce,
+          ...(error === undefined ? {} : { errorDetail: error }),
+        }),
+      );
+      const request = readSotwRequest(bytes);
+      expect(request).toMatchObject({ transport: 'sotw', type, nonce, names });
+      expect(request.error).toEqual(error);
+      expect(plain(request.node)).toEqual(plain({ id, cluster: 'web', metadata, userAgent: 'envoy 1.40.0' }));
+    }),
+  );
+});
+
+test('a delta request is read as protobuf-es wrote it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(text),
+      fc.array(text),
+      fc.dictionary(text, text, { noNullPrototype: true }),
+      anyError,
+      (add, drop, has, error) => {
+        const bytes = toBinary(
+          DeltaDiscoveryRequestSchema,
+          create(DeltaDiscoveryRequestSchema, {
+            node: { id: 'n', userAgentName: 'gRPC', userAgentVersionType: { case: 'userAgentVersion', value: '1.70' } },
+            typeUrl: 'T',
+            resourceNamesSubscribe: add,
+            resourceNamesUnsubscribe: drop,
+            initialResourceVersions: has,
+            responseNonce: 'x',
+            ...(error === undefined ? {} : { errorDetail: error }),
+          }),
+        );
+        expect(readDeltaRequest(bytes)).toMatchObject({
+          transport: 'delta',
+          type: 'T',
+          nonce: 'x',
+          subscribe: add,
+          unsubscribe: drop,
+          error,
+          initialVersions: new Map(Object.entries(has)),
+          node: { id: 'n', userAgent: 'gRPC 1.70' },
+        });
+      },
+    ),
+  );
+});
+
+test('metadata that would exhaust the stack is refused', () => {
+  let metadata: JsonObject = {};
+  for (let depth = 0; depth < 100; depth += 1) metadata = { deeper: metadata };
+  const bytes = toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { node: { metadata } }));
+  expect(() => readSotwRequest(bytes)).toThrow('nested more than 32 levels');
+});
+
+test('a metadata key "__proto__" is a key like any other', () => {
+  const metadata = JSON.parse('{"__proto__": {"polluted": true}}') as JsonObject;
+  const { node } = readSotwRequest(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { node: { metadata } })));
+  expect(Object.keys(node!.metadata)).toEqual(Object.keys(metadata));
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});
+
+test('bytes that are no message throw, and never read past their end', () => {
+  const valid = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { node: { id: 'web' }, typeUrl: 'T' }));
+  expect(() => readDeltaRequest(valid.subarray(0, 4))).toThrow();
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+      for (const read of [readSotwRequest, readDeltaRequest]) {
+        try {
+          read(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+        }
+      }
+    }),
+  );
+});

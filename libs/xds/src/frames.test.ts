@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
+import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from '@isthmus/proto/discovery';
+import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
+import type { Resource } from '@isthmus/model';
+import fc from 'fast-check';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, sotwFrame, sotwResponse } from './frames.ts';
+import { EDS } from './type-urls.ts';
+
+const anyResource: fc.Arbitrary<Resource> = fc.record({
+  name: fc.string({ unit: 'grapheme', maxLength: 200 }),
+  version: fc.string({ maxLength: 40 }),
+  bytes: fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.nat(40_000).map((length) => new Uint8Array(length)),
+  ),
+});
+const anyResponse = fc.record({
+  type: fc.string(),
+  version: fc.string(),
+  nonce: fc.string(),
+  resources: fc.array(anyResource, { maxLength: 5 }),
+});
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+test('a concatenated DiscoveryResponse is the one that protobuf-es would write', () => {
+  fc.assert(
+    fc.property(anyResponse, ({ type, version, nonce, resources }) => {
+      const frames = resources.map((resource) => sotwFrame(resource, `type/${type}`));
+      const expected = create(DiscoveryResponseSchema, {
+        versionInfo: version,
+        typeUrl: type,
+        nonce,
+        resources: resources.map(({ bytes }) => create(AnySchema, { typeUrl: `type/${type}`, value: bytes })),
+        controlPlane: { identifier: 'isthmus' },
+      });
+      const ours = fromBinary(DiscoveryResponseSchema, sotwResponse(type, version, nonce, frames));
+      expect(hex(toBinary(DiscoveryResponseSchema, ours))).toBe(hex(toBinary(DiscoveryResponseSchema, expected)));
+    }),
+  );
+});
+
+test('a concatenated DeltaDiscoveryResponse is the one that protobuf-es would write', () => {
+  fc.assert(
+    fc.property(anyResponse, fc.array(fc.string()), ({ type, version, nonce, resources }, removed) => {
+      const frames = resources.map((resource) => deltaFrame(resource, type));
+      const expected = create(DeltaDiscoveryResponseSchema, {
+        systemVersionInfo: version,
+        typeUrl: type,
+        nonce,
+        removedResources: removed,
+        resources: resources.map((one) => ({
+          name: one.name,
+          version: one.version,
+          resource: create(AnySchema, { typeUrl: type, value: one.bytes }),
+        })),
+        controlPlane: { identifier: 'isthmus' },
+      });
+      const ours = fromBinary(DeltaDiscoveryResponseSchema, deltaResponse(type, version, nonce, frames, removed));
+      expect(hex(toBinary(DeltaDiscoveryResponseSchema, ours))).toBe(hex(toBinary(DeltaDiscoveryResponseSchema, expected)));
+    }),
+  );
+});
+
+test('an unknown cluster has an assignment without endpoints', () => {
+  const response = fromBinary(
+    DiscoveryResponseSchema,
+    sotwResponse(EDS, '1', 'n', [emptyAssignmentFrame(EDS, 'outbound|80||x')]),
+  );
+  const assignment = fromBinary(ClusterLoadAssignmentSchema, response.resources[0]!.value);
+  expect(assignment).toMatchObject({ clusterName: 'outbound|80||x', endpoints: [] });
+  expect(response.resources[0]!.typeUrl).toBe(EDS);
+});
+
+test('a resource is framed once, whatever the number of streams', () => {
+  const resource: Resource = { name: 'a', version: '1', bytes: Buffer.from('x') };
+  expect(sotwFrame(resource, EDS)).toBe(sotwFrame(resource, EDS));
+  expect(deltaFrame(resource, EDS)).toBe(deltaFrame(resource, EDS));
+});
