@@ -1,3 +1,4 @@
+export { BuildError } from './build-step.ts';
 export { cacheRoot } from './cache.ts';
 export { startConsul, type ConsulOptions, type ConsulPorts, type ConsulServer } from './consul.ts';
 export { startEnvoy, type EnvoyBootstrap, type EnvoyOptions, type EnvoyPorts, type EnvoyServer } from './envoy.ts';

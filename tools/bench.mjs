@@ -1,0 +1,13 @@
+// `npm run bench`: the measurements of test/bench, on real servers.
+import { ensure } from './ensure.mjs';
+import { projectNode } from './paths.mjs';
+import { main, run } from './run.mjs';
+
+main(async () => {
+  await ensure();
+  const node = projectNode();
+  const provision = await run(node, ['--conditions=source', 'test/servers/src/provision.ts'], { stream: true });
+  if (provision.code !== 0) return provision.code;
+  const flags = ['--conditions=source', '--expose-gc', '--disable-warning=ExperimentalWarning'];
+  return (await run(node, [...flags, 'test/bench/main.ts', ...process.argv.slice(2)], { stream: true })).code;
+});

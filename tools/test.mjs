@@ -1,0 +1,103 @@
+// `npm test`: everything. `--unit`: unit tests only; arguments after it go to Jest. The last line is always `N passed, N failed`.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildApps } from './build-apps.mjs';
+import { install } from './install.mjs';
+import { at, projectNode } from './paths.mjs';
+import { main, run, seconds } from './run.mjs';
+
+const bin = (name) => at('node_modules', '.bin', name);
+const summary = [];
+let passed = 0;
+let failed = 0;
+
+/** One step that is no Jest run counts as one test; what it printed is only shown when it fails. */
+async function step(name, work) {
+  const began = performance.now();
+  let result;
+  try {
+    result = await work();
+  } catch (error) {
+    result = { code: 1, output: `${error.message}\n` };
+  }
+  const ok = result.code === 0;
+  if (ok) passed += 1;
+  else failed += 1;
+  if (!ok) process.stdout.write(`\n✗ ${name}\n${result.output ?? ''}\n`);
+  summary.push(`${ok ? '✓' : '✗'} ${name.padEnd(34)} ${seconds(began).padStart(9)}`);
+}
+
+const check = (name, program, args) => step(name, () => run(bin(program), args));
+
+/** A Jest run streams its output; its own counts go into the sum, a skipped test as a failed one. */
+async function jest(project, args) {
+  const began = performance.now();
+  const dir = await mkdtemp(join(tmpdir(), 'isthmus-test-'));
+  const file = join(dir, 'result.json');
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const program = at('node_modules', 'jest', 'bin', 'jest.js');
+  const options = ['--selectProjects', project, '--json', `--outputFile=${file}`, ...args];
+  const { code } = await run(projectNode(), [...flags, program, ...options], { stream: true });
+  const counts = await readCounts(file);
+  await rm(dir, { recursive: true, force: true });
+  // Jest can end badly with no test failed: a crash, a coverage threshold, nothing found.
+  const bad = counts.failed + counts.skipped || (code === 0 ? 0 : 1);
+  passed += counts.passed;
+  failed += bad;
+  const skipped = counts.skipped > 0 ? ` (${counts.skipped} skipped, which counts as failed)` : '';
+  summary.push(
+    `${bad === 0 ? '✓' : '✗'} ${`${project} tests: ${counts.passed} passed, ${bad} failed`.padEnd(34)} ${seconds(began).padStart(9)}${skipped}`,
+  );
+}
+
+async function readCounts(file) {
+  try {
+    const result = JSON.parse(await readFile(file, 'utf8'));
+    return {
+      passed: result.numPassedTests,
+      failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+      skipped: result.numPendingTests + result.numTodoTests,
+    };
+  } catch {
+    return { passed: 0, failed: 0, skipped: 0 };
+  }
+}
+
+const node = (args) => run(projectNode(), args);
+const provision = () =>
+  step('servers', () => run(projectNode(), ['--conditions=source', 'test/servers/src/provision.ts', '--nice'], { stream: true }));
+
+async function checks() {
+  await check('format (prettier)', 'prettier', ['--check', '--log-level', 'warn', '.']);
+  await check('lint (oxlint)', 'oxlint', ['--type-aware', '--deny-warnings']);
+  await check('types (tsc)', 'tsc', ['-p', '.']);
+  await check('import rules (dependency-cruiser)', 'depcruise', ['--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'test']);
+  await step('dead code (knip)', () => node([bin('knip')]));
+}
+
+async function all() {
+  // Builds of servers are mostly waiting for the network or, when cold, minutes of Go: beside everything that needs no server.
+  const servers = provision();
+  await Promise.all([jest('unit', ['--maxWorkers=2']), checks()]);
+  await step('build (nest)', async () => {
+    await buildApps();
+    return { code: 0 };
+  });
+  await servers;
+  await jest('real', ['-i']);
+}
+
+main(async () => {
+  const began = performance.now();
+  const args = process.argv.slice(2);
+  await install();
+  if (args.includes('--unit'))
+    await jest(
+      'unit',
+      args.filter((arg) => arg !== '--unit'),
+    );
+  else await all();
+  process.stdout.write(`\n${summary.join('\n')}\n\n${seconds(began)}\n${passed} passed, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+});
