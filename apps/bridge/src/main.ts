@@ -1,1 +1,48 @@
-export {};
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { messageOf } from '@isthmus/model';
+import { check } from './check.ts';
+import { doctor } from './doctor.ts';
+import { serve } from './serve.ts';
+
+const USAGE = `usage: bridge serve|check|doctor -c FILE [-o table|json]   (users run it through "isthmus")\n`;
+
+/** The composition root. Exit codes: 0 fine, 1 it found something or failed, 2 wrong usage. */
+async function main(args: readonly string[]): Promise<number> {
+  const command = args[0];
+  const parsed = parse(args.slice(1));
+  if (parsed === undefined) return usage();
+  switch (command) {
+    case 'serve':
+      return serve(parsed.config);
+    case 'check':
+      return check(parsed.config);
+    case 'doctor':
+      return doctor(parsed.config, parsed.output);
+    default:
+      return usage();
+  }
+}
+
+function parse(args: string[]): { readonly config: string; readonly output: 'table' | 'json' } | undefined {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { config: { type: 'string', short: 'c' }, output: { type: 'string', short: 'o', default: 'table' } },
+    });
+    if (values.config === undefined || (values.output !== 'table' && values.output !== 'json')) return undefined;
+    return { config: values.config, output: values.output };
+  } catch {
+    return undefined;
+  }
+}
+
+function usage(): number {
+  process.stderr.write(USAGE);
+  return 2;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`);
+  return 1;
+});

@@ -27,6 +27,8 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly outputs: { readonly mcp?: ListenerConfig; readonly xds?: ListenerConfig };
   readonly control: ListenerConfig;
   readonly ledger: { readonly file: string };
+  /** Milliseconds that the outputs wait for registries of which nothing is known. */
+  readonly readiness: { readonly maxWaitMs: number };
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

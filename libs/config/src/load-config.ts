@@ -183,5 +183,6 @@ function build<Kind extends ConfigurableKind>(
     outputs: { ...(mcp === undefined ? {} : { mcp: listener(mcp) }), ...(xds === undefined ? {} : { xds: listener(xds) }) },
     control: listener(base.control),
     ledger: { file: at(base.ledger.file) },
+    readiness: { maxWaitMs: base.readiness.maxWait },
   };
 }

@@ -80,6 +80,15 @@ const ledger = z
   .prefault({})
   .describe('What cannot be read from the registries again: held removals, last known good, virtual addresses.');
 
+const readiness = z
+  .strictObject({
+    maxWait: durationField(0, 3_600_000, '60s').describe(
+      'How long the outputs wait for registries that cannot be read and of which the ledger knows nothing.',
+    ),
+  })
+  .prefault({})
+  .describe('When the outputs start to answer.');
+
 /** The whole file but its registries' own fields, which their kinds know. */
 export const configSchema = z.strictObject({
   version: z.literal(1).describe('Version of this format.'),
@@ -98,6 +107,7 @@ export const configSchema = z.strictObject({
   outputs,
   control,
   ledger,
+  readiness,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

@@ -20,7 +20,8 @@ export interface ExplainedHost {
   };
   readonly outputs: {
     readonly xds: readonly PublishedResource[];
-    readonly mcp?: PublishedResource;
+    /** One ServiceEntry per port. */
+    readonly mcp: readonly PublishedResource[];
   };
   /** Instances that get no traffic, and why. */
   readonly leftOut: readonly LeftOut[];

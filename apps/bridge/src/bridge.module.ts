@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { ControlController } from './control/control.controller.ts';
+import { HealthController } from './control/health.controller.ts';
+import { ProxiesController } from './control/proxies.controller.ts';
+import { Engine } from './engine/engine.ts';
+import { Metrics } from './engine/metrics.ts';
+import { XdsServers } from './engine/xds-servers.ts';
+
+export interface BridgeParts {
+  readonly engine: Engine;
+  readonly metrics: Metrics;
+  readonly servers: XdsServers;
+}
+
+/** The control role: what the engine knows, over HTTP. The engine itself is framework-free and made in `serve.ts`. */
+@Module({})
+export class BridgeModule {
+  static with({ engine, metrics, servers }: BridgeParts): DynamicModule {
+    return {
+      module: BridgeModule,
+      controllers: [ControlController, ProxiesController, HealthController],
+      providers: [
+        { provide: Engine, useValue: engine },
+        { provide: Metrics, useValue: metrics },
+        { provide: XdsServers, useValue: servers },
+      ],
+    };
+  }
+}

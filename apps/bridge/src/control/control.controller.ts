@@ -1,0 +1,190 @@
+import { Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res, Sse } from '@nestjs/common';
+import type { MessageEvent } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type {
+  ConflictView,
+  DiagnosticList,
+  EndpointView,
+  ExplainAnswer,
+  HeldView,
+  ItemList,
+  ReleaseAnswer,
+  ServiceDetail,
+  ServiceView,
+  SourceView,
+} from '@isthmus/contract';
+import { parseMeshHost } from '@isthmus/model';
+import type { Diagnostic } from '@isthmus/model';
+import { istioYaml } from '@isthmus/translate';
+import type { FastifyReply } from 'fastify';
+import type { Observable } from 'rxjs';
+import { Engine } from '../engine/engine.ts';
+import { explain } from './explain.ts';
+import { liveEvents } from './live-events.ts';
+import { ProblemException } from './problem.ts';
+import {
+  catalogDiagnostics,
+  conflictViews,
+  endpointViews,
+  heldViews,
+  kindOf,
+  mergedServices,
+  serviceDetail,
+  serviceView,
+  sourceView,
+} from './views.ts';
+
+/** Rows of `diagnostics` in one answer; the counts go on. */
+const MOST_DIAGNOSTICS = 1_000;
+
+const list = {
+  schema: { type: 'object', required: ['items'], properties: { items: { type: 'array', items: { type: 'object' } } } },
+};
+
+/** What the bridge knows, for the CLI, the console and scripts. Reading costs the bridge only while it is asked. */
+@ApiTags('catalog')
+@Controller('api/v1')
+export class ControlController {
+  readonly #engine: Engine;
+
+  constructor(@Inject(Engine) engine: Engine) {
+    this.#engine = engine;
+  }
+
+  @Get('sources')
+  @ApiOperation({ summary: 'Every scope of every registry: state, age, size' })
+  @ApiOkResponse(list)
+  sources(): ItemList<SourceView> {
+    const { catalog, config } = this.#engine;
+    const views = [...catalog.scopes()].map((s) => sourceView(s, kindOf(config.registries, s.scope.source), Date.now()));
+    const seen = new Set(views.map((view) => view.source));
+    const silent = config.registries.filter((r) => !seen.has(r.id));
+    const none = silent.map((r): SourceView => ({
+      source: r.id,
+      kind: r.kind.kind,
+      namespace: '',
+      group: '',
+      state: 'syncing',
+      services: 0,
+      endpoints: 0,
+      held: 0,
+      diagnostics: 0,
+    }));
+    return {
+      items: [...views, ...none].sort((a, b) =>
+        `${a.source}/${a.namespace}/${a.group}` < `${b.source}/${b.namespace}/${b.group}` ? -1 : 1,
+      ),
+    };
+  }
+
+  @Get('services')
+  @ApiOperation({ summary: 'Every mesh host, or those whose name contains `host`' })
+  @ApiQuery({ name: 'host', required: false })
+  @ApiOkResponse(list)
+  services(@Query('host') host?: string): ItemList<ServiceView> {
+    const { catalog } = this.#engine;
+    return { items: this.#services(host).map((service) => serviceView(catalog, service)) };
+  }
+
+  @Get('services/:host')
+  @ApiOperation({ summary: 'One mesh host with its endpoints and diagnostics' })
+  @ApiOkResponse({ schema: { type: 'object' } })
+  service(@Param('host') name: string): ServiceDetail {
+    const host = parseMeshHost(name);
+    const merged = host === undefined ? undefined : this.#engine.catalog.merged(host);
+    if (merged === undefined)
+      throw new ProblemException(
+        404,
+        'No such host',
+        `no registry has a service with the host ${name}`,
+        `isthmus explain ${name}`,
+      );
+    return serviceDetail(this.#engine.catalog, merged);
+  }
+
+  @Get('endpoints')
+  @ApiOperation({ summary: 'Every endpoint, or those of hosts whose name contains `host`' })
+  @ApiQuery({ name: 'host', required: false })
+  @ApiOkResponse(list)
+  endpoints(@Query('host') host?: string): ItemList<EndpointView> {
+    return { items: this.#services(host).flatMap((service) => endpointViews(service)) };
+  }
+
+  @Get('conflicts')
+  @ApiOperation({ summary: 'Hosts that several services claim without a rule' })
+  @ApiOkResponse(list)
+  conflicts(): ItemList<ConflictView> {
+    return { items: conflictViews(this.#engine.catalog) };
+  }
+
+  @Get('held')
+  @ApiOperation({ summary: 'Mass removals that wait for their confirmation' })
+  @ApiOkResponse(list)
+  held(): ItemList<HeldView> {
+    return { items: heldViews(this.#engine.catalog) };
+  }
+
+  @Post('held/:scope/release')
+  @HttpCode(200)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Let a held removal through (scope ids are URL-encoded)' })
+  @ApiOkResponse({ schema: { type: 'object', properties: { released: { type: 'integer' } } } })
+  release(@Param('scope') scope: string): ReleaseAnswer {
+    const released = this.#engine.release(scope);
+    if (released === undefined)
+      throw new ProblemException(404, 'Nothing held', `nothing is held in ${scope}`, 'isthmus get held');
+    return { released };
+  }
+
+  @Get('diagnostics')
+  @ApiOperation({ summary: 'Everything that is wrong, and how to mend it' })
+  @ApiOkResponse(list)
+  diagnostics(): DiagnosticList {
+    const items: Diagnostic[] = [];
+    const counts: Record<string, number> = {};
+    for (const d of this.#diagnostics()) {
+      counts[d.code] = (counts[d.code] ?? 0) + 1;
+      if (items.length < MOST_DIAGNOSTICS) items.push(d);
+    }
+    return { items, counts };
+  }
+
+  @Get('explain')
+  @ApiOperation({ summary: 'Where a host or address comes from, what became of it, what was left out and why' })
+  @ApiQuery({ name: 'q', description: 'HOST, service name, or IP[:PORT]' })
+  @ApiOkResponse({ schema: { type: 'object' } })
+  explain(@Query('q') query?: string): ExplainAnswer {
+    if (query === undefined || query.trim() === '' || query.length > 300) {
+      throw new ProblemException(400, 'No query', 'the parameter q is missing or too long', 'ask for q=HOST, q=IP or q=IP:PORT');
+    }
+    return explain(this.#engine, query, Date.now());
+  }
+
+  @Get('export')
+  @ApiOperation({ summary: 'What is published, as Istio YAML or JSON' })
+  @ApiQuery({ name: 'format', enum: ['istio', 'json'], required: false })
+  @Header('cache-control', 'no-store')
+  async export(@Res() reply: FastifyReply, @Query('format') format = 'istio'): Promise<void> {
+    const services = mergedServices(this.#engine.catalog);
+    if (format === 'json') await reply.type('application/json').send(JSON.stringify({ items: services }));
+    else if (format === 'istio') await reply.type('application/yaml').send(istioYaml(services));
+    else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio or format=json');
+  }
+
+  @Sse('events')
+  @ApiOperation({ summary: 'Live events: a summary whenever something changed, at most four a second' })
+  events(): Observable<MessageEvent> {
+    return liveEvents(this.#engine);
+  }
+
+  #services(host: string | undefined) {
+    const part = host?.toLowerCase() ?? '';
+    return mergedServices(this.#engine.catalog).filter((service) => service.host.includes(part));
+  }
+
+  *#diagnostics(): Generator<Diagnostic> {
+    yield* this.#engine.diagnostics;
+    yield* catalogDiagnostics(this.#engine.catalog);
+    yield* this.#engine.publishers.mcp.diagnostics();
+  }
+}

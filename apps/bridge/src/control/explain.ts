@@ -1,0 +1,136 @@
+import { isIP } from 'node:net';
+import type { Catalog } from '@isthmus/catalog';
+import type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from '@isthmus/contract';
+import { formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
+import type { Endpoint, MeshHost, ServiceId } from '@isthmus/model';
+import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
+import type { Engine } from '../engine/engine.ts';
+import { ageOf, endpointViews, kindOf } from './views.ts';
+
+/** Hosts in one answer; an address is rarely in more. */
+const MOST_MATCHES = 50;
+
+/** Where a host or address comes from, what became of it, what was left out and why. */
+export function explain(engine: Engine, query: string, now: number): ExplainAnswer {
+  const hosts = matchingHosts(engine.catalog, query.trim().toLowerCase());
+  return { query, matches: hosts.slice(0, MOST_MATCHES).map((host) => explainHost(engine, host, now)) };
+}
+
+function matchingHosts(catalog: Catalog, query: string): readonly MeshHost[] {
+  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(query) ?? [];
+  const name = six ?? four ?? query;
+  if (isIP(name) !== 0) return hostsAt(catalog, name, port === undefined ? undefined : Number(port));
+  const all = [...catalog.hosts()];
+  const exact = all.filter((host) => host === name);
+  if (exact.length > 0) return exact;
+  // "orders" is what an engineer types at three in the morning
+  return all
+    .filter(
+      (host) =>
+        host.startsWith(`${name}.`) || catalog.recordsOf(host).some(({ record }) => record.key.name.toLowerCase() === name),
+    )
+    .sort();
+}
+
+function hostsAt(catalog: Catalog, address: string, port: number | undefined): readonly MeshHost[] {
+  const at = (e: Endpoint) => e.address === address && (port === undefined || e.port === port);
+  const byVip = (host: MeshHost) => catalog.merged(host)?.vip === address;
+  return [...catalog.hosts()]
+    .filter((host) => catalog.recordsOf(host).some(({ record }) => record.endpoints.some(at)) || byVip(host))
+    .sort();
+}
+
+function explainHost(engine: Engine, host: MeshHost, now: number): ExplainedHost {
+  const { catalog } = engine;
+  const merged = catalog.merged(host);
+  const records = catalog.recordsOf(host);
+  const rules = new Set(
+    records.map(({ record }) => {
+      const { rule } = catalog.rules.hostOf(record);
+      return rule === undefined ? `default host of ${record.key.source}` : `merge.hosts[${rule}]`;
+    }),
+  );
+  return {
+    host,
+    origins: records.map(({ record }) => explainOrigin(engine, host, serviceId(record.key), now)),
+    merge: {
+      rule: [...rules].sort().join(', '),
+      ports: merged?.ports ?? [],
+      ...(merged?.vip === undefined ? {} : { vip: merged.vip }),
+    },
+    outputs: outputsOf(engine, host),
+    leftOut: [...leftOut(engine, host)],
+  };
+}
+
+function explainOrigin(engine: Engine, host: MeshHost, id: ServiceId, now: number): ExplainedOrigin {
+  const known = engine.catalog.recordOf(id);
+  if (known === undefined) throw new Error(`${id} is in the index but not in its scope`);
+  const { record } = known;
+  const state = engine.catalog.scopeById(scopeId(scopeOf(record.key)));
+  const status = state?.status ?? { state: 'syncing' as const };
+  const portName = (e: Endpoint) => engine.catalog.merged(host)?.ports.find((p) => p.protocol === e.protocol)?.name ?? e.protocol;
+  return {
+    service: id,
+    source: record.key.source,
+    kind: kindOf(engine.config.registries, record.key.source),
+    state: status.state,
+    ...(status.state === 'stale' ? { since: status.since } : {}),
+    ...('cause' in status ? { cause: status.cause } : {}),
+    ...(state === undefined ? {} : { ageMs: ageOf(state, now) }),
+    endpoints: record.endpoints.map((e) => ({
+      host,
+      address: e.address,
+      port: e.port,
+      portName: portName(e),
+      protocol: e.protocol,
+      weight: e.weight,
+      health: e.health,
+      locality: formatLocality(e.locality),
+      origin: id,
+      cluster: e.cluster,
+      labels: e.labels,
+      takesTraffic: takesTraffic(e),
+    })),
+    diagnostics: record.diagnostics,
+  };
+}
+
+function outputsOf(engine: Engine, host: MeshHost): ExplainedHost['outputs'] {
+  const merged = engine.catalog.merged(host);
+  const xds: PublishedResource[] = [];
+  for (const port of merged?.ports ?? []) {
+    for (const type of [CLUSTER_TYPE, ENDPOINT_TYPE]) {
+      const resource = engine.xds.resources(type).get(outboundName(host, port.number));
+      if (resource !== undefined) xds.push({ type, name: resource.name, version: resource.version });
+    }
+  }
+  const route = engine.xds.resources(ROUTE_TYPE).get(EGRESS_ROUTE);
+  if (xds.length > 0 && route !== undefined) xds.push({ type: ROUTE_TYPE, name: route.name, version: route.version });
+  const entries = engine.mcp.resources(SERVICE_ENTRY_TYPE);
+  const mcp = engine.publishers.mcp.namesOf(host).flatMap((name) => {
+    const entry = entries.get(name);
+    return entry === undefined ? [] : [{ type: SERVICE_ENTRY_TYPE, name, version: entry.version }];
+  });
+  return { xds, mcp };
+}
+
+function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
+  const merged = engine.catalog.merged(host);
+  const published = new Set(merged === undefined ? [] : endpointViews(merged).map((e) => `${e.origin} ${e.address} ${e.port}`));
+  for (const { record } of engine.catalog.recordsOf(host)) {
+    const service = serviceId(record.key);
+    for (const e of record.endpoints) {
+      const at = { address: e.address, port: e.port, service };
+      if (!published.has(`${service} ${e.address} ${e.port}`))
+        yield { ...at, reason: `${merged?.origins.join(', ') ?? 'another service'} is published under this host` };
+      else if (e.health === 'disabled') yield { ...at, reason: 'disabled at the registry' };
+      else if (e.health === 'unhealthy') yield { ...at, reason: 'unhealthy at the registry' };
+      else if (e.weight === 0) yield { ...at, reason: 'weight 0' };
+    }
+    for (const d of record.diagnostics)
+      if (d.severity === 'error') yield { address: d.where, port: 0, service, reason: `${d.what} [${d.code}]` };
+  }
+  for (const d of engine.publishers.mcp.diagnosticsOf(host))
+    yield { address: d.where, port: 0, service: host, reason: `${d.what} [${d.code}]` };
+}

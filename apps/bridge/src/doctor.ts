@@ -1,0 +1,87 @@
+import { connect } from 'node:net';
+import { configError, formatListen, loadConfig } from '@isthmus/config';
+import { messageOf, systemClock } from '@isthmus/model';
+import type { Finding } from '@isthmus/registry';
+import type { BridgeConfig } from './engine/engine.ts';
+import { registryKinds } from './registries.ts';
+
+interface Report {
+  readonly part: string;
+  readonly findings: readonly Finding[];
+}
+
+const WITHIN_MS = 15_000;
+const SIGNS = { ok: '✔', warning: '!', error: '✘' } as const;
+
+/** `isthmus doctor`: can every source and output be reached, with enough rights. 0: fine, 1: it found something. */
+export async function doctor(file: string, format: 'table' | 'json'): Promise<number> {
+  const loaded = await loadConfig(file, { kinds: registryKinds });
+  if (!loaded.ok) throw configError(loaded.problems);
+  const { config } = loaded;
+  const reports = [...(await Promise.all(config.registries.map((entry) => examine(config, entry)))), await outputs(config)];
+  if (format === 'json') process.stdout.write(`${JSON.stringify({ items: reports }, null, 2)}\n`);
+  else for (const report of reports) print(report);
+  return reports.some((r) => r.findings.some((f) => f.level === 'error')) ? 1 : 0;
+}
+
+async function examine(config: BridgeConfig, entry: BridgeConfig['registries'][number]): Promise<Report> {
+  const deps = { clock: systemClock, random: Math.random, baseDir: config.baseDir };
+  const part = `${entry.kind.kind} ${entry.id}`;
+  try {
+    return { part, findings: await entry.kind.doctor(entry.id, entry.config, deps, AbortSignal.timeout(WITHIN_MS)) };
+  } catch (error) {
+    return {
+      part,
+      findings: [
+        {
+          level: 'error',
+          what: messageOf(error),
+          remedy: 'this is a bug of doctor: report it with the config, without its secrets',
+        },
+      ],
+    };
+  }
+}
+
+async function outputs(config: BridgeConfig): Promise<Report> {
+  const findings: Finding[] = [];
+  for (const [name, listener] of Object.entries({ ...config.outputs, control: config.control })) {
+    if (listener === undefined) continue;
+    const at = formatListen(listener.listen);
+    const taken = await answers(listener.listen.host, listener.listen.port);
+    findings.push(
+      taken
+        ? { level: 'ok', what: `${name}: something listens on ${at} (a bridge that runs?)` }
+        : { level: 'ok', what: `${name}: ${at} is free` },
+    );
+  }
+  if (config.outputs.mcp !== undefined) {
+    findings.push({
+      level: 'warning',
+      what: 'istiod drops its implicit Kubernetes source as soon as meshConfig.configSources is set',
+      remedy: `keep it: configSources: [{address: "k8s://"}, {address: "xds://${formatListen(config.outputs.mcp.listen)}"}]`,
+    });
+  }
+  return { part: 'outputs', findings };
+}
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 });
+    const end = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}
+
+function print(report: Report): void {
+  process.stdout.write(`${report.part}\n`);
+  for (const { level, what, remedy } of report.findings) {
+    process.stdout.write(`  ${SIGNS[level]} ${what}\n`);
+    if (remedy !== undefined && level !== 'ok') process.stdout.write(`      try: ${remedy}\n`);
+  }
+}

@@ -1,0 +1,174 @@
+import { Catalog } from '@isthmus/catalog';
+import { formatListen } from '@isthmus/config';
+import type { Config } from '@isthmus/config';
+import { systemClock } from '@isthmus/model';
+import type { Diagnostic, MeshHost } from '@isthmus/model';
+import type { FileLedger } from '@isthmus/ledger';
+import type { RegistryKind } from '@isthmus/registry';
+import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
+import { MCP_TYPES } from '@isthmus/translate';
+import { Pipeline } from '../pipeline.ts';
+import { McpPublisher } from '../pipeline/mcp-publisher.ts';
+import { Pacer } from '../pipeline/pacer.ts';
+import { XdsPublisher } from '../pipeline/xds-publisher.ts';
+import { Readiness } from './readiness.ts';
+
+export type BridgeConfig = Config<RegistryKind>;
+
+/**
+ * The adapter's lifetime: the pipeline of the config in force, on stores that outlive it. A changed config gets a new
+ * catalog and new sources, which start from the ledger: nothing is removed before the registries have been read again.
+ */
+export class Engine {
+  readonly xds = new SnapshotStore([CDS, EDS, LDS, RDS]);
+  readonly mcp = new SnapshotStore(MCP_TYPES);
+  readonly readiness: Readiness;
+  readonly #ledger: FileLedger;
+  readonly #publishers = { xds: new XdsPublisher(), mcp: new McpPublisher() };
+  readonly #listeners = new Set<() => void>();
+  #config: BridgeConfig;
+  #catalog: Catalog;
+  #pipeline: Pipeline | undefined;
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #confirmation: NodeJS.Timeout | undefined;
+  #reload: readonly Diagnostic[] = [];
+
+  constructor(config: BridgeConfig, ledger: FileLedger) {
+    this.#config = config;
+    this.#ledger = ledger;
+    this.#catalog = this.#makeCatalog();
+    this.readiness = new Readiness(new Set(config.registries.map((r) => r.id)), config.readiness.maxWaitMs);
+  }
+
+  get config(): BridgeConfig {
+    return this.#config;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  get publishers(): { readonly xds: XdsPublisher; readonly mcp: McpPublisher } {
+    return this.#publishers;
+  }
+
+  get ledger(): FileLedger {
+    return this.#ledger;
+  }
+
+  /** What is wrong with the bridge itself: its ledger, a config change that cannot be used. */
+  get diagnostics(): readonly Diagnostic[] {
+    return [...this.#ledger.diagnostics, ...this.#reload];
+  }
+
+  /** Called after what a registry said was applied. Must not throw. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  start(): void {
+    this.#startPipeline([]);
+  }
+
+  async stop(): Promise<void> {
+    this.readiness.close();
+    clearTimeout(this.#confirmation);
+    this.#stop.abort();
+    await this.#running;
+    await this.#ledger.close();
+  }
+
+  /** A config that changed on disk and is valid. What is bound at the start keeps its old value, and says so. */
+  async reconfigure(config: BridgeConfig): Promise<void> {
+    this.#reload = needsRestart(this.#config, config);
+    this.#stop.abort();
+    await this.#running;
+    const before = [...this.#catalog.hosts()];
+    this.#config = config;
+    this.#catalog = this.#makeCatalog();
+    this.#startPipeline(before);
+  }
+
+  /** A config that changed on disk and is not valid: the last good one stays. */
+  rejectConfig(diagnostics: readonly Diagnostic[]): void {
+    this.#reload = diagnostics;
+    this.#tell();
+  }
+
+  /** Lets a held removal through; undefined when nothing is held in that scope. */
+  release(scope: string): number | undefined {
+    const result = this.#catalog.release(scope);
+    if (result === undefined) return undefined;
+    this.#pipeline?.touch(result.dirty);
+    this.#tell();
+    return result.released;
+  }
+
+  #makeCatalog(): Catalog {
+    const { merge, guard } = this.#config;
+    return new Catalog({
+      rules: { hosts: merge.hosts, precedence: merge.precedence, ports: merge.ports, meshNamespace: 'isthmus' },
+      guard,
+      ledger: this.#ledger,
+      clock: systemClock,
+      allocateVips: true,
+    });
+  }
+
+  #startPipeline(alsoTouch: readonly MeshHost[]): void {
+    const { registries, baseDir } = this.#config;
+    this.#stop = new AbortController();
+    const names = new Set(registries.map((r) => r.id));
+    const deps = { clock: systemClock, random: Math.random, baseDir };
+    const restored = this.#catalog.restore((record) => names.has(record.key.source));
+    const pipeline = new Pipeline({
+      sources: registries.map((r) => r.kind.createSource(r.id, r.config, deps)),
+      catalog: this.#catalog,
+      xds: { publisher: this.#publishers.xds, store: this.xds },
+      mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
+      pacer: new Pacer(),
+      onApplied: () => this.#applied(pipeline),
+    });
+    this.#pipeline = pipeline;
+    pipeline.touch([...restored, ...alsoTouch]);
+    this.#running = pipeline.run(this.#stop.signal);
+    this.#applied(pipeline);
+  }
+
+  #applied(pipeline: Pipeline): void {
+    this.#tell();
+    if (this.readiness.state === 'waiting') void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
+    const due = this.#catalog.nextConfirmation();
+    clearTimeout(this.#confirmation);
+    if (due === undefined) return;
+    this.#confirmation = setTimeout(
+      () => {
+        pipeline.touch(this.#catalog.confirmDue());
+        this.#applied(pipeline);
+      },
+      Math.max(due - systemClock.now(), 1_000),
+    ).unref();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Sockets and files that are opened once. */
+function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
+  const bound = (config: BridgeConfig) => JSON.stringify([config.outputs, config.control, config.ledger, config.roles]);
+  if (bound(before) === bound(after)) return [];
+  return [
+    {
+      code: 'config.reload',
+      severity: 'warning',
+      where: after.file,
+      what: 'outputs, control, ledger or roles changed',
+      meaning: `the bridge still listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
+      remedy: 'restart the bridge to use the new addresses; proxies keep what they have meanwhile',
+    },
+  ];
+}

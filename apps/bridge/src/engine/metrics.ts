@@ -1,0 +1,117 @@
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { takesTraffic } from '@isthmus/model';
+import type { ClientStatus, XdsEvent } from '@isthmus/xds';
+import type { Engine } from './engine.ts';
+
+/** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
+export class Metrics {
+  readonly #exporter = new PrometheusExporter({ preventServerStart: true });
+  readonly #serializer = new PrometheusSerializer('isthmus_');
+  readonly #provider = new MeterProvider({ readers: [this.#exporter] });
+  readonly #meter = this.#provider.getMeter('isthmus');
+  readonly #pushes = this.#meter.createCounter('xds_pushes', { description: 'Responses sent to xDS and MCP clients' });
+  readonly #bytes = this.#meter.createCounter('xds_pushed_bytes', { description: 'Bytes of these responses', unit: 'By' });
+  readonly #nacks = this.#meter.createCounter('xds_nacks', { description: 'Responses that clients rejected' });
+  readonly #refusals = this.#meter.createCounter('xds_refused', { description: 'Clients that were not let in' });
+  readonly #ackTime = this.#meter.createHistogram('xds_ack_seconds', {
+    description: 'From a push to its acknowledgement',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10] },
+  });
+
+  constructor(engine: Engine) {
+    this.#gauge('source_scopes', 'Scopes by registry and state', (observe) => {
+      for (const scope of engine.catalog.scopes())
+        observe(1, {
+          source: scope.scope.source,
+          namespace: scope.scope.namespace,
+          group: scope.scope.group,
+          state: scope.status.state,
+        });
+    });
+    this.#gauge('source_services', 'Services that a scope lists', (observe) => {
+      for (const { scope, records } of engine.catalog.scopes())
+        observe(records.size, { source: scope.source, namespace: scope.namespace, group: scope.group });
+    });
+    this.#gauge('source_endpoints', 'Endpoints that a scope lists, by whether they take traffic', (observe) => {
+      for (const { scope, records } of engine.catalog.scopes()) {
+        let live = 0;
+        let all = 0;
+        for (const { record } of records.values()) {
+          all += record.endpoints.length;
+          live += record.endpoints.filter(takesTraffic).length;
+        }
+        const labels = { source: scope.source, namespace: scope.namespace, group: scope.group };
+        observe(live, { ...labels, traffic: 'yes' });
+        observe(all - live, { ...labels, traffic: 'no' });
+      }
+    });
+    this.#gauge('source_held_endpoints', 'Endpoints whose mass removal waits for its confirmation', (observe) => {
+      for (const { scope, held } of engine.catalog.scopes())
+        observe(held?.removal.removing ?? 0, { source: scope.source, namespace: scope.namespace, group: scope.group });
+    });
+    this.#gauge('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
+      const counts = new Map<string, number>();
+      for (const { records, diagnostics } of engine.catalog.scopes()) {
+        for (const d of diagnostics) counts.set(d.code, (counts.get(d.code) ?? 0) + 1);
+        for (const { record } of records.values())
+          for (const d of record.diagnostics) counts.set(d.code, (counts.get(d.code) ?? 0) + 1);
+      }
+      for (const [code, count] of counts) observe(count, { code });
+    });
+    this.#gauge('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
+    this.#gauge('snapshot_revision', 'Revision of what is published', (observe) => {
+      observe(engine.xds.revision, { output: 'xds' });
+      observe(engine.mcp.revision, { output: 'mcp' });
+    });
+    this.#gauge('ready', '1 when the outputs speak', (observe) => observe(engine.readiness.state === 'waiting' ? 0 : 1, {}));
+  }
+
+  observeClients(clients: () => readonly ClientStatus[]): void {
+    this.#gauge('xds_clients', 'Connected streams', (observe) => {
+      const counts = new Map<string, number>();
+      for (const client of clients()) counts.set(client.transport, (counts.get(client.transport) ?? 0) + 1);
+      for (const [transport, count] of counts) observe(count, { transport });
+    });
+  }
+
+  xdsEvent(output: 'xds' | 'mcp', event: XdsEvent): void {
+    switch (event.kind) {
+      case 'pushed':
+        this.#pushes.add(1, { output, type: event.type });
+        this.#bytes.add(event.bytes, { output, type: event.type });
+        return;
+      case 'acked':
+        this.#ackTime.record(event.ms / 1000, { output, type: event.type });
+        return;
+      case 'nacked':
+        this.#nacks.add(1, { output, type: event.type });
+        return;
+      case 'refused':
+        this.#refusals.add(1, { output });
+        return;
+      case 'connected':
+      case 'disconnected':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Prometheus's text format. */
+  async text(): Promise<string> {
+    const { resourceMetrics } = await this.#exporter.collect();
+    return this.#serializer.serialize(resourceMetrics);
+  }
+
+  #gauge(
+    name: string,
+    description: string,
+    collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
+  ): void {
+    this.#meter
+      .createObservableGauge(name, { description })
+      .addCallback((result) => collect((value, labels) => result.observe(value, labels)));
+  }
+}

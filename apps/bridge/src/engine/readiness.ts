@@ -1,0 +1,54 @@
+import type { ScopeState } from '@isthmus/catalog';
+import type { SourceId } from '@isthmus/model';
+
+/**
+ * When the outputs may speak. A proxy that is told half of what there is drops the other half, so they wait for every
+ * registry's first complete read, or for what the ledger knows of it. A registry that cannot be read delays them by
+ * `maxWaitMs` at most and never blocks the others (istiod does not start without its source).
+ */
+export class Readiness {
+  readonly ready: Promise<void>;
+  readonly #sources: ReadonlySet<SourceId>;
+  readonly #timer: NodeJS.Timeout;
+  #resolve: () => void = () => undefined;
+  #state: 'waiting' | 'complete' | 'late' = 'waiting';
+
+  constructor(sources: ReadonlySet<SourceId>, maxWaitMs: number) {
+    this.#sources = sources;
+    this.ready = new Promise((resolve) => (this.#resolve = resolve));
+    this.#timer = setTimeout(() => this.#end('late'), maxWaitMs).unref();
+  }
+
+  /** `late`: the time ran out before every registry was read. */
+  get state(): 'waiting' | 'complete' | 'late' {
+    return this.#state;
+  }
+
+  /** Looks again; call it after an event was applied and is in the snapshots. */
+  check(scopes: Iterable<ScopeState>): void {
+    if (this.#state === 'waiting' && missingSources(this.#sources, scopes).length === 0) this.#end('complete');
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #end(state: 'complete' | 'late'): void {
+    if (this.#state !== 'waiting') return;
+    clearTimeout(this.#timer);
+    this.#state = state;
+    this.#resolve();
+  }
+}
+
+/** Registries of which nothing complete is known yet, sorted. */
+export function missingSources(sources: ReadonlySet<SourceId>, scopes: Iterable<ScopeState>): readonly SourceId[] {
+  const known = new Set<SourceId>();
+  const missing = new Set<SourceId>();
+  for (const scope of scopes) {
+    const restored = scope.records.values().some((record) => record.restored);
+    if (scope.lastSync !== undefined || restored) known.add(scope.scope.source);
+    else missing.add(scope.scope.source);
+  }
+  return [...sources].filter((source) => missing.has(source) || !known.has(source)).sort();
+}

@@ -1,0 +1,46 @@
+import { messageOf } from '@isthmus/model';
+import { adsServer, mcpServer } from '@isthmus/xds';
+import type { XdsEvent, XdsServer } from '@isthmus/xds';
+import type { ListenerConfig } from '@isthmus/config';
+import type { Logger } from 'pino';
+import { EgressProvider } from '../pipeline/egress-provider.ts';
+import type { Engine } from './engine.ts';
+import type { Metrics } from './metrics.ts';
+
+/** The outputs that clients connect to; either may be missing in the config. */
+export class XdsServers {
+  readonly all: readonly XdsServer[];
+
+  constructor(engine: Engine, metrics: Metrics, log: Logger) {
+    const { xds, mcp } = engine.config.outputs;
+    const serves = engine.config.roles.includes('xds');
+    const base = (listener: ListenerConfig, output: 'xds' | 'mcp') => ({
+      host: listener.listen.host,
+      port: listener.listen.port,
+      ready: engine.readiness.ready,
+      onEvent: (event: XdsEvent) => {
+        metrics.xdsEvent(output, event);
+        logEvent(log, output, event);
+      },
+      ...(listener.tls === undefined ? {} : { tls: listener.tls }),
+      ...(listener.auth === undefined ? {} : { auth: listener.auth }),
+    });
+    const provider = new EgressProvider(engine.xds);
+    this.all = [
+      ...(xds === undefined || !serves ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),
+      ...(mcp === undefined ? [] : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),
+    ];
+    metrics.observeClients(() => this.all.flatMap((server) => server.clients()));
+  }
+}
+
+function logEvent(log: Logger, output: string, event: XdsEvent): void {
+  if (event.kind === 'pushed' || event.kind === 'acked') return log.debug({ output, ...event }, `${output} ${event.kind}`);
+  if (event.kind === 'nacked')
+    return log.warn(
+      { output, ...event },
+      `${event.node} rejected ${event.type}: ${messageOf(event.message)}; it keeps what it had`,
+    );
+  if (event.kind === 'refused') return log.warn({ output, ...event }, `${output} client refused: ${event.reason}`);
+  log.info({ output, ...event }, `${output} client ${event.kind}`);
+}

@@ -1,0 +1,89 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Catalog } from '@isthmus/catalog';
+import type { MeshHost } from '@isthmus/model';
+import type { RegistrySource } from '@isthmus/registry';
+import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
+import type { McpPublisher } from './pipeline/mcp-publisher.ts';
+import type { Pacer } from './pipeline/pacer.ts';
+import { runInSlices } from './pipeline/slices.ts';
+import type { XdsPublisher } from './pipeline/xds-publisher.ts';
+
+export interface PipelineParts {
+  readonly sources: readonly RegistrySource[];
+  readonly catalog: Catalog;
+  readonly xds: { readonly publisher: XdsPublisher; readonly store: SnapshotStore };
+  /** Undefined: no MCP output. */
+  readonly mcp: { readonly publisher: McpPublisher; readonly store: SnapshotStore } | undefined;
+  readonly pacer: Pacer;
+  /** Called after an event was applied, for readiness and live events. */
+  readonly onApplied: () => void;
+}
+
+/**
+ * THE line: registries ──▶ catalog ──▶ translate ──▶ snapshot ──▶ xDS and MCP.
+ *
+ * Every stage works per key. A source's event makes hosts dirty; a flush merges and translates just those and commits
+ * what changed, in slices that leave the event loop to the streams. A lone change is flushed in the same turn of the
+ * loop; in a burst flushes are spaced by what the last one cost, and nothing waits more than 100 ms.
+ */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #dirty = new Set<MeshHost>();
+  #idle: Promise<void> = Promise.resolve();
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+  }
+
+  /** Follows every source until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#parts.sources.map((source) => this.#follow(source, signal)));
+  }
+
+  async #follow(source: RegistrySource, signal: AbortSignal): Promise<void> {
+    for await (const event of source.watch(signal)) {
+      const dirty = new Set<MeshHost>();
+      await runInSlices(this.#parts.catalog.applySteps(event, dirty));
+      this.touch(dirty);
+      this.#parts.onApplied();
+    }
+  }
+
+  /** Hosts to merge and translate again: after an event, a release, a confirmation or the restart from the ledger. */
+  touch(hosts: Iterable<MeshHost>): void {
+    for (const host of hosts) this.#dirty.add(host);
+    if (this.#dirty.size > 0) this.#parts.pacer.request(() => (this.#idle = this.#flush()));
+  }
+
+  /** Resolves when everything touched so far is in the snapshots. */
+  async settled(): Promise<void> {
+    while (this.#dirty.size > 0 || this.#parts.pacer.busy) {
+      await nextTurn();
+      await this.#idle;
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const { catalog, xds, mcp } = this.#parts;
+    const touched = new Set<MeshHost>();
+    const changes: ResourceChange[] = [];
+    await runInSlices(this.#translate(touched, changes), () =>
+      xds.store.commit([...changes.splice(0), ...xds.publisher.routesIfDue()]),
+    );
+    xds.store.commit(xds.publisher.routes());
+    if (mcp === undefined) return;
+    // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
+    await runInSlices(mcp.publisher.publish(touched, (host) => catalog.merged(host)));
+    mcp.store.commit(mcp.publisher.changes());
+  }
+
+  *#translate(touched: Set<MeshHost>, changes: ResourceChange[]): Generator<void> {
+    const { catalog, xds } = this.#parts;
+    for (const host of this.#dirty) {
+      this.#dirty.delete(host);
+      touched.add(host);
+      changes.push(...xds.publisher.publish(host, catalog.merged(host)));
+      yield;
+    }
+  }
+}

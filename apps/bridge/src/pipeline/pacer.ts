@@ -1,0 +1,55 @@
+/** Nothing waits longer than this for its flush. */
+const MAX_WAIT_MS = 50;
+
+/**
+ * Decides when the next flush starts: at once after a quiet time, else when as much time has passed as the last flush
+ * took. So a lone change has no quiet time to wait for (istiod: 100 ms), a burst is coalesced, and steady churn can
+ * neither starve the streams nor put a change off for ever (istiod under churn pushes every 10 s).
+ */
+export class Pacer {
+  readonly #now: () => number;
+  #notBefore = 0;
+  #state: 'idle' | 'waiting' | 'running' = 'idle';
+  #again = false;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  get busy(): boolean {
+    return this.#state !== 'idle';
+  }
+
+  request(flush: () => Promise<void>): void {
+    switch (this.#state) {
+      case 'running':
+        this.#again = true;
+        return;
+      case 'waiting':
+        return;
+      case 'idle': {
+        this.#state = 'waiting';
+        const wait = this.#notBefore - this.#now();
+        if (wait <= 0) setImmediate(() => void this.#run(flush));
+        else setTimeout(() => void this.#run(flush), wait).unref();
+        return;
+      }
+      default:
+        this.#state satisfies never;
+    }
+  }
+
+  async #run(flush: () => Promise<void>): Promise<void> {
+    this.#state = 'running';
+    this.#again = false;
+    const start = this.#now();
+    try {
+      await flush();
+    } finally {
+      const end = this.#now();
+      this.#notBefore = end + Math.min(end - start, MAX_WAIT_MS);
+      this.#state = 'idle';
+      if (this.#again) this.request(flush);
+    }
+  }
+}

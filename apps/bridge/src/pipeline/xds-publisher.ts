@@ -1,0 +1,97 @@
+import type { MeshHost, MeshService } from '@isthmus/model';
+import {
+  CLUSTER_TYPE,
+  EGRESS_ROUTE,
+  ENDPOINT_TYPE,
+  ROUTE_TYPE,
+  clusterResources,
+  composeRoute,
+  endpointResources,
+  virtualHosts,
+} from '@isthmus/translate';
+import type { EncodedVirtualHost } from '@isthmus/translate';
+import type { ResourceChange } from '@isthmus/xds';
+
+/** In a long flush the route is composed this often, so that its first services need not wait for its last. */
+const ROUTES_EVERY_MS = 100;
+
+interface Published {
+  /** What listeners, routes and clusters depend on; while it stays, a change is one of endpoints. */
+  readonly shape: string;
+  readonly clusters: readonly string[];
+}
+
+/**
+ * Turns merged services into xDS resources, remembering per host just what is needed to take them away again.
+ * An endpoint change encodes one ClusterLoadAssignment; only a new shape pays for clusters and the route.
+ */
+export class XdsPublisher {
+  readonly #published = new Map<MeshHost, Published>();
+  readonly #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
+  readonly #now: () => number;
+  #routesChanged = true; // the empty route is published too: callers then get its 502 instead of a hanging listener
+  #routesAt = Number.NEGATIVE_INFINITY;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  publish(host: MeshHost, service: MeshService | undefined): readonly ResourceChange[] {
+    const before = this.#published.get(host);
+    if (service === undefined) {
+      if (before === undefined) return [];
+      this.#published.delete(host);
+      if (this.#virtualHosts.delete(host)) this.#routesChanged = true;
+      return before.clusters.flatMap(gone);
+    }
+    const endpoints = endpointResources(service).map((resource) => ({ type: ENDPOINT_TYPE, name: resource.name, resource }));
+    const shape = shapeOf(service);
+    if (before?.shape === shape && service.resolution === 'static') return endpoints;
+
+    const clusters = clusterResources(service);
+    const names = clusters.map((cluster) => cluster.name);
+    this.#published.set(host, { shape, clusters: names });
+    this.#setVirtualHosts(host, virtualHosts(service));
+    const left = before?.clusters.filter((name) => !names.includes(name)) ?? [];
+    // Names whose endpoints now live in the cluster itself (DNS) have no ClusterLoadAssignment any more.
+    const inline = service.resolution === 'dns' ? names.map((name) => ({ type: ENDPOINT_TYPE, name, resource: undefined })) : [];
+    return [
+      ...clusters.map((resource) => ({ type: CLUSTER_TYPE, name: resource.name, resource })),
+      ...endpoints,
+      ...inline,
+      ...left.flatMap(gone),
+    ];
+  }
+
+  /** The route when hosts came or went since it was last composed. */
+  routes(): readonly ResourceChange[] {
+    if (!this.#routesChanged) return [];
+    this.#routesChanged = false;
+    this.#routesAt = this.#now();
+    const resource = composeRoute(EGRESS_ROUTE, [...this.#virtualHosts.values()].flat());
+    return [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }];
+  }
+
+  routesIfDue(): readonly ResourceChange[] {
+    return this.#now() - this.#routesAt >= ROUTES_EVERY_MS ? this.routes() : [];
+  }
+
+  #setVirtualHosts(host: MeshHost, next: readonly EncodedVirtualHost[]): void {
+    const before = this.#virtualHosts.get(host) ?? [];
+    if (before.length === next.length && before.every((v, i) => v.version === next[i]?.version)) return;
+    if (next.length === 0) this.#virtualHosts.delete(host);
+    else this.#virtualHosts.set(host, next);
+    this.#routesChanged = true;
+  }
+}
+
+function shapeOf(service: MeshService): string {
+  return `${service.resolution} ${service.ports.map((port) => port.name).join()}`;
+}
+
+function gone(name: string): readonly ResourceChange[] {
+  return [
+    { type: CLUSTER_TYPE, name, resource: undefined },
+    { type: ENDPOINT_TYPE, name, resource: undefined },
+  ];
+}

@@ -1,0 +1,130 @@
+import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { configError, formatListen, isLoopback, loadConfig, watchConfig } from '@isthmus/config';
+import type { ListenerConfig } from '@isthmus/config';
+import { FileLedger } from '@isthmus/ledger';
+import { IsthmusError, formatDiagnostic, messageOf } from '@isthmus/model';
+import { AdsTransport } from '@isthmus/xds/nest';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { BridgeModule } from './bridge.module.ts';
+import { AdminTokens } from './control/admin-token.ts';
+import { guardRequests } from './control/request-guard.ts';
+import { Engine } from './engine/engine.ts';
+import type { BridgeConfig } from './engine/engine.ts';
+import { Metrics } from './engine/metrics.ts';
+import { XdsServers } from './engine/xds-servers.ts';
+import { NestLog } from './nest-log.ts';
+import { registryKinds } from './registries.ts';
+
+/** A stuck socket must not keep the process: SIGTERM ends within this. */
+const STOP_WITHIN_MS = 4_500;
+
+/** Runs the bridge until SIGTERM or SIGINT. Logs are JSON lines on stderr. */
+export async function serve(file: string): Promise<number> {
+  const loaded = await loadConfig(file, { kinds: registryKinds });
+  if (!loaded.ok) throw configError(loaded.problems);
+  const { config } = loaded;
+  const log = pino({ name: 'isthmus', level: process.env['ISTHMUS_LOG'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
+  const ledger = await FileLedger.open(config.ledger.file);
+  const engine = new Engine(config, ledger);
+  const stopped = new AbortController();
+  try {
+    const app = await startApp(engine, config, log);
+    engine.start();
+    await watchConfig(config.file, {
+      kinds: registryKinds,
+      signal: stopped.signal,
+      onGood: (next) => {
+        log.info({ file: next.file }, 'the config changed and is in force');
+        void engine.reconfigure(next);
+      },
+      onBad: (diagnostics) => {
+        for (const d of diagnostics) log.error(formatDiagnostic(d));
+        engine.rejectConfig(diagnostics);
+      },
+    });
+    announce(config, log);
+    const signal = await stopSignal();
+    log.info({ signal }, 'stopping: streams are closed, proxies keep what they have');
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    stopped.abort();
+    await app.close();
+    return 0;
+  } finally {
+    await engine.stop();
+  }
+}
+
+async function startApp(engine: Engine, config: BridgeConfig, log: Logger): Promise<NestFastifyApplication> {
+  const metrics = new Metrics(engine);
+  const servers = new XdsServers(engine, metrics, log);
+  const tokens = await AdminTokens.open(join(dirname(config.ledger.file), 'admin.token'), config.control.auth?.tokensFile);
+  const adapter = new FastifyAdapter({
+    bodyLimit: 64 * 1024,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 1_000 },
+    ...(await https(config.control)),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(BridgeModule.with({ engine, metrics, servers }), adapter, {
+    logger: new NestLog(log),
+    abortOnError: false,
+  });
+  guardRequests(app.getHttpAdapter().getInstance(), config.control, tokens);
+  const document = SwaggerModule.createDocument(
+    app,
+    new DocumentBuilder().setTitle('Isthmus control API').setVersion('1').addBearerAuth().build(),
+  );
+  SwaggerModule.setup('api/docs', app, document, { jsonDocumentUrl: 'api/openapi.json' });
+  for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });
+  await app.startAllMicroservices();
+  if (config.roles.includes('control')) await listen(app, config.control);
+  else await app.init();
+  return app;
+}
+
+async function listen(app: NestFastifyApplication, { listen: at }: ListenerConfig): Promise<void> {
+  try {
+    await app.listen(at.port, at.host);
+  } catch (cause) {
+    throw new IsthmusError('listen.refused', `the control API cannot listen on ${formatListen(at)}: ${messageOf(cause)}`, {
+      where: formatListen(at),
+      meaning: 'nobody could ask or steer the bridge',
+      remedy: 'stop what listens there, or choose another address under control.listen',
+      cause,
+    });
+  }
+}
+
+async function https({
+  tls,
+}: ListenerConfig): Promise<{ https?: { cert: Buffer; key: Buffer; ca?: Buffer; requestCert?: boolean } }> {
+  if (tls === undefined) return {};
+  const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
+  const client = tls.clientCaFile === undefined ? {} : { ca: await readFile(tls.clientCaFile), requestCert: true };
+  return { https: { cert, key, ...client } };
+}
+
+function announce(config: BridgeConfig, log: Logger): void {
+  const listeners = { control: config.control, ...config.outputs };
+  for (const [name, listener] of Object.entries(listeners)) {
+    if (listener === undefined) continue;
+    log.info(`${name} listens on ${formatListen(listener.listen)}`);
+    if (!isLoopback(listener.listen.host) && listener.insecure) {
+      log.warn(
+        `${name} listens beyond loopback without TLS or authentication (insecure: true): everyone who reaches ${formatListen(listener.listen)} can use it`,
+      );
+    }
+  }
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+}
