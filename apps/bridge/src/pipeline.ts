@@ -37,6 +37,7 @@ export class Pipeline {
 
   /** Follows every source until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#schedule(); // the empty route too is published: a caller then gets its 502 instead of a listener that waits
     await Promise.all(this.#parts.sources.map((source) => this.#follow(source, signal)));
   }
 
@@ -52,7 +53,11 @@ export class Pipeline {
   /** Hosts to merge and translate again: after an event, a release, a confirmation or the restart from the ledger. */
   touch(hosts: Iterable<MeshHost>): void {
     for (const host of hosts) this.#dirty.add(host);
-    if (this.#dirty.size > 0) this.#parts.pacer.request(() => (this.#idle = this.#flush()));
+    if (this.#dirty.size > 0) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#parts.pacer.request(() => (this.#idle = this.#flush()));
   }
 
   /** Resolves when everything touched so far is in the snapshots. */

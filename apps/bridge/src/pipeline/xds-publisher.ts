@@ -29,7 +29,7 @@ export class XdsPublisher {
   readonly #published = new Map<MeshHost, Published>();
   readonly #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
   readonly #now: () => number;
-  #routesChanged = true; // the empty route is published too: callers then get its 502 instead of a hanging listener
+  #routesChanged = true;
   #routesAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number = () => performance.now()) {
