@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { ServiceEntrySchema, ServiceEntry_Location, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
-import { takesTraffic } from '@isthmus/model';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Diagnostic, Endpoint, Locality, MeshService, ServicePort } from '@isthmus/model';
 import type { ServiceEntry } from '@isthmus/proto/istio';
-import { compareText, ordered } from './ordered.ts';
+import { contentVersion } from './resource.ts';
 import { endpointFault, serviceEntryFaults } from './service-entry-rules.ts';
+import { servingEndpoints } from './serving-endpoints.ts';
 import { meshWeight } from './weights.ts';
 
 /** Istio refuses a ServiceEntry with more. */
@@ -41,23 +41,22 @@ export function serviceEntries(service: MeshService): BuiltServiceEntries {
         where: `${service.host} ${port.name}`,
         what,
         meaning: 'Istio would refuse the ServiceEntry, so it is not sent; Envoys fed by Isthmus are not concerned',
-        remedy: 'give the service another host or port under merge',
+        remedy: 'give the service another host (merge.hosts) or port (merge.ports)',
       });
     }
-    if (faults.length === 0) entries.push({ name: i === 0 ? service.host : `${service.host}.${port.name}`, spec });
+    if (faults.length === 0) entries.push({ name: objectName(i === 0 ? service.host : `${service.host}.${port.name}`), spec });
   });
   return { entries, diagnostics };
 }
 
+/** Kubernetes takes 253 characters; a host alone may have as many. */
+function objectName(name: string): string {
+  return name.length <= 253 ? name : `${name.slice(0, 236)}-${contentVersion(name)}`;
+}
+
 function build(service: MeshService, port: ServicePort, diagnostics: Diagnostic[]): ServiceEntry {
   const isStatic = service.resolution === 'static';
-  const serving = ordered(
-    service.endpoints
-      .filter((member) => member.portName === port.name && takesTraffic(member.endpoint))
-      .map((member) => member.endpoint),
-    byContent,
-  );
-  const accepted = serving.filter((endpoint) => {
+  const accepted = servingEndpoints(service, port.name).filter((endpoint) => {
     const fault = endpointFault(endpoint, isStatic);
     if (fault !== undefined) {
       diagnostics.push({
@@ -116,10 +115,4 @@ function localityText({ region, zone, subzone }: Locality): string {
   const parts = [region, zone, subzone].map((part) => part.replaceAll('/', '-').toWellFormed());
   while (parts.at(-1) === '') parts.pop();
   return parts.join('/');
-}
-
-function byContent(a: Endpoint, b: Endpoint): number {
-  if (a.address !== b.address) return compareText(a.address, b.address);
-  if (a.port !== b.port) return compareText(`${a.port}`, `${b.port}`);
-  return compareText(JSON.stringify(a), JSON.stringify(b));
 }
