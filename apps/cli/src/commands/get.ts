@@ -1,0 +1,126 @@
+import type {
+  ConflictView,
+  DiagnosticList,
+  EndpointView,
+  HeldView,
+  ItemList,
+  ProxyView,
+  ServiceDetail,
+  ServiceView,
+  SourceView,
+} from '@isthmus/contract';
+import { Argument } from 'commander';
+import type { Command } from 'commander';
+import type { ControlClient } from '../control-client.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import type { Io } from '../io.ts';
+import { readClient, withControl, withOutput } from '../options.ts';
+import type { ReadOptions } from '../options.ts';
+import {
+  conflictColumns,
+  diagnosticColumns,
+  endpointColumns,
+  heldColumns,
+  proxyColumns,
+  serviceColumns,
+  sourceColumns,
+} from '../render/columns.ts';
+import { print } from '../render/print.ts';
+import { renderTable } from '../render/table.ts';
+
+/** What one kind of thing is listed with: the data for `-o json`, and the table. */
+interface Listing {
+  readonly data: unknown;
+  readonly size: number;
+  readonly table: () => string;
+}
+
+type Lister = (client: ControlClient, name: string | undefined, now: number) => Promise<Listing>;
+
+const LISTERS = {
+  sources: async (client, name, now) => {
+    const { items } = await client.get<ItemList<SourceView>>('/sources');
+    return listing(
+      items.filter((s) => name === undefined || s.source === name),
+      (rows) => renderTable(sourceColumns(now), rows),
+    );
+  },
+  services: async (client, name) => {
+    if (name === undefined)
+      return listing((await client.get<ItemList<ServiceView>>('/services')).items, (rows) => renderTable(serviceColumns, rows));
+    const detail = await client.get<ServiceDetail>(`/services/${encodeURIComponent(name)}`);
+    const row = { ...detail, endpoints: detail.endpoints.length, diagnostics: detail.diagnostics.length };
+    return { data: detail, size: 1, table: () => renderTable(serviceColumns, [row]) };
+  },
+  endpoints: async (client, name) => {
+    const query = name === undefined ? '' : `?host=${encodeURIComponent(name)}`;
+    const { items } = await client.get<ItemList<EndpointView>>(`/endpoints${query}`);
+    // The bridge finds every host that contains the name; a whole name means just that host.
+    const exact = items.filter((e) => e.host === name?.toLowerCase());
+    return listing(exact.length > 0 ? exact : items, (rows) => renderTable(endpointColumns, rows));
+  },
+  conflicts: async (client, name) => {
+    const { items } = await client.get<ItemList<ConflictView>>('/conflicts');
+    return listing(
+      items.filter((c) => name === undefined || c.host === name.toLowerCase()),
+      (rows) => renderTable(conflictColumns, rows),
+    );
+  },
+  held: async (client, name, now) => {
+    const { items } = await client.get<ItemList<HeldView>>('/held');
+    return listing(
+      items.filter((h) => name === undefined || h.scope === name),
+      (rows) => renderTable(heldColumns(now), rows),
+    );
+  },
+  proxies: async (client, name, now) => {
+    const { items } = await client.get<ItemList<ProxyView>>('/proxies');
+    return listing(
+      items.filter((p) => name === undefined || p.node === name),
+      (rows) => renderTable(proxyColumns(now), rows),
+    );
+  },
+  diagnostics: async (client, name) => {
+    const { items, counts } = await client.get<DiagnosticList>('/diagnostics');
+    const shown = items.filter((d) => name === undefined || d.code === name || d.where.includes(name));
+    const data = name === undefined ? { items: shown, counts } : { items: shown };
+    return { data, size: shown.length, table: () => renderTable(diagnosticColumns, shown) };
+  },
+} satisfies Record<string, Lister>;
+
+type Kind = keyof typeof LISTERS;
+
+function listing<Item>(items: readonly Item[], table: (items: readonly Item[]) => string): Listing {
+  return { data: { items }, size: items.length, table: () => table(items) };
+}
+
+export function addGet(program: Command, io: Io): void {
+  const command = program
+    .command('get')
+    .description('List what the bridge knows.')
+    .addArgument(new Argument('<kind>', 'what to list').choices(Object.keys(LISTERS)))
+    .argument('[name]', 'only this one: a registry, a host, a scope, a node, or a diagnostic code or part of its place')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus get sources                                       the registries, and how they are
+  isthmus get services                                      every host of the mesh
+  isthmus get endpoints orders.default-group.public.nacos   its instances
+  isthmus get conflicts                                     hosts that several services claim
+  isthmus get held                                          mass deletions that wait
+  isthmus get proxies                                       who is connected
+  isthmus get diagnostics weight.invalid -o json            what is wrong with records
+
+Exit code 1 when a name is given and there is no such thing.`,
+    );
+  withOutput(withControl(command, io)).action(async (kind: Kind, name: string | undefined, options: ReadOptions) => {
+    const lister: Lister = LISTERS[kind];
+    const { data, size, table } = await lister(readClient(options, io), name, io.now());
+    if (size > 0 || options.output !== 'table') print(io, options.output, data, table);
+    if (size > 0) return;
+    if (name !== undefined)
+      throw new CliError(EXIT.found, `there is nothing named ${name} among the ${kind}; \`isthmus get ${kind}\` lists them.`);
+    if (options.output === 'table') io.stderr.write(`no ${kind}\n`);
+  });
+}

@@ -1,0 +1,157 @@
+import type { ItemList, ProxyConfigView, ProxyView } from '@isthmus/contract';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { envoyBootstrap, parseAddress } from '../bootstrap.ts';
+import type { Address } from '../bootstrap.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import type { Io } from '../io.ts';
+import { readClient, withControl, withOutput } from '../options.ts';
+import type { ReadOptions } from '../options.ts';
+import { print } from '../render/print.ts';
+import { renderProxyConfig, renderProxyStatus } from '../render/proxy.ts';
+
+export function addProxy(program: Command, io: Io): void {
+  const proxy = program
+    .command('proxy')
+    .description('Proxies: what they acknowledged, what they were sent, and how to start one.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus proxy status
+  isthmus proxy config sidecar~127.0.0.1~web.default~default.svc.cluster.local
+  isthmus proxy bootstrap --node sidecar~127.0.0.1~web.default~default.svc.cluster.local --xds 127.0.0.1:15012 > envoy.yaml`,
+    );
+  addStatus(proxy, io);
+  addConfig(proxy, io);
+  addBootstrap(proxy, io);
+}
+
+function addStatus(proxy: Command, io: Io): void {
+  const command = proxy
+    .command('status')
+    .description('ACK or NACK and version per proxy and type.')
+    .argument('[node]', 'only this node')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus proxy status
+  isthmus proxy status -o json
+
+A refusal is printed in the proxy's own words; it keeps what it accepted last.`,
+    );
+  withOutput(withControl(command, io)).action(async (node: string | undefined, options: ReadOptions) => {
+    const { items } = await readClient(options, io).get<ItemList<ProxyView>>('/proxies');
+    const shown = items.filter((item) => node === undefined || item.node === node);
+    if (shown.length > 0 || options.output !== 'table')
+      print(io, options.output, { items: shown }, () => renderProxyStatus(shown, io.now()));
+    if (shown.length > 0) return;
+    if (node !== undefined)
+      throw new CliError(EXIT.found, `no proxy named ${node} is connected; \`isthmus get proxies\` lists them.`);
+    if (options.output === 'table') io.stderr.write('no proxy is connected\n');
+  });
+}
+
+function addConfig(proxy: Command, io: Io): void {
+  const command = proxy
+    .command('config')
+    .description('What a node was sent: names and versions per type.')
+    .argument('<node>', 'the node id, as `isthmus get proxies` prints it')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus proxy config sidecar~127.0.0.1~web.default~default.svc.cluster.local`,
+    );
+  withOutput(withControl(command, io)).action(async (node: string, options: ReadOptions) => {
+    const answer = await readClient(options, io).get<ProxyConfigView>(`/proxies/${encodeURIComponent(node)}/config`);
+    print(io, options.output, answer, () => renderProxyConfig(answer));
+  });
+}
+
+interface BootstrapOptions {
+  readonly node: string;
+  readonly xds: Address;
+  readonly egress: Address;
+  readonly admin: Address;
+  readonly metrics: Address;
+  readonly sotw?: true;
+  readonly xdsCa?: string;
+  readonly xdsCert?: string;
+  readonly xdsKey?: string;
+}
+
+function addBootstrap(proxy: Command, io: Io): void {
+  proxy
+    .command('bootstrap')
+    .description('Print the bootstrap of an Envoy beside a workload: static parts, and where the dynamic ones come from.')
+    .requiredOption('--node <id>', 'node id: sidecar~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local', nodeId)
+    .requiredOption('--xds <host:port>', 'xDS output of the bridge (outputs.xds.listen)', address)
+    .addOption(
+      addressOption('--egress <ip:port>', 'where the workload sends its calls, by Host header', '127.0.0.1:15004').argParser(
+        loopback,
+      ),
+    )
+    .addOption(addressOption('--admin <host:port>', "Envoy's admin interface", '127.0.0.1:15000'))
+    .addOption(addressOption('--metrics <host:port>', 'Prometheus metrics, at /stats/prometheus', '127.0.0.1:15090'))
+    .option('--delta', 'incremental xDS (the default)')
+    .option('--sotw', 'state-of-the-world xDS instead of incremental')
+    .option('--xds-ca <file>', 'TLS to the bridge: PEM file with the authorities to trust')
+    .option('--xds-cert <file>', 'our client certificate, as PEM')
+    .option('--xds-key <file>', 'its key, as PEM')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus proxy bootstrap --node sidecar~127.0.0.1~web.default~default.svc.cluster.local --xds 127.0.0.1:15012 > envoy.yaml
+  envoy -c envoy.yaml
+  curl -H 'Host: orders.default-group.public.nacos' http://127.0.0.1:15004/`,
+    )
+    .action((options: BootstrapOptions & { delta?: true }) => {
+      if (options.delta === true && options.sotw === true) throw new CliError(EXIT.usage, 'choose one of --delta and --sotw.');
+      if ((options.xdsCert === undefined) !== (options.xdsKey === undefined)) {
+        throw new CliError(EXIT.usage, '--xds-cert and --xds-key belong together.');
+      }
+      if (options.xdsCert !== undefined && options.xdsCa === undefined)
+        throw new CliError(EXIT.usage, '--xds-cert needs --xds-ca.');
+      const tls =
+        options.xdsCa === undefined
+          ? undefined
+          : {
+              caFile: options.xdsCa,
+              ...(options.xdsCert === undefined || options.xdsKey === undefined
+                ? {}
+                : { certFile: options.xdsCert, keyFile: options.xdsKey }),
+            };
+      io.stdout.write(
+        envoyBootstrap({
+          ...options,
+          transport: options.sotw === true ? 'sotw' : 'delta',
+          ...(tls === undefined ? {} : { tls }),
+        }),
+      );
+    });
+}
+
+function addressOption(flags: string, description: string, preset: string): Option {
+  return new Option(flags, description).argParser(address).default(address(preset), preset);
+}
+
+function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new InvalidArgumentError('It must be HOST:PORT, such as 127.0.0.1:15012.');
+  return parsed;
+}
+
+function loopback(text: string): Address {
+  const parsed = address(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+  // The bridge makes this listener from the port in the node's metadata (HTTP_PROXY_PORT); its address is 127.0.0.1.
+  if (parsed.host !== '127.0.0.1') throw new InvalidArgumentError('The bridge makes egress listeners on 127.0.0.1 only.');
+  return parsed;
+}
+
+function nodeId(text: string): string {
+  if (/^[\u0021-\u007e]{1,512}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 512 printable characters without spaces.');
+}

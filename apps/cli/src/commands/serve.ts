@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import type { Io } from '../io.ts';
+import { withConfig } from '../options.ts';
+
+export function addServe(program: Command, io: Io): void {
+  const command = program
+    .command('serve')
+    .description('Run the bridge with the roles that the config has. Ctrl-C or SIGTERM ends it within 5 s.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus serve -c isthmus.yaml
+  isthmus check -c isthmus.yaml && isthmus serve -c isthmus.yaml
+
+The config is watched: a valid change is taken over, a bad one is refused and the last good one stays.`,
+    );
+  withConfig(command).action((options: { config: string }) => {
+    io.become('bridge', ['serve', '-c', options.config]);
+  });
+}

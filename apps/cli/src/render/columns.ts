@@ -1,0 +1,90 @@
+import type { ConflictView, EndpointView, HeldView, ProxyView, ServiceView, SourceView } from '@isthmus/contract';
+import { formatDuration } from '@isthmus/model';
+import type { Diagnostic, ServicePort } from '@isthmus/model';
+import type { Column } from './table.ts';
+import { ago, hostPort, scopeName } from './words.ts';
+
+/** What each list shows as a table. `now` is milliseconds since the epoch. */
+
+export function sourceColumns(now: number): readonly Column<SourceView>[] {
+  return [
+    { head: 'SOURCE', cell: (s) => s.source },
+    { head: 'KIND', cell: (s) => s.kind },
+    { head: 'SCOPE', cell: (s) => scopeName(s.namespace, s.group) },
+    { head: 'STATE', cell: (s) => (s.state === 'stale' && s.since !== undefined ? `stale for ${ago(now, s.since)}` : s.state) },
+    {
+      head: 'AS OF',
+      cell: (s) => (s.state === 'live' ? 'now' : s.ageMs === undefined ? 'never' : `${formatDuration(s.ageMs)} ago`),
+    },
+    { head: 'SERVICES', cell: (s) => String(s.services) },
+    { head: 'ENDPOINTS', cell: (s) => String(s.endpoints) },
+    { head: 'HELD', cell: (s) => String(s.held) },
+    { head: 'PROBLEMS', cell: (s) => String(s.diagnostics) },
+    { head: 'CAUSE', cell: (s) => s.cause ?? '', optional: true },
+  ];
+}
+
+export function formatPorts(ports: readonly ServicePort[]): string {
+  return ports.map((port) => `${port.number}/${port.protocol}`).join(',');
+}
+
+export const serviceColumns: readonly Column<ServiceView>[] = [
+  { head: 'HOST', cell: (s) => s.host },
+  { head: 'PORTS', cell: (s) => formatPorts(s.ports) },
+  { head: 'ENDPOINTS', cell: (s) => `${s.healthy}/${s.endpoints}` },
+  { head: 'ORIGIN', cell: (s) => `${s.origins[0] ?? ''}${s.origins.length > 1 ? ` +${s.origins.length - 1}` : ''}` },
+  { head: 'ADDRESS', cell: (s) => s.vip ?? '', optional: true },
+  { head: 'PROBLEMS', cell: (s) => String(s.diagnostics) },
+  { head: 'STATE', cell: (s) => (s.stale ? 'stale' : 'live') },
+];
+
+export const endpointColumns: readonly Column<EndpointView>[] = [
+  { head: 'HOST', cell: (e) => e.host },
+  { head: 'ADDRESS', cell: (e) => hostPort(e.address, e.port) },
+  { head: 'PORT', cell: (e) => e.portName },
+  { head: 'WEIGHT', cell: (e) => String(e.weight) },
+  { head: 'HEALTH', cell: (e) => e.health },
+  { head: 'TRAFFIC', cell: (e) => (e.takesTraffic ? 'yes' : 'no') },
+  { head: 'LOCALITY', cell: (e) => e.locality, optional: true },
+  { head: 'CLUSTER', cell: (e) => e.cluster, optional: true },
+  { head: 'ORIGIN', cell: (e) => e.origin },
+];
+
+export const conflictColumns: readonly Column<ConflictView>[] = [
+  { head: 'HOST', cell: (c) => c.host },
+  { head: 'WINNER', cell: (c) => c.winner },
+  { head: 'LEFT OUT', cell: (c) => c.losers.join(', ') },
+  { head: 'REASON', cell: (c) => c.reason },
+];
+
+export function heldColumns(now: number): readonly Column<HeldView>[] {
+  return [
+    { head: 'SCOPE', cell: (h) => h.scope },
+    { head: 'REMOVING', cell: (h) => `${h.removing} of ${h.of}` },
+    { head: 'HELD FOR', cell: (h) => ago(now, h.since) },
+    {
+      head: 'CONFIRMED',
+      cell: (h) => (h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'by the next complete read'),
+    },
+    { head: 'SERVICES', cell: (h) => `${h.services.slice(0, 3).join(', ')}${h.services.length > 3 ? ', ...' : ''}` },
+  ];
+}
+
+export function proxyColumns(now: number): readonly Column<ProxyView>[] {
+  return [
+    { head: 'NODE', cell: (p) => p.node },
+    { head: 'ADDRESS', cell: (p) => p.address },
+    { head: 'PROTOCOL', cell: (p) => p.transport },
+    { head: 'CONNECTED', cell: (p) => `for ${ago(now, p.connectedAt)}` },
+    { head: 'TYPES', cell: (p) => String(p.types.length) },
+    { head: 'REFUSED', cell: (p) => String(p.types.filter((t) => t.nack !== undefined).length) },
+  ];
+}
+
+export const diagnosticColumns: readonly Column<Diagnostic>[] = [
+  { head: 'SEVERITY', cell: (d) => d.severity },
+  { head: 'CODE', cell: (d) => d.code },
+  { head: 'WHERE', cell: (d) => d.where },
+  { head: 'WHAT', cell: (d) => `${d.what}; ${d.meaning}` },
+  { head: 'TRY', cell: (d) => d.remedy },
+];

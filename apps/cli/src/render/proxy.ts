@@ -1,0 +1,54 @@
+import type { ProxyConfigView, ProxyTypeView, ProxyView } from '@isthmus/contract';
+import { terminalSafe } from '../terminal-safe.ts';
+import { renderTable } from './table.ts';
+import { ago, typeName } from './words.ts';
+
+interface StatusRow {
+  readonly proxy: ProxyView;
+  readonly type: ProxyTypeView;
+}
+
+/** A row for each proxy and type; what was refused follows in the proxy's words. */
+export function renderProxyStatus(proxies: readonly ProxyView[], now: number): string {
+  const rows = proxies.flatMap((proxy) => proxy.types.map((type): StatusRow => ({ proxy, type })));
+  const table = renderTable<StatusRow>(
+    [
+      { head: 'NODE', cell: ({ proxy }) => proxy.node },
+      { head: 'PROTOCOL', cell: ({ proxy }) => proxy.transport },
+      { head: 'TYPE', cell: ({ type }) => typeName(type.type) },
+      { head: 'SUBSCRIBED', cell: ({ type }) => (type.subscribed === '*' ? 'all' : String(type.subscribed)) },
+      { head: 'STATE', cell: ({ type }) => stateOf(type, now) },
+      { head: 'SENT', cell: ({ type }) => type.sent },
+      { head: 'ACKED', cell: ({ type }) => type.acked },
+    ],
+    rows,
+  );
+  const refusals = rows.flatMap(({ proxy, type }) =>
+    type.nack === undefined
+      ? []
+      : [
+          `${terminalSafe(proxy.node)} refused ${typeName(type.type)} ${ago(now, type.nack.at)} ago:\n  ${terminalSafe(type.nack.message)}\n`,
+        ],
+  );
+  const silent = proxies
+    .filter((proxy) => proxy.types.length === 0)
+    .map((proxy) => `${terminalSafe(proxy.node)} (${proxy.transport}) has asked for nothing yet\n`);
+  return [...(rows.length === 0 ? [] : [table]), ...refusals, ...silent].join('\n');
+}
+
+function stateOf(type: ProxyTypeView, now: number): string {
+  if (type.nack !== undefined) return `refused ${ago(now, type.nack.at)} ago`;
+  if (type.sent === '') return 'nothing sent';
+  return type.sent === type.acked ? 'acked' : 'waiting for its ACK';
+}
+
+export function renderProxyConfig(config: ProxyConfigView): string {
+  return renderTable(
+    [
+      { head: 'TYPE', cell: (row) => typeName(row.type) },
+      { head: 'NAME', cell: (row) => row.name },
+      { head: 'VERSION', cell: (row) => row.version },
+    ],
+    config.types.flatMap(({ type, resources }) => resources.map((resource) => ({ type, ...resource }))),
+  );
+}
