@@ -91,7 +91,7 @@ export function collect(source: RegistrySource): Collector {
       case 'upsert': {
         const state = stateOf(scopeOf(event.service.key));
         const id = serviceId(event.service.key);
-        if (!state.everRead) violations.push(`an upsert of ${id} before the first snapshot`);
+        if (!state.everRead && state.status?.state !== 'partial') violations.push(`an upsert of ${id} before the first snapshot`);
         if (sameContent(services.get(id), event.service)) violations.push(`an upsert of ${id} that changes nothing`);
         put(event.service);
         break;

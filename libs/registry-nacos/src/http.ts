@@ -1,0 +1,109 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import { IsthmusError, messageOf } from '@isthmus/model';
+
+/** More than this from Nacos's HTTP API is refused while it is being read. */
+export const MOST_HTTP_BYTES = 32 * 1024 * 1024;
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  /** Sent as a form (POST) so that passwords stay out of URLs and access logs. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+  readonly mostBytes?: number;
+}
+
+/** HTTP to one registry: bounded connections, a deadline and a size limit on every request. `close()` ends all sockets. */
+export class HttpClient {
+  readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
+
+  constructor(tls: SecureContextOptions & { servername?: string } = {}, maxSockets = 16) {
+    const options = { keepAlive: true, maxSockets };
+    this.#agents = { http: new http.Agent(options), https: new https.Agent({ ...options, ...tls }) };
+  }
+
+  /** @throws IsthmusError `registry.unreachable`, `registry.timeout`, `registry.too-large` or `registry.protocol`. */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const secure = request.url.startsWith('https:');
+    const form = request.form === undefined ? undefined : new URLSearchParams(request.form).toString();
+    const most = request.mostBytes ?? MOST_HTTP_BYTES;
+    const name = `${request.method} ${request.url.replace(/\?.*/, '')}`;
+    return new Promise((resolve, reject) => {
+      const fail = (error: IsthmusError) => {
+        clearTimeout(timer);
+        reject(error);
+        outgoing.destroy();
+      };
+      const outgoing = (secure ? https : http).request(request.url, {
+        method: request.method,
+        agent: secure ? this.#agents.https : this.#agents.http,
+        signal,
+        headers: {
+          ...request.headers,
+          ...(form === undefined
+            ? {}
+            : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(Buffer.byteLength(form)) }),
+        },
+      });
+      const timer = setTimeout(() => fail(timedOut(name, request.deadlineMs)), request.deadlineMs);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // "HTTP/1.1 0": how Nacos 2 answers a wrong password; Node's parser refuses the status.
+        fail(error.code?.startsWith('HPE_') ? unparsable(name, error) : unreachable(name, error));
+      });
+      outgoing.on('response', (incoming) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        incoming.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > most) fail(tooLarge(name, most));
+          else chunks.push(chunk);
+        });
+        incoming.on('error', (error) => fail(unreachable(name, error)));
+        incoming.on('end', () => {
+          clearTimeout(timer);
+          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) });
+        });
+      });
+      outgoing.end(form);
+    });
+  }
+
+  close(): void {
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
+  }
+}
+
+function unreachable(name: string, cause: NodeJS.ErrnoException): IsthmusError {
+  const text =
+    cause.code !== undefined && !cause.message.includes(cause.code) ? `${cause.code} ${cause.message}` : messageOf(cause);
+  return new IsthmusError('registry.unreachable', `${name} failed: ${text}`, {
+    remedy: 'check the address, and that Nacos runs there',
+    cause,
+  });
+}
+
+function unparsable(name: string, cause: Error): IsthmusError {
+  return new IsthmusError('registry.protocol', `the answer to ${name} is no HTTP: ${cause.message}`, { cause });
+}
+
+function timedOut(name: string, ms: number): IsthmusError {
+  return new IsthmusError('registry.timeout', `${name} was not answered within ${ms} ms`, {
+    remedy: 'check whether Nacos hangs or the network drops packets',
+  });
+}
+
+function tooLarge(name: string, most: number): IsthmusError {
+  return new IsthmusError('registry.too-large', `the answer to ${name} is larger than ${most} bytes`, {
+    meaning: 'it was refused while it was being read',
+    remedy: 'find out what answers there, or narrow namespaces and groups',
+  });
+}

@@ -1,0 +1,16 @@
+import type { RegistryKind } from '@isthmus/registry';
+import { nacosConfigSchema } from './config.ts';
+import type { NacosConfig } from './config.ts';
+import { examineNacos } from './doctor.ts';
+import { NacosSource } from './source.ts';
+
+export const nacosRegistry: RegistryKind<NacosConfig> = {
+  kind: 'nacos',
+  schema: nacosConfigSchema,
+  createSource: (id, config, deps) => new NacosSource(id, config, deps),
+  doctor: examineNacos,
+};
+
+export type { NacosConfig } from './config.ts';
+export { recordOf, serviceInfoOf } from './normalize.ts';
+export type { ServiceInfo } from './normalize.ts';

@@ -1,0 +1,74 @@
+import type { ServiceKey } from '@isthmus/model';
+import { buildRecord, meshHostName } from '@isthmus/registry';
+import type { RawInstance, RecordResult } from '@isthmus/registry';
+import type { Json } from './connection.ts';
+
+/** What a `ServiceInfo` says beside its instances. */
+export interface ServiceInfo {
+  /** Milliseconds of the server's read: an older one never replaces a newer one of the same connection. */
+  readonly lastRefTime: number;
+  /** All hosts were rewritten to `healthy: true`, because too few are (protectThreshold). */
+  readonly protectionReached: boolean;
+  readonly hosts: readonly Json[];
+}
+
+/** The `serviceInfo` of an answer or a push; undefined when it is none. Unknown fields do not matter. */
+export function serviceInfoOf(value: unknown): ServiceInfo | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const info = value as Json;
+  const hosts = info['hosts'];
+  if (!Array.isArray(hosts)) return undefined;
+  const lastRefTime = info['lastRefTime'];
+  return {
+    lastRefTime: typeof lastRefTime === 'number' ? lastRefTime : 0,
+    protectionReached: info['reachProtectionThreshold'] === true,
+    hosts: hosts.filter((host): host is Json => typeof host === 'object' && host !== null && !Array.isArray(host)),
+  };
+}
+
+/** `orders.default-group.public.nacos`, as users of Higress and of Nacos's own Istio module know it. */
+export function hostOf(key: ServiceKey) {
+  return meshHostName([key.name, key.group, key.namespace], 'nacos');
+}
+
+/**
+ * @param healthy What a `healthyOnly` query gave, where `info.protectionReached`: the only instances that are really healthy.
+ */
+export function recordOf(key: ServiceKey, info: ServiceInfo, healthy?: ServiceInfo): RecordResult {
+  const reallyHealthy = healthy === undefined ? undefined : new Set(healthy.hosts.map(addressOf));
+  return buildRecord(
+    key,
+    hostOf(key),
+    info.hosts.map((host) => rawInstance(host, reallyHealthy?.has(addressOf(host)))),
+  );
+}
+
+/** Ephemeral and persistent instances do not mix in a service (Nacos refuses it). Persistent ones survive a restart. */
+export function isPersistent(info: ServiceInfo): boolean {
+  return info.hosts.length > 0 && info.hosts.every((host) => host['ephemeral'] === false);
+}
+
+function addressOf(host: Json): string {
+  return `${String(host['ip'])} ${String(host['port'])}`;
+}
+
+function rawInstance(host: Json, reallyHealthy: boolean | undefined): RawInstance {
+  const healthy = reallyHealthy ?? host['healthy'] === true;
+  return {
+    instanceId: typeof host['instanceId'] === 'string' ? host['instanceId'] : `${String(host['ip'])}#${String(host['port'])}`,
+    address: host['ip'],
+    port: host['port'],
+    weight: host['weight'],
+    health: host['enabled'] === false ? 'disabled' : healthy ? 'healthy' : 'unhealthy',
+    metadata: sorted(host['metadata']),
+    cluster: typeof host['clusterName'] === 'string' ? host['clusterName'] : '',
+  };
+}
+
+/** Nacos lists metadata in the order of a hash map; equal content has to give an equal record. */
+function sorted(metadata: unknown): unknown {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return metadata;
+  const keys = Object.keys(metadata);
+  if (keys.length < 2) return metadata;
+  return Object.fromEntries(keys.sort().map((key) => [key, (metadata as Json)[key]]));
+}

@@ -1,0 +1,257 @@
+import { serviceId } from '@isthmus/model';
+import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
+import { absentFrom, emptied, knownService, withoutHeld } from './known-service.ts';
+import type { KnownService, ServiceRead } from './known-service.ts';
+
+type Phase =
+  | { readonly kind: 'syncing' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'lost'; readonly since: number; readonly cause: string }
+  /** Connected and read again, but a restarted Nacos answers 200 with no hosts until its providers return. */
+  | { readonly kind: 'returning'; readonly since: number; readonly timer: NodeJS.Timeout };
+
+export interface ScopeViewOptions {
+  readonly scope: Scope;
+  readonly emit: (event: SourceEvent) => void;
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly restartGrace: number;
+}
+
+/**
+ * What we know of one namespace and group, and the only place that tells the reader: equal content is said once,
+ * nothing is deleted unless Nacos said so, and instances from before a restart are held for the grace. No input or output here.
+ */
+export class ScopeView {
+  readonly scope: Scope;
+  readonly #options: ScopeViewOptions;
+  readonly #known = new Map<string, KnownService>();
+  /** Services that could not be read, with the reason: one of them makes the scope partial. */
+  readonly #failed = new Map<string, string>();
+  readonly #diagnostics = new Map<string, Diagnostic>();
+  #phase: Phase = { kind: 'syncing' };
+  #committed = false;
+  #saidStatus = '';
+  #saidDiagnostics = '[]';
+
+  constructor(options: ScopeViewOptions) {
+    this.scope = options.scope;
+    this.#options = options;
+    this.#sayStatus();
+  }
+
+  /** Services with something to say, held ones included. */
+  names(): readonly string[] {
+    return [...this.#known.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#known.has(name);
+  }
+
+  failedNames(): readonly string[] {
+    return [...this.#failed.keys()];
+  }
+
+  /** Has been read since it was last lost. */
+  get isSynced(): boolean {
+    return this.#phase.kind === 'live' || this.#phase.kind === 'returning';
+  }
+
+  /** Why the scope is stale; undefined while it is not, or not for want of an answer. */
+  get lostCause(): string | undefined {
+    return this.#phase.kind === 'lost' ? this.#phase.cause : undefined;
+  }
+
+  /** The registry, or this scope of it, cannot be read: everything stays, marked stale. */
+  lost(cause: string): void {
+    const since = this.#staleSince();
+    this.close();
+    this.#phase = { kind: 'lost', since, cause };
+    this.#sayStatus();
+  }
+
+  /**
+   * A read of the whole scope has ended. What it does not have is gone after the first such read of a persistent
+   * service, and held for the grace otherwise: "empty after a restart" is not "gone".
+   *
+   * @param failed Services whose read failed, with the reason: what is known of them stays, the scope is partial.
+   * @param unreadable Services whose answer came but makes no sense: what is known of them stays, a diagnostic says so.
+   */
+  commit(
+    reads: ReadonlyMap<string, ServiceRead>,
+    failed: ReadonlyMap<string, string> = new Map(),
+    unreadable: ReadonlySet<string> = new Set(),
+  ): void {
+    this.#failed.clear();
+    for (const [name, why] of failed) this.#failed.set(name, why);
+    const changed: KnownService[] = [];
+    const gone: KnownService[] = [];
+    let holds = false;
+    for (const name of new Set([...this.#known.keys(), ...reads.keys()])) {
+      if (failed.has(name) || unreadable.has(name)) continue;
+      const old = this.#known.get(name);
+      const read = reads.get(name);
+      const held = old === undefined || old.persistent ? [] : absentFrom(read, old.record.endpoints);
+      const next =
+        read === undefined && old !== undefined
+          ? knownService({ record: { ...old.record, endpoints: [], diagnostics: [] }, persistent: old.persistent }, held)
+          : read && knownService(read, held);
+      if (held.length > 0) holds = true;
+      if (next !== undefined && next.hash !== old?.hash) changed.push(next);
+      if (next === undefined && old !== undefined) gone.push(old);
+      if (next === undefined) this.#known.delete(name);
+      else this.#known.set(name, next);
+    }
+    const since = this.#staleSince();
+    this.close();
+    this.#committed = true;
+    if (holds) {
+      const timer = setTimeout(() => this.#settle(), this.#options.restartGrace);
+      timer.unref();
+      this.#phase = { kind: 'returning', since, timer };
+      this.#sayStatus();
+      for (const { record } of changed) this.#say({ kind: 'upsert', service: record });
+      // A persistent service that is gone leaves with the snapshot at the end of the grace: nothing is deleted while stale.
+      return;
+    }
+    this.#phase = { kind: 'live' };
+    this.#sayAll(changed, gone);
+  }
+
+  /** One service was read or pushed while the scope is synced. A service without instances is removed. */
+  apply(name: string, read: ServiceRead): void {
+    const old = this.#known.get(name);
+    const next = knownService(read, absentFrom(read, old?.held ?? []));
+    const recovered = this.#failed.delete(name);
+    if (next !== undefined) {
+      this.#known.set(name, next);
+      if (next.hash !== old?.hash) this.#say({ kind: 'upsert', service: next.record });
+    } else if (old !== undefined && this.#phase.kind === 'live') {
+      this.#known.delete(name);
+      this.#say({ kind: 'remove', key: old.record.key });
+    } else if (old !== undefined) {
+      // Nothing is deleted while the scope is stale: without endpoints now, gone with the snapshot that ends the grace.
+      const empty = emptied(old);
+      this.#known.set(name, empty);
+      if (empty.hash !== old.hash) this.#say({ kind: 'upsert', service: empty.record });
+    }
+    if (recovered) this.#recovered();
+    if (this.#phase.kind === 'returning' && !this.#holds()) this.#settle();
+  }
+
+  /** This service could not be read; what is known of it stays. */
+  fail(name: string, why: string): void {
+    this.#failed.set(name, why);
+    this.#sayStatus();
+  }
+
+  /** The service is not asked for any more. */
+  forget(name: string): void {
+    this.diagnose(name, undefined);
+    if (this.#failed.delete(name)) this.#recovered();
+  }
+
+  /** Something is wrong with the answer about one service, or (`''`) with the scope; undefined takes it back. */
+  diagnose(name: string, diagnostic: Diagnostic | undefined): void {
+    if (diagnostic !== undefined) this.#diagnostics.set(name, diagnostic);
+    else if (!this.#diagnostics.delete(name)) return;
+    const list = [...this.#diagnostics].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+    const text = JSON.stringify(list);
+    if (text === this.#saidDiagnostics) return;
+    this.#saidDiagnostics = text;
+    this.#say({ kind: 'diagnostics', scope: this.scope, diagnostics: list });
+  }
+
+  /** Ends the timer of the grace. */
+  close(): void {
+    if (this.#phase.kind === 'returning') clearTimeout(this.#phase.timer);
+  }
+
+  #staleSince(): number {
+    const phase = this.#phase;
+    return phase.kind === 'lost' || phase.kind === 'returning' ? phase.since : this.#options.clock.now();
+  }
+
+  #holds(): boolean {
+    for (const known of this.#known.values()) if (known.held.length > 0) return true;
+    return false;
+  }
+
+  /** The grace has ended, or everything has come back before. */
+  #settle(): void {
+    if (this.#phase.kind !== 'returning') return;
+    clearTimeout(this.#phase.timer);
+    this.#phase = { kind: 'live' };
+    const changed: KnownService[] = [];
+    const gone: KnownService[] = [];
+    for (const [name, known] of this.#known) {
+      const next = withoutHeld(known);
+      if (next === undefined) {
+        this.#known.delete(name);
+        gone.push(known);
+      } else if (known.held.length > 0) {
+        this.#known.set(name, next);
+        changed.push(next);
+      }
+    }
+    this.#sayAll(changed, gone);
+  }
+
+  #recovered(): void {
+    if (this.#failed.size === 0 && this.#phase.kind === 'live' && this.#committed) this.#sayAll([], []);
+    else this.#sayStatus();
+  }
+
+  /** A complete scope is a snapshot; a partial one is its changes: a snapshot would delete what could not be read. */
+  #sayAll(changed: readonly KnownService[], gone: readonly KnownService[]): void {
+    if (this.#failed.size === 0) {
+      const services = new Map<ServiceId, ServiceRecord>();
+      for (const { record } of this.#known.values()) services.set(serviceId(record.key), record);
+      this.#say({ kind: 'snapshot', scope: this.scope, services });
+      this.#sayStatus();
+      return;
+    }
+    this.#sayStatus();
+    for (const { record } of changed) this.#say({ kind: 'upsert', service: record });
+    for (const { record } of gone) this.#say({ kind: 'remove', key: record.key });
+  }
+
+  #sayStatus(): void {
+    const status = this.#status();
+    const text = JSON.stringify(status);
+    if (text === this.#saidStatus) return;
+    this.#saidStatus = text;
+    this.#say({ kind: 'status', scope: this.scope, status });
+  }
+
+  #status(): SourceStatus {
+    const phase = this.#phase;
+    switch (phase.kind) {
+      case 'syncing':
+        return { state: 'syncing' };
+      case 'lost':
+        return { state: 'stale', since: phase.since, cause: phase.cause };
+      case 'returning': {
+        const grace = `${this.#options.restartGrace / 1_000} s`;
+        return {
+          state: 'stale',
+          since: phase.since,
+          cause: `Nacos is back but does not list all instances yet; they are kept for up to ${grace}`,
+        };
+      }
+      case 'live': {
+        const [first] = this.#failed;
+        if (first === undefined) return { state: 'live' };
+        const more = this.#failed.size === 1 ? '' : ` and ${this.#failed.size - 1} more services`;
+        return { state: 'partial', cause: `${first[0]}${more} could not be read: ${first[1]}` };
+      }
+      default:
+        return phase satisfies never;
+    }
+  }
+
+  #say(event: SourceEvent): void {
+    this.#options.emit(event);
+  }
+}

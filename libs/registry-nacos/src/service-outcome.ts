@@ -1,0 +1,42 @@
+import { IsthmusError, serviceId } from '@isthmus/model';
+import type { Diagnostic, ServiceKey } from '@isthmus/model';
+import { scopeDiagnostic } from '@isthmus/registry';
+import { endsConnection, NacosRefusal, REFUSED } from './errors.ts';
+import type { ServiceRead } from './known-service.ts';
+import { isPersistent, recordOf } from './normalize.ts';
+import type { ServiceInfo } from './normalize.ts';
+
+/** What came of reading one service. */
+export type ServiceOutcome =
+  | { readonly kind: 'read'; readonly read: ServiceRead }
+  /** An answer came and makes no sense: it costs this record, the scope is still complete. */
+  | { readonly kind: 'unreadable'; readonly diagnostic: Diagnostic; readonly tooLarge: boolean }
+  /** No answer, or a refusal: the scope is partial until it works. */
+  | { readonly kind: 'failed'; readonly why: string };
+
+export function outcomeOf(key: ServiceKey, info: ServiceInfo, healthy?: ServiceInfo): ServiceOutcome {
+  const result = recordOf(key, info, healthy);
+  if ('rejected' in result) return { kind: 'unreadable', diagnostic: result.rejected, tooLarge: false };
+  return { kind: 'read', read: { record: result.record, persistent: isPersistent(info) } };
+}
+
+/** @throws what was thrown when the connection has ended with it. */
+export function outcomeOfError(key: ServiceKey, thrown: unknown): ServiceOutcome {
+  if (!IsthmusError.is(thrown) || endsConnection(thrown)) throw thrown;
+  const tooLarge = thrown.code === 'registry.too-large';
+  const illegal = thrown instanceof NacosRefusal && thrown.nacosCode === REFUSED.illegal;
+  if (!tooLarge && !illegal && (thrown.code !== 'registry.protocol' || thrown instanceof NacosRefusal)) {
+    return { kind: 'failed', why: thrown.message };
+  }
+  return {
+    kind: 'unreadable',
+    tooLarge,
+    diagnostic: scopeDiagnostic(
+      serviceId(key),
+      tooLarge ? 'answer.too-large' : 'answer.invalid',
+      thrown.message,
+      'what was known of the service before stays; nothing is deleted',
+      thrown.remedy ?? 'look at the service in Nacos',
+    ),
+  };
+}

@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { messageOf } from '@isthmus/model';
+import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
+import { EventChannel, serviceFilter } from '@isthmus/registry';
+import type { RegistrySource, SourceDeps } from '@isthmus/registry';
+import type { NacosConfig } from './config.ts';
+import { DEFAULT_GROUP } from './group-finder.ts';
+import { HttpClient } from './http.ts';
+import { NacosLogin } from './login.ts';
+import type { NamespaceContext } from './namespace-context.ts';
+import { NamespaceLoop } from './namespace-loop.ts';
+import { ScopeView } from './scope-view.ts';
+import { serverAddress } from './server-address.ts';
+import { defaultTiming } from './timing.ts';
+import type { NacosTiming } from './timing.ts';
+
+interface Tls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly servername?: string;
+}
+
+/** Reads the namespaces and groups of one Nacos cluster; one connection and one loop for each namespace. */
+export class NacosSource implements RegistrySource {
+  readonly id: SourceId;
+  readonly #config: NacosConfig;
+  readonly #deps: SourceDeps;
+  readonly #timing: NacosTiming;
+
+  constructor(id: SourceId, config: NacosConfig, deps: SourceDeps, timing: NacosTiming = defaultTiming) {
+    this.id = id;
+    this.#config = config;
+    this.#deps = deps;
+    this.#timing = timing;
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    const over = new AbortController();
+    const abort = () => over.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) over.abort();
+    const channel = new EventChannel();
+    const running = this.#run(channel, over.signal);
+    try {
+      yield* channel.read(over.signal);
+    } finally {
+      over.abort(); // also when the reader leaves without aborting
+      signal.removeEventListener('abort', abort);
+      await running;
+    }
+  }
+
+  async #run(channel: EventChannel, signal: AbortSignal): Promise<void> {
+    const namespaces = this.#config.namespaces.map((namespace) => ({ namespace, views: this.#views(channel, namespace) }));
+    let http: HttpClient | undefined;
+    try {
+      const tls = await this.#tls();
+      http = new HttpClient(tls);
+      const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
+      const grpc = tls === undefined ? undefined : credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+      const client = http;
+      await Promise.all(
+        namespaces.map(({ namespace, views }) =>
+          this.#namespaceLoop(namespace, views, { http: client, login, grpc, serverName: tls?.servername }).run(signal),
+        ),
+      );
+    } catch (thrown) {
+      // A certificate that cannot be read, or a bug of ours: the registry cannot be read, nothing is deleted.
+      for (const { views } of namespaces) views.lost(messageOf(thrown));
+    } finally {
+      http?.close();
+      for (const { views } of namespaces) views.close();
+    }
+  }
+
+  #namespaceLoop(namespace: string, views: Views, shared: Shared): NamespaceLoop {
+    const { grpc, serverName } = shared;
+    let report: unknown;
+    const context: NamespaceContext = {
+      config: this.#config,
+      namespace,
+      deps: this.#deps,
+      timing: this.#timing,
+      http: shared.http,
+      login: shared.login,
+      wanted: serviceFilter(this.#config.services),
+      views: views.all,
+      view: views.view,
+      channel: ({ secure }) => (secure ? { credentials: grpc ?? credentials.createSsl(), serverName } : {}),
+      report: (thrown) => (report ??= thrown),
+      takeReport: () => {
+        const taken = report;
+        report = undefined;
+        return taken;
+      },
+    };
+    const servers = this.#config.servers.map((url) => serverAddress(url, this.#config.grpcPortOffset));
+    return new NamespaceLoop(context, servers, views.lost);
+  }
+
+  /** Scopes say `syncing` at once, so that a reader knows what to wait for. */
+  #views(channel: EventChannel, namespace: string): Views {
+    const all = new Map<string, ScopeView>();
+    const view = (group: string): ScopeView => {
+      let known = all.get(group);
+      if (known === undefined) {
+        const scope: Scope = { source: this.id, namespace, group };
+        const { clock } = this.#deps;
+        known = new ScopeView({ scope, emit: (event) => channel.push(event), clock, restartGrace: this.#config.restartGrace });
+        all.set(group, known);
+      }
+      return known;
+    };
+    const { groups } = this.#config;
+    for (const group of groups.includes('*') ? [DEFAULT_GROUP] : groups) view(group);
+    return {
+      all,
+      view,
+      lost: (cause) => {
+        for (const each of all.values()) each.lost(cause);
+      },
+      close: () => {
+        for (const each of all.values()) each.close();
+      },
+    };
+  }
+
+  async #tls(): Promise<Tls | undefined> {
+    const { tls, servers } = this.#config;
+    if (tls === undefined || !servers.some((url) => url.startsWith('https:'))) return undefined;
+    const read = (path: string | undefined) => (path === undefined ? undefined : readFile(resolve(this.#deps.baseDir, path)));
+    const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
+    return {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    };
+  }
+}
+
+interface Views {
+  readonly all: ReadonlyMap<string, ScopeView>;
+  readonly view: (group: string) => ScopeView;
+  readonly lost: (cause: string) => void;
+  readonly close: () => void;
+}
+
+interface Shared {
+  readonly http: HttpClient;
+  readonly login: NacosLogin;
+  readonly grpc: ChannelCredentials | undefined;
+  readonly serverName: string | undefined;
+}
