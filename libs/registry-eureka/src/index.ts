@@ -1,0 +1,15 @@
+import type { RegistryKind } from '@isthmus/registry';
+import { eurekaSchema } from './config.ts';
+import type { EurekaConfig } from './config.ts';
+import { eurekaDoctor } from './doctor.ts';
+import { EurekaSource } from './source.ts';
+
+export type { EurekaConfig } from './config.ts';
+
+/** Netflix Eureka and Spring Cloud Eureka, over their REST. */
+export const eurekaRegistry: RegistryKind<EurekaConfig> = {
+  kind: 'eureka',
+  schema: eurekaSchema,
+  createSource: (id, config, deps) => new EurekaSource(id, config, deps),
+  doctor: eurekaDoctor,
+};

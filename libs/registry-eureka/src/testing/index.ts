@@ -1,0 +1,5 @@
+export { FakeEureka } from './fake-eureka.ts';
+export type { ScriptedAnswer } from './fake-eureka.ts';
+export { EUREKA_ABILITIES, openEureka, scriptedHarness } from './scripted-harness.ts';
+export { instanceId, wireInstance } from './wire-instance.ts';
+export type { WireInstance } from './wire-instance.ts';
