@@ -69,6 +69,7 @@ const provision = () =>
   step('servers', () => run(projectNode(), ['--conditions=source', 'test/servers/src/provision.ts', '--nice'], { stream: true }));
 
 async function checks() {
+  await step('lock file', () => node(['tools/complete-lock.mjs', '--check']));
   await check('format (prettier)', 'prettier', ['--check', '--log-level', 'warn', '.']);
   await check('lint (oxlint)', 'oxlint', ['--type-aware', '--deny-warnings']);
   await check('types (tsc)', 'tsc', ['-p', '.']);
