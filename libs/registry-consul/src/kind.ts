@@ -1,0 +1,13 @@
+import type { RegistryKind } from '@isthmus/registry';
+import { consulConfig } from './config.ts';
+import type { ConsulConfig } from './config.ts';
+import { doctorConsul } from './doctor.ts';
+import { ConsulSource } from './source.ts';
+
+/** All that the product knows of Consul. */
+export const consulRegistry: RegistryKind<ConsulConfig> = {
+  kind: 'consul',
+  schema: consulConfig,
+  createSource: (id, config, deps) => new ConsulSource(id, config, deps),
+  doctor: doctorConsul,
+};
