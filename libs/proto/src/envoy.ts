@@ -7,7 +7,6 @@ export {
   ClusterSchema,
 } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
 export type { Cluster } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
-export { HealthStatus } from './gen/envoy/config/core/v3/health_check_pb.ts';
 export { RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
 export { ApiVersion } from './gen/envoy/config/core/v3/config_source_pb.ts';
 export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';

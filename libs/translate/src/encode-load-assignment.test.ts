@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from '@jest/globals';
-import { ClusterLoadAssignmentSchema, HealthStatus } from '@isthmus/proto/envoy';
+import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
 import fc from 'fast-check';
 import { encodeLoadAssignment } from './encode-load-assignment.ts';
 import { meshService } from './testing/mesh-service.ts';
@@ -59,7 +59,6 @@ function byProtobufEs(clusterName: string, { localities }: LoadAssignment): Uint
         locality: { region: group.locality.region, zone: group.locality.zone, subZone: group.locality.subzone },
         loadBalancingWeight: group.weight,
         lbEndpoints: group.members.map(({ endpoint, weight }) => ({
-          healthStatus: HealthStatus.HEALTHY,
           loadBalancingWeight: weight,
           hostIdentifier: {
             case: 'endpoint' as const,

@@ -3,8 +3,6 @@
 import { Buffer } from 'node:buffer';
 import type { LoadAssignment } from './load-assignment.ts';
 
-/** envoy.config.core.v3.HealthStatus.HEALTHY */
-const HEALTHY = 1;
 // Tags: field number << 3 | wire type (0 varint, 2 length-delimited).
 const CLUSTER_NAME = 0x0a; // ClusterLoadAssignment.cluster_name = 1
 const ENDPOINTS = 0x12; // ClusterLoadAssignment.endpoints = 2
@@ -15,7 +13,6 @@ const REGION = 0x0a; // Locality.region = 1
 const ZONE = 0x12; // Locality.zone = 2
 const SUB_ZONE = 0x1a; // Locality.sub_zone = 3
 const ENDPOINT = 0x0a; // LbEndpoint.endpoint = 1
-const HEALTH_STATUS = 0x10; // LbEndpoint.health_status = 2
 const WEIGHT = 0x22; // LbEndpoint.load_balancing_weight = 4
 const ADDRESS = 0x0a; // Endpoint.address = 1
 const SOCKET_ADDRESS = 0x0a; // Address.socket_address = 1
@@ -59,7 +56,7 @@ function lbEndpointFieldSize(address: string, port: number, weight: number): num
   const socket = socketAddressSize(address, port);
   const inAddress = 1 + varintSize(socket) + socket;
   const inEndpoint = 1 + varintSize(inAddress) + inAddress;
-  const lbEndpoint = 1 + varintSize(inEndpoint) + inEndpoint + 2 + weightSize(weight);
+  const lbEndpoint = 1 + varintSize(inEndpoint) + inEndpoint + weightSize(weight);
   return 1 + varintSize(lbEndpoint) + lbEndpoint;
 }
 
@@ -67,13 +64,12 @@ function writeLbEndpoint(writer: Writer, address: string, port: number, weight: 
   const socket = socketAddressSize(address, port);
   const inAddress = 1 + varintSize(socket) + socket;
   const inEndpoint = 1 + varintSize(inAddress) + inAddress;
-  writer.open(LB_ENDPOINTS, 1 + varintSize(inEndpoint) + inEndpoint + 2 + weightSize(weight));
+  writer.open(LB_ENDPOINTS, 1 + varintSize(inEndpoint) + inEndpoint + weightSize(weight));
   writer.open(ENDPOINT, inEndpoint);
   writer.open(ADDRESS, inAddress);
   writer.open(SOCKET_ADDRESS, socket);
   writer.text(SOCKET_ADDRESS_ADDRESS, address);
   writer.varint(PORT_VALUE, port);
-  writer.varint(HEALTH_STATUS, HEALTHY);
   writer.weight(WEIGHT, weight);
 }
 

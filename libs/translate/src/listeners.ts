@@ -35,6 +35,8 @@ export function egressListener({ address, port }: EgressAddress): Resource {
         configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
       },
     ],
+    // The instance, not Envoy, decides on Expect: 100-continue.
+    proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     useRemoteAddress: false,
     normalizePath: true,

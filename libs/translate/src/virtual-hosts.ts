@@ -67,6 +67,7 @@ export function virtualHosts(service: MeshService): readonly EncodedVirtualHost[
 function route(host: MeshHost, port: ServicePort, onlyForItsPort: boolean): MessageInitShape<typeof RouteSchema> {
   return {
     name: onlyForItsPort ? port.name : 'default',
+    decorator: { operation: `${host}:${port.number}/*` },
     match: {
       pathSpecifier: { case: 'prefix', value: '/' },
       headers: onlyForItsPort

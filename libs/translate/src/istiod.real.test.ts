@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { fromBinary, toJson } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ClusterLoadAssignmentSchema, ClusterSchema, RouteConfigurationSchema } from '@isthmus/proto/envoy';
+import { typeRegistry } from '@isthmus/proto/type-registry';
+import { http, startIstiod } from '@isthmus/servers';
+import { parse } from 'yaml';
+import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
+import type { IstiodServer } from '@isthmus/servers';
+import type { MeshHost, MeshService } from '@isthmus/model';
+import { clusterResources } from './clusters.ts';
+import { endpointResources } from './endpoints.ts';
+import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE } from './names.ts';
+import { composeRoute } from './route.ts';
+import { serviceEntryResources } from './service-entry-resource.ts';
+import { discover } from './testing/istiod-client.ts';
+import { McpSource } from './testing/mcp-source.ts';
+import { meshService } from './testing/mesh-service.ts';
+import { virtualHosts } from './virtual-hosts.ts';
+import type { ServiceSketch } from './testing/mesh-service.ts';
+
+// istiod is given our ServiceEntries over MCP; what it then gives a sidecar must be what we give an Envoy.
+const CASES = [
+  'weights',
+  'zones',
+  'out-of-service',
+  'ipv6',
+  'grpc',
+  'http2',
+  'tcp',
+  'several-ports',
+  'https',
+  'labels',
+  'same-address',
+];
+
+let services: readonly MeshService[];
+let source: McpSource;
+let istiod: IstiodServer;
+
+beforeAll(async () => {
+  services = CASES.flatMap(sketches).map(meshService);
+  source = new McpSource(services.flatMap((service) => serviceEntryResources(service).resources));
+  istiod = await startIstiod({ mcp: await source.listen() });
+}, 600_000); // istiod may have to be built first
+
+afterAll(async () => {
+  await istiod?.stop();
+  await source?.[Symbol.asyncDispose]();
+});
+
+describe('a real istiod', () => {
+  test('has taken every ServiceEntry', async () => {
+    const configs = JSON.parse((await http(istiod.ports.monitoring, '/debug/configz')).body) as {
+      metadata: { name: string; namespace: string };
+    }[];
+    const names = configs.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    const ours = services.flatMap((service) => serviceEntryResources(service).resources.map((resource) => resource.name));
+    expect(names.sort()).toEqual(ours.sort());
+  });
+
+  test('gives a sidecar the same clusters, but for how it counts and spreads', async () => {
+    const { resources } = await discover(address(), CLUSTER_TYPE, []);
+    const theirs = resources
+      .map(({ value }) => fromBinary(ClusterSchema, value))
+      .filter(({ name }) => name.startsWith('outbound|'));
+    for (const cluster of theirs) {
+      cluster.filters = []; // istio.metadata_exchange
+      cluster.transportSocketMatches = []; // mTLS, for endpoints with an identity
+      delete cluster.metadata;
+      delete cluster.commonLbConfig; // 1.27 has no panic threshold where there is no outlier detection
+      cluster.altStatName = '';
+    }
+    const ours = services.flatMap(clusterResources).map(({ bytes }) => fromBinary(ClusterSchema, bytes));
+    for (const cluster of ours) {
+      delete cluster.commonLbConfig;
+      cluster.lbConfig = { case: undefined }; // our shares hold when calls overlap
+    }
+    const json = (list: typeof ours) =>
+      list.map((cluster) => toJson(ClusterSchema, cluster, { registry: typeRegistry }) as JsonObject).sort(byName);
+    expect(json(ours)).toEqual(json(theirs));
+  });
+
+  test('gives a sidecar the same endpoints, localities and weights', async () => {
+    const own = services.flatMap(endpointResources);
+    const { resources } = await discover(
+      address(),
+      ENDPOINT_TYPE,
+      own.map((resource) => resource.name),
+    );
+    const theirs = resources.map(({ value }) => fromBinary(ClusterLoadAssignmentSchema, value));
+    for (const { endpoints } of theirs)
+      for (const group of endpoints) for (const endpoint of group.lbEndpoints) delete endpoint.metadata;
+    const json = (list: typeof theirs) =>
+      list.map((message) => toJson(ClusterLoadAssignmentSchema, message) as JsonObject).sort(byName);
+    const ours = own.map(({ bytes }) => fromBinary(ClusterLoadAssignmentSchema, bytes));
+    // It cannot tell a slash inside a region from a separator, so it gets a dash.
+    for (const { endpoints } of ours)
+      for (const { locality } of endpoints) if (locality?.region === 'a/b') locality.region = 'a-b';
+    expect(json(ours)).toEqual(json(theirs));
+  });
+
+  test('gives a sidecar the same default route for every host', async () => {
+    const { resources } = await discover(address(), ROUTE_TYPE, [EGRESS_ROUTE]);
+    const theirs = hosts(RouteConfigurationSchema, resources[0]?.value);
+    const ours = hosts(RouteConfigurationSchema, composeRoute(EGRESS_ROUTE, services.flatMap(virtualHosts)).bytes);
+    expect([...ours.keys()].filter((name) => name !== 'block_all').sort()).toEqual(
+      [...theirs.keys()].filter((name) => name !== 'allow_any').sort(),
+    );
+    for (const [name, host] of ours) {
+      if (name === 'block_all') continue;
+      const other = theirs.get(name);
+      // It knows one port of a host here; the default route is the last of ours.
+      expect(host.routes.at(-1)).toEqual(other?.routes.at(-1));
+      expect(other?.domains).toEqual(expect.arrayContaining([...host.domains]));
+    }
+  });
+});
+
+function sketches(name: string): readonly ServiceSketch[] {
+  const text = readFileSync(new URL(`../testdata/in/${name}.yaml`, import.meta.url), 'utf8');
+  return (parse(text) as readonly ServiceSketch[]).map((sketch, i) => ({
+    ...sketch,
+    host: `${name}-${i}.${sketch.host}` as MeshHost,
+  }));
+}
+
+function address(): string {
+  return `127.0.0.1:${istiod.ports.grpc}`;
+}
+
+function byName(a: JsonObject, b: JsonObject): number {
+  return `${a['name'] ?? a['clusterName']}` < `${b['name'] ?? b['clusterName']}` ? -1 : 1;
+}
+
+interface HostJson {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly routes: readonly JsonObject[];
+}
+
+function hosts(schema: DescMessage, bytes: Uint8Array | undefined): Map<string, HostJson> {
+  const route = toJson(schema, fromBinary(schema, bytes ?? new Uint8Array()), { registry: typeRegistry }) as unknown as {
+    virtualHosts?: HostJson[];
+  };
+  return new Map((route.virtualHosts ?? []).map((host) => [host.name, host]));
+}
