@@ -10,6 +10,7 @@ import { MonolithModule } from './services/monolith/monolith.module.ts';
 import { OrdersModule } from './services/orders/orders.module.ts';
 import { PaymentsModule } from './services/payments/payments.module.ts';
 import { REGISTRATION, type Registration } from './services/sdk/discovery.ts';
+import { ReviewsModule } from './services/reviews/reviews.module.ts';
 import { readSettings, UsageError, type ServiceSettings } from './services/settings.ts';
 import { WebModule } from './services/web/web.module.ts';
 
@@ -26,6 +27,8 @@ function moduleOf(settings: ServiceSettings): DynamicModule {
       return InventoryModule.with(settings);
     case 'payments':
       return PaymentsModule.with(settings, settings.port + tcpOffset);
+    case 'reviews':
+      return ReviewsModule.with(settings);
     case 'monolith':
       return MonolithModule.with(settings);
     default:
@@ -46,7 +49,7 @@ async function main(): Promise<void> {
   await app.listen(settings.port, settings.host);
   const registration = settings.name === 'monolith' ? undefined : app.get<Registration>(REGISTRATION);
   await registration?.register();
-  console.log(`${settings.registeredName} ${settings.version} serves on ${settings.host}:${settings.port}`);
+  console.log(`${settings.name} ${settings.version} serves on ${settings.host}:${settings.port}`);
 
   const stop = (): void => void leave(app, registration, settings);
   process.once('SIGTERM', stop);

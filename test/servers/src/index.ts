@@ -1,9 +1,11 @@
 export { BuildError } from './build-step.ts';
-export { cacheRoot } from './cache.ts';
+export { cacheKey, cacheRoot } from './cache.ts';
 export { startConsul, type ConsulOptions, type ConsulPorts, type ConsulServer } from './consul.ts';
 export { startEnvoy, type EnvoyBootstrap, type EnvoyOptions, type EnvoyPorts, type EnvoyServer } from './envoy.ts';
 export { startEureka, startEurekaCluster, type EurekaOptions, type EurekaPorts, type EurekaServer } from './eureka.ts';
+export { spawnGuarded, type ExitStatus, type Guarded, type GuardedOptions } from './guard.ts';
 export { startIstiod, type IstiodOptions, type IstiodPorts, type IstiodServer } from './istiod.ts';
+export { tail } from './log-file.ts';
 export { startNacos2, startNacos3, type NacosOptions, type NacosPorts, type NacosServer } from './nacos.ts';
 export { freePortBase, freePorts, isFree } from './ports.ts';
 export { http, type HttpAnswer, type HttpCall } from './probe.ts';

@@ -8,7 +8,6 @@ test('arguments say what an instance is, the environment where the others are', 
   });
   expect(settings).toMatchObject({
     name: 'orders',
-    registeredName: 'orders',
     port: 18_101,
     version: 'v2',
     weight: 0.5,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const serviceNames = ['web', 'orders', 'inventory', 'payments', 'monolith'] as const;
+export const serviceNames = ['web', 'orders', 'inventory', 'payments', 'reviews', 'monolith'] as const;
 export type LabServiceName = (typeof serviceNames)[number];
 
 /** Injection token. */
@@ -9,8 +9,6 @@ export const SETTINGS = Symbol('lab.settings');
 /** Everything that an instance is told from outside: arguments say what it is, the environment where the others are. */
 export interface ServiceSettings {
   readonly name: LabServiceName;
-  /** The name it registers under; the same as `name` unless `--as` says otherwise. */
-  readonly registeredName: string;
   readonly host: '127.0.0.1';
   readonly port: number;
   readonly version: string;
@@ -36,7 +34,6 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
     throw new UsageError(`which service? Usage: service ${serviceNames.join('|')} --port N [--version V] [--weight W]`);
   return {
     name,
-    registeredName: values.as ?? name,
     host: '127.0.0.1',
     port: portOf('--port', values.port),
     version: values.version ?? 'v1',
@@ -54,7 +51,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { port: { type: 'string' }, version: { type: 'string' }, weight: { type: 'string' }, as: { type: 'string' } },
+      options: { port: { type: 'string' }, version: { type: 'string' }, weight: { type: 'string' } },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));

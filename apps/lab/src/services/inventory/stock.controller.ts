@@ -13,7 +13,7 @@ export class StockController {
 
   @Get('stock')
   stock(@Headers('x-lab-path') header?: string): ReachedHop {
-    const { registeredName, host, port, version } = this.#settings;
-    return { service: registeredName, instance: `${host}:${port}`, version, path: pathOf(header), calls: [] };
+    const { name, host, port, version } = this.#settings;
+    return { service: name, instance: `${host}:${port}`, version, path: pathOf(header), calls: [] };
   }
 }

@@ -27,11 +27,11 @@ export class OrdersController {
 
   @Get('orders')
   async order(@Headers('x-lab-path') header?: string): Promise<ReachedHop> {
-    const { registeredName, host, port, version } = this.#settings;
+    const { name, host, port, version } = this.#settings;
     const path = pathOf(header);
     const calls = [this.#inventory.call(path), this.#payments.call(path)];
     // One socket held open to one instance, addressed by that: a mesh could balance connections there, not calls.
     if (path === 'sdk') calls.push(this.#quotes.call());
-    return { service: registeredName, instance: `${host}:${port}`, version, path, calls: await Promise.all(calls) };
+    return { service: name, instance: `${host}:${port}`, version, path, calls: await Promise.all(calls) };
   }
 }

@@ -23,7 +23,7 @@ export class PaymentsController {
   }
 
   #hop(path: LabPath): ReachedHop {
-    const { registeredName, host, port, version } = this.#settings;
-    return { service: registeredName, instance: `${host}:${port}`, version, path, calls: [] };
+    const { name, host, port, version } = this.#settings;
+    return { service: name, instance: `${host}:${port}`, version, path, calls: [] };
   }
 }

@@ -44,9 +44,9 @@ export class ConsulSdk implements Discovery, Registration {
   }
 
   async register(): Promise<void> {
-    const { host, port, registeredName, version } = this.#settings;
+    const { host, port, name, version } = this.#settings;
     await this.#consul.agent.service.register({
-      name: registeredName,
+      name,
       id: this.#id,
       address: host,
       port,
@@ -72,7 +72,7 @@ export class ConsulSdk implements Discovery, Registration {
   }
 
   get #id(): string {
-    return `${this.#settings.registeredName}-${this.#settings.port}`;
+    return `${this.#settings.name}-${this.#settings.port}`;
   }
 }
 

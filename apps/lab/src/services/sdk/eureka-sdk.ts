@@ -47,14 +47,14 @@ function create(
   role: { readonly registerWithEureka: boolean; readonly fetchRegistry: boolean },
   metadata: Readonly<Record<string, string>>,
 ): Eureka {
-  const { host, port, registeredName, version, eureka } = settings;
+  const { host, port, name, version, eureka } = settings;
   const instance: EurekaClient.EurekaInstanceConfig = {
-    app: registeredName.toUpperCase(),
-    instanceId: `${host}:${registeredName}:${port}`,
+    app: name.toUpperCase(),
+    instanceId: `${host}:${name}:${port}`,
     hostName: host,
     ipAddr: host,
     port: { $: port, '@enabled': true },
-    vipAddress: registeredName,
+    vipAddress: name,
     dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
     healthCheckUrl: `http://${host}:${port}/health`,
     metadata: { version, ...metadata },

@@ -41,11 +41,11 @@ export class NacosSdk implements Discovery, Registration {
 
   async register(): Promise<void> {
     await this.#client.ready();
-    await this.#client.registerInstance(this.#settings.registeredName, this.#instance());
+    await this.#client.registerInstance(this.#settings.name, this.#instance());
   }
 
   async deregister(): Promise<void> {
-    await this.#client.deregisterInstance(this.#settings.registeredName, this.#instance());
+    await this.#client.deregisterInstance(this.#settings.name, this.#instance());
   }
 
   #instance() {

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import CircuitBreaker from 'opossum';
 import { isHop, type Hop, type LabPath } from '../../hop.ts';
 import type { Discovery } from './discovery.ts';
@@ -91,7 +92,7 @@ function parse(text: string): Hop | undefined {
 }
 
 function reasonOf(error: unknown, { host, port }: HttpCall): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isNativeError(error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EOPENBREAKER') return 'breaker open after too many errors';
   return code === undefined || error.message !== '' ? error.message : `${code} ${host}:${port}`;

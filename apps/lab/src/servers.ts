@@ -1,0 +1,82 @@
+/** The real servers of the lab, each as a part: how it is started, on which of the lab's ports. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  cacheKey,
+  cacheRoot,
+  servers,
+  startConsul,
+  startEnvoy,
+  startEureka,
+  startIstiod,
+  startNacos2,
+  startNacos3,
+  type IstiodServer,
+  type ServerName,
+} from '@isthmus/servers';
+import { besideWeb, envoyBootstrap, fedByIstiod } from './envoy-bootstrap.ts';
+import type { LabPorts } from './lab-ports.ts';
+import { Part, type PartOptions } from './part.ts';
+
+export interface ServerParts {
+  readonly nacos: Part;
+  readonly eureka: Part;
+  readonly consul: Part;
+  readonly envoy: Part;
+  readonly nacos3: Part;
+  readonly istiod: Part;
+  readonly istioEnvoy: Part;
+}
+
+export function serverParts(ports: LabPorts, restartAfterMs: number | undefined): ServerParts {
+  const part = (name: string, start: PartOptions['start'], until?: string): Part =>
+    new Part({ name, group: 'servers', start, restartAfterMs }, until);
+  let istiod: IstiodServer | undefined;
+  return {
+    nacos: part('nacos', (onProgress, signal) => startNacos2({ port: ports.nacos, signal, provide: { onProgress } })),
+    eureka: part('eureka', (onProgress, signal) => startEureka({ port: ports.eureka, signal, provide: { onProgress } })),
+    consul: part(
+      'consul',
+      (onProgress, signal) => startConsul({ port: ports.consul, signal, provide: { onProgress } }),
+      'the other servers',
+    ),
+    envoy: part(
+      'envoy',
+      (onProgress, signal) =>
+        startEnvoy({
+          bootstrap: envoyBootstrap(besideWeb(ports)),
+          ports: { admin: ports.envoyAdmin },
+          signal,
+          provide: { onProgress },
+        }),
+      'the bridge',
+    ),
+    nacos3: part('nacos3', (onProgress, signal) => startNacos3({ port: ports.nacos3, signal, provide: { onProgress } })),
+    istiod: part(
+      'istiod',
+      async (onProgress, signal) => {
+        istiod = await startIstiod({ mcp: `127.0.0.1:${ports.mcp}`, signal, provide: { onProgress } });
+        return istiod;
+      },
+      'the bridge',
+    ),
+    istioEnvoy: part(
+      'envoy of istiod',
+      (onProgress, signal) => {
+        if (istiod === undefined) throw new Error('istiod does not run');
+        return startEnvoy({
+          bootstrap: envoyBootstrap(fedByIstiod(ports, istiod.ports.grpc)),
+          ports: { admin: ports.istioEnvoyAdmin },
+          signal,
+          provide: { onProgress },
+        });
+      },
+      'istiod',
+    ),
+  };
+}
+
+/** Whether the server is built already, so that starting it takes seconds. */
+export async function isBuilt(name: ServerName): Promise<boolean> {
+  return existsSync(join(cacheRoot(), await cacheKey(name, servers[name].version)));
+}
