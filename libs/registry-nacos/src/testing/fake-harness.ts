@@ -7,10 +7,10 @@ import { FakeNacos } from './fake-nacos.ts';
 import type { FakeNacosOptions } from './fake-nacos.ts';
 import type { FakeInstance } from './fake-store.ts';
 
-/** Short enough that a hang is noticed within a second. */
+/** Short enough that a hang is noticed soon, long enough for a busy machine. */
 export const testTiming: NacosTiming = {
-  healthCheckEvery: 100,
-  requestDeadline: 500,
+  healthCheckEvery: 200,
+  requestDeadline: 2_000,
   reconnectBase: 50,
   groupsEvery: 400,
   fuzzyResyncEvery: 1_000,

@@ -1,0 +1,118 @@
+import { parseSourceId, systemClock } from '@isthmus/model';
+import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import { nacosConfigSchema } from '../config.ts';
+import { HttpClient } from '../http.ts';
+import { NacosLogin } from '../login.ts';
+import { serverAddress } from '../server-address.ts';
+import { NacosSource } from '../source.ts';
+import { defaultTiming } from '../timing.ts';
+import { testAbilities } from './fake-harness.ts';
+import type { FakeInstance } from './fake-store.ts';
+import { NacosProvider } from './provider.ts';
+
+/** What the harness needs of a server of `@isthmus/servers`, which a library may not import. */
+interface RealNacos {
+  readonly ports: { readonly http: number; readonly grpc: number };
+  kill(): Promise<void>;
+  restart(options?: { readonly keepData?: boolean }): Promise<void>;
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+export type StartNacos = (options: {
+  readonly auth: { readonly username: string; readonly password: string };
+}) => Promise<RealNacos>;
+
+export interface RealHarnessOptions {
+  readonly api?: 'auto' | 'grpc' | 'http';
+  /** Default '1s'. */
+  readonly listInterval?: string;
+}
+
+/** The contract suite's harness on a real Nacos with authentication; providers are gRPC connections of this process. */
+export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<RegistryHarness> {
+  const auth = { username: 'reader', password: 'right-1' };
+  process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
+  process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
+  const server = await start({ auth });
+  const url = `http://127.0.0.1:${server.ports.http}`;
+  const id = parseSourceId('shop');
+  const deps = { clock: systemClock, random: Math.random, baseDir: '.' };
+  const http = new HttpClient();
+  const login = new NacosLogin({ username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' }, '.', http, systemClock, 10_000);
+  const address = serverAddress(url, 1_000);
+  const services = new Map<string, Map<string, FakeInstance>>();
+  let provider: NacosProvider | undefined;
+
+  const connect = async () => {
+    provider?.close();
+    await login.ensure(address, new AbortController().signal, true);
+    provider = new NacosProvider({ address: address.grpc, token: login.current(address) });
+    await provider.connect();
+    for (const name of services.keys()) await provide(name);
+  };
+  const provide = async (name: string) => provider?.provide({ name, instances: [...(services.get(name)?.values() ?? [])] });
+  await connect();
+
+  return {
+    abilities: testAbilities,
+    scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
+    open: ({ password = 'right' } = {}) => {
+      const config = nacosConfigSchema.parse({
+        name: id,
+        kind: 'nacos',
+        servers: [url],
+        api: options.api ?? 'auto',
+        groups: ['*'],
+        listInterval: options.listInterval ?? '1s',
+        restartGrace: '8s',
+        auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' },
+      });
+      return new NacosSource(id, config, deps, { ...defaultTiming, healthCheckEvery: 1_000, requestDeadline: 3_000 });
+    },
+    register: async (name, instance) => {
+      const list = services.get(name) ?? new Map<string, FakeInstance>();
+      services.set(name, list.set(`${instance.address} ${instance.port}`, instanceOf(instance)));
+      await provide(name);
+    },
+    deregister: async (name, ip, port) => {
+      services.get(name)?.delete(`${ip} ${port}`);
+      await provide(name);
+    },
+    registerMany: async (prefix, count) => {
+      const instances = Array.from({ length: count }, (_, n): [string, FakeInstance] => [
+        `${prefix}-${n}`,
+        { ip: `10.9.${n >> 8}.${n & 255}`, port: 9_000 },
+      ]);
+      for (const [name, instance] of instances) services.set(name, new Map([['', instance]]));
+      for (let at = 0; at < instances.length; at += 64)
+        await Promise.all(instances.slice(at, at + 64).map(([name]) => provide(name)));
+    },
+    down: () => server.kill(),
+    // Ephemeral instances are never stored: what comes back with its data comes back because its providers do.
+    up: async ({ keepData }) => {
+      await server.restart({ keepData: true });
+      if (!keepData) services.clear();
+      await connect();
+    },
+    hang: async () => server.pause(),
+    resume: async () => server.resume(),
+    close: async () => {
+      provider?.close();
+      http.close();
+      await server.stop();
+    },
+  };
+}
+
+function instanceOf(instance: TestInstance): FakeInstance {
+  return {
+    ip: instance.address,
+    port: instance.port,
+    weight: instance.weight ?? 1,
+    healthy: instance.healthy ?? true,
+    enabled: instance.enabled ?? true,
+    metadata: instance.metadata ?? {},
+  };
+}
