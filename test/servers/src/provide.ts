@@ -77,13 +77,11 @@ async function buildOnce(
   phase: BuildContext['phase'],
 ): Promise<void> {
   if (existsSync(join(root, key))) return; // the one we waited for has built it
-  const { recipe } = servers[server];
-  await requireTools(toolsFor(recipe), `${server} ${version}`);
   await removeLeftovers(root, key);
   const dir = await mkdtemp(join(root, `${key}.building-`));
   const context: BuildContext = { dir, recipe: join(recipesDir(), server), version, phase, signal: options.signal };
   try {
-    await (options.build ?? defaultBuild(server))(context);
+    await (options.build ?? byRecipe(server))(context);
     await rename(dir, join(root, key));
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
@@ -91,18 +89,21 @@ async function buildOnce(
   }
 }
 
-function defaultBuild(server: ServerName): (context: BuildContext) => Promise<void> {
+function byRecipe(server: ServerName): (context: BuildContext) => Promise<void> {
   const { recipe } = servers[server];
-  switch (recipe.kind) {
-    case 'wheel':
-      return (context) => buildWheel(context, recipe);
-    case 'maven':
-      return buildMaven;
-    case 'go':
-      return (context) => buildGo(context, recipe);
-    default:
-      return recipe satisfies never;
-  }
+  return async (context) => {
+    await requireTools(toolsFor(recipe), `${server} ${context.version}`);
+    switch (recipe.kind) {
+      case 'wheel':
+        return buildWheel(context, recipe);
+      case 'maven':
+        return buildMaven(context);
+      case 'go':
+        return buildGo(context, recipe);
+      default:
+        return recipe satisfies never;
+    }
+  };
 }
 
 /** Whoever holds the lock knows that no other build of this key runs, so what lies there was left by one that was killed. */

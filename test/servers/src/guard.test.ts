@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { existsSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { spawnGuarded } from './guard.ts';
+import { processExists } from './lock.ts';
+import { eventually } from './testing/eventually.ts';
+
+let dir: string;
+
+beforeEach(async () => (dir = await mkdtemp(join(tmpdir(), 'isthmus-guard-'))));
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const start = (...command: string[]) =>
+  spawnGuarded(command, { cwd: dir, output: openSync(join(dir, 'log'), 'a'), removeWhenOrphaned: dir });
+
+test('a child whose parent is killed by SIGKILL is killed too, and its directory goes', async () => {
+  await writeFile(join(dir, 'data'), 'x');
+  const script = fileURLToPath(new URL('./testing/guarded-parent.ts', import.meta.url));
+  const parent = spawn(process.execPath, [script, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let child = 0;
+  for await (const line of createInterface(parent.stdout)) {
+    child = Number(line);
+    break;
+  }
+  expect(processExists(child)).toBe(true);
+  parent.kill('SIGKILL');
+  await eventually('the child is gone', () => !processExists(child));
+  await eventually('its directory is gone', () => !existsSync(dir));
+});
+
+test('a child that ends by itself says with which code, and leaves its directory', async () => {
+  const child = await start('sh', '-c', 'echo said; exit 3');
+  expect(await child.exited).toEqual({ code: 3 });
+  expect(child.signal('SIGTERM')).toBe(false);
+  expect(await readFile(join(dir, 'log'), 'utf8')).toBe('said\n');
+});
+
+test('a command that does not exist ends with 127', async () => {
+  expect(await (await start('/no/such/program')).exited).toEqual({ code: 127 });
+});
+
+test('killing the group takes what the child has started along, paused or not', async () => {
+  const child = await start('sh', '-c', 'sleep 600 & echo $!; wait');
+  let grandchild = 0;
+  await eventually('it has started one', async () => (grandchild = Number(await readFile(join(dir, 'log'), 'utf8'))) > 0);
+  child.signal('SIGSTOP');
+  await child.killGroup();
+  await eventually('both are gone', () => !processExists(child.pid) && !processExists(grandchild));
+  expect(existsSync(dir)).toBe(true);
+});
