@@ -46,7 +46,11 @@ function document(input: BootstrapInput): object {
       id: input.node,
       cluster: clusterName(input.node),
       // Text, as Istio has it.
-      metadata: { HTTP_PROXY_PORT: String(input.egress.port), ...namespaceOf(input.node) },
+      metadata: {
+        HTTP_PROXY_PORT: String(input.egress.port),
+        ...(input.egress.host === '127.0.0.1' ? {} : { HTTP_PROXY_ADDRESS: input.egress.host }),
+        ...namespaceOf(input.node),
+      },
     },
     admin: { address: socketAddress(input.admin) },
     dynamic_resources: {

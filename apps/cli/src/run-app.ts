@@ -15,8 +15,12 @@ export function builtEntry(app: AppName, from: string = import.meta.url): string
  * Replaces this process by the app (execve): signals, stdio, process id and exit code are the app's own, and
  * nothing is left behind that could be killed apart from it. Does not return.
  */
-export function becomeApp(app: AppName, args: readonly string[], env: Readonly<Record<string, string | undefined>>): never {
-  const entry = builtEntry(app);
+export function becomeApp(
+  app: AppName,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  entry = builtEntry(app),
+): never {
   if (!existsSync(entry)) {
     throw new CliError(EXIT.found, `the ${app} is not built: ${entry} is missing. Run \`npm run build\`, then try again.`);
   }

@@ -121,6 +121,6 @@ Exit code 1 when a name is given and there is no such thing.`,
     if (size > 0) return;
     if (name !== undefined)
       throw new CliError(EXIT.found, `there is nothing named ${name} among the ${kind}; \`isthmus get ${kind}\` lists them.`);
-    if (options.output === 'table') io.stderr.write(`no ${kind}\n`);
+    if (options.output === 'table') io.stderr.write(kind === 'held' ? 'nothing is held\n' : `no ${kind}\n`);
   });
 }

@@ -90,7 +90,7 @@ function addBootstrap(proxy: Command, io: Io): void {
     .requiredOption('--xds <host:port>', 'xDS output of the bridge (outputs.xds.listen)', address)
     .addOption(
       addressOption('--egress <ip:port>', 'where the workload sends its calls, by Host header', '127.0.0.1:15004').argParser(
-        loopback,
+        egressAddress,
       ),
     )
     .addOption(addressOption('--admin <host:port>', "Envoy's admin interface", '127.0.0.1:15000'))
@@ -144,10 +144,14 @@ function address(text: string): Address {
   return parsed;
 }
 
-function loopback(text: string): Address {
+function egressAddress(text: string): Address {
   const parsed = address(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
-  // The bridge makes this listener from the port in the node's metadata (HTTP_PROXY_PORT); its address is 127.0.0.1.
-  if (parsed.host !== '127.0.0.1') throw new InvalidArgumentError('The bridge makes egress listeners on 127.0.0.1 only.');
+  // The bridge makes this listener, from HTTP_PROXY_PORT and HTTP_PROXY_ADDRESS in the node's metadata.
+  if (parsed.host !== '127.0.0.1' && parsed.host !== '0.0.0.0') {
+    throw new InvalidArgumentError(
+      'The bridge makes egress listeners on 127.0.0.1 (or, for everyone who can reach it, 0.0.0.0).',
+    );
+  }
   return parsed;
 }
 

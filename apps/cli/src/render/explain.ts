@@ -87,7 +87,7 @@ function endpointText(endpoint: EndpointView, width: number, reason: string | un
 function mergeBranch(host: ExplainedHost): Branch {
   const ports = host.merge.ports.map((port) => ({ text: `port ${port.number} ${port.protocol}, named ${port.name}` }));
   const vip = host.merge.vip === undefined ? [] : [{ text: `virtual address ${host.merge.vip}` }];
-  return { text: 'became', children: [{ text: `host by ${host.merge.rule}` }, ...ports, ...vip] };
+  return { text: 'became', children: [{ text: `host rule: ${host.merge.rule}` }, ...ports, ...vip] };
 }
 
 function publishedBranch(host: ExplainedHost): Branch {

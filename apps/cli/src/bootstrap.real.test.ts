@@ -1,0 +1,73 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { freePorts, http, startEnvoy } from '@isthmus/servers';
+import type { EnvoyServer } from '@isthmus/servers';
+import { EGRESS_ROUTE, LISTENER_TYPE, ROUTE_TYPE, composeRoute, egressListener } from '@isthmus/translate';
+import { CDS, EDS, LDS, RDS, SnapshotStore, adsServer } from '@isthmus/xds';
+import type { XdsServer } from '@isthmus/xds';
+import { runCli } from './testing/run-cli.ts';
+
+jest.setTimeout(60_000);
+
+const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
+
+/** What Envoy dislikes in a bootstrap is in its log; what it refuses ends it. */
+async function envoyWith(flags: readonly string[], xds: XdsServer): Promise<EnvoyServer<'egress' | 'metrics'>> {
+  const port = await xds.listen();
+  const ports = await freePorts(3);
+  const [admin, egress, metrics] = ports as [number, number, number];
+  const at = (p: number) => `127.0.0.1:${p}`;
+  const args = ['--node', NODE, '--xds', at(port), '--egress', at(egress), '--admin', at(admin), '--metrics', at(metrics)];
+  const { stdout } = await runCli(['proxy', 'bootstrap', ...args, ...flags]);
+  return startEnvoy({
+    bootstrap: stdout,
+    portNames: ['egress', 'metrics'],
+    ports: { admin, egress, metrics },
+    readyWhen: 'live',
+    logLevel: 'warning',
+  });
+}
+
+describe.each([[[]], [['--sotw']]])('the bootstrap on a real Envoy, %j', (flags: readonly string[]) => {
+  test('connects to the bridge, takes its listener, serves metrics, and nothing in it is deprecated', async () => {
+    const seen: { id: string; metadata: unknown }[] = [];
+    const store = new SnapshotStore([CDS, EDS, LDS, RDS]);
+    const xds = adsServer({
+      host: '127.0.0.1',
+      port: 0,
+      provider: {
+        viewFor: ({ id, metadata }) => {
+          seen.push({ id, metadata });
+          const listener = egressListener({ address: '127.0.0.1', port: Number(metadata['HTTP_PROXY_PORT']) });
+          const route = composeRoute(EGRESS_ROUTE, []);
+          store.commit([
+            { type: LISTENER_TYPE, name: listener.name, resource: listener },
+            { type: ROUTE_TYPE, name: route.name, resource: route },
+          ]);
+          return store;
+        },
+      },
+    });
+    const envoy = await envoyWith(flags, xds);
+    try {
+      expect(seen[0]).toMatchObject({
+        id: NODE,
+        metadata: { NAMESPACE: 'default', HTTP_PROXY_PORT: String(envoy.ports.egress) },
+      });
+      const listeners = (await http(envoy.ports.admin, '/listeners?format=json')).body;
+      expect(listeners).toContain(`127.0.0.1_${envoy.ports.egress}`);
+      // Only what the bridge knows can be reached.
+      expect((await http(envoy.ports.egress, '/', { headers: { host: 'unknown.example.org' } })).status).toBe(502);
+      const metrics = await http(envoy.ports.metrics, '/stats/prometheus');
+      expect([
+        metrics.status,
+        metrics.body.includes('envoy_cluster_upstream_cx_total{envoy_cluster_name="isthmus-xds"}'),
+      ]).toEqual([200, true]);
+      // The rest of the admin interface, which could stop Envoy, is not there.
+      expect((await http(envoy.ports.metrics, '/quitquitquit', { method: 'POST' })).status).toBe(404);
+      expect(envoy.log()).not.toMatch(/deprecat|unknown field/i);
+    } finally {
+      await envoy.stop();
+      await xds.close();
+    }
+  });
+});

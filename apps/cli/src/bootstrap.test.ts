@@ -1,0 +1,39 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { parseAddress } from './bootstrap.ts';
+import { runCli } from './testing/run-cli.ts';
+
+const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
+const update = process.env['UPDATE_GOLDENS'] === '1';
+
+describe('the bootstrap for Envoy', () => {
+  test.each([
+    ['delta', `--node ${NODE} --xds 127.0.0.1:15012`],
+    ['sotw', `--node web --xds 127.0.0.1:15012 --sotw --egress 15104 --admin 127.0.0.1:15100 --metrics 127.0.0.1:15190`],
+    [
+      'tls',
+      `--node ${NODE} --xds bridge.example.org:15012 --egress 0.0.0.0:15004 --xds-ca /certs/ca.pem --xds-cert /certs/tls.crt --xds-key /certs/tls.key`,
+    ],
+    ['tls-ip', `--node ${NODE} --xds [fd00::1]:15012 --xds-ca /certs/ca.pem`],
+  ])('%s is what its golden says', async (name, line) => {
+    const { code, stdout, stderr } = await runCli(['proxy', 'bootstrap', ...line.split(' ')]);
+    expect([code, stderr]).toEqual([0, '']);
+    const golden = join(import.meta.dirname, `testdata/bootstrap/${name}.yaml`);
+    if (update) writeFileSync(golden, stdout);
+    expect(stdout).toBe(readFileSync(golden, 'utf8'));
+  });
+
+  test('keeps a node id that looks like something else in YAML', async () => {
+    const { stdout } = await runCli(['proxy', 'bootstrap', '--node', '~', '--xds', '127.0.0.1:15012']);
+    expect(parse(stdout)).toMatchObject({ node: { id: '~' } });
+  });
+
+  test.each(['127.0.0.1', ':1', '127.0.0.1:0', '127.0.0.1:65536', '[127.0.0.1]:1', '::1:80', 'a b:1', 'http://a:1'])(
+    '"%s" is no address',
+    (text) => {
+      expect(parseAddress(text)).toBeUndefined();
+    },
+  );
+});
