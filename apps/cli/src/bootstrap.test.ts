@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -23,6 +25,18 @@ describe('the bootstrap for Envoy', () => {
     const golden = join(import.meta.dirname, `testdata/bootstrap/${name}.yaml`);
     if (update) writeFileSync(golden, stdout);
     expect(stdout).toBe(readFileSync(golden, 'utf8'));
+  });
+
+  test('holds the token that Envoy has to send, and sends none beyond loopback without TLS', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'isthmus-bootstrap-'));
+    await writeFile(join(cwd, 'token'), 'sesame\n');
+    const args = (xds: string) => ['proxy', 'bootstrap', '--node', 'a', '--xds', xds, '--xds-token-file', 'token'];
+    const local = await runCli(args('127.0.0.1:15012'), { cwd });
+    const far = await runCli(args('bridge.example.org:15012'), { cwd });
+    await rm(cwd, { recursive: true });
+    const initial_metadata = [{ key: 'authorization', value: 'Bearer sesame' }];
+    expect(parse(local.stdout)).toMatchObject({ dynamic_resources: { ads_config: { grpc_services: [{ initial_metadata }] } } });
+    expect([far.code, far.stdout, far.stderr]).toEqual([2, '', expect.stringMatching(/without TLS/)]);
   });
 
   test('keeps a node id that looks like something else in YAML', async () => {

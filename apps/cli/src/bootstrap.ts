@@ -16,6 +16,8 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 export interface BootstrapInput {
+  /** Bearer token for the bridge (outputs.xds.auth). Envoy has no way to read it from a file, so it stands in the bootstrap. */
+  readonly token?: string;
   readonly node: string;
   readonly xds: Address;
   /** Explicit egress listener that the bridge makes for this node. */
@@ -36,7 +38,7 @@ export function envoyBootstrap(input: BootstrapInput): string {
 #   envoy -c FILE
 #   curl -H 'Host: orders.default-group.public.nacos' http://${input.egress.host}:${input.egress.port}/
 # Made by \`isthmus proxy bootstrap\`.
-`;
+${input.token === undefined ? '' : '# Holds a token: keep it readable for Envoy only (mode 0600), and out of Git.\n'}`;
   return `${head}${stringify(document(input), { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
@@ -58,7 +60,14 @@ function document(input: BootstrapInput): object {
         api_type: input.transport === 'delta' ? 'DELTA_GRPC' : 'GRPC',
         transport_api_version: 'V3',
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: 'isthmus-xds' } }],
+        grpc_services: [
+          {
+            envoy_grpc: { cluster_name: 'isthmus-xds' },
+            ...(input.token === undefined
+              ? {}
+              : { initial_metadata: [{ key: 'authorization', value: `Bearer ${input.token}` }] }),
+          },
+        ],
       },
       cds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
       lds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },

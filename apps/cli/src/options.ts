@@ -79,11 +79,13 @@ function clientWith(options: ControlOptions, io: Io, token: string | undefined):
   });
 }
 
-function isLoopbackName(hostname: string): boolean {
+/** A name or address of this machine, as URLs write it. */
+export function isLoopbackName(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function readText(io: Io, file: string, what: string): string {
+/** A file that an option names; `what` is that option in messages. */
+export function readText(io: Io, file: string, what: string): string {
   const path = resolve(io.cwd, file);
   try {
     return readFileSync(path, 'utf8');

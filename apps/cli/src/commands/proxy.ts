@@ -5,7 +5,7 @@ import { envoyBootstrap, parseAddress } from '../bootstrap.ts';
 import type { Address } from '../bootstrap.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
-import { readClient, withControl, withOutput } from '../options.ts';
+import { isLoopbackName, readClient, readText, withControl, withOutput } from '../options.ts';
 import type { ReadOptions } from '../options.ts';
 import { print } from '../render/print.ts';
 import { renderProxyConfig, renderProxyStatus } from '../render/proxy.ts';
@@ -80,6 +80,7 @@ interface BootstrapOptions {
   readonly xdsCa?: string;
   readonly xdsCert?: string;
   readonly xdsKey?: string;
+  readonly xdsTokenFile?: string;
 }
 
 function addBootstrap(proxy: Command, io: Io): void {
@@ -100,6 +101,7 @@ function addBootstrap(proxy: Command, io: Io): void {
     .option('--xds-ca <file>', 'TLS to the bridge: PEM file with the authorities to trust')
     .option('--xds-cert <file>', 'our client certificate, as PEM')
     .option('--xds-key <file>', 'its key, as PEM')
+    .option('--xds-token-file <file>', 'bearer token for the bridge; it is written into the bootstrap')
     .addHelpText(
       'after',
       `
@@ -109,29 +111,29 @@ Examples:
   curl -H 'Host: orders.default-group.public.nacos' http://127.0.0.1:15004/`,
     )
     .action((options: BootstrapOptions & { delta?: true }) => {
-      if (options.delta === true && options.sotw === true) throw new CliError(EXIT.usage, 'choose one of --delta and --sotw.');
-      if ((options.xdsCert === undefined) !== (options.xdsKey === undefined)) {
-        throw new CliError(EXIT.usage, '--xds-cert and --xds-key belong together.');
-      }
-      if (options.xdsCert !== undefined && options.xdsCa === undefined)
-        throw new CliError(EXIT.usage, '--xds-cert needs --xds-ca.');
-      const tls =
-        options.xdsCa === undefined
-          ? undefined
-          : {
-              caFile: options.xdsCa,
-              ...(options.xdsCert === undefined || options.xdsKey === undefined
-                ? {}
-                : { certFile: options.xdsCert, keyFile: options.xdsKey }),
-            };
+      const problem = contradiction(options);
+      if (problem !== undefined) throw new CliError(EXIT.usage, problem);
+      const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, ...input } = options;
+      const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
       io.stdout.write(
         envoyBootstrap({
-          ...options,
+          ...input,
           transport: options.sotw === true ? 'sotw' : 'delta',
-          ...(tls === undefined ? {} : { tls }),
+          ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
+          ...(xdsTokenFile === undefined ? {} : { token: readText(io, xdsTokenFile, '--xds-token-file').trim() }),
         }),
       );
     });
+}
+
+function contradiction(options: BootstrapOptions & { delta?: true }): string | undefined {
+  if (options.delta === true && options.sotw === true) return 'choose one of --delta and --sotw.';
+  if ((options.xdsCert === undefined) !== (options.xdsKey === undefined)) return '--xds-cert and --xds-key belong together.';
+  if (options.xdsCert !== undefined && options.xdsCa === undefined) return '--xds-cert needs --xds-ca.';
+  if (options.xdsTokenFile !== undefined && options.xdsCa === undefined && !isLoopbackName(options.xds.host)) {
+    return `the token would go to ${options.xds.host} without TLS, for everyone on the way to read; use --xds-ca.`;
+  }
+  return undefined;
 }
 
 function addressOption(flags: string, description: string, preset: string): Option {

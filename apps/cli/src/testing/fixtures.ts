@@ -28,7 +28,7 @@ const sources: ItemList<SourceView> = {
     { source: 'old', kind: 'eureka', namespace: '', group: '', state: 'syncing', services: 0, endpoints: 0, held: 0, diagnostics: 0 },
     { source: 'shop', kind: 'nacos', namespace: 'public', group: 'DEFAULT_GROUP', state: 'live', ageMs: 0, services: 3, endpoints: 9, held: 30, diagnostics: 2 },
   ],
-}; // prettier-ignore
+};
 
 const http = { number: 80, name: 'http-80', protocol: 'http' } as const;
 const grpc = { number: 9000, name: 'grpc-9000', protocol: 'grpc' } as const;
