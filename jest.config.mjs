@@ -27,6 +27,12 @@ export default {
   rootDir: import.meta.dirname,
   projects: [
     { ...base, roots, displayName: 'unit', testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/'] },
-    { ...base, roots, displayName: 'real', testMatch: ['**/*.real.test.ts', '<rootDir>/test/e2e/**/*.test.ts'] },
+    {
+      ...base,
+      roots,
+      displayName: 'real',
+      testMatch: ['**/*.real.test.ts', '<rootDir>/test/e2e/**/*.test.ts'],
+      setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'],
+    },
   ],
 };

@@ -10,8 +10,10 @@ import { lockFile } from './file-lock.ts';
 import { HEADER, formatLine, parseLine } from './journal-line.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
-/** A change is on disk at most this long after it was made; what a crash can lose is read from the registries again. */
-const FLUSH_MS = 250;
+/** A change is handed to the system at once, so that `kill -9` loses nothing; against power loss it is synced this often. */
+const SYNC_MS = 250;
+/** After a failed write. */
+const RETRY_MS = 5_000;
 /** Bytes written before the event loop gets its turn (about 2 ms of JSON). */
 const CHUNK = 128 * 1024;
 /** The journal is rewritten when it is this many times longer than what lives in it. */
@@ -30,7 +32,8 @@ export class FileLedger implements Ledger {
   #file: FileHandle | undefined;
   #unlock: (() => Promise<void>) | undefined;
   #lines = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #scheduled = false;
+  #sync: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #diagnostics: Diagnostic[] = [];
 
@@ -93,9 +96,12 @@ export class FileLedger implements Ledger {
 
   /** Resolves when everything changed so far is on disk. */
   flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#writing = this.#writing.then(() => this.#write());
+    clearTimeout(this.#sync);
+    this.#sync = undefined;
+    this.#writing = this.#writing.then(async () => {
+      await this.#write();
+      await this.#guarded(() => this.#file?.datasync());
+    });
     return this.#writing;
   }
 
@@ -108,36 +114,45 @@ export class FileLedger implements Ledger {
 
   #touch(table: LedgerTable, key: string): void {
     this.#dirty.set(`${table} ${key}`, { table, key });
-    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.#schedule();
+  }
+
+  /** One write at a time; what changes meanwhile goes with the next. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#writing = this.#writing.then(() => this.#write());
+      this.#sync ??= setTimeout(() => void this.flush(), SYNC_MS).unref();
+    });
   }
 
   async #write(): Promise<void> {
+    this.#scheduled = false;
     if (this.#dirty.size === 0 || this.#file === undefined) return;
+    const file = this.#file;
     const batch = [...this.#dirty];
     this.#dirty.clear();
-    try {
-      await this.#append(
-        this.#file,
-        batch.values().map(([, at]) => ({ ...at, value: this.#memory.get(at.table, at.key) })),
-      );
-      await this.#file.datasync();
-      this.#diagnostics = this.#diagnostics.filter((d) => d.severity !== 'error');
+    const written = await this.#guarded(async () => {
+      const entries = batch.values().map(([, at]) => ({ ...at, value: this.#memory.get(at.table, at.key) }));
+      await this.#append(file, entries);
       if (this.#lines > Math.max(COMPACT_MIN_LINES, COMPACT_RATIO * this.#live())) await this.#rewrite();
+    });
+    if (written) return;
+    for (const [id, at] of batch) this.#dirty.set(id, at);
+    setTimeout(() => this.#schedule(), RETRY_MS).unref();
+  }
+
+  /** A full disk must not stop discovery: go on in memory, say so, and try again. */
+  async #guarded(write: () => Promise<void> | undefined): Promise<boolean> {
+    const others = this.#diagnostics.filter((d) => d.severity !== 'error');
+    try {
+      await write();
+      this.#diagnostics = others;
+      return true;
     } catch (error) {
-      // A full disk must not stop discovery: keep serving from memory, say so, and try all of it again.
-      for (const [id, at] of batch) this.#dirty.set(id, at);
-      this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS * 20).unref();
-      this.#diagnostics = [
-        ...this.#diagnostics.filter((d) => d.severity !== 'error'),
-        {
-          code: 'ledger.damaged',
-          severity: 'error',
-          where: this.#directory,
-          what: `the ledger cannot be written: ${messageOf(error)}`,
-          meaning: 'the bridge goes on, but a restart now would know an older state',
-          remedy: 'free disk space or mend the rights of the directory; it is tried again every few seconds',
-        },
-      ];
+      this.#diagnostics = [...others, unwritable(this.#directory, error)];
+      return false;
     }
   }
 
@@ -218,6 +233,17 @@ function otherVersion(path: string, line: string): IsthmusError {
       remedy: 'run the bridge version that wrote it, or move the file away to start from what the registries say',
     },
   );
+}
+
+function unwritable(directory: string, error: unknown): Diagnostic {
+  return {
+    code: 'ledger.damaged',
+    severity: 'error',
+    where: directory,
+    what: `the ledger cannot be written: ${messageOf(error)}`,
+    meaning: 'the bridge goes on, but a restart now would know an older state',
+    remedy: 'free disk space or mend the rights of the directory; it is tried again every few seconds',
+  };
 }
 
 function damage(path: string, lines: readonly number[], last: number): Diagnostic {

@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts';
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
 export class Metrics {
   readonly #exporter = new PrometheusExporter({ preventServerStart: true });
-  readonly #serializer = new PrometheusSerializer('isthmus_');
+  readonly #serializer = new PrometheusSerializer('isthmus');
   readonly #provider = new MeterProvider({ readers: [this.#exporter] });
   readonly #meter = this.#provider.getMeter('isthmus');
   readonly #pushes = this.#meter.createCounter('xds_pushes', { description: 'Responses sent to xDS and MCP clients' });

@@ -1,0 +1,33 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An instance of a legacy service: answers its own name and counts. */
+export class Backend {
+  readonly name: string;
+  readonly port: number;
+  calls = 0;
+  readonly #server: Server;
+
+  private constructor(name: string, server: Server) {
+    this.name = name;
+    this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  static async start(name: string): Promise<Backend> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const backend = new Backend(name, server);
+    server.on('request', (_, response) => {
+      backend.calls += 1;
+      response.end(name);
+    });
+    return backend;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}

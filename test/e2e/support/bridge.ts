@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '@isthmus/servers';
+import { stringify } from 'yaml';
+import { until } from './until.ts';
+
+const MAIN = join(import.meta.dirname, '../../../dist/apps/bridge/apps/bridge/src/main.js');
+
+/** The built bridge as users run it, in a process and a directory of its own. */
+export class BridgeProcess {
+  readonly directory: string;
+  readonly ports: { readonly control: number; readonly xds: number; readonly mcp: number };
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  private constructor(directory: string, ports: BridgeProcess['ports']) {
+    this.directory = directory;
+    this.ports = ports;
+  }
+
+  static async start(registries: readonly object[], more: object = {}): Promise<BridgeProcess> {
+    if (!existsSync(MAIN)) throw new Error('the bridge is not built; run `npm run build`');
+    const [control = 0, xds = 0, mcp = 0] = await freePorts(3);
+    const bridge = new BridgeProcess(await mkdtemp(join(tmpdir(), 'isthmus-bridge-')), { control, xds, mcp });
+    await bridge.configure(registries, more);
+    await bridge.run();
+    return bridge;
+  }
+
+  async configure(registries: readonly object[], more: object = {}): Promise<void> {
+    const at = (port: number) => ({ listen: `127.0.0.1:${port}` });
+    const config = {
+      version: 1,
+      meshId: 'test',
+      registries,
+      outputs: { xds: at(this.ports.xds), mcp: at(this.ports.mcp) },
+      control: at(this.ports.control),
+      ...more,
+    };
+    await writeFile(join(this.directory, 'isthmus.yaml'), stringify(config));
+  }
+
+  /** Starts the process; resolves when the outputs speak. */
+  async run(): Promise<void> {
+    const child = spawn(process.execPath, [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child = child;
+    child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
+    await until('the bridge is ready', async () => {
+      if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
+      return (await fetch(`http://127.0.0.1:${this.ports.control}/readyz`).catch(() => undefined))?.ok === true;
+    });
+  }
+
+  /** The `items` of a list, or the whole answer. */
+  async get<T>(path: string): Promise<T> {
+    const answer = await fetch(`http://127.0.0.1:${this.ports.control}/api/v1/${path}`);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  async post(path: string, token?: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.ports.control}/api/v1/${path}`, {
+      method: 'POST',
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    });
+  }
+
+  async adminToken(): Promise<string> {
+    return (await readFile(join(this.directory, '.isthmus/admin.token'), 'utf8')).trim();
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Resolves with the exit code, null after a signal. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+    return child.exitCode;
+  }
+
+  async close(): Promise<void> {
+    await this.end('SIGKILL');
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}

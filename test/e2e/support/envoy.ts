@@ -1,0 +1,62 @@
+import { startEnvoy } from '@isthmus/servers';
+import type { EnvoyServer } from '@isthmus/servers';
+
+/** An Envoy beside a caller: the bootstrap of docs/attach-envoy.md, with an egress port of its own. */
+export function startSidecar(xdsPort: number, api: 'GRPC' | 'DELTA_GRPC', name = 'web'): Promise<EnvoyServer<'egress'>> {
+  return startEnvoy({
+    portNames: ['egress'],
+    readyWhen: 'live',
+    bootstrap: ({ egress }) => ({
+      node: {
+        id: `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`,
+        cluster: name,
+        metadata: { HTTP_PROXY_PORT: String(egress) },
+      },
+      dynamic_resources: {
+        ads_config: {
+          api_type: api,
+          transport_api_version: 'V3',
+          set_node_on_first_message_only: true,
+          grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+        },
+        cds_config: { ads: {}, resource_api_version: 'V3' },
+        lds_config: { ads: {}, resource_api_version: 'V3' },
+      },
+      static_resources: { clusters: [http2Cluster('xds', xdsPort)] },
+    }),
+  });
+}
+
+function http2Cluster(name: string, port: number): object {
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] }],
+    },
+  };
+}
+
+/** `host address:port` lines of Envoy's `/clusters` for one cluster. */
+export async function hostsOf(envoy: EnvoyServer<'egress'>, cluster: string): Promise<readonly string[]> {
+  const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/clusters`)).text();
+  const addresses = text.split('\n').flatMap((line) => {
+    const [name, address, field] = line.split('::');
+    return name === cluster && address !== undefined && field?.startsWith('cx_active') === true ? [address] : [];
+  });
+  return addresses.sort();
+}
+
+/** A counter or gauge of Envoy. */
+export async function statOf(envoy: EnvoyServer<'egress'>, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`)).text();
+  return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN);
+}
