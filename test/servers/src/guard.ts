@@ -85,8 +85,14 @@ export async function spawnGuarded(command: readonly string[], options: GuardedO
     exited,
     signal: (signal) => send(pid, signal),
     killGroup: async () => {
-      send(-(shell.pid ?? pid), 'SIGKILL');
+      // The child first: the shell ends when it has reaped it, so after `exited` its sockets are closed too.
+      send(pid, 'SIGKILL');
       await exited;
+      try {
+        process.kill(-(shell.pid ?? pid), 'SIGKILL');
+      } catch {
+        // ESRCH: nothing else was in the group
+      }
     },
     hold: (alive) => {
       for (const handle of [shell, lifeline]) {
