@@ -2,6 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ResourceSchema, ServiceEntrySchema } from '@isthmus/proto/istio';
 import type { Diagnostic, MeshService, Resource } from '@isthmus/model';
+import { mainHttpPort } from './main-http-port.ts';
 import { OBJECT_LABELS, objectAnnotations } from './object-meta.ts';
 import { contentVersion } from './resource.ts';
 import { serviceEntries } from './service-entry.ts';
@@ -19,12 +20,14 @@ export interface ServiceEntryResources {
  */
 export function serviceEntryResources(service: MeshService, precedence = 0): ServiceEntryResources {
   const { entries, diagnostics } = serviceEntries(service);
+  const main = mainHttpPort(service.ports);
   return {
     resources: entries.map(({ name, spec }) => {
       const resource = create(ResourceSchema, {
         metadata: {
           name: `${service.namespace}/${name}`,
-          createTime: { seconds: BigInt(precedence) },
+          // Where istiod routes by Host alone (HTTP_PROXY_PORT) it knows only the youngest ServiceEntry of a host.
+          createTime: { seconds: BigInt(precedence), nanos: spec.ports[0]?.name === main?.name ? 1 : 0 },
           labels: { ...OBJECT_LABELS },
           annotations: { ...objectAnnotations(service) },
         },

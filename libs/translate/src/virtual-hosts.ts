@@ -5,6 +5,7 @@ import { isHttpLike } from '@isthmus/model';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { RouteActionSchema, RouteSchema } from '@isthmus/proto/envoy';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
+import { mainHttpPort } from './main-http-port.ts';
 import { EGRESS_ROUTE, outboundName } from './names.ts';
 import { ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
@@ -45,7 +46,7 @@ export function virtualHosts(service: MeshService): readonly EncodedVirtualHost[
     service.ports.filter((port) => isHttpLike(port.protocol)),
     (a, b) => a.number - b.number,
   );
-  const main = ports.find((port) => port.number === 80) ?? ports[0];
+  const main = mainHttpPort(ports);
   if (main === undefined) return [];
   const name = `${service.host}:${main.number}`;
   const bytes = toBinary(
