@@ -51,10 +51,10 @@ export const nacosConfigSchema = z
     auth: auth.optional(),
     tls: clientTlsField.optional(),
     listInterval: durationField(200, 3_600_000)
-      .default('10s' as never)
+      .prefault('10s')
       .describe('How often services are listed to find new ones (with ±20 % jitter).'),
     restartGrace: durationField(0, 3_600_000)
-      .default('60s' as never)
+      .prefault('60s')
       .describe('How long instances that a restarted Nacos does not know yet are kept, as stale.'),
   })
   .describe('A Nacos registry.');
