@@ -1,5 +1,6 @@
-import { freePortBase } from '@isthmus/servers';
-import type { Extra, PortChoice } from './lab-options.ts';
+import { randomInt } from 'node:crypto';
+import { isFree } from '@isthmus/servers';
+import { extras, type Extra, type PortChoice } from './lab-options.ts';
 
 /** Every port that the lab listens on, all on 127.0.0.1. The first group is what users know (docs/lab.md). */
 export const standardPorts = {
@@ -51,14 +52,22 @@ const names = Object.keys(standardPorts) as readonly PortName[];
 /** @throws {Error} when there are not enough free ports. */
 export async function choosePorts(choice: PortChoice): Promise<LabPorts> {
   if (choice.kind === 'fixed') return mapPorts((name) => standardPorts[name] + choice.offset);
-  const taken = new Set<number>();
-  const free = new Map<PortName, number>();
-  for (const name of names) {
-    const port = await freePortBase(companions[name] ?? [], taken);
-    for (const used of withCompanions(name, port)) taken.add(used);
-    free.set(name, port);
+  for (let tries = 0; tries < 100; tries += 1) {
+    const ports = block(randomInt(lowestBase, highestBase));
+    const free = await Promise.all(listening(ports, new Set(extras)).map(({ port }) => isFree(port)));
+    if (free.every(Boolean)) return ports;
   }
-  return mapPorts((name) => free.get(name) ?? standardPorts[name]);
+  throw new Error(`no block of free ports around ${lowestBase} to ${highestBase}`);
+}
+
+/** Away from the lab's fixed ports, from those that `@isthmus/servers` picks and from those of outgoing connections. */
+const lowestBase = 11_000;
+const highestBase = 13_500;
+
+/** All ports near one another: the two Nacos at the base, the rest in a row above. */
+function block(base: number): LabPorts {
+  const row = names.filter((name) => name !== 'nacos' && name !== 'nacos3');
+  return mapPorts((name) => (name === 'nacos' ? base : name === 'nacos3' ? base + 2 : base + 10 + row.indexOf(name)));
 }
 
 /** Every port that will be listened on, with what it is for. */

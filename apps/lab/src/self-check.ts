@@ -161,7 +161,7 @@ async function byHost(egress: number, path: string, host: string, signal: AbortS
   return instance;
 }
 
-/** How many calls in a row must miss a dead instance of the greatest weight to say that it gets none. */
+/** How many calls in a row must go well to say that the dead instance, which had half of them, gets none. */
 const callsToBeSure = 60;
 
 async function killed(lab: Lab, signal: AbortSignal): Promise<string> {
@@ -170,23 +170,39 @@ async function killed(lab: Lab, signal: AbortSignal): Promise<string> {
   if (pid === undefined) throw new Error('orders-1 does not run');
   process.kill(pid, 'SIGKILL');
   const began = performance.now();
+  const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
   let failed = 0;
+  const goesWell = async (): Promise<boolean> => {
+    const { mesh } = await checkout(lab.ports.web, 'mesh');
+    const well = [...walk(mesh)].every((part) => isReached(part) || part.pending);
+    if (!well) failed += 1;
+    return well;
+  };
   await until(
     60_000,
     signal,
     () => 'after 60 s calls still fail',
     async () => {
-      for (let call = 0; call < callsToBeSure; call += 1) {
-        const { mesh } = await checkout(lab.ports.web, 'mesh');
-        if ([...walk(mesh)].every((part) => isReached(part) || part.pending)) continue;
-        failed += 1;
-        await delay(100);
-        return false;
-      }
+      for (let call = 0; call < callsToBeSure; call += 1) if (!(await goesWell())) return false;
       return true;
     },
   );
-  return `${callsToBeSure} calls in a row went to the others, ${((performance.now() - began) / 1000).toFixed(1)} s after (${failed} failed meanwhile)`;
+  const unused = seconds();
+  const address = `127.0.0.1:${lab.ports[plan.port]}`;
+  await until(
+    60_000,
+    signal,
+    () => `after 60 s Envoy still has ${address}`,
+    async () => !(await knownToEnvoy(lab)).has(address),
+  );
+  return `none after ${unused} (${failed} failed until then), and out of Envoy's endpoints after ${seconds()}`;
+}
+
+/** `address:port` of every endpoint, from the lines `cluster::address:port::…` of Envoy's admin page. */
+async function knownToEnvoy({ ports }: Lab): Promise<ReadonlySet<string>> {
+  const { status, text } = await get({ host: '127.0.0.1', port: ports.envoyAdmin, path: '/clusters', timeoutMs: 5_000 });
+  if (status !== 200) throw new Error(`Envoy's admin port answered ${status}`);
+  return new Set(text.split('\n').flatMap((line) => line.split('::')[1] ?? []));
 }
 
 /** Tries again until true. Errors count as "not yet". @throws {Error} with `late()` after the time. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   cacheKey,
   cacheRoot,
+  ServerStartError,
   servers,
   startConsul,
   startEnvoy,
@@ -33,7 +34,9 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
     new Part({ name, group: 'servers', start, restartAfterMs }, until);
   let istiod: IstiodServer | undefined;
   return {
-    nacos: part('nacos', (onProgress, signal) => startNacos2({ port: ports.nacos, signal, provide: { onProgress } })),
+    nacos: part('nacos', (onProgress, signal) =>
+      twice(signal, () => startNacos2({ port: ports.nacos, signal, provide: { onProgress } })),
+    ),
     eureka: part('eureka', (onProgress, signal) => startEureka({ port: ports.eureka, signal, provide: { onProgress } })),
     consul: part(
       'consul',
@@ -51,7 +54,9 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
         }),
       'the bridge',
     ),
-    nacos3: part('nacos3', (onProgress, signal) => startNacos3({ port: ports.nacos3, signal, provide: { onProgress } })),
+    nacos3: part('nacos3', (onProgress, signal) =>
+      twice(signal, () => startNacos3({ port: ports.nacos3, signal, provide: { onProgress } })),
+    ),
     istiod: part(
       'istiod',
       async (onProgress, signal) => {
@@ -74,6 +79,16 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
       'istiod',
     ),
   };
+}
+
+/** Nacos gives its database ten seconds for its first connection (a constant of its own), which a busy machine does not always keep. */
+async function twice<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (signal.aborted || !(error instanceof ServerStartError)) throw error;
+    return start();
+  }
 }
 
 /** Whether the server is built already, so that starting it takes seconds. */
