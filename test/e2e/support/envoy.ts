@@ -2,7 +2,12 @@ import { startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 
 /** An Envoy beside a caller: the bootstrap of docs/attach-envoy.md, with an egress port of its own. */
-export function startSidecar(xdsPort: number, api: 'GRPC' | 'DELTA_GRPC', name = 'web'): Promise<EnvoyServer<'egress'>> {
+export function startSidecar(
+  xdsPort: number,
+  api: 'GRPC' | 'DELTA_GRPC',
+  name = 'web',
+  more: Readonly<Record<string, string>> = {},
+): Promise<EnvoyServer<'egress'>> {
   return startEnvoy({
     portNames: ['egress'],
     readyWhen: 'live',
@@ -10,7 +15,7 @@ export function startSidecar(xdsPort: number, api: 'GRPC' | 'DELTA_GRPC', name =
       node: {
         id: `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`,
         cluster: name,
-        metadata: { HTTP_PROXY_PORT: String(egress) },
+        metadata: { HTTP_PROXY_PORT: String(egress), ...more },
       },
       dynamic_resources: {
         ads_config: {
