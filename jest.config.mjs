@@ -26,7 +26,13 @@ const roots = ['apps', 'libs', 'test'].map((dir) => `<rootDir>/${dir}`);
 export default {
   rootDir: import.meta.dirname,
   projects: [
-    { ...base, roots, displayName: 'unit', testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/'] },
+    {
+      ...base,
+      roots,
+      displayName: 'unit',
+      testMatch: ['**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/'],
+    },
     {
       ...base,
       roots,
