@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema } from '@isthmus/proto/discovery';
 import fc from 'fast-check';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
+import { CDS } from './type-urls.ts';
 
 const text = fc.string({ unit: 'grapheme' });
 const anyMetadata = fc.dictionary(
@@ -109,4 +112,23 @@ test('bytes that are no message throw, and never read past their end', () => {
       }
     }),
   );
+});
+
+test.each(['sotw', 'delta'] as const)('what a real Envoy 1.40 sent first is understood (%s)', async (transport) => {
+  const bytes = await readFile(join(import.meta.dirname, `testdata/envoy-1.40-${transport}.bin`));
+  const request = transport === 'sotw' ? readSotwRequest(bytes) : readDeltaRequest(bytes);
+  expect(request).toMatchObject({
+    transport,
+    type: CDS,
+    nonce: '',
+    error: undefined,
+    // The legacy wildcard, in delta too.
+    ...(transport === 'sotw' ? { names: [] } : { subscribe: [], unsubscribe: [], initialVersions: new Map() }),
+  });
+  expect(plain(request.node)).toEqual({
+    id: 'sidecar~10.0.0.1~web.shop~shop.svc.cluster.local',
+    cluster: 'web',
+    userAgent: 'envoy 1.40.0',
+    metadata: { NAMESPACE: 'shop', HTTP_PROXY_PORT: '15004', LABELS: { app: 'web' } },
+  });
 });

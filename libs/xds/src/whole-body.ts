@@ -1,4 +1,4 @@
-import type { TypeUrl } from '@isthmus/model';
+import type { Resource, TypeUrl } from '@isthmus/model';
 import type { AnyType } from './frames.ts';
 import { deltaFrame, sotwFrame } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
@@ -8,21 +8,22 @@ interface Body {
   readonly bytes: Buffer;
 }
 
-const bodies = new WeakMap<ResourceView, Map<string, Body>>();
+/** By the map, not by the view: the overlays of one base have one map for what they leave as it is. */
+const bodies = new WeakMap<ReadonlyMap<string, Resource>, Map<string, Body>>();
 
-/** All resources of a type in one buffer, made once per version and view however many clients connect. */
+/** All resources of a type in one buffer, made once per version however many clients connect. */
 export function wholeBody(view: ResourceView, type: TypeUrl, transport: 'sotw' | 'delta', anyType: AnyType): Buffer {
+  const resources = view.resources(type);
   const version = view.version(type);
-  let ofView = bodies.get(view);
-  if (ofView === undefined) {
-    ofView = new Map();
-    bodies.set(view, ofView);
+  let ofMap = bodies.get(resources);
+  if (ofMap === undefined) {
+    ofMap = new Map();
+    bodies.set(resources, ofMap);
   }
-  const key = `${transport} ${type}`;
-  const known = ofView.get(key);
+  const known = ofMap.get(transport);
   if (known?.version === version) return known.bytes;
   const frame = transport === 'sotw' ? sotwFrame : deltaFrame;
-  const bytes = Buffer.concat([...view.resources(type).values()].map((resource) => frame(resource, anyType)));
-  ofView.set(key, { version, bytes });
+  const bytes = Buffer.concat([...resources.values()].map((resource) => frame(resource, anyType)));
+  ofMap.set(transport, { version, bytes });
   return bytes;
 }
