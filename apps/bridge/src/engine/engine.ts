@@ -26,6 +26,7 @@ export class Engine {
   readonly #ledger: FileLedger;
   readonly #publishers = { xds: new XdsPublisher(), mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
+  readonly #onMessage: ((atMs: number) => void) | undefined;
   #config: BridgeConfig;
   #catalog: Catalog;
   #pipeline: Pipeline | undefined;
@@ -34,7 +35,9 @@ export class Engine {
   #confirmation: NodeJS.Timeout | undefined;
   #reload: readonly Diagnostic[] = [];
 
-  constructor(config: BridgeConfig, ledger: FileLedger) {
+  /** @param onMessage for the bench: see `SourceDeps.onMessage` */
+  constructor(config: BridgeConfig, ledger: FileLedger, onMessage?: (atMs: number) => void) {
+    this.#onMessage = onMessage;
     this.#config = config;
     this.#ledger = ledger;
     this.#catalog = this.#makeCatalog();
@@ -121,7 +124,8 @@ export class Engine {
     const { registries, baseDir } = this.#config;
     this.#stop = new AbortController();
     const names = new Set(registries.map((r) => r.id));
-    const deps = { clock: systemClock, random: Math.random, baseDir };
+    const onMessage = this.#onMessage === undefined ? {} : { onMessage: this.#onMessage };
+    const deps = { clock: systemClock, random: Math.random, baseDir, ...onMessage };
     const restored = this.#catalog.restore((record) => names.has(record.key.source));
     const pipeline = new Pipeline({
       sources: registries.map((r) => r.kind.createSource(r.id, r.config, deps)),
