@@ -51,10 +51,13 @@ module.exports = {
     },
     {
       name: 'deep-imports-only-into-testing',
-      comment: 'A lib is its package exports: index.ts, testing/index.ts, and for proto the files of its src.',
+      comment: 'A lib is its package exports: index.ts, testing/index.ts, a Nest transport, and for proto the files of its src.',
       severity: 'error',
       from: { path: '^(libs|apps|test)/([^/]+)/' },
-      to: { path: '^libs/', pathNot: ['^libs/$2/', '^libs/[^/]+/src/(testing/)?index\\.ts$', '^libs/proto/src/'] },
+      to: {
+        path: '^libs/',
+        pathNot: ['^libs/$2/', '^libs/[^/]+/src/(testing/)?index\\.ts$', '\\.transport\\.ts$', '^libs/proto/src/'],
+      },
     },
     {
       name: 'nest-only-at-the-edge',
