@@ -40,7 +40,9 @@ export class AnswerScanner {
   #escaped = false;
   /** Braces and brackets open outside of applications; undefined before the first one. */
   #depth: number | undefined;
-  /** True while the `application` array stands open. */
+  /** True inside of the `applications` object. */
+  #inApplications = false;
+  /** True while its `application` array stands open. */
   #inArray = false;
   /** The last string outside of applications; before `{` or `[` in an object it is the key. */
   #word = '';
@@ -91,7 +93,8 @@ export class AnswerScanner {
         this.#add(chunk.subarray(at, at + 1));
         return at + 1;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        if (byte === OPEN_BRACKET && this.#depth === 2 && this.#word === 'application') this.#inArray = true;
+        if (this.#depth === 1) this.#inApplications = byte === OPEN_BRACE && this.#word === 'applications';
+        else if (byte === OPEN_BRACKET && this.#isList(this.#depth)) this.#inArray = true;
         this.#depth += 1;
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
         this.#depth -= 1;
@@ -146,7 +149,11 @@ export class AnswerScanner {
 
   /** `"application": [ { } ]`, or `"application": { }`: what XML-to-JSON makes of a list with one entry. */
   #startsApplication(depth: number): boolean {
-    return this.#inArray ? depth === 3 : depth === 2 && this.#word === 'application';
+    return this.#inArray ? depth === 3 : this.#isList(depth);
+  }
+
+  #isList(depth: number): boolean {
+    return depth === 2 && this.#inApplications && this.#word === 'application';
   }
 
   #add(bytes: Buffer): void {

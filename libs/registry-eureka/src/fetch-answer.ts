@@ -132,7 +132,7 @@ function bodyOf(response: IncomingMessage, heard: () => void, lastByte: () => vo
   const encoding = response.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return response;
   if (encoding === 'gzip' || encoding === 'x-gzip') {
-    const gunzip = createGunzip();
+    const gunzip = createGunzip({ chunkSize: 128 * 1024 }); // 16 kB by default: eight times as many turns of the loop
     pipeline(response, gunzip, () => {}); // an error destroys gunzip with it, and its reader throws it
     return gunzip;
   }

@@ -39,25 +39,30 @@ export function readInstance(wire: unknown, mapped: boolean): HeldInstance | und
 
 /** What `buildRecord` takes, from the text of a held instance. */
 export function rawInstance({ text }: HeldInstance): RawInstance {
-  const raw = JSON.parse(text) as RawInstance;
-  return raw.weight === null ? { ...raw, weight: Number.NaN } : raw; // JSON has no NaN
+  return JSON.parse(text) as RawInstance;
 }
 
 function normalize(id: string, status: string, wire: Readonly<Record<string, unknown>>): RawInstance {
   const ip = textOf(wire['ipAddr']);
   const metadata = readMetadata(wire['metadata']);
-  const weight = isObject(metadata) ? metadata['weight'] : undefined;
   const locality = localityOf(wire['dataCenterInfo']);
   return {
     instanceId: id,
     // Spring registers the host name in ipAddr where no interface was found; a name is dialled by hostName then.
     address: isIP(ip) > 0 ? ip : textOf(wire['hostName']) || ip,
     ...readPort(wire['port'], wire['securePort']),
-    weight: weight === undefined || weight === '' ? 1 : Number(weight),
+    weight: weightOf(isObject(metadata) ? metadata['weight'] : undefined),
     health: healthOf(effectiveStatus(status, textOf(wire['overriddenStatus'] ?? wire['overriddenstatus']).toUpperCase())),
     metadata,
     ...(locality === undefined ? {} : { locality }),
   };
+}
+
+/** Eureka has no weights; its users put them into the metadata. Text that is no number stays, for its diagnostic. */
+function weightOf(weight: unknown): unknown {
+  if (weight === undefined || weight === '') return 1;
+  const number = Number(weight);
+  return Number.isNaN(number) ? weight : number;
 }
 
 /**

@@ -40,7 +40,7 @@ export class ScopeView {
   /** Instances from before that the server does not list (yet), by application. */
   readonly #held = new Map<string, ServiceRecord>();
   /** What was said: `fresh` and `held` together. */
-  readonly #published = new Map<string, ServiceRecord>();
+  readonly #published = new Map<ServiceId, ServiceRecord>();
   #phase: Phase = { kind: 'syncing' };
   #unreadable: readonly string[] = [];
   #problems: readonly Diagnostic[] = [];
@@ -82,9 +82,9 @@ export class ScopeView {
   async full(read: Read, trusted: boolean): Promise<void> {
     const names = this.#take(read);
     if (!trusted) {
-      await this.#inSlices([...this.#published], ([name, record]) => {
-        this.#hold(name, record);
-        names.add(name);
+      await this.#inSlices([...this.#published.values()], (record) => {
+        this.#hold(record.key.name, record);
+        names.add(record.key.name);
       });
     }
     await this.#publish(names, true);
@@ -157,16 +157,17 @@ export class ScopeView {
     }
     // What was put off while the scope was stale is looked at on the way back.
     const looksAtAll = before.kind !== 'live' && (toLive || before.kind !== 'returning');
-    const looked = looksAtAll ? new Set([...this.#published.keys(), ...this.#fresh.keys()]) : names;
+    const looked = looksAtAll ? this.#allNames() : names;
     await this.#inSlices([...looked], (name) => {
-      const old = this.#published.get(name);
+      const id = serviceId({ ...this.#options.scope, name });
+      const old = this.#published.get(id);
       const next = merge(this.#held.get(name), this.#fresh.get(name));
       if (next === undefined) {
         if (old === undefined || returning) return; // nothing is deleted while the scope is stale
-        this.#published.delete(name);
+        this.#published.delete(id);
         changes.push({ kind: 'remove', key: old.key });
       } else if (old === undefined || !sameRecord(old, next)) {
-        this.#published.set(name, next);
+        this.#published.set(id, next);
         changes.push({ kind: 'upsert', service: next });
       }
     });
@@ -181,9 +182,13 @@ export class ScopeView {
   }
 
   #saySnapshot(): void {
-    const services = new Map<ServiceId, ServiceRecord>();
-    for (const record of this.#published.values()) services.set(serviceId(record.key), record);
-    this.#options.emit({ kind: 'snapshot', scope: this.#options.scope, services });
+    this.#options.emit({ kind: 'snapshot', scope: this.#options.scope, services: new Map(this.#published) });
+  }
+
+  #allNames(): ReadonlySet<string> {
+    const names = new Set(this.#fresh.keys());
+    for (const { key } of this.#published.values()) names.add(key.name);
+    return names;
   }
 
   #sayStatus(): void {
