@@ -9,9 +9,6 @@ import type { NacosTiming } from './timing.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** One message from Nacos may have this many bytes (50,000 instances have about 18 MB); above it the call ends with `registry.too-large`. */
-export const MOST_MESSAGE_BYTES = 32 * 1024 * 1024;
-
 export interface ConnectionOptions {
   /** host:port */
   readonly address: string;
@@ -22,14 +19,13 @@ export interface ConnectionOptions {
   readonly token: () => string | undefined;
   /** Namespace, as the handshake's `tenant`. */
   readonly namespace: string;
-  readonly timing: Pick<NacosTiming, 'healthCheckEvery' | 'requestDeadline'>;
+  readonly timing: Pick<NacosTiming, 'healthCheckEvery' | 'requestDeadline' | 'mostMessageBytes'>;
   /** A request of the server other than the protocol's own; it is acknowledged already. */
   readonly onPush: (type: string, body: Json) => void;
   /** A push that cannot be read; Nacos will send it again, because it cannot be acknowledged. */
   readonly onUnreadable?: (error: IsthmusError) => void;
   /** `performance.now()` of the last byte of a push. */
   readonly onMessage?: ((atMs: number) => void) | undefined;
-  readonly mostMessageBytes?: number;
 }
 
 /** Why a connection ended. `reset`: Nacos asked us to move, to that server if it names one; the old connection works until closed. */
@@ -55,7 +51,7 @@ export class NacosConnection {
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
-    const most = options.mostMessageBytes ?? MOST_MESSAGE_BYTES;
+    const most = options.timing.mostMessageBytes;
     this.#client = new Client(options.address, options.credentials ?? credentials.createInsecure(), {
       // Clients of one address would otherwise share a transport, and so a connection id and its state.
       'grpc.use_local_subchannel_pool': 1,

@@ -25,7 +25,7 @@ export async function examineNacos(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const http = new HttpClient();
+  const http = new HttpClient(defaultTiming.mostMessageBytes);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE)]);
   try {
     for (const url of config.servers) {

@@ -1,4 +1,4 @@
-import { NacosNamingClient } from 'nacos';
+import { Worker } from 'node:worker_threads';
 import type { ServerAddress } from './server-address.ts';
 
 /** npm `nacos` polls every subscribed service by itself; above this the listing interval alone has to do. */
@@ -11,51 +11,40 @@ const MOST_HINTED = 500;
  * Not used with `auth`: it would put user and password into every URL.
  */
 export class HttpHints {
-  readonly #client: InstanceType<typeof NacosNamingClient>;
-  readonly #listeners = new Map<string, () => void>();
-  readonly #onChange: (group: string, name: string) => void;
+  readonly #worker: Worker;
+  readonly #subscribed = new Set<string>();
 
   constructor(server: ServerAddress, namespace: string, onChange: (group: string, name: string) => void) {
     const { host, protocol } = new URL(server.http);
-    const quiet = () => undefined;
-    const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, log: quiet } as unknown as typeof console;
-    this.#client = new NacosNamingClient({ logger, serverList: host, namespace, ssl: protocol === 'https:' });
-    this.#onChange = onChange;
-    // Errors of its parts would be printed; ours is to know by ourselves.
-    const parts = this.#client as unknown as Record<
-      '_hostReactor' | '_serverProxy',
-      { on?(event: 'error', listener: () => void): void } | undefined
-    >;
-    parts._hostReactor?.on?.('error', quiet);
-    parts._serverProxy?.on?.('error', quiet);
-    (this.#client as unknown as { on(event: 'error', listener: () => void): void }).on('error', quiet);
-  }
-
-  async ready(): Promise<void> {
-    await this.#client.ready();
+    const file = import.meta.url.endsWith('.ts') ? './http-hints.worker.ts' : './http-hints.worker.js';
+    this.#worker = new Worker(new URL(file, import.meta.url), {
+      workerData: { serverList: host, namespace, ssl: protocol === 'https:' },
+      resourceLimits: { maxOldGenerationSizeMb: 256 },
+      stdout: true, // it prints what goes wrong; nobody reads these
+      stderr: true,
+    });
+    this.#worker.unref();
+    this.#worker.on('message', ({ groupName, serviceName }: { groupName: string; serviceName: string }) =>
+      onChange(groupName, serviceName),
+    );
+    this.#worker.on('error', () => undefined); // no more hints: the listing finds everything
+    this.#worker.stdout.resume();
+    this.#worker.stderr.resume();
   }
 
   subscribe(groupName: string, serviceName: string): void {
     const key = `${groupName}@@${serviceName}`;
-    if (this.#listeners.has(key) || this.#listeners.size >= MOST_HINTED) return;
-    const listener = () => this.#onChange(groupName, serviceName);
-    this.#listeners.set(key, listener);
-    this.#client.subscribe({ groupName, serviceName }, listener);
+    if (this.#subscribed.has(key) || this.#subscribed.size >= MOST_HINTED) return;
+    this.#subscribed.add(key);
+    this.#worker.postMessage({ subscribe: true, groupName, serviceName });
   }
 
   unsubscribe(groupName: string, serviceName: string): void {
-    const key = `${groupName}@@${serviceName}`;
-    const listener = this.#listeners.get(key);
-    if (listener === undefined) return;
-    this.#listeners.delete(key);
-    this.#client.unSubscribe({ groupName, serviceName }, listener);
+    if (this.#subscribed.delete(`${groupName}@@${serviceName}`))
+      this.#worker.postMessage({ subscribe: false, groupName, serviceName });
   }
 
   close(): void {
-    for (const key of [...this.#listeners.keys()]) {
-      const [group = '', ...name] = key.split('@@');
-      this.unsubscribe(group, name.join('@@'));
-    }
-    void (this.#client as unknown as { close(): Promise<void> }).close().catch(() => undefined);
+    void this.#worker.terminate();
   }
 }

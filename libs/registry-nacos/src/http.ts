@@ -3,9 +3,6 @@ import https from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { IsthmusError, messageOf } from '@isthmus/model';
 
-/** More than this from Nacos's HTTP API is refused while it is being read. */
-export const MOST_HTTP_BYTES = 32 * 1024 * 1024;
-
 export interface HttpAnswer {
   readonly status: number;
   readonly body: Buffer;
@@ -18,14 +15,17 @@ export interface HttpRequest {
   readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly deadlineMs: number;
-  readonly mostBytes?: number;
 }
 
 /** HTTP to one registry: bounded connections, a deadline and a size limit on every request. `close()` ends all sockets. */
 export class HttpClient {
   readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
 
-  constructor(tls: SecureContextOptions & { servername?: string } = {}, maxSockets = 16) {
+  readonly #mostBytes: number;
+
+  /** @param mostBytes More than this in an answer is refused while it is being read. */
+  constructor(mostBytes: number, tls: SecureContextOptions & { servername?: string } = {}, maxSockets = 16) {
+    this.#mostBytes = mostBytes;
     const options = { keepAlive: true, maxSockets };
     this.#agents = { http: new http.Agent(options), https: new https.Agent({ ...options, ...tls }) };
   }
@@ -34,7 +34,7 @@ export class HttpClient {
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const secure = request.url.startsWith('https:');
     const form = request.form === undefined ? undefined : new URLSearchParams(request.form).toString();
-    const most = request.mostBytes ?? MOST_HTTP_BYTES;
+    const most = this.#mostBytes;
     const name = `${request.method} ${request.url.replace(/\?.*/, '')}`;
     return new Promise((resolve, reject) => {
       const fail = (error: IsthmusError) => {

@@ -59,7 +59,7 @@ export class NacosSource implements RegistrySource {
     let http: HttpClient | undefined;
     try {
       const tls = await this.#tls();
-      http = new HttpClient(tls);
+      http = new HttpClient(this.#timing.mostMessageBytes, tls);
       const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
       const grpc = tls === undefined ? undefined : credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
       const client = http;

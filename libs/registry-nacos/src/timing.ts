@@ -1,4 +1,4 @@
-/** Times that users need not set; tests shorten them. All in milliseconds. */
+/** Times and limits that users need not set; tests shorten them. Times are milliseconds. */
 export interface NacosTiming {
   /** Nacos ejects silent clients, and some that only answer its detection (docs/facts.md): 5 s keeps all alive. */
   readonly healthCheckEvery: number;
@@ -14,6 +14,8 @@ export interface NacosTiming {
   readonly verifyEvery: number;
   /** `api: auto` on HTTP: how often the gRPC port is tried again. */
   readonly grpcProbeEvery: number;
+  /** One message or answer may have this many bytes (50,000 instances have about 18 MB); above it, it is refused while it is read. */
+  readonly mostMessageBytes: number;
 }
 
 export const defaultTiming: NacosTiming = {
@@ -24,4 +26,5 @@ export const defaultTiming: NacosTiming = {
   fuzzyResyncEvery: 60_000,
   verifyEvery: 600_000,
   grpcProbeEvery: 60_000,
+  mostMessageBytes: 32 * 1024 * 1024,
 };

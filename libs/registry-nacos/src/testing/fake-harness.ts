@@ -16,6 +16,7 @@ export const testTiming: NacosTiming = {
   fuzzyResyncEvery: 1_000,
   verifyEvery: 600_000,
   grpcProbeEvery: 60_000,
+  mostMessageBytes: 4 * 1024 * 1024,
 };
 
 export const testAbilities = { weight: true, disable: true, emptyAfterRestart: true, auth: true } as const;

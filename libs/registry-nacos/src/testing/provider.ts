@@ -1,5 +1,6 @@
 import { NacosConnection } from '../connection.ts';
 import { eachLimited } from '../each-limited.ts';
+import { defaultTiming } from '../timing.ts';
 import type { FakeInstance } from './fake-store.ts';
 
 export interface ProviderOptions {
@@ -32,7 +33,7 @@ export class NacosProvider {
   async connect(): Promise<void> {
     this.#connection?.close();
     const { address, token, namespace = 'public' } = this.#options;
-    const timing = { healthCheckEvery: 5_000, requestDeadline: 60_000 };
+    const timing = { ...defaultTiming, requestDeadline: 60_000 };
     this.#connection = await NacosConnection.open(
       { address, token: () => token, namespace, timing, onPush: () => undefined },
       this.#over.signal,

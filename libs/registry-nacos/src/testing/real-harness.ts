@@ -39,7 +39,7 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
   const url = `http://127.0.0.1:${server.ports.http}`;
   const id = parseSourceId('shop');
   const deps = { clock: systemClock, random: Math.random, baseDir: '.' };
-  const http = new HttpClient();
+  const http = new HttpClient(defaultTiming.mostMessageBytes);
   const login = new NacosLogin({ username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' }, '.', http, systemClock, 10_000);
   const address = serverAddress(url, 1_000);
   const services = new Map<string, Map<string, FakeInstance>>();

@@ -1,0 +1,169 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { parseSourceId } from '@isthmus/model';
+import type { ServiceRecord, SourceEvent } from '@isthmus/model';
+import { buildRecord, meshHostName } from '@isthmus/registry';
+import type { ServiceRead } from './known-service.ts';
+import { ScopeView } from './scope-view.ts';
+
+const scope = { source: parseSourceId('shop'), namespace: 'public', group: 'G' };
+
+function read(name: string, ports: readonly number[], persistent = false, version = 'v1'): ServiceRead {
+  const instances = ports.map((port) => ({
+    instanceId: `i${port}`,
+    address: '10.0.0.1',
+    port,
+    weight: 1,
+    health: 'healthy' as const,
+    metadata: { version },
+  }));
+  const result = buildRecord({ ...scope, name }, meshHostName([name], 'nacos'), instances);
+  if (!('record' in result)) throw new Error('rejected');
+  return { record: result.record, persistent };
+}
+
+function open(restartGrace = 10_000) {
+  const events: SourceEvent[] = [];
+  const view = new ScopeView({ scope, emit: (event) => events.push(event), clock: { now: () => 1_000 }, restartGrace });
+  const take = () => events.splice(0).map(describeEvent);
+  return { view, take };
+}
+
+const portsOf = (record: ServiceRecord) => `${record.key.name}:${record.endpoints.map((endpoint) => endpoint.port).join('+')}`;
+
+function describeEvent(event: SourceEvent): string {
+  switch (event.kind) {
+    case 'snapshot':
+      return `snapshot ${[...event.services.values()].map(portsOf).join(' ')}`.trim();
+    case 'upsert':
+      return `upsert ${portsOf(event.service)}`;
+    case 'remove':
+      return `remove ${event.key.name}`;
+    case 'status':
+      return event.status.state;
+    case 'diagnostics':
+      return `diagnostics ${event.diagnostics.map((d) => d.code).join()}`;
+  }
+}
+
+const reads = (...list: ServiceRead[]) => new Map(list.map((entry) => [entry.record.key.name, entry]));
+
+describe('what is said of a scope', () => {
+  test('is syncing, a snapshot, live; then changes, each once', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1]), read('empty', [])));
+    expect(take()).toEqual(['syncing', 'snapshot a:1', 'live']);
+    view.apply('a', read('a', [1]));
+    view.apply('none', read('none', []));
+    expect(take()).toEqual([]);
+    view.apply('a', read('a', [1], false, 'v2'));
+    view.apply('a', read('a', []));
+    expect(take()).toEqual(['upsert a:1', 'remove a']);
+  });
+
+  test('after a loss is stale, and live again with a snapshot when everything is there', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1, 2])));
+    take();
+    view.lost('gone');
+    view.lost('still gone');
+    view.commit(reads(read('a', [1, 2]), read('b', [3])));
+    expect(take()).toEqual(['stale', 'stale', 'snapshot a:1+2 b:3', 'live']);
+  });
+
+  test('keeps instances that a restarted Nacos does not list yet, and drops them when the grace ends', () => {
+    jest.useFakeTimers();
+    try {
+      const { view, take } = open();
+      view.commit(reads(read('a', [1, 2]), read('b', [3])));
+      take();
+      view.lost('gone');
+      view.commit(reads(read('a', []), read('b', [])));
+      expect(take()).toEqual(['stale', 'stale']);
+      view.apply('a', read('a', [1], false, 'v2'));
+      expect(take()).toEqual(['upsert a:1+2']);
+      jest.advanceTimersByTime(9_999);
+      expect(take()).toEqual([]);
+      jest.advanceTimersByTime(1);
+      expect(take()).toEqual(['snapshot a:1', 'live']);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('is live before the grace ends when all have come back', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1, 2])));
+    view.lost('gone');
+    view.commit(reads());
+    take();
+    view.apply('a', read('a', [1]));
+    view.apply('a', read('a', [1, 2]));
+    expect(take()).toEqual(['snapshot a:1+2', 'live']);
+  });
+
+  test('says an instance that came back and left again during the grace without its endpoint, and deletes nothing then', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1]), read('b', [2])));
+    view.lost('gone');
+    view.commit(reads());
+    view.apply('a', read('a', [1]));
+    take();
+    view.apply('a', read('a', []));
+    expect(take()).toEqual(['upsert a:']);
+    view.apply('b', read('b', [2]));
+    expect(take()).toEqual(['snapshot b:2', 'live']);
+  });
+
+  test('does not hold persistent instances: they survive a restart, so their absence means something', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1], true), read('b', [2], true)));
+    take();
+    view.lost('gone');
+    view.commit(reads(read('b', [2], true)));
+    expect(take()).toEqual(['stale', 'snapshot b:2', 'live']);
+  });
+
+  test('holds through a second loss within the grace', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1])));
+    view.lost('gone');
+    view.commit(reads());
+    view.lost('gone again');
+    view.commit(reads());
+    expect(take().filter((said) => said.startsWith('upsert') || said.startsWith('remove'))).toEqual([]);
+    view.apply('a', read('a', [1]));
+    expect(take()).toEqual(['snapshot a:1', 'live']);
+    view.close();
+  });
+
+  test('with a service that cannot be read is partial: no snapshot, nothing deleted, and complete when it can be read', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1])), new Map([['b', 'timeout']]));
+    expect(take()).toEqual(['syncing', 'partial', 'upsert a:1']);
+    view.apply('b', read('b', [2]));
+    expect(take()).toEqual(['upsert b:2', 'snapshot a:1 b:2', 'live']);
+    view.fail('a', 'timeout');
+    expect(take()).toEqual(['partial']);
+    view.forget('a');
+    expect(take()).toEqual(['snapshot a:1 b:2', 'live']);
+  });
+
+  test('with an answer that makes no sense keeps what was known of that service and is complete', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1]), read('b', [2])));
+    take();
+    view.commit(reads(read('b', [2])), new Map(), new Set(['a']));
+    expect(take()).toEqual(['snapshot a:1 b:2']);
+  });
+
+  test('has each set of diagnostics once, and says when one is taken back', () => {
+    const { view, take } = open();
+    take();
+    const diagnostic = { code: 'answer.invalid', severity: 'error', where: 'w', what: 'x', meaning: 'm', remedy: 'r' } as const;
+    view.diagnose('a', diagnostic);
+    view.diagnose('a', { ...diagnostic });
+    view.diagnose('a', undefined);
+    view.diagnose('a', undefined);
+    expect(take()).toEqual(['diagnostics answer.invalid', 'diagnostics ']);
+  });
+});
