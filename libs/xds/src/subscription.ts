@@ -59,6 +59,8 @@ export class Subscription {
   #first = true;
   /** Once a name was given, an empty SotW request means "nothing" and never again "all" (go-control-plane#558). */
   #named = false;
+  /** Of the last SotW request. */
+  #lastNames: readonly string[] | undefined;
   /** Everything in the wildcard's scope is due, except what the client said to have in this version. */
   #everything: { readonly except: ReadonlyMap<string, string> } | undefined;
   #inFlight: InFlight | undefined;
@@ -161,6 +163,9 @@ export class Subscription {
   }
 
   #receiveSotw(names: readonly string[]): void {
+    // Every ACK repeats all names, 20,000 of them perhaps: usually just those of the request before.
+    if (this.#lastNames !== undefined && same(this.#lastNames, names)) return;
+    this.#lastNames = names;
     if (names.length > 0) this.#named = true;
     const legacyWildcard = names.length === 0 && !this.#named && this.#rules.emptyIsWildcard;
     const wanted = new Set(names);
@@ -255,4 +260,8 @@ export class Subscription {
     resources.push(...this.#retiring.values());
     return { resources, everything: false, removed: [], unknown: [], fresh: fresh ?? resources };
   }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }

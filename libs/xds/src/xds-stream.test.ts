@@ -10,11 +10,11 @@ import { ClusterSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import { LARGE_MESSAGE, SendBudget } from './send-budget.ts';
 import { SnapshotStore } from './snapshot-store.ts';
+import type { StreamOptions } from './stream-options.ts';
 import { ADS, MCP } from './stream-profile.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 import type { XdsEvent } from './xds-event.ts';
 import { XdsStream } from './xds-stream.ts';
-import type { StreamOptions } from './xds-stream.ts';
 
 const SHORT = new Map([CDS, EDS, LDS, RDS].map((type, i) => [type, ['CDS', 'EDS', 'LDS', 'RDS'][i]!]));
 
