@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildStep, type BuildContext } from './build-step.ts';
@@ -5,7 +6,7 @@ import { buildStep, type BuildContext } from './build-step.ts';
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 
 /**
- * Jars into `lib/`, their order into `classpath`, launcher classes into `classes/`. The order is Maven's own: with `lib/*` Nacos picks
+ * Jars into `lib/`, their order into `classpath`, launcher classes and `resources/` into `classes/`. The order is Maven's own: with `lib/*` Nacos picks
  * the wrong one of two hessians. The local repository is the user's (`~/.m2` or what their settings say).
  */
 export async function buildMaven(context: BuildContext): Promise<void> {
@@ -15,7 +16,10 @@ export async function buildMaven(context: BuildContext): Promise<void> {
   const order = [`${plugin}:build-classpath`, '-Dmdep.prefix=lib', '-Dmdep.outputFile=classpath'];
   await buildStep(context, ['mvn', '--batch-mode', '--quiet', ...copy, ...order]);
   context.phase('building');
-  await mkdir(join(context.dir, 'classes'));
+  const classes = join(context.dir, 'classes');
+  await mkdir(classes);
+  const resources = join(context.dir, 'resources');
+  if (existsSync(resources)) await cp(resources, classes, { recursive: true });
   const jars = (await readFile(join(context.dir, 'classpath'), 'utf8')).trim();
   const sources = (await readdir(join(context.dir, 'src'), { recursive: true })).filter((file) => file.endsWith('.java')).sort();
   const options = ['-nowarn', '-proc:none', '-cp', `classes:${jars}`, '-d', 'classes'];

@@ -52,9 +52,9 @@ async function readBody(incoming: IncomingMessage): Promise<string> {
 }
 
 /** Whether something accepts TCP connections there. */
-export function accepts(port: number): Promise<boolean> {
+export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect({ host, port });
     const settle = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);

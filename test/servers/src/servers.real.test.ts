@@ -16,6 +16,7 @@ import {
   type Server,
 } from './index.ts';
 import { processExists } from './lock.ts';
+import { accepts } from './probe.ts';
 import { eventually } from './testing/eventually.ts';
 
 const patient = 120_000;
@@ -27,6 +28,11 @@ async function lives(start: () => Promise<Server>, ask: (server: Server) => Prom
   try {
     expect(pid).toBeGreaterThan(0);
     expect(existsSync(dir)).toBe(true);
+    // What listens on all addresses answers here as well.
+    const open = await Promise.all(
+      Object.entries(server.ports).map(async ([name, port]) => [name, await accepts(port, '127.0.0.2')]),
+    );
+    expect(open.filter(([, answers]) => answers)).toEqual([]);
     await ask(server);
   } finally {
     await server.stop();
@@ -52,9 +58,12 @@ describe('every server starts on free ports, answers, and leaves nothing when it
     patient,
   );
 
-  test.each([startNacos2, startNacos3])(
-    'Nacos, with a user of its own (%p)',
-    async (start) => {
+  test.each([
+    ['Nacos 2', startNacos2],
+    ['Nacos 3', startNacos3],
+  ])(
+    '%s, with a user of its own',
+    async (_name, start) => {
       const auth = { username: 'lab', password: 'a password' };
       await lives(
         () => start({ auth }),

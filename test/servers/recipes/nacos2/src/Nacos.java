@@ -29,7 +29,8 @@ public class Nacos {
         }
     }
 
-    public static void main(String[] args) {
+    public static void main(String[] args) throws Exception {
+        LoopbackGrpc.install();
         SpringApplication.run(Nacos.class, args);
     }
 }
