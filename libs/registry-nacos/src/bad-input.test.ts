@@ -183,6 +183,15 @@ describe('bad input from Nacos over HTTP', () => {
     await live(view);
   });
 
+  test('an answer above the limit is refused while it is read, and costs that service only', async () => {
+    const { view } = await start((f) => {
+      f.set(service('huge'), [{ ip: '10.0.0.2', port: 80, metadata: { big: 'x'.repeat(2_000_000) } }]);
+    }, 'http');
+    await live(view);
+    await said(view, 'answer.too-large', 'DEFAULT_GROUP/huge');
+    expect(view.endpoints('good')).toHaveLength(1);
+  });
+
   test('a truncated answer about one service keeps what was known of it', async () => {
     const { fake, view } = await start((f) => f.set(service('bad'), good), 'http');
     await live(view);

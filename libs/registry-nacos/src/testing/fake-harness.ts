@@ -82,7 +82,7 @@ export async function fakeHarness(
     },
     hang: async () => fake.hang(),
     resume: async () => fake.resume(),
-    connections: async () => fake.connectionCount,
+    connections: () => fake.connections(),
     close: () => fake.down(),
   };
 }

@@ -74,7 +74,16 @@ function answerTo(
     }
     case '/v1/ns/instance/list': {
       const [group = '', name = ''] = (query.get('serviceName') ?? '').split('@@');
-      return json(store.info({ namespace, group, name }, { healthyOnly: query.get('healthyOnly') === 'true', grouped: true }));
+      return json(
+        store.info(
+          { namespace, group, name },
+          {
+            healthyOnly: query.get('healthyOnly') === 'true',
+            grouped: true,
+            clusters: query.get('clusters') ?? '',
+          },
+        ),
+      );
     }
     default:
       return { status: 404, body: 'no such api' };

@@ -77,8 +77,12 @@ export class FakeNacos {
     return this.#port;
   }
 
-  get connectionCount(): number {
-    return this.#connections.size;
+  /** Registered gRPC connections and HTTP sockets. */
+  async connections(): Promise<number> {
+    const http = this.#http;
+    const sockets =
+      http === undefined ? 0 : await new Promise<number>((resolve) => http.getConnections((_, count) => resolve(count)));
+    return this.#connections.size + sockets;
   }
 
   hang(): void {
@@ -108,7 +112,11 @@ export class FakeNacos {
       },
       this.#port,
     );
-    if (httpOnly) return;
+    if (!httpOnly) await this.serveGrpc();
+  }
+
+  /** Opens the gRPC port; for a fake that was started with HTTP only. */
+  async serveGrpc(): Promise<void> {
     const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
     const types = {
       requestSerialize: encodePayload,

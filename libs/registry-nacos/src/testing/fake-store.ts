@@ -18,6 +18,14 @@ export interface FakeServiceName {
 
 const idOf = (service: FakeServiceName) => `${service.namespace}@@${service.group}@@${service.name}`;
 
+export interface InfoOptions {
+  readonly healthyOnly?: boolean;
+  /** The name as `GROUP@@name`, as over HTTP. */
+  readonly grouped?: boolean;
+  /** As asked for; only said back. */
+  readonly clusters?: string;
+}
+
 export class FakeStore {
   readonly #services = new Map<string, { readonly service: FakeServiceName; instances: readonly FakeInstance[] }>();
   /** Below this share of healthy instances all are reported healthy; by service id. */
@@ -58,10 +66,7 @@ export class FakeStore {
   }
 
   /** `serviceInfo` of an answer or push: disabled instances are left out, the threshold rewrites health. */
-  info(
-    service: FakeServiceName,
-    options: { readonly healthyOnly?: boolean; readonly grouped?: boolean } = {},
-  ): Record<string, unknown> {
+  info(service: FakeServiceName, options: InfoOptions = {}): Record<string, unknown> {
     const enabled = this.get(service).filter((instance) => instance.enabled !== false);
     const healthy = enabled.filter((instance) => instance.healthy !== false);
     const threshold = this.#thresholds.get(idOf(service)) ?? 0;
@@ -70,7 +75,7 @@ export class FakeStore {
     return {
       name: options.grouped === true ? `${service.group}@@${service.name}` : service.name,
       groupName: service.group,
-      clusters: '',
+      clusters: options.clusters ?? '',
       cacheMillis: 10_000,
       hosts: (options.healthyOnly === true ? healthy : enabled).map((instance) => hostOf(service, instance, protection)),
       lastRefTime: this.#clock,
