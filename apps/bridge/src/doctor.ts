@@ -2,8 +2,12 @@ import { connect } from 'node:net';
 import { configError, formatListen, loadConfig } from '@isthmus/config';
 import { messageOf, systemClock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
+import { stringify } from 'yaml';
 import type { BridgeConfig } from './engine/engine.ts';
 import { registryKinds } from './registries.ts';
+
+export const DOCTOR_FORMATS = ['table', 'json', 'yaml'] as const;
+export type DoctorFormat = (typeof DOCTOR_FORMATS)[number];
 
 interface Report {
   readonly part: string;
@@ -14,12 +18,13 @@ const WITHIN_MS = 15_000;
 const SIGNS = { ok: '✔', warning: '!', error: '✘' } as const;
 
 /** `isthmus doctor`: can every source and output be reached, with enough rights. 0: fine, 1: it found something. */
-export async function doctor(file: string, format: 'table' | 'json'): Promise<number> {
+export async function doctor(file: string, format: DoctorFormat): Promise<number> {
   const loaded = await loadConfig(file, { kinds: registryKinds });
   if (!loaded.ok) throw configError(loaded.problems);
   const { config } = loaded;
   const reports = [...(await Promise.all(config.registries.map((entry) => examine(config, entry)))), await outputs(config)];
   if (format === 'json') process.stdout.write(`${JSON.stringify({ items: reports }, null, 2)}\n`);
+  else if (format === 'yaml') process.stdout.write(stringify({ items: reports }, { lineWidth: 0 }));
   else for (const report of reports) print(report);
   return reports.some((r) => r.findings.some((f) => f.level === 'error')) ? 1 : 0;
 }

@@ -2,10 +2,10 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { messageOf } from '@isthmus/model';
 import { check } from './check.ts';
-import { doctor } from './doctor.ts';
-import { serve } from './serve.ts';
+import { DOCTOR_FORMATS, doctor } from './doctor.ts';
+import type { DoctorFormat } from './doctor.ts';
 
-const USAGE = `usage: bridge serve|check|doctor -c FILE [-o table|json]   (users run it through "isthmus")\n`;
+const USAGE = `usage: bridge serve|check|doctor -c FILE [-o table|json|yaml]   (users run it through "isthmus")\n`;
 
 /** The composition root. Exit codes: 0 fine, 1 it found something or failed, 2 wrong usage. */
 async function main(args: readonly string[]): Promise<number> {
@@ -14,7 +14,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (parsed === undefined) return usage();
   switch (command) {
     case 'serve':
-      return serve(parsed.config);
+      // Loaded only here: `check` and `doctor` need no web server, which takes a second to load.
+      return (await import('./serve.ts')).serve(parsed.config);
     case 'check':
       return check(parsed.config);
     case 'doctor':
@@ -24,14 +25,14 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: string[]): { readonly config: string; readonly output: 'table' | 'json' } | undefined {
+function parse(args: string[]): { readonly config: string; readonly output: DoctorFormat } | undefined {
   try {
     const { values } = parseArgs({
       args,
       options: { config: { type: 'string', short: 'c' }, output: { type: 'string', short: 'o', default: 'table' } },
     });
-    if (values.config === undefined || (values.output !== 'table' && values.output !== 'json')) return undefined;
-    return { config: values.config, output: values.output };
+    const output = DOCTOR_FORMATS.find((format) => format === values.output);
+    return values.config === undefined || output === undefined ? undefined : { config: values.config, output };
   } catch {
     return undefined;
   }

@@ -38,15 +38,9 @@ export function formatProblems(problems: readonly ConfigProblem[]): string {
   return `${problems.map(formatProblem).join('\n')}\n${count}`;
 }
 
-/** For callers that can only stop. */
+/** For callers that can only stop. Each problem has its place, reason and remedy, so the error adds none of its own. */
 export function configError(problems: readonly ConfigProblem[]): IsthmusError {
-  const [first] = problems;
-  const where = first === undefined ? {} : { where: `${first.file}:${first.line}:${first.column}` };
-  return new IsthmusError('config.invalid', `the config is not valid\n${formatProblems(problems)}`, {
-    ...where,
-    meaning: 'nothing was started',
-    remedy: 'mend what is listed and run `isthmus check -c FILE`',
-  });
+  return new IsthmusError('config.invalid', `nothing was started, the config is not valid:\n${formatProblems(problems)}`);
 }
 
 /** A bad change of a watched file, as the running bridge shows it. */
