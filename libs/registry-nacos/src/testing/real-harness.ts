@@ -26,21 +26,30 @@ export type StartNacos = (options: {
 
 export interface RealHarnessOptions {
   readonly api?: 'auto' | 'grpc' | 'http';
+  /** Default true. Without it the HTTP adapter also listens to npm `nacos`. */
+  readonly auth?: boolean;
   /** Default '1s'. */
   readonly listInterval?: string;
 }
 
-/** The contract suite's harness on a real Nacos with authentication; providers are gRPC connections of this process. */
+/** The contract suite's harness on a real Nacos; providers are gRPC connections of this process. */
 export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<RegistryHarness> {
   const auth = { username: 'reader', password: 'right-1' };
   process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
   process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
-  const server = await start({ auth });
+  const withAuth = options.auth ?? true;
+  const server = await start(withAuth ? { auth } : {});
   const url = `http://127.0.0.1:${server.ports.http}`;
   const id = parseSourceId('shop');
   const deps = { clock: systemClock, random: Math.random, baseDir: '.' };
   const http = new HttpClient(defaultTiming.mostMessageBytes);
-  const login = new NacosLogin({ username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' }, '.', http, systemClock, 10_000);
+  const login = new NacosLogin(
+    withAuth ? { username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' } : undefined,
+    '.',
+    http,
+    systemClock,
+    10_000,
+  );
   const address = serverAddress(url, 1_000);
   const services = new Map<string, Map<string, FakeInstance>>();
   let provider: NacosProvider | undefined;
@@ -56,7 +65,7 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
   await connect();
 
   return {
-    abilities: testAbilities,
+    abilities: { ...testAbilities, auth: withAuth },
     scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
     open: ({ password = 'right' } = {}) => {
       const config = nacosConfigSchema.parse({
@@ -67,7 +76,9 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
         groups: ['*'],
         listInterval: options.listInterval ?? '1s',
         restartGrace: '8s',
-        auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' },
+        ...(withAuth
+          ? { auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' } }
+          : {}),
       });
       return new NacosSource(id, config, deps, { ...defaultTiming, healthCheckEvery: 1_000, requestDeadline: 3_000 });
     },
