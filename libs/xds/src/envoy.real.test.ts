@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { freePorts, http, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -45,10 +48,11 @@ function listen(port = 0): Promise<number> {
   return ads.listen();
 }
 
-function connect(apiType: string, port: number): Promise<EnvoyServer> {
+function connect(apiType: string, port: number, secure?: { tls: object; token: string }): Promise<EnvoyServer> {
   const cluster = {
     name: 'xds',
     type: 'STATIC',
+    ...(secure === undefined ? {} : { transport_socket: secure.tls }),
     connect_timeout: '1s',
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
@@ -65,10 +69,15 @@ function connect(apiType: string, port: number): Promise<EnvoyServer> {
     api_type: apiType,
     transport_api_version: 'V3',
     set_node_on_first_message_only: true,
-    grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+    grpc_services: [
+      {
+        envoy_grpc: { cluster_name: 'xds' },
+        ...(secure === undefined ? {} : { initial_metadata: [{ key: 'authorization', value: `Bearer ${secure.token}` }] }),
+      },
+    ],
   };
   return startEnvoy({
-    readyWhen: 'live',
+    readyWhen: secure === undefined ? 'live' : 'admin',
     bootstrap: {
       node: { id: 'web', cluster: 'shop', metadata: { NAMESPACE: 'shop' } },
       dynamic_resources: {
@@ -239,4 +248,53 @@ describe.each(['GRPC', 'DELTA_GRPC'])('a real Envoy (%s)', (apiType) => {
     expect(sum(await stats('cluster_manager.warming_clusters'))).toBe(0);
     expect(sum(await stats('update_rejected'))).toBe(0);
   });
+});
+
+test('the bootstrap in docs/xds.md connects', async () => {
+  const doc = await readFile(join(import.meta.dirname, '../../../docs/xds.md'), 'utf8');
+  const bootstrap = /```yaml\n(node:.*?)```/s.exec(doc)![1]!;
+  const port = await listen();
+  envoy = await startEnvoy({
+    readyWhen: 'live',
+    bootstrap: ({ admin }) => bootstrap.replace('15012', String(port)).replace('15000', String(admin)),
+  });
+  await until('it is known', () => ads.clients().length === 1);
+  expect(ads.clients()).toMatchObject([{ node: 'sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local', transport: 'delta' }]);
+});
+
+test('an Envoy with its own certificate and a token is let in, and one without the token is not', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'isthmus-xds-'));
+  const tokensFile = join(dir, 'tokens');
+  await writeFile(tokensFile, 'secret\n');
+  const certFile = join(import.meta.dirname, 'testdata/tls.crt');
+  const keyFile = join(import.meta.dirname, 'testdata/tls.key');
+  const refused: string[] = [];
+  ads = adsServer({
+    host: '127.0.0.1',
+    port: 0,
+    provider: { viewFor: () => store },
+    tls: { certFile, keyFile, clientCaFile: certFile },
+    auth: { tokensFile },
+    onEvent: (event) => event.kind === 'refused' && refused.push(event.reason),
+  });
+  store.commit([listener('egress', egress, 'routes'), route('routes', {})]);
+  const port = await ads.listen();
+  const tls = {
+    name: 'tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      common_tls_context: {
+        tls_certificates: [{ certificate_chain: { filename: certFile }, private_key: { filename: keyFile } }],
+        validation_context: { trusted_ca: { filename: certFile } },
+      },
+    },
+  };
+  envoy = await connect('DELTA_GRPC', port, { tls, token: 'secret' });
+  await until('it is served', () => ads.clients()[0]?.types.every(({ sent, acked }) => sent === acked) === true);
+  expect(refused).toEqual([]);
+  await envoy.stop();
+  envoy = await connect('DELTA_GRPC', port, { tls, token: 'wrong' });
+  await until('it is refused', () => refused.length > 0);
+  expect(refused[0]).toContain('no valid token');
+  await rm(dir, { recursive: true });
 });

@@ -1,0 +1,150 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+} from '@isthmus/proto/discovery';
+import { ClusterSchema } from '@isthmus/proto/envoy';
+import type { Resource } from '@isthmus/model';
+import { SendBudget } from '../send-budget.ts';
+import { SnapshotStore } from '../snapshot-store.ts';
+import type { StreamOptions } from '../stream-options.ts';
+import { ADS } from '../stream-profile.ts';
+import { CDS, EDS, LDS, RDS } from '../type-urls.ts';
+import type { XdsEvent } from '../xds-event.ts';
+import { XdsStream } from '../xds-stream.ts';
+
+const SHORT = new Map([CDS, EDS, LDS, RDS].map((type, i) => [type, ['CDS', 'EDS', 'LDS', 'RDS'][i]!]));
+
+interface Response {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly versionInfo: string;
+  readonly names: string;
+}
+
+/** A stream on a wire that the test holds: time, timers and the reading of messages included. */
+export class Wire {
+  readonly store = new SnapshotStore([CDS, EDS, LDS, RDS]);
+  readonly responses: Response[] = [];
+  readonly events: XdsEvent[] = [];
+  readonly undrained: (() => void)[] = [];
+  ended: { code: number; message: string } | undefined;
+  now = 1_000;
+  reads = true;
+  #timers: { at: number; run: () => void }[] = [];
+  readonly #taken = { count: 0 };
+  readonly transport: 'sotw' | 'delta';
+  readonly stream: XdsStream;
+
+  constructor(transport: 'sotw' | 'delta', more: Partial<StreamOptions> = {}) {
+    this.transport = transport;
+    this.stream = new XdsStream({
+      profile: ADS,
+      transport,
+      onlyType: undefined,
+      provider: { viewFor: () => this.store },
+      budget: new SendBudget(),
+      id: 's',
+      maxNames: 100,
+      clock: { now: () => this.now },
+      timers: { after: (ms, run) => this.#after(ms, run) },
+      onEvent: (event) => this.events.push(event),
+      channel: {
+        address: '127.0.0.1:1',
+        send: (message, done) => {
+          this.responses.push(this.#decode(message));
+          if (this.reads) done();
+          else this.undrained.push(done);
+        },
+        end: (code, message) => void (this.ended = { code, message }),
+      },
+      ...more,
+    });
+  }
+
+  open(): this {
+    this.stream.open();
+    return this;
+  }
+
+  ask(typeUrl: string, names: string[] = [], nonce = '', error?: string): void {
+    const node = { id: 'web', cluster: 'c' };
+    const errorDetail = error === undefined ? {} : { errorDetail: { code: 13, message: error } };
+    const bytes =
+      this.transport === 'sotw'
+        ? toBinary(
+            DiscoveryRequestSchema,
+            create(DiscoveryRequestSchema, { node, typeUrl, resourceNames: names, responseNonce: nonce, ...errorDetail }),
+          )
+        : toBinary(
+            DeltaDiscoveryRequestSchema,
+            create(DeltaDiscoveryRequestSchema, {
+              node,
+              typeUrl,
+              resourceNamesSubscribe: names,
+              responseNonce: nonce,
+              ...errorDetail,
+            }),
+          );
+    this.stream.receive(bytes);
+  }
+
+  /** Answers the last response of the type. */
+  ack(type: string, names: string[] = [], error?: string): void {
+    const last = this.responses.findLast((response) => response.typeUrl === type)!;
+    this.ask(type, this.transport === 'sotw' ? names : [], last.nonce, error);
+  }
+
+  /** `CDS a,b` for each response that came since the last call. */
+  pushes(): string[] {
+    const fresh = this.responses.slice(this.#taken.count);
+    this.#taken.count = this.responses.length;
+    return fresh.map(({ typeUrl, names }) => `${SHORT.get(typeUrl) ?? typeUrl} ${names}`.trim());
+  }
+
+  commit(...changes: [type: string, name: string, version?: string | undefined | Resource][]): void {
+    this.store.commit(
+      changes.map(([type, name, version]) => ({
+        type,
+        name,
+        resource: typeof version === 'string' ? resource(name, version) : version,
+      })),
+    );
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    const due = this.#timers.filter(({ at }) => at <= this.now);
+    this.#timers = this.#timers.filter(({ at }) => at > this.now);
+    for (const { run } of due) run();
+  }
+
+  #after(ms: number, run: () => void): () => void {
+    const timer = { at: this.now + ms, run };
+    this.#timers.push(timer);
+    return () => void (this.#timers = this.#timers.filter((one) => one !== timer));
+  }
+
+  #decode(message: Buffer): Response {
+    if (this.transport === 'sotw') {
+      const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, message);
+      return {
+        typeUrl,
+        nonce,
+        versionInfo,
+        names: resources.map(({ value }) => Buffer.from(value).toString('latin1').slice(2, 3)).join(),
+      };
+    }
+    const { typeUrl, nonce, systemVersionInfo, resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, message);
+    const names = [...resources.map(({ name }) => name), ...removedResources.map((name) => `-${name}`)].join();
+    return { typeUrl, nonce, versionInfo: systemVersionInfo, names };
+  }
+}
+
+/** All types have their name in field 1, so that one-letter names are the third byte. */
+export function resource(name: string, version: string, size = 0): Resource {
+  const bytes = toBinary(ClusterSchema, create(ClusterSchema, { name, altStatName: `${version}${'x'.repeat(size)}` }));
+  return { name, version, bytes };
+}
