@@ -15,6 +15,11 @@ function forward(signal) {
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => forward(signal));
 
+// npm passes SIGINT and SIGTERM on (to us, not to a shell between: the scripts in package.json begin with `exec`). SIGKILL it cannot.
+const { ppid } = process;
+if (process.env.npm_lifecycle_event)
+  setInterval(() => process.ppid === ppid || process.kill(process.pid, 'SIGTERM'), 1_000).unref();
+
 /**
  * Runs a command in the project's root and resolves with its exit code (128 + n for a signal n) and, unless `stream`, what it printed.
  * Once a signal has come it never resolves: nothing else is to be started.
