@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { API_PREFIX } from '@isthmus/contract';
 import type { Problem } from '@isthmus/contract';
 import { CliError, EXIT } from './exit-code.ts';
 
@@ -44,7 +45,7 @@ interface HttpAnswer {
 function exchange(options: ControlClientOptions, method: string, path: string): Promise<HttpAnswer> {
   const { url, token, ca, deadlineMs = DEADLINE_MS } = options;
   const base = url.pathname.replace(/\/$/, '');
-  const target = new URL(`${base}/api/v1${path}`, url);
+  const target = new URL(`${base}${API_PREFIX}${path}`, url);
   const headers: Record<string, string> = { accept: 'application/json, application/yaml, application/problem+json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest;

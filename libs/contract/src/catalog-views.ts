@@ -86,6 +86,6 @@ export interface HeldView {
   readonly of: number;
   /** Milliseconds since the epoch from which a second complete read confirms it. */
   readonly confirmAt: number;
-  /** Names of services concerned, at most 20. */
+  /** Ids of services concerned, at most 20. */
   readonly services: readonly string[];
 }

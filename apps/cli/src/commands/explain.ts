@@ -1,4 +1,4 @@
-import type { ExplainAnswer, ItemList, ServiceView, SourceView } from '@isthmus/contract';
+import type { ExplainAnswer, HeldView, ItemList, ServiceView, SourceView } from '@isthmus/contract';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
@@ -28,7 +28,10 @@ Exit code 1 when nothing is known of it.`,
     const client = readClient(options, io);
     const answer = await client.get<ExplainAnswer>(`/explain?q=${encodeURIComponent(query)}`);
     if (answer.matches.length > 0) {
-      print(io, options.output, answer, () => answer.matches.map((host) => renderExplained(host, query, io.now())).join('\n'));
+      const held = options.output === 'table' ? (await client.get<ItemList<HeldView>>('/held')).items : [];
+      print(io, options.output, answer, () =>
+        answer.matches.map((host) => renderExplained(host, query, held, io.now())).join('\n'),
+      );
       return;
     }
     if (options.output === 'table') {

@@ -1,5 +1,5 @@
 import type { ConflictView, EndpointView, HeldView, ProxyView, ServiceView, SourceView } from '@isthmus/contract';
-import { formatDuration } from '@isthmus/model';
+import { formatDuration, parseServiceId } from '@isthmus/model';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import type { Column } from './table.ts';
 import { ago, hostPort, scopeName } from './words.ts';
@@ -24,7 +24,7 @@ export function sourceColumns(now: number): readonly Column<SourceView>[] {
   ];
 }
 
-export function formatPorts(ports: readonly ServicePort[]): string {
+function formatPorts(ports: readonly ServicePort[]): string {
   return ports.map((port) => `${port.number}/${port.protocol}`).join(',');
 }
 
@@ -57,6 +57,11 @@ export const conflictColumns: readonly Column<ConflictView>[] = [
   { head: 'REASON', cell: (c) => c.reason },
 ];
 
+/** The name at the end of a service id, as the registry has it. */
+function serviceName(id: string): string {
+  return parseServiceId(id)?.name ?? id;
+}
+
 export function heldColumns(now: number): readonly Column<HeldView>[] {
   return [
     { head: 'SCOPE', cell: (h) => h.scope },
@@ -66,7 +71,10 @@ export function heldColumns(now: number): readonly Column<HeldView>[] {
       head: 'CONFIRMED',
       cell: (h) => (h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'by the next complete read'),
     },
-    { head: 'SERVICES', cell: (h) => `${h.services.slice(0, 3).join(', ')}${h.services.length > 3 ? ', ...' : ''}` },
+    {
+      head: 'SERVICES',
+      cell: (h) => `${h.services.slice(0, 3).map(serviceName).join(', ')}${h.services.length > 3 ? ', ...' : ''}`,
+    },
   ];
 }
 

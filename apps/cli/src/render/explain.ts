@@ -1,4 +1,4 @@
-import type { EndpointView, ExplainedHost, ExplainedOrigin, PublishedResource } from '@isthmus/contract';
+import type { EndpointView, ExplainedHost, ExplainedOrigin, HeldView, PublishedResource } from '@isthmus/contract';
 import { formatDuration } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import { renderTree } from './tree.ts';
@@ -10,9 +10,10 @@ const MOST_LINES = 20;
 
 /**
  * One host as a tree: the verdict first, then where it comes from, what became of it, what was left out, what is
- * wrong. `query` is what was asked for: an address that matches is marked. `now` is milliseconds since the epoch.
+ * wrong. `query` is what was asked for: an address that matches is marked. `held` are all removals that wait; those
+ * that concern the host are told. `now` is milliseconds since the epoch.
  */
-export function renderExplained(host: ExplainedHost, query: string, now: number): string {
+export function renderExplained(host: ExplainedHost, query: string, held: readonly HeldView[], now: number): string {
   const asked = (address: string, port: number) =>
     query === address || query === `[${address}]` || query === hostPort(address, port);
   const reasons = new Map(host.leftOut.map((left) => [keyOf(left.service, left.address, left.port), left.reason]));
@@ -24,7 +25,7 @@ export function renderExplained(host: ExplainedHost, query: string, now: number)
     ...leftOutBranch(host, asked),
     ...(problems.length === 0 ? [] : [problemBranch(problems)]),
   ];
-  const notes = [...warnings(host, now), ...hints(host)];
+  const notes = [...warnings(host, now), ...heldNotes(host, held, now), ...hints(host)];
   return `${renderTree({ text: `${host.host}: ${verdict(host, reasons)}`, children })}${notes.map((note) => `\n${note}\n`).join('')}`;
 }
 
@@ -150,14 +151,26 @@ function warnings(host: ExplainedHost, now: number): readonly string[] {
   });
 }
 
+/** Endpoints that the registry no longer lists look like any other while their removal waits. */
+function heldNotes(host: ExplainedHost, held: readonly HeldView[], now: number): readonly string[] {
+  return held.flatMap((h) => {
+    const concerned = host.origins.some(({ service }) => {
+      const scope = service.slice(0, service.lastIndexOf('/'));
+      return scope === h.scope && (h.services.includes(service) || h.services.length >= 20); // a list of 20 may be cut
+    });
+    if (!concerned) return [];
+    const when = h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'with the next complete read';
+    return [
+      `! ${oneLine(h.scope)} no longer lists ${h.removing} of its ${count(h.of, 'endpoint')}: so many at once are held, and go ${when}. Some of the above may be among them.\n` +
+        `  To let them go now: isthmus release-held ${oneLine(h.scope)}`,
+    ];
+  });
+}
+
 function hints(host: ExplainedHost): readonly string[] {
   const tries: string[] = [];
-  const endpoints = host.origins.flatMap((origin) => origin.endpoints);
   if (host.origins.some((origin) => origin.state !== 'live'))
     tries.push('isthmus get sources             which registries are not well');
-  if (endpoints.length > 0 && endpoints.every((endpoint) => !endpoint.takesTraffic)) {
-    tries.push('isthmus get held                whether a removal waits for you');
-  }
   if (host.origins.length > 1) tries.push('isthmus get conflicts           who else claims a host');
   if (host.outputs.xds.length > 0) tries.push('isthmus proxy status            whether the proxies took it');
   return tries.length === 0 ? [] : [`Look next:\n${tries.map((line) => `  ${line}`).join('\n')}`];

@@ -24,9 +24,43 @@ const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
 
 const sources: ItemList<SourceView> = {
   items: [
-    { source: 'hq', kind: 'consul', namespace: 'dc1', group: '', state: 'stale', since: NOW - 190_000, cause: 'connection refused at http://127.0.0.1:8500', ageMs: 190_000, services: 12, endpoints: 40, held: 0, diagnostics: 1 },
-    { source: 'old', kind: 'eureka', namespace: '', group: '', state: 'syncing', services: 0, endpoints: 0, held: 0, diagnostics: 0 },
-    { source: 'shop', kind: 'nacos', namespace: 'public', group: 'DEFAULT_GROUP', state: 'live', ageMs: 0, services: 3, endpoints: 9, held: 30, diagnostics: 2 },
+    {
+      source: 'hq',
+      kind: 'consul',
+      namespace: 'dc1',
+      group: '',
+      state: 'stale',
+      since: NOW - 190_000,
+      cause: 'connection refused at http://127.0.0.1:8500',
+      ageMs: 190_000,
+      services: 12,
+      endpoints: 40,
+      held: 0,
+      diagnostics: 1,
+    },
+    {
+      source: 'old',
+      kind: 'eureka',
+      namespace: '',
+      group: '',
+      state: 'syncing',
+      services: 0,
+      endpoints: 0,
+      held: 0,
+      diagnostics: 0,
+    },
+    {
+      source: 'shop',
+      kind: 'nacos',
+      namespace: 'public',
+      group: 'DEFAULT_GROUP',
+      state: 'live',
+      ageMs: 0,
+      services: 3,
+      endpoints: 9,
+      held: 30,
+      diagnostics: 2,
+    },
   ],
 };
 
@@ -109,9 +143,9 @@ const held: ItemList<HeldView> = {
       removing: 30,
       of: 40,
       confirmAt: NOW + 18_000,
-      services: ['a', 'b', 'c', 'd'],
+      services: ['a', 'b', 'orders', 'payments'].map((name) => `shop/public/DEFAULT_GROUP/${name}`),
     },
-    { scope: 'hq/dc1/', since: NOW - 60_000, removing: 20, of: 20, confirmAt: NOW - 30_000, services: ['inventory'] },
+    { scope: 'hq/dc1/', since: NOW - 60_000, removing: 20, of: 20, confirmAt: NOW - 30_000, services: ['hq/dc1//inventory'] },
   ],
 };
 
