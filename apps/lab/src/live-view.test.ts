@@ -13,10 +13,15 @@ const model: ViewModel = {
     { name: 'orders-1', group: 'services', state: 'up' },
     { name: 'inventory-1', group: 'services', state: 'waits for consul' },
   ],
+  sources: [
+    { name: 'old', state: 'live' },
+    { name: 'shop', state: 'stale for 12 s' },
+  ],
   traffic: {
     sdk: {
       perSecond: 19.96,
       errors: 1,
+      errorsSinceStart: 137,
       lastError: 'orders: connect ECONNREFUSED 127.0.0.1:18103',
       services: new Map([
         [
@@ -32,6 +37,7 @@ const model: ViewModel = {
     mesh: {
       perSecond: 20,
       errors: 0,
+      errorsSinceStart: 1,
       lastError: undefined,
       services: new Map([['orders', [{ instance: '127.0.0.1:18101', version: 'v1', share: 1 }]]]),
       pending: new Map(),

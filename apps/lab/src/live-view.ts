@@ -13,6 +13,8 @@ export interface ViewModel {
   readonly seconds: number;
   readonly console: string;
   readonly parts: readonly ViewPart[];
+  /** What the bridge says of each registry: `live`, `stale for 12 s`; empty while it does not answer. */
+  readonly sources: readonly { readonly name: string; readonly state: string }[];
   readonly traffic: Traffic;
   /** What was noteworthy, the newest last. */
   readonly notes: readonly string[];
@@ -20,7 +22,7 @@ export interface ViewModel {
   readonly tries: readonly { readonly command: string; readonly why: string }[];
 }
 
-const labelWidth = 11;
+const labelWidth = 13;
 
 /** The whole view, a line an element, none wider than `columns`. */
 export function renderView(model: ViewModel, columns: number): readonly string[] {
@@ -34,10 +36,15 @@ export function renderView(model: ViewModel, columns: number): readonly string[]
       labPaths.map((path, i) => labelled(i === 0 ? service : '', where(traffic[path], service, path))),
     ),
     '',
-    labelled('servers', states(model.parts, 'servers')),
-    labelled('services', states(model.parts, 'services')),
+    ...labelledList('servers', states(model.parts, 'servers'), columns),
+    ...labelledList('services', states(model.parts, 'services'), columns),
+    ...labelledList(
+      'bridge sees',
+      model.sources.map(({ name, state }) => `${name} ${state}`),
+      columns,
+    ),
     ...model.notes.map((note, i) => labelled(i === 0 ? 'so far' : '', note)),
-    '',
+    ...(model.tries.length > 0 ? [''] : []),
     ...model.tries.map(({ command, why }, i) => labelled(i === 0 ? 'try' : '', `${command}    # ${why}`)),
   ];
   return lines.map((line) => (line.length > columns ? `${line.slice(0, Math.max(0, columns - 1))}…` : line));
@@ -62,8 +69,8 @@ function labelled(label: string, text: string): string {
   return `${label.padEnd(labelWidth)}${text}`.trimEnd();
 }
 
-function rate({ perSecond, errors, lastError }: PathTraffic): string {
-  const failed = `${count(errors, 'error')} in 10 s`;
+function rate({ perSecond, errors, errorsSinceStart, lastError }: PathTraffic): string {
+  const failed = `${count(errors, 'error')} in 10 s, ${errorsSinceStart} since the start`;
   return `${perSecond.toFixed(1).padStart(5)} checkouts/s   ${failed}${errors > 0 && lastError !== undefined ? ` (${lastError})` : ''}`;
 }
 
@@ -81,11 +88,23 @@ function where(traffic: PathTraffic, service: string, path: LabPath): string {
   return `${path.padEnd(6)}${pending ?? (parts.join('   ') || 'no calls')}`;
 }
 
-function states(parts: readonly ViewPart[], group: ViewPart['group']): string {
+function states(parts: readonly ViewPart[], group: ViewPart['group']): readonly string[] {
   return parts
     .filter((part) => part.group === group)
-    .map(({ name, state }) => (state === 'up' ? `${name} ✔` : `${name}: ${state}`))
-    .join('   ');
+    .map(({ name, state }) => (state === 'up' ? `${name} ✔` : `${name}: ${state}`));
+}
+
+/** As many items on a line as fit. */
+function labelledList(label: string, items: readonly string[], columns: number): readonly string[] {
+  const gap = '   ';
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last !== undefined && labelWidth + last.length + gap.length + item.length <= columns)
+      lines[lines.length - 1] = `${last}${gap}${item}`;
+    else lines.push(item);
+  }
+  return lines.map((line, i) => labelled(i === 0 ? label : '', line));
 }
 
 function percentages(shares: readonly InstanceShare[]): string {

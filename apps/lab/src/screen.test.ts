@@ -2,8 +2,16 @@ import { expect, test } from '@jest/globals';
 import type { ViewModel } from './live-view.ts';
 import { Screen } from './screen.ts';
 
-const nothing = { perSecond: 0, errors: 0, lastError: undefined, services: new Map(), pending: new Map() };
-const model: ViewModel = { seconds: 1, console: 'c', parts: [], traffic: { sdk: nothing, mesh: nothing }, notes: [], tries: [] };
+const nothing = { perSecond: 0, errors: 0, errorsSinceStart: 0, lastError: undefined, services: new Map(), pending: new Map() };
+const model: ViewModel = {
+  seconds: 1,
+  console: 'c',
+  parts: [],
+  sources: [],
+  traffic: { sdk: nothing, mesh: nothing },
+  notes: [],
+  tries: [],
+};
 
 function screen(isTTY: boolean) {
   const written: string[] = [];

@@ -52,11 +52,11 @@ test('a service that nobody knows yet is no error, and is forgotten when it has 
   expect([...traffic.traffic().mesh.pending]).toEqual([]);
 });
 
-test('what is older than the window does not count', () => {
+test('what is older than the window counts only into the sum since the start', () => {
   const { stats: traffic, pass } = stats();
   traffic.record('mesh', { service: 'web', path: 'mesh', unavailable: 'down', pending: false });
   pass(12_000);
-  expect(traffic.traffic().mesh).toMatchObject({ perSecond: 0, errors: 0, lastError: undefined });
+  expect(traffic.traffic().mesh).toMatchObject({ perSecond: 0, errors: 0, errorsSinceStart: 1, lastError: undefined });
 });
 
 test('calls over another transport do not count into the shares of the HTTP ones', () => {

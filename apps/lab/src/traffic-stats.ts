@@ -11,6 +11,7 @@ export interface PathTraffic {
   readonly perSecond: number;
   /** Checkouts in the window in which some call failed. */
   readonly errors: number;
+  readonly errorsSinceStart: number;
   readonly lastError: string | undefined;
   /** By service, instances in the order of their addresses. */
   readonly services: ReadonlyMap<string, readonly InstanceShare[]>;
@@ -38,6 +39,7 @@ export class TrafficStats {
   readonly #now: () => number;
   readonly #windowSeconds: number;
   #buckets: readonly Bucket[] = [];
+  readonly #errorsSinceStart: Record<LabPath, number> = { sdk: 0, mesh: 0 };
 
   /** `now` in milliseconds; only differences count. */
   constructor(now: () => number, windowSeconds = 10) {
@@ -57,6 +59,7 @@ export class TrafficStats {
     }
     if (failed === undefined) return;
     bucket.errors += 1;
+    this.#errorsSinceStart[path] += 1;
     bucket.lastError = failed;
   }
 
@@ -83,6 +86,7 @@ export class TrafficStats {
     return {
       perSecond: seconds === 0 ? total.calls : calls / seconds,
       errors: total.errors,
+      errorsSinceStart: this.#errorsSinceStart[path],
       lastError: total.lastError,
       services: shares(total),
       pending: total.pending,

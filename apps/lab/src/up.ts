@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bridgeSources } from './bridge-sources.ts';
 import { duration, type ViewModel } from './live-view.ts';
 import { Lab } from './lab.ts';
 import type { LabOptions } from './lab-options.ts';
-import { choosePorts, listening } from './lab-ports.ts';
+import { choosePorts, listening, standardPorts } from './lab-ports.ts';
 import { isReached, walk } from './hop.ts';
 import { checkout, startLoad } from './load.ts';
 import { describeState } from './part.ts';
@@ -37,11 +38,14 @@ export async function up(options: LabOptions, beganAt: number): Promise<number> 
   const stop = stopRequest();
   const startedAt = Date.now();
   const down = new Set<string>();
+  let failure: string | undefined;
+  let sources: ViewModel['sources'] = [];
 
   const view = (): ViewModel => ({
     seconds: seconds(),
     console: `http://127.0.0.1:${ports.control}`,
     parts: lab.parts.map((part) => ({ name: part.name, group: part.group, state: describeState(part.state, Date.now()) })),
+    sources,
     traffic: stats.traffic(),
     notes: notes.slice(-shownNotes),
     tries: tries(lab),
@@ -49,6 +53,7 @@ export async function up(options: LabOptions, beganAt: number): Promise<number> 
   const tick = (): void => {
     lab.watch();
     noteChanges(lab, down, note);
+    void bridgeSources(ports.control).then((seen) => (sources = seen));
     screen.draw(view());
     void writeLabState(options, lab, startedAt);
   };
@@ -70,13 +75,15 @@ export async function up(options: LabOptions, beganAt: number): Promise<number> 
     load.abort();
     return 0;
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
+    failure = error instanceof Error ? error.message : String(error);
+    return 1;
   } finally {
     clearInterval(ticking);
     screen.print('stopping …');
     await lab.stop();
     await removeState(options.dir);
     screen.print('everything stopped');
+    if (failure !== undefined) screen.print(failure);
   }
 }
 
@@ -114,17 +121,17 @@ function noteChanges(lab: Lab, down: Set<string>, note: (text: string) => void):
 }
 
 function tries({ ports, instances }: Lab): ViewModel['tries'] {
-  const orders = [...instances].find(([{ name }]) => name === 'orders-1')?.[1].pid;
+  const pids = new Map([...instances].map(([{ name }, part]) => [name, part.pid]));
+  const orders = pids.get('orders-1');
+  if (pids.get('web-1') === undefined || orders === undefined) return [];
+  const control = ports.control === standardPorts.control ? '' : ` --control http://127.0.0.1:${ports.control}`;
   return [
     { command: `curl -s http://127.0.0.1:${ports.web}/checkout`, why: 'one purchase by both ways, every hop named' },
     {
-      command: `npx isthmus explain orders.default-group.public.nacos${ports.control === 15_080 ? '' : ` --control http://127.0.0.1:${ports.control}`}`,
+      command: `npx isthmus explain orders.default-group.public.nacos${control}`,
       why: 'where a host comes from and what became of it',
     },
-    {
-      command: orders === undefined ? 'npx isthmus lab status' : `kill -9 ${orders}`,
-      why: 'orders-1 dies: see where its calls go',
-    },
+    { command: `kill -9 ${orders}`, why: 'orders-1 dies: see where its calls go (docs/lab.md has more to break)' },
   ];
 }
 
