@@ -48,7 +48,7 @@ async function examine(
     // No answer of Eureka's REST names a version.
     findings.push({
       level: 'ok',
-      what: `Eureka at ${server} answers, ${full.applications} applications (Eureka does not tell its version)`,
+      what: `Eureka at ${server} answers, ${full.applications} application${full.applications === 1 ? '' : 's'} (Eureka does not tell its version)`,
     });
     for (const { what, meaning, remedy } of full.problems.slice(0, 5))
       findings.push({ level: 'warning', what: `${what}; ${meaning}`, remedy });

@@ -5,7 +5,7 @@ import { AnswerScanner } from './answer-scanner.ts';
 import type { AnswerHead } from './answer-scanner.ts';
 import { ApplicationReader } from './application.ts';
 import type { Application } from './application.ts';
-import { AnswerFetcher } from './fetch-answer.ts';
+import { AnswerFetcher, now } from './fetch-answer.ts';
 import type { AnswerRequest } from './fetch-answer.ts';
 import { DeltaRead, FullRead, emptyMirror, matchesHash } from './mirror.ts';
 
@@ -33,6 +33,8 @@ export interface ReadSummary {
   /** Applications whose present state is not known. */
   readonly unreadable: readonly string[];
   readonly applications: number;
+  /** From the request to the end of the answer, parsed. */
+  readonly tookMs: number;
   /** `process.hrtime` in milliseconds when the last byte of the answer was there. */
   readonly lastByteAt: number;
 }
@@ -45,6 +47,7 @@ export class EurekaReader {
   readonly #applications: ApplicationReader;
   readonly #fetcher = new AnswerFetcher();
   #mirror = emptyMirror();
+  #startedAt = 0;
 
   constructor(source: SourceId, filter: ServiceFilter) {
     this.#applications = new ApplicationReader(source, filter);
@@ -55,6 +58,7 @@ export class EurekaReader {
    * @throws AnswerError when the read fails; it has changed nothing then.
    */
   async read(request: ReadRequest, emit: Emit, signal: AbortSignal): Promise<ReadSummary> {
+    this.#startedAt = now();
     return request.kind === 'full' ? this.#readFull(request, emit, signal) : this.#readDelta(request, emit, signal);
   }
 
@@ -122,6 +126,7 @@ export class EurekaReader {
       problems: [...this.#mirror.problems.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, problem]) => problem),
       unreadable: [...this.#mirror.unreadable].sort(),
       applications: this.#mirror.applications.size,
+      tookMs: now() - this.#startedAt,
       lastByteAt: this.#fetcher.lastByteAt,
       ...parts,
     };

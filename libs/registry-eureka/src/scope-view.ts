@@ -70,8 +70,8 @@ export class ScopeView {
   lost(failure: ReadFailure): void {
     this.#phase = { kind: 'lost', since: this.#staleSince(), cause: `${failure.what}. Try: ${failure.remedy}` };
     this.#failure = failure.code.startsWith('answer.') ? failure : undefined;
-    this.#sayStatus();
     this.#sayDiagnostics();
+    this.#sayStatus();
   }
 
   /**
@@ -177,8 +177,8 @@ export class ScopeView {
     } else {
       for (const change of changes) this.#options.emit(change);
     }
-    this.#sayStatus();
     this.#sayDiagnostics();
+    this.#sayStatus();
   }
 
   #saySnapshot(): void {

@@ -15,8 +15,8 @@ import { ScopeView } from './scope-view.ts';
 
 /** A server keeps changes for its deltas for 180 s (`retentionTimeInMSInDeltaQueue`); after a longer gap some are missed. */
 const DELTA_REACH_MS = 150_000;
-/** Reads of everything take at most a tenth of the time, whatever a server's hash says. */
-const FULL_READ_SHARE = 10;
+/** Between two reads of everything pass at least four times what one takes, whatever a server's hash says. */
+const FULL_READ_REST = 4;
 /** Where a server has switched its delta off everything is read every sixth poll: each 30 s, as Eureka's own clients do. */
 const FULL_READ_POLLS = 6;
 
@@ -181,14 +181,13 @@ class Poll {
 
   async #readFull(server: string, continues: boolean, refuseEmpty: boolean): Promise<boolean> {
     const { clock } = this.#deps;
-    const started = clock.now();
     const read = await this.#read(server, { kind: 'full', refuseEmpty });
     if (read.summary.refused) return false;
     // Nothing was known: there is nothing to lose. An empty list never follows from changes that were only missed.
     const trusted = this.#view.isEmpty || (continues && read.summary.applications > 0);
     await this.#view.full(read, trusted);
     const pauseMs = this.#withoutDelta.has(server) ? FULL_READ_POLLS * this.#config.pollInterval : 0;
-    this.#nextFullAt = clock.now() + Math.max(pauseMs, FULL_READ_SHARE * (clock.now() - started));
+    this.#nextFullAt = clock.now() + Math.max(pauseMs, FULL_READ_REST * read.summary.tookMs);
     this.#continuity = { server, at: clock.now(), version: undefined, interrupted: false };
     return true;
   }

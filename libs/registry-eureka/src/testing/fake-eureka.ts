@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { WireInstance } from './wire-instance.ts';
@@ -43,9 +45,17 @@ export class FakeEureka {
   /** A list whose status counts do not agree with this makes readers read everything again. */
   hashOverride: string | undefined;
   readonly #scripts = new Map<'full' | 'delta', ScriptedAnswer>();
+  readonly #pages = new Map<string, string>();
+
+  readonly #tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+
+  /** @param tls PEM files; without them it speaks plain HTTP. */
+  constructor(tls?: { readonly certFile: string; readonly keyFile: string }) {
+    this.#tls = tls;
+  }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}/eureka`;
+    return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}/eureka`;
   }
 
   get connections(): number {
@@ -53,7 +63,11 @@ export class FakeEureka {
   }
 
   async start(): Promise<void> {
-    const server = createServer((request, response) => this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    const server =
+      this.#tls === undefined
+        ? createServer(answer)
+        : createTlsServer({ cert: readFileSync(this.#tls.certFile), key: readFileSync(this.#tls.keyFile) }, answer);
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -94,6 +108,11 @@ export class FakeEureka {
   script(kind: 'full' | 'delta', answer: ScriptedAnswer | undefined): void {
     if (answer === undefined) this.#scripts.delete(kind);
     else this.#scripts.set(kind, answer);
+  }
+
+  /** Another page of the server: its dashboard at `/`, its `/eureka/status`. */
+  page(path: string, body: string): void {
+    this.#pages.set(path, body);
   }
 
   register(instance: WireInstance): void {
@@ -145,7 +164,11 @@ export class FakeEureka {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="Realm"' }).end();
       return;
     }
-    if (kind === undefined) return void response.writeHead(404).end();
+    if (kind === undefined) {
+      const page = this.#pages.get(path);
+      response.writeHead(page === undefined ? 404 : 200).end(page);
+      return;
+    }
     const instances = kind === 'full' ? [...this.#apps.values()].flatMap((app) => [...app.values()]) : this.#lastChanges();
     const body = Buffer.from(JSON.stringify(this.#list(kind, instances)));
     const gzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');

@@ -14,29 +14,28 @@ export const EUREKA_ABILITIES: HarnessAbilities = {
 
 const ACCOUNT = { username: 'lab', right: 'right-password', wrong: 'wrong-password' };
 
-/** A source as the contract suite wants it: short times, and a password from the environment. */
-export function openEureka(
-  servers: readonly string[],
-  options: {
-    readonly password?: string;
-    readonly pollInterval?: string;
-    readonly timeout?: string;
-    readonly restartGrace?: string;
-  } = {},
-): EurekaSource {
-  const { password, pollInterval = '40ms', timeout = '400ms', restartGrace = '1s' } = options;
-  const variable = `ISTHMUS_TEST_EUREKA_${password === undefined ? 'NONE' : password.replace(/\W/g, '_').toUpperCase()}`;
+export interface OpenOptions {
+  readonly password?: string;
+  readonly pollInterval?: string;
+  readonly timeout?: string;
+  readonly restartGrace?: string;
+  readonly maxAnswerMegabytes?: number;
+  readonly services?: { readonly include?: readonly string[]; readonly exclude?: readonly string[] };
+  readonly tls?: { readonly caFile?: string };
+  readonly baseDir?: string;
+  readonly onMessage?: (atMs: number) => void;
+}
+
+/** A source as tests want it: short times, and a password from the environment. */
+export function openEureka(servers: readonly string[], options: OpenOptions = {}): EurekaSource {
+  const { password, baseDir = '.', onMessage, ...fields } = options;
+  const variable = `ISTHMUS_TEST_EUREKA_${(password ?? '').replace(/\W/g, '_').toUpperCase()}`;
   if (password !== undefined) process.env[variable] = password;
-  const config = eurekaSchema.parse({
-    name: 'old',
-    kind: 'eureka',
-    servers,
-    pollInterval,
-    timeout,
-    restartGrace,
-    ...(password === undefined ? {} : { auth: { username: ACCOUNT.username, passwordEnv: variable } }),
-  });
-  return new EurekaSource(parseSourceId('old'), config, { clock: systemClock, random: Math.random, baseDir: '.' });
+  const auth = password === undefined ? {} : { auth: { username: ACCOUNT.username, passwordEnv: variable } };
+  const times = { pollInterval: '40ms', timeout: '1500ms', restartGrace: '1s' };
+  const config = eurekaSchema.parse({ name: 'old', kind: 'eureka', servers, ...times, ...fields, ...auth });
+  const deps = { clock: systemClock, random: Math.random, baseDir, ...(onMessage === undefined ? {} : { onMessage }) };
+  return new EurekaSource(parseSourceId('old'), config, deps);
 }
 
 /** The contract on a scripted wire: Eureka's REST in this process, on a loopback port. */
