@@ -1,7 +1,5 @@
 // `npm test`: everything. `--unit`: unit tests only; arguments after it go to Jest. The last line is always `N passed, N failed`.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { buildApps } from './build-apps.mjs';
 import { install } from './install.mjs';
 import { at, projectNode } from './paths.mjs';
@@ -33,14 +31,13 @@ const check = (name, program, args) => step(name, () => run(bin(program), args))
 /** A Jest run streams its output; its own counts go into the sum, a skipped test as a failed one. */
 async function jest(project, args) {
   const began = performance.now();
-  const dir = await mkdtemp(join(tmpdir(), 'isthmus-test-'));
-  const file = join(dir, 'result.json');
+  const file = at('node_modules', '.cache', 'isthmus', `${project}-tests.json`);
+  await rm(file, { force: true });
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const program = at('node_modules', 'jest', 'bin', 'jest.js');
   const options = ['--selectProjects', project, '--json', `--outputFile=${file}`, ...args];
   const { code } = await run(projectNode(), [...flags, program, ...options], { stream: true });
   const counts = await readCounts(file);
-  await rm(dir, { recursive: true, force: true });
   // Jest can end badly with no test failed: a crash, a coverage threshold, nothing found.
   const bad = counts.failed + counts.skipped || (code === 0 ? 0 : 1);
   passed += counts.passed;
