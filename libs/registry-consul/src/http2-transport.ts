@@ -37,7 +37,8 @@ export function offersHttp2(
 function connect(server: URL, options: tls.ConnectionOptions): TLSSocket {
   const host = server.hostname.replace(/^\[|\]$/g, '');
   const name = options.servername === undefined && !/^[\d.]+$|:/.test(host) ? { servername: host } : {};
-  return tls.connect({ host, port: Number(server.port || 443), ...name, ...options, ALPNProtocols: ['h2', 'http/1.1'] });
+  const socket = tls.connect({ host, port: Number(server.port || 443), ...name, ...options, ALPNProtocols: ['h2', 'http/1.1'] });
+  return socket.setKeepAlive(true, 15_000);
 }
 
 /**
@@ -84,7 +85,6 @@ export class Http2Transport implements Transport {
     session.on('error', gone); // also emitted on each stream; the listener keeps the process alive
     session.on('goaway', gone);
     session.on('close', gone);
-    session.socket.setKeepAlive(true, 15_000);
     return [session, calls];
   }
 
@@ -163,7 +163,7 @@ class Http2Call extends EventEmitter {
     stream.on('error', (error: Error) => this.fail(error));
     stream.on('response', (headers) => {
       this.#done = true; // from here on guardAnswer tells what goes wrong
-      const response = Object.assign(stream, { statusCode: Number(headers[':status'] ?? 0), headers, socket: session.socket });
+      const response = Object.assign(stream, { statusCode: Number(headers[':status'] ?? 0), headers, socket: undefined });
       guardAnswer(this, response as typeof response & { headers: Record<string, string> }, () => this.abort(), options);
       this.emit('response', response);
     });

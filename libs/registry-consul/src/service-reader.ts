@@ -26,12 +26,20 @@ export interface ReaderOptions {
 export class ServiceReader {
   readonly #o: ReaderOptions;
   readonly #signal: AbortSignal;
+  readonly #verify: () => Promise<void>;
+  readonly #onBusy: () => void;
   readonly #indexes = new Map<string, number>();
 
-  /** `signal`: the end of the session; after it nothing reaches the state any more. */
-  constructor(options: ReaderOptions, signal: AbortSignal) {
+  /**
+   * `signal`: the end of the session; after it nothing reaches the state any more.
+   * `verify` rejects when Consul is not the one that was read, but one that came back with an older state.
+   * `onBusy` is called when Consul refuses a connection.
+   */
+  constructor(options: ReaderOptions, signal: AbortSignal, verify: () => Promise<void>, onBusy: () => void) {
     this.#o = options;
     this.#signal = signal;
+    this.#verify = verify;
+    this.#onBusy = onBusy;
   }
 
   /** `X-Consul-Index` of the service's last good answer; 0: read it without waiting. */
@@ -72,7 +80,9 @@ export class ServiceReader {
         const kind = thrown instanceof ConsulFailure ? thrown.kind : undefined;
         if (kind === 'answer') return this.bad(name, thrown as ConsulFailure);
         if (attempt >= (kind === 'busy' ? BUSY_ATTEMPTS : 1)) throw thrown;
-        if (kind === 'busy') await pause(backoff(attempt, this.#o.random), this.#signal);
+        if (kind !== 'busy') continue;
+        this.#onBusy();
+        await pause(backoff(attempt, this.#o.random), this.#signal);
       }
     }
     return false;
@@ -95,10 +105,14 @@ export class ServiceReader {
     const decoded = this.#o.decoder.decode(key, answer);
     const reading = decoded instanceof Promise ? await decoded : decoded;
     if (this.#signal.aborted) return false;
-    const acls = hasToken || answer.denyByDefault;
-    // The streaming backend never says that it left something out (1.22.7): a loss is asked for once more, in full.
-    if (waited && answer.streaming && acls && state.loses(name, reading)) {
-      return this.take(name, await client.health(name, { dc: scope.namespace }), false);
+    if (state.loses(name, reading)) {
+      // The streaming backend never says that it left something out (1.22.7): with ACLs a loss is asked for once more, in full.
+      if (waited && answer.streaming && (hasToken || answer.denyByDefault)) {
+        return this.take(name, await client.health(name, { dc: scope.namespace }), false);
+      }
+      // A blocking query's answer follows from what we knew; a plain one may come from an agent restarted without its data.
+      if (!waited) await this.#verify();
+      if (this.#signal.aborted) return false;
     }
     let limited = answer.filtered;
     if (!limited && !hasToken && answer.denyByDefault && reading.kind === 'none' && state.loses(name, reading)) {

@@ -11,6 +11,7 @@ import { Sweep } from './sweep.ts';
 
 /** Few enough for any limit; below this a watch is not worth having. */
 const LEAST_SLOTS = 8;
+const LOWER_EVERY_MS = 50;
 /** Something between us and Consul answers at once instead of waiting: then we wait. */
 const NOT_BLOCKING_MS = 1_000;
 
@@ -43,6 +44,7 @@ export class ServiceWatchers {
   #sweep: Sweep | undefined;
   #slots: number;
   #refused = false;
+  #loweredMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchersOptions) {
     this.#o = options;
@@ -65,6 +67,17 @@ export class ServiceWatchers {
   /** The catalog changed: whatever has no blocking query is read once more. */
   catalogChanged(): void {
     this.#sweep?.all();
+  }
+
+  /** Consul refused a connection: from now on a tenth fewer are held. Many refusals at once count as one. */
+  tooMany(): void {
+    const now = performance.now();
+    if (this.#o.signal.aborted || now - this.#loweredMs < LOWER_EVERY_MS) return;
+    this.#loweredMs = now;
+    this.#refused = true;
+    this.#slots = Math.max(LEAST_SLOTS, Math.min(this.#slots, Math.floor(this.#watched.size * 0.9)));
+    while (this.#watched.size > this.#slots) this.#demoteQuietest();
+    this.tellLimit();
   }
 
   /** Says in the state how many services have to do without a blocking query. */
@@ -131,8 +144,13 @@ export class ServiceWatchers {
       } catch (thrown) {
         if (!current()) return;
         const kind = thrown instanceof ConsulFailure ? thrown.kind : undefined;
-        if (kind === 'busy') return this.#lowerLimit(name);
+        if (kind === 'busy') {
+          this.#unwatch(name);
+          this.#sweeper().add(name);
+          return this.tooMany();
+        }
         failures += 1;
+        reader.setIndex(name, 0); // an agent that lost its data would wait for an index of its past
         if (kind === 'answer') {
           reader.bad(name, thrown as ConsulFailure);
           await pause(backoff(failures, random, 500, 60_000), signal);
@@ -145,16 +163,5 @@ export class ServiceWatchers {
     if (this.#watched.get(name) !== cancel) return;
     this.#watched.delete(name);
     this.#watched.set(name, cancel);
-  }
-
-  /** Consul refused a connection: we hold a tenth fewer from now on. */
-  #lowerLimit(name: string): void {
-    this.#refused = true;
-    this.#unwatch(name);
-    this.#slots = Math.max(LEAST_SLOTS, Math.min(this.#slots, Math.floor(this.#watched.size * 0.9)));
-    this.#sweeper().add(name);
-    while (this.#watched.size > this.#slots) this.#demoteQuietest();
-    this.catalogChanged();
-    this.tellLimit();
   }
 }

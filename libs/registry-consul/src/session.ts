@@ -1,5 +1,6 @@
 import { pause } from '@isthmus/registry';
 import { parseJson } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { ConsulFailure } from './failure.ts';
 import { Limiter } from './limiter.ts';
 import { ServiceReader } from './service-reader.ts';
@@ -7,7 +8,7 @@ import type { ReaderOptions } from './service-reader.ts';
 import { ServiceWatchers } from './service-watchers.ts';
 
 /** Reads at the same time while everything is read. */
-const READERS = 32;
+const READERS = 16;
 /** Connections that no watched service gets: list, probe, two check states, nodes, and later reads. */
 export const RESERVED_CONNECTIONS = 14;
 const LATER_READERS = RESERVED_CONNECTIONS - 6;
@@ -16,7 +17,7 @@ const LIST_GAP_MS = 50;
 /** Something between us and Consul answers at once instead of waiting: then we wait. */
 const NOT_BLOCKING_MS = 1_000;
 /** Blocking queries that are started per turn of the event loop. */
-const STARTS_PER_TURN = 50;
+const STARTS_PER_TURN = 10;
 
 export interface SessionOptions extends ReaderOptions {
   readonly waitMs: number;
@@ -36,12 +37,18 @@ export class Session {
   readonly #names = new Set<string>();
   #reads = new Limiter(READERS);
   #listIndex: number;
+  #verifying: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
     this.#o = options;
     this.#listIndex = options.listIndex;
     const { signal } = this.#ended;
-    this.#reader = new ServiceReader(options, signal);
+    this.#reader = new ServiceReader(
+      options,
+      signal,
+      () => this.#verify(),
+      () => this.#watchers.tooMany(),
+    );
     this.#watchers = new ServiceWatchers({
       ...options,
       reader: this.#reader,
@@ -132,19 +139,20 @@ export class Session {
     while (!this.#over) {
       const asked = performance.now();
       try {
-        const index = this.#listIndex;
+        // After a failure without waiting: an agent that lost its data would wait for an index of its past.
+        const index = failures > 0 ? 0 : this.#listIndex;
         const answer = await client.services({ dc: scope.namespace, index, waitMs: this.#wait() });
         if (this.#over) return;
-        if (answer.index < index)
-          throw new ConsulFailure('protocol', `${client.server} went back from index ${index} to ${answer.index}`);
-        failures = 0;
         const { names, complete } = this.#reader.listed(answer);
+        const last = this.#listIndex;
+        this.#expectNoPast(answer);
+        failures = 0;
         this.#compare(names, complete);
         this.#listIndex = answer.index;
-        if (answer.index !== index) this.#watchers.catalogChanged();
+        if (answer.index !== last) this.#watchers.catalogChanged();
         state.settle();
         const took = performance.now() - asked;
-        const gap = answer.index === index && took < LIST_GAP_MS ? NOT_BLOCKING_MS : LIST_GAP_MS - took;
+        const gap = answer.index === last && took < LIST_GAP_MS ? NOT_BLOCKING_MS : LIST_GAP_MS - took;
         if (gap > 0) await pause(gap, this.#ended.signal);
       } catch (thrown) {
         if (this.#over) return;
@@ -153,6 +161,18 @@ export class Session {
         if (!again || failures > 1) throw thrown;
       }
     }
+  }
+
+  #expectNoPast(answer: Answer): void {
+    const { client } = this.#o;
+    if (answer.index >= this.#listIndex) return;
+    throw new ConsulFailure('protocol', `${client.server} went back from index ${this.#listIndex} to ${answer.index}`);
+  }
+
+  /** Before a loss is believed that no blocking query told: is this still the Consul that we have read? */
+  #verify(): Promise<void> {
+    const ask = async () => this.#expectNoPast(await this.#o.client.services({ dc: this.#o.scope.namespace }));
+    return (this.#verifying ??= ask().finally(() => (this.#verifying = undefined)));
   }
 
   #compare(listed: readonly string[], complete: boolean): void {

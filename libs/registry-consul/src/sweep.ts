@@ -2,6 +2,7 @@ import { pause } from '@isthmus/registry';
 import { nextIndex, parseJson } from './answer.ts';
 import type { Answer } from './answer.ts';
 import type { ConsulClient, Query } from './client.ts';
+import { ConsulFailure } from './failure.ts';
 import { changedMarks, marksOf } from './normalize.ts';
 import type { Mark } from './normalize.ts';
 
@@ -41,8 +42,11 @@ export class Sweep {
     this.#o = options;
   }
 
+  /** Also reads it once: it may have changed since it was read last, before anything here looked. */
   add(name: string): void {
     this.#members.add(name);
+    this.#due.add(name);
+    this.#wake?.();
   }
 
   delete(name: string): void {
@@ -97,8 +101,8 @@ export class Sweep {
         const answer = await ask({ dc, index, waitMs: wait() });
         if (signal.aborted) return;
         const marks = marksOf(parseJson(answer.body, answer.contentType));
-        // Before the first answer nothing is known to be read after it: everything is read once more.
-        if (before === undefined) this.all();
+        if (before === undefined)
+          this.all(); // what failed before this answer names nobody
         else this.#mark(changedMarks(before, marks));
         before = marks;
         const spinning = answer.index <= index;
@@ -108,9 +112,10 @@ export class Sweep {
         const gap = spinning && took < TRIGGER_GAP_MS ? NOT_BLOCKING_MS : TRIGGER_GAP_MS - took;
         if (gap > 0) await pause(gap, signal);
       } catch (thrown) {
-        failures += 1;
+        if (!(thrown instanceof ConsulFailure && thrown.kind === 'busy')) failures += 1;
+        index = 0; // an agent that lost its data would wait for an index of its past
         if (failures > 2 && !signal.aborted) throw thrown;
-        await pause(TRIGGER_GAP_MS * failures, signal);
+        await pause(TRIGGER_GAP_MS * (failures + 1), signal);
       }
     }
   }

@@ -1,0 +1,73 @@
+import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import { startConsul } from '@isthmus/servers';
+import type { ConsulServer } from '@isthmus/servers';
+import { CONSUL_ABILITIES, testSource } from './fake-harness.ts';
+import { ConsulLoad } from './load.ts';
+
+export const RIGHT_TOKEN = '6b1c1f1e-0000-4000-8000-000000000001';
+export const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
+
+/** A real Consul with ACLs; services are registered at its agent, as SDKs do. */
+export async function realHarness(): Promise<RegistryHarness & { readonly server: ConsulServer }> {
+  const server = await startConsul({ managementToken: RIGHT_TOKEN });
+  process.env['CONSUL_TEST_RIGHT'] = RIGHT_TOKEN;
+  process.env['CONSUL_TEST_WRONG'] = WRONG_TOKEN;
+  const url = `http://127.0.0.1:${server.ports.http}`;
+  const put = (path: string, body?: object) => agentPut(url, path, body);
+  return {
+    server,
+    abilities: CONSUL_ABILITIES,
+    scope: { source: 'hq' as never, namespace: 'dc1', group: '' },
+    open: ({ password = 'right' } = {}) =>
+      testSource({ servers: [url], auth: { tokenEnv: `CONSUL_TEST_${password.toUpperCase()}` } }),
+    register: async (service, instance) => {
+      const id = instanceId(service, instance.address, instance.port);
+      await put('/v1/agent/service/register', registration(service, id, instance));
+      // Registering again keeps the state that a check has.
+      await put(`/v1/agent/check/update/check:${id}`, { Status: instance.healthy === false ? 'critical' : 'passing' });
+      await put(`/v1/agent/service/maintenance/${id}?enable=${instance.enabled === false}`);
+    },
+    deregister: (service, address, port) => put(`/v1/agent/service/deregister/${instanceId(service, address, port)}`),
+    registerMany: async (prefix, count) => {
+      const load = new ConsulLoad({ url, token: RIGHT_TOKEN });
+      await load.register(prefix, count, 1);
+      load.close();
+    },
+    down: () => server.kill(),
+    up: ({ keepData }) => server.restart({ keepData }),
+    hang: async () => server.pause(),
+    resume: async () => server.resume(),
+    close: () => server.stop(),
+  };
+}
+
+/** @throws Error naming the path and what Consul answered */
+export async function agentPut(url: string, path: string, body?: object, token = RIGHT_TOKEN): Promise<void> {
+  const answer = await fetch(`${url}${path}`, {
+    method: 'PUT',
+    headers: { 'x-consul-token': token },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${text}`);
+}
+
+function instanceId(service: string, address: string, port: number): string {
+  return `${service}-${address}-${port}`;
+}
+
+function registration(
+  service: string,
+  id: string,
+  { address, port, weight = 1, healthy = true, metadata = {} }: TestInstance,
+): object {
+  return {
+    ID: id,
+    Name: service,
+    Address: address,
+    Port: port,
+    Meta: metadata,
+    Weights: { Passing: weight, Warning: 1 },
+    Check: { CheckID: `check:${id}`, TTL: '24h', Status: healthy ? 'passing' : 'critical' },
+  };
+}
