@@ -2,7 +2,7 @@ import { messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import { AnswerError } from './answer-error.ts';
-import { decodeUtf8, isObject } from './answer-scanner.ts';
+import { decodeUtf8 } from './answer-scanner.ts';
 import type { EurekaConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
@@ -53,8 +53,7 @@ async function examine(
     for (const { what, meaning, remedy } of full.problems.slice(0, 5))
       findings.push({ level: 'warning', what: `${what}; ${meaning}`, remedy });
     findings.push(await deltaFinding(reader, { ...request, kind: 'delta' }, signal));
-    findings.push(...(await peerFindings(fetcher, request, signal)));
-    findings.push(...(await selfPreservation(fetcher, request, signal)));
+    findings.push(...dashboardFindings(server, config.servers, await dashboard(fetcher, request, signal)));
   } catch (thrown) {
     findings.push(problem(`Eureka at ${server}`, thrown));
   } finally {
@@ -82,52 +81,53 @@ async function deltaFinding(
   }
 }
 
-/** `/status` lists the server's peers: replicas that it cannot reach do not hear of what is registered with it. */
-async function peerFindings(fetcher: AnswerFetcher, request: AnswerRequest, signal: AbortSignal): Promise<readonly Finding[]> {
-  const text = await page(fetcher, { ...request, url: `${request.url}/status` }, signal);
-  let status: unknown;
-  try {
-    status = JSON.parse(text ?? 'null');
-  } catch {
-    return []; // an older server: XML only
-  }
-  const stats = isObject(status) && isObject(status['applicationStats']) ? status['applicationStats'] : {};
-  const unavailable = String(stats['unavailable-replicas'] ?? '').replace(/,+$/, '');
-  if (unavailable === '') return [];
-  return [
-    {
+/**
+ * Only the dashboard says whether leases still expire and who the peers are (`/eureka/status`, which should, answers 500
+ * in Spring Cloud 2025.0). Its "unavailable-replicas" are no help: peers that do not register themselves are always among them.
+ */
+function dashboardFindings(server: string, servers: readonly string[], html: string): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (html.includes('EMERGENCY! EUREKA MAY BE INCORRECTLY CLAIMING INSTANCES ARE UP')) {
+    findings.push({
       level: 'warning',
-      what: `${request.url} cannot reach its peers ${unavailable}`,
-      remedy: 'check those servers, and that eureka.client.service-url names each of them by its own eureka.instance.hostname',
-    },
-  ];
-}
-
-/** Only the dashboard says whether leases still expire. */
-async function selfPreservation(
-  fetcher: AnswerFetcher,
-  request: AnswerRequest,
-  signal: AbortSignal,
-): Promise<readonly Finding[]> {
-  const text = await page(fetcher, { ...request, url: new URL('..', `${request.url}/`).href, accept: 'text/html' }, signal);
-  if (text === undefined || !text.includes('EMERGENCY! EUREKA MAY BE INCORRECTLY CLAIMING INSTANCES ARE UP')) return [];
-  return [
-    {
-      level: 'warning',
-      what: `${request.url} is in self-preservation: it no longer removes instances that stopped renewing`,
+      what: `${server} is in self-preservation: it no longer removes instances that stopped renewing`,
       remedy: 'find out why renewals are missing; in small installations set eureka.server.enable-self-preservation=false',
-    },
-  ];
+    });
+  }
+  const replicas = /registered-replicas<\/td>\s*<td>([^<]*)</.exec(html)?.[1] ?? '';
+  const unknown = replicas
+    .split(',')
+    .map(withoutAccount)
+    .filter((replica) => replica !== '' && !servers.includes(replica));
+  if (unknown.length > 0) {
+    findings.push({
+      level: 'warning',
+      what: `${server} replicates with ${unknown.join(', ')}, which is not among the servers of this registry`,
+      remedy: 'add it to servers, so that reading goes on there when this one is gone',
+    });
+  }
+  return findings;
 }
 
-/** Undefined when there is no such page: what it would tell is only extra. */
-async function page(fetcher: AnswerFetcher, request: AnswerRequest, signal: AbortSignal): Promise<string | undefined> {
+/** The dashboard shows peers with the account that they are written to with. */
+function withoutAccount(text: string): string {
+  const url = URL.parse(text.trim());
+  if (url === null) return '';
+  url.username = '';
+  url.password = '';
+  return url.href.replace(/\/+$/, '');
+}
+
+/** Empty when there is none (`eureka.dashboard.enabled=false`): what it tells is only extra. */
+async function dashboard(fetcher: AnswerFetcher, request: AnswerRequest, signal: AbortSignal): Promise<string> {
+  const url = new URL('..', `${request.url}/`).href;
   const chunks: Buffer[] = [];
   try {
-    for await (const chunk of fetcher.fetch({ ...request, mostBytes: MOST_PAGE_BYTES }, signal)) chunks.push(chunk);
+    for await (const chunk of fetcher.fetch({ ...request, url, accept: 'text/html', mostBytes: MOST_PAGE_BYTES }, signal))
+      chunks.push(chunk);
     return decodeUtf8(Buffer.concat(chunks));
   } catch {
-    return undefined;
+    return '';
   }
 }
 
