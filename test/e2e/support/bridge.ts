@@ -24,12 +24,28 @@ export class BridgeProcess {
   }
 
   static async start(registries: readonly object[], more: object = {}): Promise<BridgeProcess> {
+    const bridge = await BridgeProcess.prepare(registries, more);
+    try {
+      await bridge.run();
+    } catch (error) {
+      await bridge.close();
+      throw error;
+    }
+    return bridge;
+  }
+
+  /** Its directory and config, not started yet. */
+  static async prepare(registries: readonly object[], more: object = {}): Promise<BridgeProcess> {
     if (!existsSync(MAIN)) throw new Error('the bridge is not built; run `npm run build`');
     const [control = 0, xds = 0, mcp = 0] = await freePorts(3);
     const bridge = new BridgeProcess(await mkdtemp(join(tmpdir(), 'isthmus-bridge-')), { control, xds, mcp });
     await bridge.configure(registries, more);
-    await bridge.run();
     return bridge;
+  }
+
+  /** Another process on the config and ledger of a running one; not started yet. */
+  static beside(other: BridgeProcess): BridgeProcess {
+    return new BridgeProcess(other.directory, other.ports);
   }
 
   async configure(registries: readonly object[], more: object = {}): Promise<void> {
@@ -47,15 +63,28 @@ export class BridgeProcess {
 
   /** Starts the process; resolves when the outputs speak. */
   async run(): Promise<void> {
-    const child = spawn(process.execPath, [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.#child = child;
-    child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
+    const child = this.#spawn();
     await until('the bridge is ready', async () => {
       if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
-      return (await fetch(`http://127.0.0.1:${this.ports.control}/readyz`).catch(() => undefined))?.ok === true;
+      const answer = await fetch(`http://127.0.0.1:${this.ports.control}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
+        () => undefined,
+      );
+      return answer?.ok === true;
     });
+  }
+
+  /** For a start that must fail: the exit code and what it said. */
+  async runToExit(): Promise<{ readonly code: number | null; readonly log: string }> {
+    const [code] = (await once(this.#spawn(), 'close')) as [number | null];
+    return { code, log: this.#log };
+  }
+
+  #spawn(): ChildProcess {
+    const args = [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml')];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
+    return child;
   }
 
   /** The `items` of a list, or the whole answer. */

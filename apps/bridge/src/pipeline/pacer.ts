@@ -11,6 +11,8 @@ export class Pacer {
   #notBefore = 0;
   #state: 'idle' | 'waiting' | 'running' = 'idle';
   #again = false;
+  /** A flush that fails is a bug of ours; it must not take discovery down. Default: a warning of the process. */
+  onError: (error: unknown) => void = (error) => process.emitWarning(error instanceof Error ? error : String(error));
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -45,6 +47,8 @@ export class Pacer {
     const start = this.#now();
     try {
       await flush();
+    } catch (error) {
+      this.onError(error);
     } finally {
       const end = this.#now();
       this.#notBefore = end + Math.min(end - start, MAX_WAIT_MS);

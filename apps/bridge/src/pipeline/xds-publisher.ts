@@ -30,19 +30,23 @@ export class XdsPublisher {
   readonly #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
   readonly #now: () => number;
   #routesChanged = true;
+  /** Names of clusters that no host has any more. */
+  readonly #left = new Set<string>();
   #routesAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
+  /** What is new or changed. What goes waits for `routes`. */
   publish(host: MeshHost, service: MeshService | undefined): readonly ResourceChange[] {
     const before = this.#published.get(host);
     if (service === undefined) {
       if (before === undefined) return [];
       this.#published.delete(host);
       if (this.#virtualHosts.delete(host)) this.#routesChanged = true;
-      return before.clusters.flatMap(gone);
+      for (const name of before.clusters) this.#left.add(name);
+      return [];
     }
     const endpoints = endpointResources(service).map((resource) => ({ type: ENDPOINT_TYPE, name: resource.name, resource }));
     const shape = shapeOf(service);
@@ -52,24 +56,25 @@ export class XdsPublisher {
     const names = clusters.map((cluster) => cluster.name);
     this.#published.set(host, { shape, clusters: names });
     this.#setVirtualHosts(host, virtualHosts(service));
-    const left = before?.clusters.filter((name) => !names.includes(name)) ?? [];
+    for (const name of before?.clusters ?? []) this.#left.add(name);
+    for (const name of names) this.#left.delete(name); // it may have gone and come back before the route was composed
     // Names whose endpoints now live in the cluster itself (DNS) have no ClusterLoadAssignment any more.
     const inline = service.resolution === 'dns' ? names.map((name) => ({ type: ENDPOINT_TYPE, name, resource: undefined })) : [];
-    return [
-      ...clusters.map((resource) => ({ type: CLUSTER_TYPE, name: resource.name, resource })),
-      ...endpoints,
-      ...inline,
-      ...left.flatMap(gone),
-    ];
+    return [...clusters.map((resource) => ({ type: CLUSTER_TYPE, name: resource.name, resource })), ...endpoints, ...inline];
   }
 
-  /** The route when hosts came or went since it was last composed. */
+  /**
+   * The route when hosts came or went since it was last composed, and what it no longer names: clusters are removed in
+   * the same change as their routes, because only within one change can a stream put them in order (make before break).
+   */
   routes(): readonly ResourceChange[] {
-    if (!this.#routesChanged) return [];
+    const removals = [...this.#left].flatMap(gone);
+    this.#left.clear();
+    if (!this.#routesChanged) return removals;
     this.#routesChanged = false;
     this.#routesAt = this.#now();
     const resource = composeRoute(EGRESS_ROUTE, [...this.#virtualHosts.values()].flat());
-    return [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }];
+    return [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }, ...removals];
   }
 
   routesIfDue(): readonly ResourceChange[] {
