@@ -1,42 +1,51 @@
 import { hash } from 'node:crypto';
-import { endpointKey } from '@isthmus/model';
-import type { Endpoint, ServiceRecord } from '@isthmus/model';
+import { endpointKey, serviceId } from '@isthmus/model';
+import type { Endpoint, ServiceId, ServiceRecord } from '@isthmus/model';
 
-/** What was read of one service. */
+/** What was read of one service; made when its answer comes, so that a snapshot of thousands is no long turn of the event loop. */
 export interface ServiceRead {
+  readonly id: ServiceId;
   readonly record: ServiceRecord;
+  /** Of the record; cheaper to keep than its text (10,000 services of ten instances would have 50 MB of it). */
+  readonly hash: string;
   /** Its instances survive a restart of Nacos, so their absence means something at once. */
   readonly persistent: boolean;
 }
 
 /** What we say of one service: what was read, plus what is held. */
-export interface KnownService {
-  readonly record: ServiceRecord;
-  /** Of the record; cheaper to keep than its text (10,000 services of ten instances would have 50 MB of it). */
-  readonly hash: string;
-  readonly persistent: boolean;
+export interface KnownService extends ServiceRead {
   /** Instances from before the connection was lost that have not come back: they go when the grace ends. */
   readonly held: readonly Endpoint[];
+}
+
+export function serviceRead(record: ServiceRecord, persistent: boolean): ServiceRead {
+  return { id: serviceId(record.key), record, hash: hashOf(record), persistent };
 }
 
 /** Undefined when there is nothing to say: no instance, no held one and nothing wrong. */
 export function knownService(read: ServiceRead, held: readonly Endpoint[]): KnownService | undefined {
   if (read.record.endpoints.length + read.record.diagnostics.length + held.length === 0) return undefined;
-  const record = held.length === 0 ? read.record : { ...read.record, endpoints: sorted([...read.record.endpoints, ...held]) };
-  return { record, hash: hash('sha1', JSON.stringify(record), 'base64'), persistent: read.persistent, held };
+  if (held.length === 0) return { ...read, held };
+  const record = { ...read.record, endpoints: sorted([...read.record.endpoints, ...held]) };
+  return { ...read, record, hash: hashOf(record), held };
+}
+
+/** Nothing of it was read, what is held stays. */
+export function onlyHeld(known: KnownService, held: readonly Endpoint[]): KnownService | undefined {
+  return held.length === 0 ? undefined : knownService(withEndpoints(known, []), held);
 }
 
 /** The same service without endpoints: a removal that must wait. */
 export function emptied(known: KnownService): KnownService {
-  const record = { ...known.record, endpoints: [], diagnostics: [] };
-  return { record, hash: hash('sha1', JSON.stringify(record), 'base64'), persistent: known.persistent, held: [] };
+  return { ...withEndpoints(known, []), held: [] };
 }
 
 /** The same service without what is held; undefined when nothing is left. */
 export function withoutHeld(known: KnownService): KnownService | undefined {
+  if (known.held.length === 0) return knownService(known, []);
   const held = new Set(known.held.map(endpointKey));
   const endpoints = known.record.endpoints.filter((endpoint) => !held.has(endpointKey(endpoint)));
-  return knownService({ record: { ...known.record, endpoints }, persistent: known.persistent }, []);
+  return knownService({ ...known, ...serviceRead({ ...known.record, endpoints }, known.persistent) }, []);
 }
 
 /** Those of `endpoints` that the new read does not have. */
@@ -44,6 +53,14 @@ export function absentFrom(read: ServiceRead | undefined, endpoints: readonly En
   if (endpoints.length === 0 || read === undefined) return endpoints;
   const there = new Set(read.record.endpoints.map(endpointKey));
   return endpoints.filter((endpoint) => !there.has(endpointKey(endpoint)));
+}
+
+function withEndpoints(known: KnownService, endpoints: readonly Endpoint[]): ServiceRead {
+  return serviceRead({ ...known.record, endpoints, diagnostics: [] }, known.persistent);
+}
+
+function hashOf(record: ServiceRecord): string {
+  return hash('sha1', JSON.stringify(record), 'base64');
 }
 
 function sorted(endpoints: readonly Endpoint[]): readonly Endpoint[] {

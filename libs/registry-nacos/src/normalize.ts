@@ -62,7 +62,13 @@ function rawInstance(host: Json, reallyHealthy: boolean | undefined): RawInstanc
     health: host['enabled'] === false ? 'disabled' : healthy ? 'healthy' : 'unhealthy',
     metadata: sorted(host['metadata']),
     cluster: typeof host['clusterName'] === 'string' ? host['clusterName'] : '',
+    ...(isSecure(host['metadata']) ? { protocol: 'https' } : {}),
   };
+}
+
+/** Spring Cloud Alibaba's `spring.cloud.nacos.discovery.secure`: callers use https then. `protocol` in the metadata wins. */
+function isSecure(metadata: unknown): boolean {
+  return typeof metadata === 'object' && metadata !== null && (metadata as Json)['secure'] === 'true';
 }
 
 /** Nacos lists metadata in the order of a hash map; equal content has to give an equal record. */

@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { parseSourceId } from '@isthmus/model';
 import type { ServiceRecord, SourceEvent } from '@isthmus/model';
 import { buildRecord, meshHostName } from '@isthmus/registry';
+import { serviceRead } from './known-service.ts';
 import type { ServiceRead } from './known-service.ts';
 import { ScopeView } from './scope-view.ts';
 
@@ -18,7 +19,7 @@ function read(name: string, ports: readonly number[], persistent = false, versio
   }));
   const result = buildRecord({ ...scope, name }, meshHostName([name], 'nacos'), instances);
   if (!('record' in result)) throw new Error('rejected');
-  return { record: result.record, persistent };
+  return serviceRead(result.record, persistent);
 }
 
 function open(restartGrace = 10_000) {

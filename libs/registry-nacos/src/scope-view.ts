@@ -1,6 +1,5 @@
-import { serviceId } from '@isthmus/model';
 import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { absentFrom, emptied, knownService, withoutHeld } from './known-service.ts';
+import { absentFrom, emptied, knownService, onlyHeld, withoutHeld } from './known-service.ts';
 import type { KnownService, ServiceRead } from './known-service.ts';
 
 type Phase =
@@ -92,11 +91,9 @@ export class ScopeView {
       if (failed.has(name) || unreadable.has(name)) continue;
       const old = this.#known.get(name);
       const read = reads.get(name);
-      const held = old === undefined || old.persistent ? [] : absentFrom(read, old.record.endpoints);
-      const next =
-        read === undefined && old !== undefined
-          ? knownService({ record: { ...old.record, endpoints: [], diagnostics: [] }, persistent: old.persistent }, held)
-          : read && knownService(read, held);
+      const same = old === undefined || old.persistent || read?.hash === old.hash;
+      const held = same ? [] : absentFrom(read, old.record.endpoints);
+      const next = read === undefined ? old && onlyHeld(old, held) : knownService(read, held);
       if (held.length > 0) holds = true;
       if (next !== undefined && next.hash !== old?.hash) changed.push(next);
       if (next === undefined && old !== undefined) gone.push(old);
@@ -207,7 +204,7 @@ export class ScopeView {
   #sayAll(changed: readonly KnownService[], gone: readonly KnownService[]): void {
     if (this.#failed.size === 0) {
       const services = new Map<ServiceId, ServiceRecord>();
-      for (const { record } of this.#known.values()) services.set(serviceId(record.key), record);
+      for (const { id, record } of this.#known.values()) services.set(id, record);
       this.#say({ kind: 'snapshot', scope: this.scope, services });
       this.#sayStatus();
       return;

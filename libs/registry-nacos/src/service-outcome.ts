@@ -2,6 +2,7 @@ import { IsthmusError, serviceId } from '@isthmus/model';
 import type { Diagnostic, ServiceKey } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
 import { endsConnection, NacosRefusal, REFUSED } from './errors.ts';
+import { serviceRead } from './known-service.ts';
 import type { ServiceRead } from './known-service.ts';
 import { isPersistent, recordOf } from './normalize.ts';
 import type { ServiceInfo } from './normalize.ts';
@@ -17,7 +18,7 @@ export type ServiceOutcome =
 export function outcomeOf(key: ServiceKey, info: ServiceInfo, healthy?: ServiceInfo): ServiceOutcome {
   const result = recordOf(key, info, healthy);
   if ('rejected' in result) return { kind: 'unreadable', diagnostic: result.rejected, tooLarge: false };
-  return { kind: 'read', read: { record: result.record, persistent: isPersistent(info) } };
+  return { kind: 'read', read: serviceRead(result.record, isPersistent(info)) };
 }
 
 /** @throws what was thrown when the connection has ended with it. */

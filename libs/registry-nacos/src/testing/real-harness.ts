@@ -21,7 +21,7 @@ interface RealNacos {
 }
 
 export type StartNacos = (options: {
-  readonly auth: { readonly username: string; readonly password: string };
+  readonly auth?: { readonly username: string; readonly password: string };
 }) => Promise<RealNacos>;
 
 export interface RealHarnessOptions {
