@@ -71,6 +71,7 @@ export function fedByIstiod(
       NAMESPACE: 'lab',
       CLUSTER_ID: 'Kubernetes',
       HTTP_PROXY_PORT: String(ports.istioEgress),
+      INTERCEPTION_MODE: 'NONE',
       ISTIO_VERSION: '1.27.9',
       INSTANCE_IPS: '127.0.0.1',
       LABELS: { app: 'web' },

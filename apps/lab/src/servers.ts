@@ -29,6 +29,12 @@ export interface ServerParts {
   readonly istioEnvoy: Part;
 }
 
+/** Istio's own filters are not in a stock Envoy, and its automatic mTLS waits for secrets of Istio's agent (docs/facts.md). */
+const forStockEnvoy = {
+  env: { PILOT_ENABLE_ALPN_FILTER: 'false', PILOT_ENABLE_METADATA_EXCHANGE: 'false' },
+  meshConfig: { enableAutoMtls: false, defaultProviders: { metrics: [] } },
+};
+
 export function serverParts(ports: LabPorts, restartAfterMs: number | undefined): ServerParts {
   const part = (name: string, start: PartOptions['start'], until?: string): Part =>
     new Part({ name, group: 'servers', start, restartAfterMs }, until);
@@ -60,7 +66,7 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
     istiod: part(
       'istiod',
       async (onProgress, signal) => {
-        istiod = await startIstiod({ mcp: `127.0.0.1:${ports.mcp}`, signal, provide: { onProgress } });
+        istiod = await startIstiod({ ...forStockEnvoy, mcp: `127.0.0.1:${ports.mcp}`, signal, provide: { onProgress } });
         return istiod;
       },
       'the bridge',
