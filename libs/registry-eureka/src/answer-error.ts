@@ -5,6 +5,8 @@ export interface ReadFailure {
   readonly code: Extract<DiagnosticCode, 'answer.invalid' | 'answer.too-large'> | Extract<ErrorCode, `registry.${string}`>;
   readonly what: string;
   readonly remedy: string;
+  /** The server answered, with this status instead of 200. */
+  readonly status?: number;
 }
 
 const REMEDIES: Readonly<Record<ReadFailure['code'], string>> = {
@@ -22,9 +24,13 @@ const REMEDIES: Readonly<Record<ReadFailure['code'], string>> = {
 export class AnswerError extends Error {
   readonly failure: ReadFailure;
 
-  constructor(code: ReadFailure['code'], what: string, remedy: string = REMEDIES[code]) {
+  constructor(code: ReadFailure['code'], what: string, remedy: string = REMEDIES[code], status?: number) {
     super(what);
     this.name = 'AnswerError';
-    this.failure = { code, what, remedy };
+    this.failure = { code, what, remedy, ...(status === undefined ? {} : { status }) };
+  }
+
+  static of({ code, what, remedy, status }: ReadFailure): AnswerError {
+    return new AnswerError(code, what, remedy, status);
   }
 }

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '@isthmus/model';
 import { AnswerError } from './answer-error.ts';
+import type { ReadFailure } from './answer-error.ts';
 
 /** PEM texts. */
 export interface TlsMaterial {
@@ -45,15 +46,16 @@ export class AnswerFetcher {
   async *fetch(request: AnswerRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
     const started = performance.now();
     let onSilence = () => {};
-    const silence = setTimeout(() => onSilence(), request.timeoutMs);
+    let waiting = true; // for the server, not for our own reader (a timer that was cleared cannot be refreshed)
+    const silence = setTimeout(() => waiting && onSilence(), request.timeoutMs);
     const heard = () => void silence.refresh();
     try {
-      const { call, response } = await this.#open(request, signal, (fail) => (onSilence = fail));
+      const response = await this.#open(request, signal, (fail) => (onSilence = fail));
       const body = bodyOf(response, heard, () => (this.lastByteAt = now()));
-      onSilence = () => call.destroy(timedOut(request));
+      onSilence = () => response.destroy(timedOut(request));
       let bytes = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) {
-        clearTimeout(silence);
+        waiting = false;
         bytes += chunk.length;
         if (bytes > request.mostBytes) {
           throw new AnswerError(
@@ -63,6 +65,7 @@ export class AnswerFetcher {
         }
         if (performance.now() - started > request.timeoutMs * TOTAL_FACTOR) throw timedOut(request);
         yield chunk;
+        waiting = true;
         heard();
       }
     } catch (thrown) {
@@ -78,11 +81,7 @@ export class AnswerFetcher {
     this.#agent = undefined;
   }
 
-  async #open(
-    request: AnswerRequest,
-    signal: AbortSignal,
-    setOnSilence: (fail: () => void) => void,
-  ): Promise<{ readonly call: ClientRequest; readonly response: IncomingMessage }> {
+  async #open(request: AnswerRequest, signal: AbortSignal, setOnSilence: (fail: () => void) => void): Promise<IncomingMessage> {
     for (let attempt = 0; ; attempt += 1) {
       const call = this.#request(request, signal);
       setOnSilence(() => call.destroy(timedOut(request)));
@@ -91,7 +90,7 @@ export class AnswerFetcher {
           call.on('response', resolve).on('error', reject).end();
         });
         checkStatus(request, response);
-        return { call, response };
+        return response;
       } catch (thrown) {
         // The server closed the idle connection in the moment in which we used it again: that says nothing about it.
         if (attempt === 0 && call.reusedSocket && isReset(thrown)) continue;
@@ -143,32 +142,37 @@ function checkStatus(request: AnswerRequest, response: IncomingMessage): void {
   const status = response.statusCode ?? 0;
   if (status === 200) return;
   response.destroy();
-  throw statusError(request, status, response.headers.location);
+  const { code, what, remedy } = statusFailure(request, status, response.headers.location);
+  throw new AnswerError(code, what, remedy, status);
 }
 
-function statusError(request: AnswerRequest, status: number, location: string | undefined): AnswerError {
+function statusFailure(
+  request: AnswerRequest,
+  status: number,
+  location: string | undefined,
+): { readonly code: ReadFailure['code']; readonly what: string; readonly remedy?: string } {
   const answers = `${request.url} answers ${status}`;
   if (status === 401) {
-    const what = request.authorization === undefined ? 'credentials are missing' : 'user name or password is wrong';
-    return new AnswerError('registry.auth', `${answers} (unauthorized): ${what}`);
+    const why = request.authorization === undefined ? 'credentials are missing' : 'user name or password is wrong';
+    return { code: 'registry.auth', what: `${answers} (unauthorized): ${why}` };
   }
   if (status === 403) {
     // ApplicationsResource: also while a server that found no peers waits for instances to register, 5 minutes by default.
-    return new AnswerError(
-      'registry.auth',
-      `${answers} (forbidden): the account may not read, or the server has just started empty and lets nobody read yet`,
-      'wait until the server has started (eureka.server.wait-time-in-ms-when-sync-empty), or check the account’s rights',
-    );
+    return {
+      code: 'registry.auth',
+      what: `${answers} (forbidden): the account may not read, or the server has just started empty and lets nobody read yet`,
+      remedy: 'wait until the server has started (eureka.server.wait-time-in-ms-when-sync-empty), or check the account’s rights',
+    };
   }
   if (status >= 300 && status < 400) {
-    return new AnswerError(
-      'registry.protocol',
-      `${answers}, a redirect to ${location ?? 'nowhere'} (a login page?)`,
-      'allow HTTP basic authentication on /eureka/** and set auth of this registry',
-    );
+    return {
+      code: 'registry.protocol',
+      what: `${answers}, a redirect to ${location ?? 'nowhere'} (a login page?)`,
+      remedy: 'allow HTTP basic authentication on /eureka/** and set auth of this registry',
+    };
   }
-  if (status === 404) return new AnswerError('registry.protocol', `${answers} (not found): Eureka is not under this path`);
-  return new AnswerError('registry.unreachable', `${answers}`, 'look into the server’s log');
+  if (status === 404) return { code: 'registry.protocol', what: `${answers} (not found): Eureka is not under this path` };
+  return { code: 'registry.unreachable', what: answers, remedy: 'look into the server’s log' };
 }
 
 function timedOut(request: AnswerRequest): AnswerError {

@@ -12,13 +12,15 @@ const WORKER_YOUNG_MB = 16;
 
 export interface Read {
   readonly summary: ReadSummary;
-  /** True for the first read of a new thread: it had nothing to compare with, so `records` are all that there are. */
+  /** True for the first read of a new thread: it had nothing to compare with, so `records` are all that it found. */
   readonly fromScratch: boolean;
   readonly records: readonly ServiceRecord[];
 }
 
 /** Whoever reads for the source: the thread, or a script in a test. */
 export interface Reader {
+  /** False until something was read, and again after it has lost its memory: a delta means nothing then. */
+  readonly hasRead: boolean;
   /** One at a time. @throws AnswerError */
   read(request: ReadRequest): Promise<Read>;
   close(): Promise<void>;
@@ -38,6 +40,10 @@ export class ReaderThread implements Reader {
 
   constructor(input: WorkerInput) {
     this.#input = input;
+  }
+
+  get hasRead(): boolean {
+    return this.#hasRead;
   }
 
   read(request: ReadRequest): Promise<Read> {
@@ -65,7 +71,7 @@ export class ReaderThread implements Reader {
             this.#hasRead ||= !message.summary.refused;
             break;
           case 'failed':
-            end(() => reject(new AnswerError(message.failure.code, message.failure.what, message.failure.remedy)));
+            end(() => reject(AnswerError.of(message.failure)));
             break;
           default:
             message satisfies never;

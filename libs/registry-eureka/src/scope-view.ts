@@ -57,10 +57,6 @@ export class ScopeView {
     return this.#published.size === 0;
   }
 
-  get isLost(): boolean {
-    return this.#phase.kind === 'lost';
-  }
-
   /** Milliseconds until instances are no longer held; undefined when none are. */
   get graceLeft(): number | undefined {
     return this.#phase.kind === 'returning' ? Math.max(0, this.#phase.until - this.#options.clock.now()) : undefined;
@@ -80,7 +76,16 @@ export class ScopeView {
    * @param trusted False after a restart, a failover or an outage: what is missing is held for the grace then.
    */
   async full(read: Read, trusted: boolean): Promise<void> {
-    const names = this.#take(read);
+    const names = new Set<string>();
+    if (read.fromScratch) {
+      const unreadable = new Set(read.summary.unreadable);
+      for (const name of this.#fresh.keys()) {
+        if (unreadable.has(name)) continue;
+        this.#fresh.delete(name);
+        names.add(name);
+      }
+    }
+    this.#take(read, names);
     if (!trusted) {
       await this.#inSlices([...this.#published.values()], (record) => {
         this.#hold(record.key.name, record);
@@ -96,7 +101,8 @@ export class ScopeView {
    * @param proven True when all that changed is known, so that what is held here is what the server has.
    */
   async delta(read: Read, proven: boolean): Promise<void> {
-    const names = this.#take(read);
+    const names = new Set<string>();
+    this.#take(read, names);
     if (this.#phase.kind !== 'live' && this.#phase.kind !== 'returning' && !proven) return;
     await this.#publish(names, false);
   }
@@ -108,17 +114,8 @@ export class ScopeView {
     await this.#publish(new Set(), true);
   }
 
-  /** Names whose published record may have to change. */
-  #take({ records, summary, fromScratch }: Read): Set<string> {
-    const names = new Set<string>();
-    if (fromScratch) {
-      const unreadable = new Set(summary.unreadable);
-      for (const name of this.#fresh.keys()) {
-        if (unreadable.has(name)) continue;
-        this.#fresh.delete(name);
-        names.add(name);
-      }
-    }
+  /** Adds the names whose published record may have to change. */
+  #take({ records, summary }: Read, names: Set<string>): void {
     for (const name of summary.removed) {
       this.#fresh.delete(name);
       names.add(name);
@@ -130,7 +127,6 @@ export class ScopeView {
     this.#unreadable = summary.unreadable;
     this.#problems = summary.problems;
     this.#failure = undefined;
-    return names;
   }
 
   #hold(name: string, before: ServiceRecord): void {

@@ -202,6 +202,16 @@ describe('a source on Eureka', () => {
     await view.until('live', (v) => state(v) === 'live');
   });
 
+  test('a server that stops in the middle of a list is stale, and nothing of the list counts', async () => {
+    const [one] = both();
+    const begun = '{"applications":{"application":[{"name":"ORDERS","instance":[]},';
+    one.script('full', { body: begun, hang: true });
+    view = collect(openEureka([one.url], { timeout: '300ms' }));
+    await view.until('stale', (v) => state(v) === 'stale');
+    expect(JSON.stringify(view.status(scope))).toMatch(/does not answer within 300 ms/);
+    expect(view.services.size).toBe(0);
+  });
+
   test.each([
     [{ status: 302, headers: { location: '/login' } }, /redirect to \/login/],
     [{ status: 403 }, /forbidden/],

@@ -13,6 +13,8 @@ export interface ScriptedAnswer {
   readonly body?: string | Buffer;
   /** The connection is cut after the body instead of being ended. */
   readonly cut?: boolean;
+  /** Nothing comes after the body, and no end either. */
+  readonly hang?: boolean;
 }
 
 interface Change {
@@ -206,8 +208,12 @@ export class FakeEureka {
   }
 }
 
-function sendScript(response: ServerResponse, { status = 200, headers = {}, body = '', cut = false }: ScriptedAnswer): void {
+function sendScript(
+  response: ServerResponse,
+  { status = 200, headers = {}, body = '', cut = false, hang = false }: ScriptedAnswer,
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  if (cut) response.write(body, () => response.destroy());
+  if (hang) response.write(body);
+  else if (cut) response.write(body, () => response.destroy());
   else response.end(body);
 }
