@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 /** Consul refuses the 201st connection of one client address by default (`limits.http_max_conns_per_client`). */
 const DEFAULT_CONNECTIONS = 128;
+/** For one datacenter: the list, the triggers and reads, and a few services with a blocking query of their own. */
+const LEAST_CONNECTIONS = 24;
 
 const server = z
   .string()
@@ -42,7 +44,7 @@ export const consulConfig = z
       .describe('true: an instance with a check in warning gets no traffic; false: it gets its Weights.Warning.'),
     maxConnections: z
       .int()
-      .min(16)
+      .min(LEAST_CONNECTIONS)
       .max(16_384)
       .default(DEFAULT_CONNECTIONS)
       .describe('Most connections to Consul; keep it below the agent’s limits.http_max_conns_per_client (200).'),
@@ -53,6 +55,12 @@ export const consulConfig = z
     restartGrace: durationField(0, 3_600_000)
       .prefault('60s')
       .describe('After a Consul that lost its data: how long what has not come back yet is kept, marked stale.'),
+  })
+  .superRefine((config, context) => {
+    const needed = Math.max(1, config.datacenters.length) * LEAST_CONNECTIONS;
+    if (config.maxConnections >= needed) return;
+    const message = `${config.datacenters.length} datacenters need at least ${needed} connections (${LEAST_CONNECTIONS} each)`;
+    context.addIssue({ code: 'custom', path: ['maxConnections'], message });
   })
   .describe('A Consul catalog, read through its HTTP API.');
 

@@ -1,9 +1,11 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { collect } from '@isthmus/registry/testing';
 import { FakeConsul } from './testing/fake-consul.ts';
 import { testSource } from './testing/fake-harness.ts';
-import { DC1, scenario } from './testing/scenario.ts';
+import { DC1, TEST_MS, patient, scenario } from './testing/scenario.ts';
 import type { Scenario } from './testing/scenario.ts';
+
+jest.setTimeout(TEST_MS);
 
 let now: Scenario | undefined;
 const ends: (() => Promise<void>)[] = [];
@@ -20,7 +22,7 @@ async function started(consul: FakeConsul): Promise<FakeConsul> {
 }
 
 function watching(settings: Readonly<Record<string, unknown>>, onMessage?: (atMs: number) => void) {
-  const view = collect(testSource(settings, onMessage));
+  const view = patient(collect(testSource(settings, onMessage)));
   ends.unshift(() => view.stop());
   return view;
 }

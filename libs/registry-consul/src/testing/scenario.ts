@@ -25,7 +25,7 @@ export async function scenario(
   services.forEach((service, n) => consul.catalog.put({ service, address: `10.0.${n >> 8}.${n & 255}`, port: 8080 }));
   prepare(consul);
   await consul.up();
-  const view = collect(testSource({ servers: [consul.url], ...settings }));
+  const view = patient(collect(testSource({ servers: [consul.url], ...settings })));
   return {
     consul,
     view,
@@ -39,4 +39,11 @@ export async function scenario(
       await consul.down();
     },
   };
+}
+
+/** Unit tests share their machine with builds and servers: conditions get time, and tests `TEST_MS`. */
+export const TEST_MS = 40_000;
+
+export function patient(view: Collector): Collector {
+  return { ...view, until: (what, condition, deadlineMs = TEST_MS / 2) => view.until(what, condition, deadlineMs) };
 }
