@@ -19,7 +19,13 @@ function fakeSource(id: string): RegistrySource & { say(event: SourceEvent): voi
   return { id: id as SourceId, say: (event) => channel.push(event), watch: (signal) => channel.read(signal) };
 }
 
-function line(ledger: Ledger = new MemoryLedger()) {
+function line(
+  ledger: Ledger = new MemoryLedger(),
+  sources?: readonly RegistrySource[],
+  onSourceError = (_: SourceId, error: unknown): void => {
+    throw error;
+  },
+) {
   const source = fakeSource('a');
   const stop = new AbortController();
   const xds = new SnapshotStore([CDS, EDS, LDS, RDS]);
@@ -33,12 +39,13 @@ function line(ledger: Ledger = new MemoryLedger()) {
     allocateVips: true,
   });
   const pipeline = new Pipeline({
-    sources: [source],
+    sources: sources ?? [source],
     catalog,
     xds: { publisher: new XdsPublisher(), store: xds },
     mcp: { publisher: new McpPublisher(), store: mcp },
     pacer: new Pacer(),
     onApplied: () => (applied += 1),
+    onSourceError,
   });
   const running = pipeline.run(stop.signal);
   return {
@@ -110,6 +117,23 @@ describe('the pipeline', () => {
     await l.say(...Array.from({ length: 300 }, (_, n) => upsert(record(`s${n}`, [endpoint()]))));
     expect(l.xds.resources(CLUSTER_TYPE).size).toBe(301);
     expect(routes).toBeLessThan(30);
+    await l.stop();
+  });
+
+  test('a source that throws is reported and costs the others nothing', async () => {
+    const good = fakeSource('a');
+    const bad: RegistrySource = {
+      id: 'b' as SourceId,
+      // oxlint-disable-next-line require-yield -- it fails before it has anything to say
+      async *watch() {
+        throw new Error('a bug in a source');
+      },
+    };
+    const failures: unknown[] = [];
+    const l = line(new MemoryLedger(), [good, bad], (source, error) => failures.push([source, (error as Error).message]));
+    good.say(upsert(record('orders', [endpoint()])));
+    while (l.xds.resources(CLUSTER_TYPE).size === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(failures).toEqual([['b', 'a bug in a source']]);
     await l.stop();
   });
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '@isthmus/catalog';
-import type { MeshHost } from '@isthmus/model';
+import type { MeshHost, SourceEvent, SourceId } from '@isthmus/model';
+import { pause } from '@isthmus/registry';
 import type { RegistrySource } from '@isthmus/registry';
 import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';
@@ -17,7 +18,12 @@ export interface PipelineParts {
   readonly pacer: Pacer;
   /** Called after an event was applied, for readiness and live events. */
   readonly onApplied: () => void;
+  /** A source threw: a bug in it, which must cost neither the others nor itself for good. */
+  readonly onSourceError: (source: SourceId, error: unknown) => void;
 }
+
+/** Before a source that failed is started again. */
+const RESTART_MS = 5_000;
 
 /**
  * THE line: registries ──▶ catalog ──▶ translate ──▶ snapshot ──▶ xDS and MCP.
@@ -42,12 +48,22 @@ export class Pipeline {
   }
 
   async #follow(source: RegistrySource, signal: AbortSignal): Promise<void> {
-    for await (const event of source.watch(signal)) {
-      const dirty = new Set<MeshHost>();
-      await runInSlices(this.#parts.catalog.applySteps(event, dirty));
-      this.touch(dirty);
-      this.#parts.onApplied();
+    while (!signal.aborted) {
+      try {
+        for await (const event of source.watch(signal)) await this.#take(event);
+        return;
+      } catch (error) {
+        this.#parts.onSourceError(source.id, error);
+        await pause(RESTART_MS, signal);
+      }
     }
+  }
+
+  async #take(event: SourceEvent): Promise<void> {
+    const dirty = new Set<MeshHost>();
+    await runInSlices(this.#parts.catalog.applySteps(event, dirty));
+    this.touch(dirty);
+    this.#parts.onApplied();
   }
 
   /** Hosts to merge and translate again: after an event, a release, a confirmation or the restart from the ledger. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import { configError, formatListen, isLoopback, loadConfig, watchConfig } from '@isthmus/config';
 import type { ListenerConfig } from '@isthmus/config';
 import { FileLedger } from '@isthmus/ledger';
@@ -13,6 +13,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { BridgeModule } from './bridge.module.ts';
 import { AdminTokens } from './control/admin-token.ts';
+import { apiDocument } from './control/api-document.ts';
 import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
 import type { BridgeConfig } from './engine/engine.ts';
@@ -75,15 +76,16 @@ async function startApp(engine: Engine, config: BridgeConfig, log: Logger): Prom
     abortOnError: false,
   });
   guardRequests(app.getHttpAdapter().getInstance(), config.control, tokens);
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder().setTitle('Isthmus control API').setVersion('1').addBearerAuth().build(),
-  );
-  SwaggerModule.setup('api/docs', app, document, { jsonDocumentUrl: 'api/openapi.json' });
+  SwaggerModule.setup('api/docs', app, apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
   for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });
-  await app.startAllMicroservices();
-  if (config.roles.includes('control')) await listen(app, config.control);
-  else await app.init();
+  try {
+    await app.startAllMicroservices();
+    if (config.roles.includes('control')) await listen(app, config.control);
+    else await app.init();
+  } catch (error) {
+    await app.close(); // an output that listens already would keep the process
+    throw error;
+  }
   return app;
 }
 

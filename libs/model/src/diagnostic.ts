@@ -16,6 +16,7 @@ export type DiagnosticCode =
   | 'port.invalid'
   | 'port.unknown-protocol'
   | 'port.several-protocols'
+  | 'registry.failed'
   | 'registry.partial'
   | 'registry.unreachable'
   | 'removal.held'

@@ -1,6 +1,17 @@
 import { Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res, Sse } from '@nestjs/common';
 import type { MessageEvent } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBadRequestResponse,
+  ApiBearerAuth,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+  ApiUnauthorizedResponse,
+} from '@nestjs/swagger';
 import type {
   ConflictView,
   DiagnosticList,
@@ -19,6 +30,7 @@ import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { Engine } from '../engine/engine.ts';
+import { answerOf, listOf } from './api-schema.ts';
 import { explain } from './explain.ts';
 import { liveEvents } from './live-events.ts';
 import { ProblemException } from './problem.ts';
@@ -37,9 +49,7 @@ import {
 /** Rows of `diagnostics` in one answer; the counts go on. */
 const MOST_DIAGNOSTICS = 1_000;
 
-const list = {
-  schema: { type: 'object', required: ['items'], properties: { items: { type: 'array', items: { type: 'object' } } } },
-};
+const HOST_QUERY = { name: 'host', required: false, description: 'Part of a host' };
 
 /** What the bridge knows, for the CLI, the console and scripts. Reading costs the bridge only while it is asked. */
 @ApiTags('catalog')
@@ -53,7 +63,7 @@ export class ControlController {
 
   @Get('sources')
   @ApiOperation({ summary: 'Every scope of every registry: state, age, size' })
-  @ApiOkResponse(list)
+  @ApiOkResponse(listOf('SourceView'))
   sources(): ItemList<SourceView> {
     const { catalog, config } = this.#engine;
     const views = [...catalog.scopes()].map((s) => sourceView(s, kindOf(config.registries, s.scope.source), Date.now()));
@@ -79,8 +89,8 @@ export class ControlController {
 
   @Get('services')
   @ApiOperation({ summary: 'Every mesh host, or those whose name contains `host`' })
-  @ApiQuery({ name: 'host', required: false })
-  @ApiOkResponse(list)
+  @ApiQuery(HOST_QUERY)
+  @ApiOkResponse(listOf('ServiceView'))
   services(@Query('host') host?: string): ItemList<ServiceView> {
     const { catalog } = this.#engine;
     return { items: this.#services(host).map((service) => serviceView(catalog, service)) };
@@ -88,7 +98,9 @@ export class ControlController {
 
   @Get('services/:host')
   @ApiOperation({ summary: 'One mesh host with its endpoints and diagnostics' })
-  @ApiOkResponse({ schema: { type: 'object' } })
+  @ApiParam({ name: 'host', description: 'The whole host' })
+  @ApiOkResponse(answerOf('ServiceDetail'))
+  @ApiNotFoundResponse({ description: 'No registry has it', ...answerOf('Problem') })
   service(@Param('host') name: string): ServiceDetail {
     const host = parseMeshHost(name);
     const merged = host === undefined ? undefined : this.#engine.catalog.merged(host);
@@ -104,22 +116,22 @@ export class ControlController {
 
   @Get('endpoints')
   @ApiOperation({ summary: 'Every endpoint, or those of hosts whose name contains `host`' })
-  @ApiQuery({ name: 'host', required: false })
-  @ApiOkResponse(list)
+  @ApiQuery(HOST_QUERY)
+  @ApiOkResponse(listOf('EndpointView'))
   endpoints(@Query('host') host?: string): ItemList<EndpointView> {
     return { items: this.#services(host).flatMap((service) => endpointViews(service)) };
   }
 
   @Get('conflicts')
   @ApiOperation({ summary: 'Hosts that several services claim without a rule' })
-  @ApiOkResponse(list)
+  @ApiOkResponse(listOf('ConflictView'))
   conflicts(): ItemList<ConflictView> {
     return { items: conflictViews(this.#engine.catalog) };
   }
 
   @Get('held')
   @ApiOperation({ summary: 'Mass removals that wait for their confirmation' })
-  @ApiOkResponse(list)
+  @ApiOkResponse(listOf('HeldView'))
   held(): ItemList<HeldView> {
     return { items: heldViews(this.#engine.catalog) };
   }
@@ -128,7 +140,10 @@ export class ControlController {
   @HttpCode(200)
   @ApiBearerAuth()
   @ApiOperation({ summary: 'Let a held removal through (scope ids are URL-encoded)' })
-  @ApiOkResponse({ schema: { type: 'object', properties: { released: { type: 'integer' } } } })
+  @ApiParam({ name: 'scope', description: 'Scope id, as `held` gives it' })
+  @ApiOkResponse(answerOf('ReleaseAnswer'))
+  @ApiUnauthorizedResponse({ description: 'No valid token', ...answerOf('Problem') })
+  @ApiNotFoundResponse({ description: 'Nothing is held there', ...answerOf('Problem') })
   release(@Param('scope') scope: string): ReleaseAnswer {
     const released = this.#engine.release(scope);
     if (released === undefined)
@@ -138,7 +153,7 @@ export class ControlController {
 
   @Get('diagnostics')
   @ApiOperation({ summary: 'Everything that is wrong, and how to mend it' })
-  @ApiOkResponse(list)
+  @ApiOkResponse(answerOf('DiagnosticList'))
   diagnostics(): DiagnosticList {
     const items: Diagnostic[] = [];
     const counts: Record<string, number> = {};
@@ -152,7 +167,8 @@ export class ControlController {
   @Get('explain')
   @ApiOperation({ summary: 'Where a host or address comes from, what became of it, what was left out and why' })
   @ApiQuery({ name: 'q', description: 'HOST, service name, or IP[:PORT]' })
-  @ApiOkResponse({ schema: { type: 'object' } })
+  @ApiOkResponse(answerOf('ExplainAnswer'))
+  @ApiBadRequestResponse({ description: 'q is missing or longer than 300 characters', ...answerOf('Problem') })
   explain(@Query('q') query?: string): ExplainAnswer {
     if (query === undefined || query.trim() === '' || query.length > 300) {
       throw new ProblemException(400, 'No query', 'the parameter q is missing or too long', 'ask for q=HOST, q=IP or q=IP:PORT');
@@ -162,7 +178,10 @@ export class ControlController {
 
   @Get('export')
   @ApiOperation({ summary: 'What is published, as Istio YAML or JSON' })
-  @ApiQuery({ name: 'format', enum: ['istio', 'json'], required: false })
+  @ApiQuery({ name: 'format', enum: ['istio', 'json'], required: false, description: 'istio (default): ServiceEntries' })
+  @ApiProduces('application/yaml', 'application/json')
+  @ApiOkResponse({ schema: { type: 'string' } })
+  @ApiBadRequestResponse({ description: 'Another format', ...answerOf('Problem') })
   @Header('cache-control', 'no-store')
   async export(@Res() reply: FastifyReply, @Query('format') format = 'istio'): Promise<void> {
     const services = mergedServices(this.#engine.catalog);
@@ -173,6 +192,8 @@ export class ControlController {
 
   @Sse('events')
   @ApiOperation({ summary: 'Live events: a summary whenever something changed, at most four a second' })
+  @ApiProduces('text/event-stream')
+  @ApiOkResponse({ description: 'Server-sent events of type `summary`', schema: { type: 'string' } })
   events(): Observable<MessageEvent> {
     return liveEvents(this.#engine);
   }

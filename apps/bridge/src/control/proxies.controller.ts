@@ -1,8 +1,9 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { ItemList, ProxyConfigView, ProxyView } from '@isthmus/contract';
 import type { ClientStatus } from '@isthmus/xds';
 import { XdsServers } from '../engine/xds-servers.ts';
+import { answerOf, listOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
 
 /** Who is connected to the xDS and MCP outputs, what each acknowledged and rejected, and why. */
@@ -17,14 +18,16 @@ export class ProxiesController {
 
   @Get()
   @ApiOperation({ summary: 'Connected proxies: versions sent, acknowledged, rejected' })
-  @ApiOkResponse({ schema: { type: 'object' } })
+  @ApiOkResponse(listOf('ProxyView'))
   proxies(): ItemList<ProxyView> {
     return { items: this.#servers.all.flatMap((server) => server.clients()).map(proxyView) };
   }
 
   @Get(':node/config')
   @ApiOperation({ summary: 'What a node was sent: names and versions of every type' })
-  @ApiOkResponse({ schema: { type: 'object' } })
+  @ApiParam({ name: 'node', description: 'Node id' })
+  @ApiOkResponse(answerOf('ProxyConfigView'))
+  @ApiNotFoundResponse({ description: 'It is not connected', ...answerOf('Problem') })
   config(@Param('node') node: string): ProxyConfigView {
     for (const server of this.#servers.all) {
       const config = server.config(node);

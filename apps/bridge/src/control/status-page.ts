@@ -1,46 +1,51 @@
 import { createHash } from 'node:crypto';
+import { PAGE_SCRIPT } from './status-page-script.ts';
 
-const SCRIPT = `
-const table = (id, head, rows) => {
-  const cell = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
-  const line = (tag, cells) => { const tr = document.createElement('tr'); tr.append(...cells.map((c) => cell(tag, c))); return tr; };
-  document.getElementById(id).replaceChildren(line('th', head), ...rows.map((r) => line('td', r)));
-};
-const get = async (path) => (await (await fetch('api/v1/' + path)).json()).items;
-const show = async () => {
-  const [sources, services, proxies, diagnostics] = await Promise.all(['sources', 'services', 'proxies', 'diagnostics'].map(get));
-  table('sources', ['registry', 'kind', 'namespace', 'group', 'state', 'services', 'endpoints', 'held', 'why'],
-    sources.map((s) => [s.source, s.kind, s.namespace, s.group, s.state, s.services, s.endpoints, s.held, s.cause ?? '']));
-  table('services', ['host', 'ports', 'healthy', 'endpoints', 'from', 'stale'],
-    services.slice(0, 500).map((s) => [s.host, s.ports.map((p) => p.name).join(' '), s.healthy, s.endpoints, s.origins.join(' '), s.stale ? 'stale' : '']));
-  table('proxies', ['node', 'address', 'transport', 'rejected'],
-    proxies.map((p) => [p.node, p.address, p.transport, p.types.filter((t) => t.nack).map((t) => t.nack.message).join(' ') || 'nothing']));
-  table('diagnostics', ['where', 'what', 'meaning', 'try'], diagnostics.slice(0, 100).map((d) => [d.where, d.what, d.meaning, d.remedy]));
-  document.getElementById('state').textContent = services.length + ' services, ' + proxies.length + ' proxies, as of ' + new Date().toLocaleTimeString();
-};
-const events = new EventSource('api/v1/events');
-events.addEventListener('summary', show);
-events.onerror = () => { document.getElementById('state').textContent = 'the bridge does not answer; trying again'; };
-show();
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1a2733; --soft: #52606d; --line: #d9e2ec; --paper: #fff; --card: #f4f7fa; --good: #0b7a4b; --warn: #9a5b00; --bad: #b42318; --wait: #2563a8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #d9e2ec; --soft: #9fb3c8; --line: #243b53; --paper: #10181f; --card: #172430; --good: #4cc38a; --warn: #f0b429; --bad: #ff8a80; --wait: #7cb7ff; } }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 80rem; padding: 1.5rem 1rem 4rem; color: var(--ink); background: var(--paper); }
+header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem 1rem; }
+h1 { margin: 0; font-size: 1.6rem; } h2 { margin: 2rem 0 .4rem; font-size: 1.05rem; }
+#state { color: var(--soft); } #state.bad { color: var(--bad); font-weight: 600; }
+nav { margin-left: auto; } a { color: var(--wait); }
+#tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem; margin-top: 1rem; }
+.tile { background: var(--card); border-radius: .5rem; padding: .6rem .9rem; border-left: .25rem solid var(--line); }
+.tile b { display: block; font-size: 1.5rem; line-height: 1.3; } .tile span { color: var(--soft); }
+.tile.good { border-color: var(--good); } .tile.warn { border-color: var(--warn); } .tile.bad { border-color: var(--bad); }
+.rows { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; max-width: 28rem; }
+th { color: var(--soft); font-weight: 600; white-space: nowrap; } td.number { text-align: right; padding-right: 2rem; font-variant-numeric: tabular-nums; }
+.badge { display: inline-block; border: 1px solid currentColor; border-radius: .8rem; padding: 0 .55rem; font-size: .85em; }
+.good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .wait { color: var(--wait); } .tile { color: var(--ink); }
+.none { color: var(--soft); margin: .2rem 0; } code { font-size: .9em; }
+input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .15rem .5rem; margin-left: .6rem; }
 `;
 
-/** Lets the page's own script run and nothing else. */
-export const PAGE_CSP = `default-src 'none'; script-src 'sha256-${createHash('sha256').update(SCRIPT).digest('base64')}'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:`;
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Lets the page's own script and style run and nothing else. */
+export const PAGE_CSP = [
+  "default-src 'none'",
+  `script-src ${hashOf(PAGE_SCRIPT)}`,
+  `style-src ${hashOf(STYLE)}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 /** What the bridge sees, live, for people who just open the port. */
 export const STATUS_PAGE = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Isthmus</title><link rel="icon" href="data:,">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1a2733; }
-h1 { margin: 0; } h2 { margin: 2rem 0 .5rem; font-size: 1.1rem; } p { margin: .2rem 0; color: #52606d; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #d9e2ec; vertical-align: top; overflow-wrap: anywhere; }
-th { color: #52606d; font-weight: 600; }
-@media (prefers-color-scheme: dark) { body { background: #10181f; color: #d9e2ec; } th, p { color: #9fb3c8; } th, td { border-color: #243b53; } }
-</style></head><body>
-<h1>Isthmus</h1><p id="state" role="status">loading</p>
-<h2>Registries</h2><table id="sources"></table>
-<h2>Services</h2><table id="services"></table>
-<h2>Proxies</h2><table id="proxies"></table>
-<h2>Problems</h2><table id="diagnostics"></table>
-<script>${SCRIPT}</script></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Isthmus</title><link rel="icon" href="data:,">
+<style>${STYLE}</style></head><body>
+<header><h1>Isthmus</h1><span id="state" role="status">loading</span><nav><a href="api/docs">API</a> <a href="metrics">metrics</a></nav></header>
+<div id="tiles"></div>
+<h2>Registries</h2><div class="rows" id="sources"></div>
+<h2>Held removals</h2><div class="rows" id="held"></div>
+<h2>Services <input id="filter" type="search" placeholder="part of a host" aria-label="part of a host"></h2><div class="rows" id="services"></div>
+<h2>Proxies</h2><div class="rows" id="proxies"></div>
+<h2>Problems</h2><div class="rows" id="diagnostics"></div>
+<script>${PAGE_SCRIPT}</script></body></html>
 `;

@@ -1,8 +1,8 @@
 import { Catalog } from '@isthmus/catalog';
 import { formatListen } from '@isthmus/config';
 import type { Config } from '@isthmus/config';
-import { systemClock } from '@isthmus/model';
-import type { Diagnostic, MeshHost } from '@isthmus/model';
+import { messageOf, systemClock } from '@isthmus/model';
+import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
 import type { FileLedger } from '@isthmus/ledger';
 import type { RegistryKind } from '@isthmus/registry';
 import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
@@ -32,6 +32,8 @@ export class Engine {
   #pipeline: Pipeline | undefined;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
+  #stopped = false;
   #confirmation: NodeJS.Timeout | undefined;
   #reload: readonly Diagnostic[] = [];
 
@@ -76,7 +78,9 @@ export class Engine {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.readiness.close();
+    await this.#changing;
     clearTimeout(this.#confirmation);
     this.#stop.abort();
     await this.#running;
@@ -84,7 +88,14 @@ export class Engine {
   }
 
   /** A config that changed on disk and is valid. What is bound at the start keeps its old value, and says so. */
-  async reconfigure(config: BridgeConfig): Promise<void> {
+  reconfigure(config: BridgeConfig): Promise<void> {
+    // One after the other: two changes in a row must not leave two pipelines behind.
+    this.#changing = this.#changing.then(() => this.#reconfigure(config));
+    return this.#changing;
+  }
+
+  async #reconfigure(config: BridgeConfig): Promise<void> {
+    if (this.#stopped) return;
     this.#reload = needsRestart(this.#config, config);
     this.#stop.abort();
     await this.#running;
@@ -134,6 +145,7 @@ export class Engine {
       mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
       pacer: new Pacer(),
       onApplied: () => this.#applied(pipeline),
+      onSourceError: (source, error) => this.#sourceFailed(source, error),
     });
     this.#pipeline = pipeline;
     pipeline.touch([...restored, ...alsoTouch]);
@@ -154,6 +166,22 @@ export class Engine {
       },
       Math.max(due - systemClock.now(), 1_000),
     ).unref();
+  }
+
+  /** A source promises not to throw; if one does, the others go on and it is started again. */
+  #sourceFailed(source: SourceId, error: unknown): void {
+    const where = String(source);
+    const failed: Diagnostic = {
+      code: 'registry.failed',
+      severity: 'error',
+      where,
+      what: `reading ${where} failed inside the bridge: ${messageOf(error)}`,
+      meaning: 'what it said before stays; it is started again every few seconds',
+      remedy: 'this is a bug: report it with the log',
+    };
+    this.#reload = [...this.#reload.filter((d) => d.code !== 'registry.failed' || d.where !== where), failed];
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+    this.#tell();
   }
 
   #tell(): void {

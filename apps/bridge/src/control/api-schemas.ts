@@ -1,0 +1,201 @@
+import type {
+  ConfiguredResource,
+  ConflictView,
+  DiagnosticList,
+  EndpointView,
+  ExplainAnswer,
+  ExplainedHost,
+  ExplainedOrigin,
+  HeldView,
+  LeftOut,
+  Problem,
+  ProxyConfigView,
+  ProxyNack,
+  ProxyTypeView,
+  ProxyView,
+  PublishedResource,
+  ReleaseAnswer,
+  ServiceDetail,
+  ServiceView,
+  SourceView,
+} from '@isthmus/contract';
+import { PROTOCOLS } from '@isthmus/model';
+import type { Diagnostic, ServicePort } from '@isthmus/model';
+import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts } from './api-schema.ts';
+import type { Schema } from './api-schema.ts';
+
+const STATES = ['syncing', 'live', 'partial', 'stale'];
+const state = oneOf(
+  STATES,
+  'syncing: never read completely; live: what we have is what it has; partial: some could not be read; stale: it cannot be reached, or restarted and is not trusted yet',
+);
+const protocol = oneOf(PROTOCOLS, 'As Istio names it; what it does not know is tcp');
+const at = (what: string): Schema => integer(`${what}, ms since the epoch`);
+const serviceIds = 'Service ids, registry/namespace/group/name';
+const vip = optional(text('Virtual address, of 240.241.0.0/16'));
+
+const service = {
+  host: text('Mesh host, what callers use'),
+  ports: refs('ServicePort', 'Sorted by number'),
+  healthy: integer('Endpoints that take traffic'),
+  origins: texts(`${serviceIds} that map to the host`),
+  vip,
+  stale: flag('The registry of at least one origin is stale'),
+};
+
+/** `components.schemas` of the OpenAPI document: the types of `@isthmus/contract`, which the compiler holds it to. */
+export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
+  SourceView: fields<SourceView>('One scope (namespace and group) of one registry.', {
+    source: text("The registry's name in the config"),
+    kind: text('nacos, consul, eureka'),
+    namespace: text('Nacos namespace, Consul datacenter; empty where the registry has none'),
+    group: text('Nacos group; empty where the registry has none'),
+    state,
+    since: optional(at('When it became stale')),
+    cause: optional(text('Why it is partial or stale')),
+    ageMs: optional(integer('Ms since the registry last said anything about it; absent when it never did')),
+    services: integer('Services that it lists'),
+    endpoints: integer('Endpoints that it lists'),
+    held: integer('Endpoints whose removal waits for a confirmation'),
+    diagnostics: integer('Problems in its records'),
+  }),
+  ServicePort: fields<ServicePort>("A mesh host's port; instances have ports of their own.", {
+    number: integer('80 for HTTP-like protocols'),
+    name: text('protocol-number, such as http-80'),
+    protocol,
+  }),
+  ServiceView: fields<ServiceView>('One mesh host.', {
+    ...service,
+    endpoints: integer('Endpoints that the registries list'),
+    diagnostics: integer('Problems in its records'),
+  }),
+  ServiceDetail: fields<ServiceDetail>('One mesh host with all that is known of it.', {
+    ...service,
+    endpoints: refs('EndpointView', 'All that the registries list'),
+    diagnostics: refs('Diagnostic', 'Problems in its records'),
+  }),
+  EndpointView: fields<EndpointView>('One instance.', {
+    host: text('Mesh host'),
+    address: text('IP, or a DNS name'),
+    port: integer("The instance's own port"),
+    portName: text('The port of the mesh host that it serves'),
+    protocol,
+    weight: { type: 'number', description: "The registry's scale: 1 is normal, 0 gets nothing" },
+    health: oneOf(['healthy', 'unhealthy', 'disabled'], 'disabled: an operator took it out'),
+    locality: text('region/zone/subzone; empty when unknown'),
+    origin: text('Service id'),
+    cluster: text('Cluster of the registry (Nacos)'),
+    labels: textMap('Valid Kubernetes labels, made of the metadata'),
+    takesTraffic: flag('Healthy, enabled, and its weight is above 0'),
+  }),
+  ConflictView: fields<ConflictView>('Several services claim one host.', {
+    host: text('Mesh host'),
+    winner: text('Service id'),
+    losers: texts(`${serviceIds} that are left out`),
+    reason: text('What decided'),
+  }),
+  HeldView: fields<HeldView>('A mass removal that waits.', {
+    scope: text('Scope id, as the release takes it'),
+    since: at('When it was first seen'),
+    removing: integer('Endpoints that would go'),
+    of: integer('Endpoints that the scope has'),
+    confirmAt: at('From when on it may be confirmed'),
+    services: texts(`${serviceIds}, at most 20`),
+  }),
+  ReleaseAnswer: fields<ReleaseAnswer>('What a release did.', { released: integer('Endpoints that it removed') }),
+  Diagnostic: fields<Diagnostic>('Something that is wrong, and how to mend it.', {
+    code: text('docs/diagnostics.md lists them'),
+    severity: oneOf(
+      ['error', 'warning', 'info'],
+      'error: something is left out because of it; warning: something was changed; info: worth knowing',
+    ),
+    where: text('Scope, service, instance, or file:line:column'),
+    what: text('What was found'),
+    meaning: text('What follows from it'),
+    remedy: text('What to do'),
+  }),
+  DiagnosticList: fields<DiagnosticList>('Everything that is wrong.', {
+    items: refs('Diagnostic', 'At most 1,000'),
+    counts: { type: 'object', additionalProperties: { type: 'integer' }, description: 'How many of each code there are in all' },
+  }),
+  ExplainAnswer: fields<ExplainAnswer>('What is known of a host or address.', {
+    query: text('As asked'),
+    matches: refs('ExplainedHost', 'Empty when nothing is known; at most 50'),
+  }),
+  ExplainedHost: fields<ExplainedHost>('One host, from the registries to the proxies.', {
+    host: text('Mesh host'),
+    origins: refs('ExplainedOrigin', 'What the registries say'),
+    merge: fields<ExplainedHost['merge']>('What the rules did.', {
+      rule: text('"default host of shop", or "merge.hosts[0]"'),
+      ports: refs('ServicePort', 'Sorted by number'),
+      vip,
+    }),
+    outputs: fields<ExplainedHost['outputs']>('Where it went.', {
+      xds: refs('PublishedResource', 'For Envoy'),
+      mcp: refs('PublishedResource', 'For istiod'),
+    }),
+    leftOut: refs('LeftOut', 'Instances that get no traffic'),
+  }),
+  ExplainedOrigin: fields<ExplainedOrigin>('What one registry says of one service.', {
+    service: text('Service id'),
+    source: text("The registry's name in the config"),
+    kind: text('nacos, consul, eureka'),
+    state,
+    since: optional(at('When it became stale')),
+    cause: optional(text('Why it is partial or stale')),
+    ageMs: optional(integer('Ms since the registry last said anything about its scope')),
+    endpoints: refs('EndpointView', 'As listed'),
+    diagnostics: refs('Diagnostic', 'Problems in the record'),
+  }),
+  PublishedResource: fields<PublishedResource>('One resource of an output.', {
+    type: text('Type URL'),
+    name: text('Name'),
+    version: text('Hash of its content'),
+  }),
+  LeftOut: fields<LeftOut>('An instance that gets no traffic.', {
+    address: text('As the registry has it'),
+    port: integer('0 when it has none that can be used'),
+    service: text('Service id'),
+    reason: text('Why'),
+  }),
+  ProxyView: fields<ProxyView>('One stream of an Envoy or istiod.', {
+    node: text('Node id, as the client claims it'),
+    address: text('Where it comes from'),
+    connectedAt: at('Connected'),
+    transport: oneOf(['sotw', 'delta', 'mcp'], 'How it is served'),
+    types: refs('ProxyTypeView', 'What it subscribed to'),
+  }),
+  ProxyTypeView: fields<ProxyTypeView>('One type of a stream.', {
+    type: text('Type URL'),
+    subscribed: { oneOf: [{ type: 'integer' }, { type: 'string', enum: ['*'] }], description: 'Names, or * for a wildcard' },
+    sent: text('Version last sent; empty when none was'),
+    acked: text('Version last acknowledged; empty when none was'),
+    nack: optional(ref('ProxyNack')),
+  }),
+  ProxyNack: fields<ProxyNack>('What the client refused last, until it accepts something newer of the type.', {
+    at: at('When'),
+    message: text("The client's own words"),
+  }),
+  ProxyConfigView: fields<ProxyConfigView>('What a node was sent.', {
+    node: text('Node id'),
+    types: {
+      type: 'array',
+      items: fields<ProxyConfigView['types'][number]>('All resources of a type.', {
+        type: text('Type URL'),
+        version: text('Version of the whole'),
+        resources: refs('ConfiguredResource', 'Sorted by name'),
+      }),
+    },
+  }),
+  ConfiguredResource: fields<ConfiguredResource>('One resource that a node was sent.', {
+    name: text('Name'),
+    version: text('Hash of its content'),
+  }),
+  Problem: fields<Problem>('Every answer that is no success (RFC 9457).', {
+    type: text('about:blank'),
+    title: text('What kind of problem'),
+    status: integer('The HTTP status'),
+    detail: optional(text('What is wrong here')),
+    remedy: optional(text('What to do about it')),
+  }),
+};
