@@ -3,11 +3,11 @@ import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc
 import { IsthmusError, messageOf } from '@isthmus/model';
 import { refusal, REFUSED, NacosRefusal } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
+import type { Json } from './json-body.ts';
+import type { LargeJson } from './large-json.ts';
 import { decodePayload, encodePayload } from './payload.ts';
 import type { Payload } from './payload.ts';
 import type { NacosTiming } from './timing.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
 
 export interface ConnectionOptions {
   /** host:port */
@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly onPush: (type: string, body: Json) => void;
   /** A push that cannot be read; Nacos will send it again, because it cannot be acknowledged. */
   readonly onUnreadable?: (error: IsthmusError) => void;
+  /** Parses what is large; without it everything is parsed in this thread. */
+  readonly large?: LargeJson;
   /** `performance.now()` of the last byte of a push. */
   readonly onMessage?: ((atMs: number) => void) | undefined;
 }
@@ -98,7 +100,8 @@ export class NacosConnection {
    */
   async request(type: string, body: Json, deadlineMs = this.#options.timing.requestDeadline): Promise<Json> {
     const answer = await this.#unary(type, body, deadlineMs);
-    const json = readJsonObject(answer.body, type);
+    const { large, namespace } = this.#options;
+    const json = large?.takes(answer.body) ? await large.read(answer.body, type, namespace) : readJsonObject(answer.body, type);
     if (json['resultCode'] === 200 && answer.type !== 'ErrorResponse') return json;
     const refused = refusal(type, Number(json['errorCode'] ?? json['resultCode'] ?? 0), String(json['message'] ?? ''));
     if (refused.nacosCode === REFUSED.unregistered || refused.nacosCode === REFUSED.notNaming) this.#lose(refused);
@@ -244,16 +247,20 @@ export class NacosConnection {
 
   #received(bytes: Uint8Array): void {
     this.#options.onMessage?.(performance.now());
-    let type: string;
-    let body: Json;
+    const { large, namespace, onUnreadable } = this.#options;
     try {
-      const message = decodePayload(bytes);
-      type = message.type;
-      body = readJsonObject(message.body, type);
+      const { type, body } = decodePayload(bytes);
+      if (large?.takes(body) !== true) return this.#handle(type, readJsonObject(body, type));
+      large.read(body, type, namespace).then((json) => this.#handle(type, json), unreadable);
     } catch (thrown) {
-      if (IsthmusError.is(thrown)) this.#options.onUnreadable?.(thrown);
-      return;
+      unreadable(thrown);
     }
+    function unreadable(thrown: unknown): void {
+      if (IsthmusError.is(thrown)) onUnreadable?.(thrown);
+    }
+  }
+
+  #handle(type: string, body: Json): void {
     if (type === 'SetupAckRequest') {
       const abilities = body['abilityTable'];
       this.#acknowledged?.(typeof abilities === 'object' && abilities !== null ? (abilities as Json) : {});

@@ -1,5 +1,5 @@
 import { IsthmusError } from '@isthmus/model';
-import type { Json } from './connection.ts';
+import type { Json } from './json-body.ts';
 import { endsConnection, FUZZY_REFUSED, NacosRefusal } from './errors.ts';
 import type { Ask } from './grpc-reads.ts';
 

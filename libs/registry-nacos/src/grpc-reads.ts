@@ -1,5 +1,5 @@
 import { IsthmusError } from '@isthmus/model';
-import type { Json } from './connection.ts';
+import type { Json } from './json-body.ts';
 import type { GroupReads } from './group-reader.ts';
 import { serviceInfoOf } from './normalize.ts';
 import type { ServiceInfo } from './normalize.ts';

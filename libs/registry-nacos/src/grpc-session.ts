@@ -1,7 +1,8 @@
 import { scopeId, IsthmusError } from '@isthmus/model';
 import { pause, scopeDiagnostic } from '@isthmus/registry';
 import { NacosConnection, wantsLogin } from './connection.ts';
-import type { ConnectionEnd, ConnectionOptions, Json } from './connection.ts';
+import type { ConnectionEnd, ConnectionOptions } from './connection.ts';
+import type { Json } from './json-body.ts';
 import { FuzzyWatch } from './fuzzy-watch.ts';
 import { DEFAULT_GROUP, findGroups, unknownGroups } from './group-finder.ts';
 import { GroupReader } from './group-reader.ts';
@@ -58,6 +59,7 @@ export class GrpcSession {
         token: () => context.login.current(server),
         namespace: context.namespace,
         timing: context.timing,
+        large: context.large,
         onMessage: context.deps.onMessage,
         onPush: (type, body) => handlers?.onPush(type, body),
         onUnreadable: (error) => handlers?.onUnreadable(error),

@@ -1,5 +1,5 @@
 import { IsthmusError } from '@isthmus/model';
-import type { Json } from './connection.ts';
+import type { Json } from './json-body.ts';
 import { NacosRefusal, refusal, REFUSED } from './errors.ts';
 import { bareName } from './grpc-reads.ts';
 import type { GroupReads } from './group-reader.ts';
@@ -37,7 +37,12 @@ export function httpGet(context: NamespaceContext, server: ServerAddress, signal
     });
     timeouts = 0;
     context.deps.onMessage?.(performance.now());
-    if (answer.status === 200) return readJsonObject(answer.body, `GET ${path}`);
+    if (answer.status === 200) {
+      const { large, namespace } = context;
+      return large.takes(answer.body)
+        ? await large.read(answer.body, `GET ${path}`, namespace)
+        : readJsonObject(answer.body, `GET ${path}`);
+    }
     const said = answer.body.subarray(0, 200).toString('utf8').trim();
     if (answer.status === 401 || answer.status === 403) throw refusal(`GET ${path}`, REFUSED.forbidden, said);
     throw new NacosRefusal('registry.protocol', answer.status, `Nacos refused GET ${path}: HTTP ${answer.status} ${said}`, {

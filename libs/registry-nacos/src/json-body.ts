@@ -1,5 +1,7 @@
 import { IsthmusError } from '@isthmus/model';
 
+export type Json = Readonly<Record<string, unknown>>;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -7,7 +9,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  *
  * @throws IsthmusError `registry.protocol` that says what came instead: invalid UTF-8, a login page, cut-off JSON.
  */
-export function readJsonObject(body: Uint8Array, what: string): Readonly<Record<string, unknown>> {
+export function readJsonObject(body: Uint8Array, what: string): Json {
   let text: string;
   try {
     text = utf8.decode(body);
@@ -23,7 +25,7 @@ export function readJsonObject(body: Uint8Array, what: string): Readonly<Record<
     throw unreadable(what, `is no JSON (${text.length} characters, it may be cut off)`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unreadable(what, 'is no JSON object');
-  return value as Readonly<Record<string, unknown>>;
+  return value as Json;
 }
 
 function unreadable(what: string, why: string): IsthmusError {

@@ -3,6 +3,7 @@ import { IsthmusError } from '@isthmus/model';
 import type { SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import type { HttpClient } from './http.ts';
+import type { LargeJson } from './large-json.ts';
 import type { NacosLogin } from './login.ts';
 import type { ScopeView } from './scope-view.ts';
 import type { ServerAddress } from './server-address.ts';
@@ -16,6 +17,7 @@ export interface NamespaceContext {
   readonly timing: NacosTiming;
   readonly http: HttpClient;
   readonly login: NacosLogin;
+  readonly large: LargeJson;
   /** Does the config want a service of that name? */
   readonly wanted: (name: string) => boolean;
   /** By group. */

@@ -1,7 +1,8 @@
 import type { ServiceKey } from '@isthmus/model';
 import { buildRecord, meshHostName } from '@isthmus/registry';
 import type { RawInstance, RecordResult } from '@isthmus/registry';
-import type { Json } from './connection.ts';
+import type { Json } from './json-body.ts';
+import type { ServiceOutcome } from './service-outcome.ts';
 
 /** What a `ServiceInfo` says beside its instances. */
 export interface ServiceInfo {
@@ -10,6 +11,15 @@ export interface ServiceInfo {
   /** All hosts were rewritten to `healthy: true`, because too few are (protectThreshold). */
   readonly protectionReached: boolean;
   readonly hosts: readonly Json[];
+  /** Of a large message, whose hosts a worker has normalised already; `hosts` is empty then. */
+  readonly prepared?: ServiceOutcome;
+}
+
+/** Beside the objects, not in them: what Nacos sends must not be able to pose as prepared. */
+const preparedOf = new WeakMap<object, ServiceOutcome>();
+
+export function setPrepared(serviceInfo: object, outcome: ServiceOutcome): void {
+  preparedOf.set(serviceInfo, outcome);
 }
 
 /** The `serviceInfo` of an answer or a push; undefined when it is none. Unknown fields do not matter. */
@@ -19,7 +29,9 @@ export function serviceInfoOf(value: unknown): ServiceInfo | undefined {
   const hosts = info['hosts'];
   if (!Array.isArray(hosts)) return undefined;
   const lastRefTime = info['lastRefTime'];
+  const prepared = preparedOf.get(info);
   return {
+    ...(prepared === undefined ? {} : { prepared }),
     lastRefTime: typeof lastRefTime === 'number' ? lastRefTime : 0,
     protectionReached: info['reachProtectionThreshold'] === true,
     hosts: hosts.filter((host): host is Json => typeof host === 'object' && host !== null && !Array.isArray(host)),
@@ -31,16 +43,8 @@ export function hostOf(key: ServiceKey) {
   return meshHostName([key.name, key.group, key.namespace], 'nacos');
 }
 
-/**
- * @param healthy What a `healthyOnly` query gave, where `info.protectionReached`: the only instances that are really healthy.
- */
-export function recordOf(key: ServiceKey, info: ServiceInfo, healthy?: ServiceInfo): RecordResult {
-  const reallyHealthy = healthy === undefined ? undefined : new Set(healthy.hosts.map(addressOf));
-  return buildRecord(
-    key,
-    hostOf(key),
-    info.hosts.map((host) => rawInstance(host, reallyHealthy?.has(addressOf(host)))),
-  );
+export function recordOf(key: ServiceKey, info: ServiceInfo): RecordResult {
+  return buildRecord(key, hostOf(key), info.hosts.map(rawInstance));
 }
 
 /** Ephemeral and persistent instances do not mix in a service (Nacos refuses it). Persistent ones survive a restart. */
@@ -48,18 +52,13 @@ export function isPersistent(info: ServiceInfo): boolean {
   return info.hosts.length > 0 && info.hosts.every((host) => host['ephemeral'] === false);
 }
 
-function addressOf(host: Json): string {
-  return `${String(host['ip'])} ${String(host['port'])}`;
-}
-
-function rawInstance(host: Json, reallyHealthy: boolean | undefined): RawInstance {
-  const healthy = reallyHealthy ?? host['healthy'] === true;
+function rawInstance(host: Json): RawInstance {
   return {
     instanceId: typeof host['instanceId'] === 'string' ? host['instanceId'] : `${String(host['ip'])}#${String(host['port'])}`,
     address: host['ip'],
     port: host['port'],
     weight: host['weight'],
-    health: host['enabled'] === false ? 'disabled' : healthy ? 'healthy' : 'unhealthy',
+    health: host['enabled'] === false ? 'disabled' : host['healthy'] === true ? 'healthy' : 'unhealthy',
     metadata: sorted(host['metadata']),
     cluster: typeof host['clusterName'] === 'string' ? host['clusterName'] : '',
     ...(isSecure(host['metadata']) ? { protocol: 'https' } : {}),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { NacosConnection } from './connection.ts';
-import type { Json } from './connection.ts';
+import type { Json } from './json-body.ts';
 import { NacosRefusal } from './errors.ts';
 import { serviceInfoOf } from './normalize.ts';
 import { decodePayload, encodePayload } from './payload.ts';

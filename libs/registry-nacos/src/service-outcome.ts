@@ -1,4 +1,4 @@
-import { IsthmusError, serviceId } from '@isthmus/model';
+import { endpointKey, IsthmusError, serviceId } from '@isthmus/model';
 import type { Diagnostic, ServiceKey } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
 import { endsConnection, NacosRefusal, REFUSED } from './errors.ts';
@@ -15,8 +15,25 @@ export type ServiceOutcome =
   /** No answer, or a refusal: the scope is partial until it works. */
   | { readonly kind: 'failed'; readonly why: string };
 
+/**
+ * @param healthy What a `healthyOnly` query gave, where `info.protectionReached`: the only instances that are really healthy.
+ */
 export function outcomeOf(key: ServiceKey, info: ServiceInfo, healthy?: ServiceInfo): ServiceOutcome {
-  const result = recordOf(key, info, healthy);
+  const outcome = info.prepared ?? outcomeOfHosts(key, info);
+  if (outcome.kind !== 'read') return outcome;
+  if (outcome.read.id !== serviceId(key)) return { kind: 'failed', why: `the answer is about ${outcome.read.id}` };
+  if (healthy === undefined) return outcome;
+  const really = healthy.prepared ?? outcomeOfHosts(key, healthy);
+  if (really.kind !== 'read') return really;
+  const keys = new Set(really.read.record.endpoints.map(endpointKey));
+  const endpoints = outcome.read.record.endpoints.map((endpoint) =>
+    endpoint.health !== 'healthy' || keys.has(endpointKey(endpoint)) ? endpoint : { ...endpoint, health: 'unhealthy' as const },
+  );
+  return { kind: 'read', read: serviceRead({ ...outcome.read.record, endpoints }, outcome.read.persistent) };
+}
+
+function outcomeOfHosts(key: ServiceKey, info: ServiceInfo): ServiceOutcome {
+  const result = recordOf(key, info);
   if ('rejected' in result) return { kind: 'unreadable', diagnostic: result.rejected, tooLarge: false };
   return { kind: 'read', read: serviceRead(result.record, isPersistent(info)) };
 }

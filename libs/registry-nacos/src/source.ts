@@ -9,6 +9,7 @@ import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import { DEFAULT_GROUP } from './group-finder.ts';
 import { HttpClient } from './http.ts';
+import { LargeJson } from './large-json.ts';
 import { NacosLogin } from './login.ts';
 import type { NamespaceContext } from './namespace-context.ts';
 import { NamespaceLoop } from './namespace-loop.ts';
@@ -56,6 +57,7 @@ export class NacosSource implements RegistrySource {
 
   async #run(channel: EventChannel, signal: AbortSignal): Promise<void> {
     const namespaces = this.#config.namespaces.map((namespace) => ({ namespace, views: this.#views(channel, namespace) }));
+    const large = new LargeJson(this.id);
     let http: HttpClient | undefined;
     try {
       const tls = await this.#tls();
@@ -65,7 +67,7 @@ export class NacosSource implements RegistrySource {
       const client = http;
       await Promise.all(
         namespaces.map(({ namespace, views }) =>
-          this.#namespaceLoop(namespace, views, { http: client, login, grpc, serverName: tls?.servername }).run(signal),
+          this.#namespaceLoop(namespace, views, { http: client, login, large, grpc, serverName: tls?.servername }).run(signal),
         ),
       );
     } catch (thrown) {
@@ -73,6 +75,7 @@ export class NacosSource implements RegistrySource {
       for (const { views } of namespaces) views.lost(messageOf(thrown));
     } finally {
       http?.close();
+      large.close();
       for (const { views } of namespaces) views.close();
     }
   }
@@ -87,6 +90,7 @@ export class NacosSource implements RegistrySource {
       timing: this.#timing,
       http: shared.http,
       login: shared.login,
+      large: shared.large,
       wanted: serviceFilter(this.#config.services),
       views: views.all,
       view: views.view,
@@ -153,6 +157,7 @@ interface Views {
 interface Shared {
   readonly http: HttpClient;
   readonly login: NacosLogin;
+  readonly large: LargeJson;
   readonly grpc: ChannelCredentials | undefined;
   readonly serverName: string | undefined;
 }
