@@ -38,7 +38,7 @@ export class Lab {
     this.#configFile = join(options.dir, 'bridge.yaml');
     const restart = options.ci ? undefined : restartAfterMs;
     const nodeParts = { ports, dir: options.dir, root, restartAfterMs: restart };
-    this.servers = serverParts(ports, restart);
+    this.servers = serverParts(nodeParts);
     this.bridge = bridgePart(nodeParts, this.#configFile);
     const wanted = instances.filter(({ registry }) => this.#isWanted(registry));
     this.instances = new Map(wanted.map((plan) => [plan, instancePart(plan, nodeParts)]));

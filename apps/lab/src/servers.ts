@@ -13,8 +13,10 @@ import {
   startNacos2,
   startNacos3,
   type IstiodServer,
+  type OnProgress,
   type ServerName,
 } from '@isthmus/servers';
+import { buildInBackground } from './build-in-background.ts';
 import { besideWeb, envoyBootstrap, fedByIstiod } from './envoy-bootstrap.ts';
 import type { LabPorts } from './lab-ports.ts';
 import { Part, type PartOptions } from './part.ts';
@@ -35,7 +37,19 @@ const forStockEnvoy = {
   meshConfig: { enableAutoMtls: false, defaultProviders: { metrics: [] } },
 };
 
-export function serverParts(ports: LabPorts, restartAfterMs: number | undefined): ServerParts {
+export interface ServerPartsOptions {
+  readonly ports: LabPorts;
+  /** The lab's directory; logs of builds go below it. */
+  readonly dir: string;
+  readonly root: string;
+  readonly restartAfterMs: number | undefined;
+}
+
+export function serverParts({ ports, dir, root, restartAfterMs }: ServerPartsOptions): ServerParts {
+  const built = async (server: ServerName, onProgress: OnProgress, signal: AbortSignal): Promise<void> => {
+    if (await isBuilt(server)) return;
+    await buildInBackground({ server, root, logFile: join(dir, `logs/build-${server}.log`), onProgress, signal });
+  };
   const part = (name: string, start: PartOptions['start'], until?: string): Part =>
     new Part({ name, group: 'servers', start, restartAfterMs }, until);
   let istiod: IstiodServer | undefined;
@@ -46,7 +60,10 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
     eureka: part('eureka', (onProgress, signal) => startEureka({ port: ports.eureka, signal, provide: { onProgress } })),
     consul: part(
       'consul',
-      (onProgress, signal) => startConsul({ port: ports.consul, signal, provide: { onProgress } }),
+      async (onProgress, signal) => {
+        await built('consul', onProgress, signal);
+        return startConsul({ port: ports.consul, signal });
+      },
       'the other servers',
     ),
     envoy: part(
@@ -66,7 +83,8 @@ export function serverParts(ports: LabPorts, restartAfterMs: number | undefined)
     istiod: part(
       'istiod',
       async (onProgress, signal) => {
-        istiod = await startIstiod({ ...forStockEnvoy, mcp: `127.0.0.1:${ports.mcp}`, signal, provide: { onProgress } });
+        await built('istiod', onProgress, signal);
+        istiod = await startIstiod({ ...forStockEnvoy, mcp: `127.0.0.1:${ports.mcp}`, signal });
         return istiod;
       },
       'the bridge',

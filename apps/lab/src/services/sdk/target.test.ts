@@ -63,13 +63,16 @@ test('a service that no registry knows is pending, not broken', async () => {
   });
 });
 
-test('a host that Envoy has no route for is pending, however often it is asked', async () => {
-  const egressPort = await serve((_, response) => response.writeHead(404).end());
+test.each([
+  [404, ''],
+  [502, 'no service of the mesh has this Host; "isthmus explain HOST" says what the registries know of it'],
+])('a host that Envoy has no route for (%i) is pending, however often it is asked', async (status, text) => {
+  const egressPort = await serve((_, response) => response.writeHead(status).end(text));
   const payments = target({ egressPort });
   for (let call = 0; call < 30; call += 1) {
     expect(await payments.call('mesh')).toMatchObject({
       pending: true,
-      unavailable: 'not registered yet: Envoy has no route for payments.eureka (404)',
+      unavailable: `not registered yet: Envoy has no route for payments.eureka (${status})`,
     });
   }
 });

@@ -76,10 +76,16 @@ async function callForHop(call: HttpCall): Promise<Hop> {
   const hop = parse(text);
   if (status === 200 && hop !== undefined) return hop;
   const byEnvoy = call.authority !== undefined;
-  if (byEnvoy && hop === undefined && status === 404) throw new NoRoute(`Envoy has no route for ${call.authority} (404)`);
+  if (byEnvoy && hop === undefined && saysNoRoute(status, text))
+    throw new NoRoute(`Envoy has no route for ${call.authority} (${status})`);
   throw new Error(
     `${byEnvoy ? 'Envoy' : `${call.host}:${call.port}`} answered ${status}: ${text.slice(0, 120).trim() || '(no text)'}`,
   );
+}
+
+/** Envoy without a matching route answers 404; the bridge's egress listener has a last route that answers 502 with this text. */
+function saysNoRoute(status: number, text: string): boolean {
+  return status === 404 || (status === 502 && text.startsWith('no service of the mesh has this Host'));
 }
 
 function parse(text: string): Hop | undefined {
