@@ -33,7 +33,7 @@ function line(
   let applied = 0;
   const catalog = new Catalog({
     rules: DEFAULT_RULES,
-    guard: DEFAULT_GUARD,
+    guard: { ...DEFAULT_GUARD, minEndpoints: Number.POSITIVE_INFINITY },
     ledger,
     clock: { now: () => 0 },
     allocateVips: true,

@@ -9,11 +9,14 @@ import type { MergeRules } from './merge-rules.ts';
 import { DEFAULT_GUARD } from './removal-guard.ts';
 import { endpoint, record, snapshotOf } from './testing/records.ts';
 
-function makeCatalog(rules: Partial<MergeRules> = {}, ledger = new MemoryLedger()) {
+function makeCatalog(rules: Partial<MergeRules> = {}, ledger = new MemoryLedger(), guard = DEFAULT_GUARD) {
   const clock = { time: 1_000_000, now: () => clock.time };
-  const catalog = new Catalog({ rules: { ...DEFAULT_RULES, ...rules }, guard: DEFAULT_GUARD, ledger, clock, allocateVips: true });
+  const catalog = new Catalog({ rules: { ...DEFAULT_RULES, ...rules }, guard, ledger, clock, allocateVips: true });
   return { catalog, clock, ledger };
 }
+
+/** The law is of what was said, not of what is held back. */
+const UNGUARDED = { ...DEFAULT_GUARD, minEndpoints: Number.POSITIVE_INFINITY };
 
 const hostOf = (name: string) => `${name}.test` as MeshHost;
 const ports = (service: MeshService | undefined) => service?.endpoints.map((e) => e.endpoint.port);
@@ -226,7 +229,7 @@ describe('the catalog', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 25 }), fc.boolean(), (events, shared) => {
         const rules = shared ? { hosts: [{ host: 'all.orders', services: '*/*/*/orders' }] } : {};
-        const { catalog } = makeCatalog(rules);
+        const { catalog } = makeCatalog(rules, new MemoryLedger(), UNGUARDED);
         const view = new Map<MeshHost, MeshService>();
         const truth = new Map<string, ServiceRecord>();
         for (const e of events) {
