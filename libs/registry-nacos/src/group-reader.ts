@@ -7,7 +7,7 @@ import type { ServiceRead } from './known-service.ts';
 import type { ServiceInfo } from './normalize.ts';
 import type { ScopeView } from './scope-view.ts';
 import { outcomeOf, outcomeOfError } from './service-outcome.ts';
-import type { ServiceOutcome } from './service-outcome.ts';
+import type { ServiceOutcome } from './outcome.ts';
 
 /** Requests of one connection under way; more only fills the server's queue and our event loop. */
 const IN_FLIGHT = 32;
@@ -92,7 +92,7 @@ export class GroupReader {
       await this.#subscribeAll(listed.filter((name) => !this.#subscribed.has(name) && !this.#tooLarge.has(name)));
       await this.#subscribeAll(this.view.failedNames());
       await eachLimited([...this.#tooLarge], IN_FLIGHT, (name) => this.#retryLarge(name));
-      const unlisted = [...this.#subscribed].filter((name) => !names.has(name));
+      const unlisted = [...this.#subscribed].filter((name) => !names.has(name) && !this.view.isHeld(name));
       await eachLimited(unlisted, IN_FLIGHT, (name) => this.#confirmGone(name));
       await this.#verify(verifyShare);
     } finally {

@@ -3,7 +3,7 @@ import { IsthmusError } from '@isthmus/model';
 import type { Endpoint, SourceId } from '@isthmus/model';
 import type { Json } from './json-body.ts';
 import { setPrepared } from './normalize.ts';
-import type { ServiceOutcome } from './service-outcome.ts';
+import type { ServiceOutcome } from './outcome.ts';
 
 /** Parsing and normalising that much (about 1,400 instances) takes less than 10 ms; no turn of the event loop may take 20. */
 const LARGE_BYTES = 512 * 1024;

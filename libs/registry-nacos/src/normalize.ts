@@ -2,7 +2,7 @@ import type { ServiceKey } from '@isthmus/model';
 import { buildRecord, meshHostName } from '@isthmus/registry';
 import type { RawInstance, RecordResult } from '@isthmus/registry';
 import type { Json } from './json-body.ts';
-import type { ServiceOutcome } from './service-outcome.ts';
+import type { ServiceOutcome } from './outcome.ts';
 
 /** What a `ServiceInfo` says beside its instances. */
 export interface ServiceInfo {
@@ -39,7 +39,7 @@ export function serviceInfoOf(value: unknown): ServiceInfo | undefined {
 }
 
 /** `orders.default-group.public.nacos`, as users of Higress and of Nacos's own Istio module know it. */
-export function hostOf(key: ServiceKey) {
+function hostOf(key: ServiceKey) {
   return meshHostName([key.name, key.group, key.namespace], 'nacos');
 }
 

@@ -48,6 +48,11 @@ export class ScopeView {
     return this.#known.has(name);
   }
 
+  /** Some of its instances have not come back yet; a push will tell when they do. */
+  isHeld(name: string): boolean {
+    return (this.#known.get(name)?.held.length ?? 0) > 0;
+  }
+
   failedNames(): readonly string[] {
     return [...this.#failed.keys()];
   }

@@ -1,19 +1,11 @@
 import { endpointKey, IsthmusError, serviceId } from '@isthmus/model';
-import type { Diagnostic, ServiceKey } from '@isthmus/model';
+import type { ServiceKey } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
 import { endsConnection, NacosRefusal, REFUSED } from './errors.ts';
 import { serviceRead } from './known-service.ts';
-import type { ServiceRead } from './known-service.ts';
 import { isPersistent, recordOf } from './normalize.ts';
 import type { ServiceInfo } from './normalize.ts';
-
-/** What came of reading one service. */
-export type ServiceOutcome =
-  | { readonly kind: 'read'; readonly read: ServiceRead }
-  /** An answer came and makes no sense: it costs this record, the scope is still complete. */
-  | { readonly kind: 'unreadable'; readonly diagnostic: Diagnostic; readonly tooLarge: boolean }
-  /** No answer, or a refusal: the scope is partial until it works. */
-  | { readonly kind: 'failed'; readonly why: string };
+import type { ServiceOutcome } from './outcome.ts';
 
 /**
  * @param healthy What a `healthyOnly` query gave, where `info.protectionReached`: the only instances that are really healthy.

@@ -1,5 +1,4 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { FakeStore } from './fake-store.ts';
 
 export interface FakeHttpOptions {
@@ -37,10 +36,6 @@ export async function startFakeHttp(options: FakeHttpOptions, port: number): Pro
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   return server;
-}
-
-export function portOf(server: http.Server): number {
-  return (server.address() as AddressInfo).port;
 }
 
 function answerTo(
