@@ -21,7 +21,7 @@ export interface LabOptions {
 
 export class LabUsageError extends Error {}
 
-export const usage = `isthmus lab up [--ci] [--with istiod,nacos3] [--no-consul] [--port-offset N | --free-ports] [--dir DIR]
+const usage = `isthmus lab up [--ci] [--with istiod,nacos3] [--no-consul] [--port-offset N | --free-ports] [--dir DIR]
 isthmus lab down [--dir DIR]
 isthmus lab status [--dir DIR] [-o table|json]`;
 

@@ -68,7 +68,7 @@ function environmentOf({ registry }: InstancePlan, ports: LabPorts): Readonly<Re
     CONSUL_ADDRESS: `127.0.0.1:${ports.consul}`,
     EUREKA_ADDRESS: `127.0.0.1:${ports.eureka}`,
     ENVOY_EGRESS: `127.0.0.1:${ports.egress}`,
-    DRAIN_MS: '300',
+    DRAIN_MS: '1500',
     NO_COLOR: '1',
   };
 }
