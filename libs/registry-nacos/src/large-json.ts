@@ -17,6 +17,9 @@ export interface LargeJob {
   readonly namespace: string;
 }
 
+/** To the worker: a job, or that the last portion was taken over. */
+export type LargeRequest = LargeJob | { readonly id: number; readonly kind: 'more' };
+
 export type LargeReply =
   | { readonly id: number; readonly kind: 'endpoints'; readonly endpoints: readonly Endpoint[] }
   /** `json` without the hosts that `outcome` stands for; its endpoints came before. */
@@ -57,7 +60,7 @@ export class LargeJson {
       const timer = setTimeout(() => this.#failAll(`the worker gave nothing within ${DEADLINE_MS} ms`), DEADLINE_MS);
       timer.unref();
       this.#pending.set(id, { endpoints: [], resolve, reject, timer });
-      worker.postMessage({ id, body, what, source: this.#source, namespace } satisfies LargeJob);
+      worker.postMessage({ id, body, what, source: this.#source, namespace } satisfies LargeRequest);
     });
   }
 
@@ -80,6 +83,9 @@ export class LargeJson {
     if (pending === undefined) return;
     if (reply.kind === 'endpoints') {
       pending.endpoints.push(...reply.endpoints);
+      // A port hands over up to 1,000 waiting messages in one turn: the worker has to wait for this one to be taken.
+      const worker = this.#worker;
+      setImmediate(() => worker?.postMessage({ id: reply.id, kind: 'more' } satisfies LargeRequest));
       return;
     }
     this.#pending.delete(reply.id);
