@@ -2,8 +2,7 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream';
-import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import { messageOf } from '@isthmus/model';
 import { AnswerError } from './answer-error.ts';
 import type { ReadFailure } from './answer-error.ts';
@@ -51,18 +50,16 @@ export class AnswerFetcher {
     const heard = () => void silence.refresh();
     try {
       const response = await this.#open(request, signal, (fail) => (onSilence = fail));
-      const body = bodyOf(response, heard, () => (this.lastByteAt = now()));
+      response.on('data', () => {
+        heard();
+        this.lastByteAt = now();
+      });
       onSilence = () => response.destroy(timedOut(request));
       let bytes = 0;
-      for await (const chunk of body as AsyncIterable<Buffer>) {
+      for await (const chunk of bodyOf(response, request.mostBytes)) {
         waiting = false;
         bytes += chunk.length;
-        if (bytes > request.mostBytes) {
-          throw new AnswerError(
-            'answer.too-large',
-            `${request.url} answers more than ${Math.floor(request.mostBytes / 1024 / 1024)} MiB`,
-          );
-        }
+        if (bytes > request.mostBytes) throw tooLarge(request);
         if (performance.now() - started > request.timeoutMs * TOTAL_FACTOR) throw timedOut(request);
         yield chunk;
         waiting = true;
@@ -123,19 +120,26 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-function bodyOf(response: IncomingMessage, heard: () => void, lastByte: () => void): Readable {
-  response.on('data', () => {
-    heard();
-    lastByte();
-  });
+/** A compressed body up to this size is expanded at once: a turn through zlib's threads takes longer than the work. */
+const SMALL_BODY = 64 * 1024;
+
+function bodyOf(response: IncomingMessage, mostBytes: number): AsyncIterable<Buffer> {
   const encoding = response.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return response;
-  if (encoding === 'gzip' || encoding === 'x-gzip') {
-    const gunzip = createGunzip({ chunkSize: 128 * 1024 }); // 16 kB by default: eight times as many turns of the loop
-    pipeline(response, gunzip, () => {}); // an error destroys gunzip with it, and its reader throws it
-    return gunzip;
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new AnswerError('answer.invalid', `the answer is encoded as ${encoding}, which was not asked for`);
   }
-  throw new AnswerError('answer.invalid', `the answer is encoded as ${encoding}, which was not asked for`);
+  if (Number(response.headers['content-length'] ?? Number.NaN) <= SMALL_BODY) return expandSmall(response, mostBytes);
+  const gunzip = createGunzip({ chunkSize: 128 * 1024 }); // 16 kB by default: eight times as many turns of the loop
+  pipeline(response, gunzip, () => {}); // an error destroys gunzip with it, and its reader throws it
+  return gunzip;
+}
+
+async function* expandSmall(response: IncomingMessage, mostBytes: number): AsyncGenerator<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  // One byte more than is allowed, so that the caller sees that it is too much.
+  yield gunzipSync(Buffer.concat(chunks), { maxOutputLength: mostBytes + 1 });
 }
 
 function checkStatus(request: AnswerRequest, response: IncomingMessage): void {
@@ -175,6 +179,13 @@ function statusFailure(
   return { code: 'registry.unreachable', what: answers, remedy: 'look into the server’s log' };
 }
 
+function tooLarge(request: AnswerRequest): AnswerError {
+  return new AnswerError(
+    'answer.too-large',
+    `${request.url} answers more than ${Math.floor(request.mostBytes / 1024 / 1024)} MiB`,
+  );
+}
+
 function timedOut(request: AnswerRequest): AnswerError {
   return new AnswerError('registry.timeout', `${request.url} does not answer within ${request.timeoutMs} ms`);
 }
@@ -185,6 +196,7 @@ function isReset(thrown: unknown): boolean {
 
 function failed(request: AnswerRequest, thrown: unknown): AnswerError {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(request);
   if (code.startsWith('Z_'))
     return new AnswerError('answer.invalid', `${request.url}: the compressed answer is damaged or truncated`);
   const tls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);

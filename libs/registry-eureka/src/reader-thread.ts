@@ -67,6 +67,7 @@ export class ReaderThread implements Reader {
             setImmediate(() => worker.postMessage({ kind: 'more' } satisfies ToWorker));
             break;
           case 'done':
+            for (const record of message.records) records.push(record);
             end(() => resolve({ summary: message.summary, records, fromScratch: !this.#hasRead }));
             this.#hasRead ||= !message.summary.refused;
             break;

@@ -20,7 +20,8 @@ export type ToWorker =
 export type FromWorker =
   /** `endpoints` belong to the last record before them: a record of thousands comes in parts. */
   | { readonly kind: 'portion'; readonly records: readonly ServiceRecord[]; readonly endpoints: readonly Endpoint[] }
-  | { readonly kind: 'done'; readonly summary: ReadSummary }
+  /** With the records that no portion has taken: a lone change is one message. */
+  | { readonly kind: 'done'; readonly summary: ReadSummary; readonly records: readonly ServiceRecord[] }
   | { readonly kind: 'failed'; readonly failure: ReadFailure };
 
 /** Endpoints in one message: receiving them takes the main thread 1 to 2 ms. */
@@ -39,23 +40,25 @@ class Portions {
     if (record.endpoints.length > PORTION) return this.#addLarge(record);
     this.#records.push(record);
     this.#endpoints += record.endpoints.length + 1;
-    return this.#endpoints < PORTION ? undefined : this.flush();
+    return this.#endpoints < PORTION ? undefined : this.#flush();
   }
 
-  async flush(): Promise<void> {
+  async #flush(): Promise<void> {
     if (this.#records.length === 0) return;
-    const records = this.#records;
-    this.drop();
+    const records = this.take();
     await this.#send({ kind: 'portion', records, endpoints: [] });
   }
 
-  drop(): void {
+  /** What waits, which then does not wait any more. */
+  take(): readonly ServiceRecord[] {
+    const records = this.#records;
     this.#records = [];
     this.#endpoints = 0;
+    return records;
   }
 
   async #addLarge(record: ServiceRecord): Promise<void> {
-    await this.flush();
+    await this.#flush();
     for (let from = 0; from < record.endpoints.length; from += PORTION) {
       const endpoints = record.endpoints.slice(from, from + PORTION);
       await this.#send({ kind: 'portion', records: from === 0 ? [{ ...record, endpoints: [] }] : [], endpoints });
@@ -77,10 +80,9 @@ if (port !== null) {
   const read = async (request: ReadRequest): Promise<FromWorker> => {
     try {
       const summary = await reader.read(request, (record) => portions.add(record), new AbortController().signal);
-      await portions.flush();
-      return { kind: 'done', summary };
+      return { kind: 'done', summary, records: portions.take() };
     } catch (thrown) {
-      portions.drop();
+      portions.take();
       const failure =
         thrown instanceof AnswerError
           ? thrown.failure

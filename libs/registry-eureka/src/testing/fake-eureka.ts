@@ -117,33 +117,34 @@ export class FakeEureka {
     this.#pages.set(path, body);
   }
 
+  /** Names come back in upper case, as from a real server. */
   register(instance: WireInstance): void {
-    const instances = this.#apps.get(instance.app) ?? new Map<string, WireInstance>();
+    const app = instance.app.toUpperCase();
+    const instances = this.#apps.get(app) ?? new Map<string, WireInstance>();
     const action = instances.has(instance.instanceId) ? 'MODIFIED' : 'ADDED';
-    this.#apps.set(instance.app, instances.set(instance.instanceId, this.#changed(instance, action)));
+    this.#apps.set(app, instances.set(instance.instanceId, this.#changed({ ...instance, app }, action)));
   }
 
   deregister(app: string, id: string): void {
-    const instances = this.#apps.get(app);
-    const instance = instances?.get(id);
+    const instance = this.#apps.get(app.toUpperCase())?.get(id);
     if (instance === undefined) return;
-    instances?.delete(id);
-    if (instances?.size === 0) this.#apps.delete(app);
+    this.lose(app, id);
     this.#changed(instance, 'DELETED');
   }
 
   /** `PUT …/status?value=OUT_OF_SERVICE`; undefined is `DELETE …/status?value=UP`. */
   override(app: string, id: string, status: string | undefined): void {
-    const instance = this.#apps.get(app)?.get(id);
+    const instance = this.#apps.get(app.toUpperCase())?.get(id);
     if (instance === undefined) return;
     this.register({ ...instance, status: status ?? 'UP', overriddenStatus: status ?? 'UNKNOWN' });
   }
 
   /** Gone without a trace in the delta, as after a queue that was too short. */
   lose(app: string, id: string): void {
-    const instances = this.#apps.get(app);
+    const name = app.toUpperCase();
+    const instances = this.#apps.get(name);
     instances?.delete(id);
-    if (instances?.size === 0) this.#apps.delete(app);
+    if (instances?.size === 0) this.#apps.delete(name);
   }
 
   #changed(instance: WireInstance, actionType: string): WireInstance {
