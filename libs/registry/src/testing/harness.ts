@@ -13,7 +13,7 @@ export interface TestInstance {
 
 /** What a registry cannot do is said here once, with the reason, instead of being skipped in silence. */
 export interface HarnessAbilities {
-  /** Weights other than 1 can be registered (Eureka: through metadata only, so false). */
+  /** Weights other than 1 can be registered (Eureka: as metadata "weight"). */
   readonly weight: boolean;
   /** An instance can be taken out by an operator without deregistering it. */
   readonly disable: boolean;
