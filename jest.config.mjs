@@ -6,6 +6,7 @@ const base = {
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'source'] },
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'],
   transform: {
     '\\.ts$': [
       '@swc/jest',
@@ -38,7 +39,6 @@ export default {
       roots,
       displayName: 'real',
       testMatch: ['**/*.real.test.ts', '<rootDir>/test/e2e/**/*.test.ts'],
-      setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'],
     },
   ],
 };

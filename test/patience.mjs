@@ -1,4 +1,4 @@
 import { jest } from '@jest/globals';
 
-// Real servers start, stop and elect leaders on a machine that may be busy; conditions have deadlines of their own.
+// A busy machine is no failure: conditions have deadlines of their own, and real servers take their time to start.
 jest.setTimeout(60_000);
