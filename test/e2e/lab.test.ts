@@ -120,7 +120,7 @@ describe('the lab', () => {
     const { code, stderr } = await up('--port-offset', String(port - 18_080)).ended;
     holder.close();
     expect(code).toBe(1);
-    expect(stderr).toContain(`port ${port} (web) is taken by`);
+    expect(stderr).toContain(`port ${port} (web) taken by`);
     expect(stderr).toContain(`(pid ${process.pid})`);
   }, 60_000);
 

@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isFree } from '@isthmus/servers';
 
 export interface BusyPort {
@@ -17,12 +18,14 @@ export async function busyPorts(
   return busy;
 }
 
-/** One line for each port, and what to do. */
+/** One line for each holder, and what to do. */
 export function describeBusy(busy: readonly BusyPort[]): string {
-  const lines = busy.map(
-    ({ port, use, holder }) => `port ${port} (${use}) is taken${holder === undefined ? '' : ` by ${holder}`}`,
-  );
-  return `${lines.join('\n')}\nStop what holds it, or start the lab beside it: isthmus lab up --port-offset 10000 (or --free-ports)`;
+  const byHolder = Map.groupBy(busy, ({ holder }) => holder);
+  const lines = [...byHolder].map(([holder, ports]) => {
+    const list = ports.map(({ port, use }) => `${port} (${use})`).join(', ');
+    return `${ports.length === 1 ? 'port' : 'ports'} ${list} taken${holder === undefined ? '' : ` by ${holder}`}`;
+  });
+  return `${lines.join('\n')}\nStop what holds them, or start the lab beside it: isthmus lab up --port-offset 10000 --dir .isthmus/lab-2`;
 }
 
 async function holderOf(port: number): Promise<string | undefined> {
@@ -35,8 +38,9 @@ async function holderOf(port: number): Promise<string | undefined> {
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       if (!inodes.has(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process');
-      return `${name.trim()} (pid ${pid})`;
+      // Not `comm`: Node calls its main thread MainThread.
+      const [program = ''] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      return `${basename(program) || 'a process'} (pid ${pid})`;
     }
   }
   return undefined;
