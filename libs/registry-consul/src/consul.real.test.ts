@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { systemClock } from '@isthmus/model';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
-import { freePorts, provide, startConsul } from '@isthmus/servers';
+import { freePorts, provide, servers, startConsul } from '@isthmus/servers';
 import type { ConsulOptions, ConsulServer } from '@isthmus/servers';
 import { consulConfig } from './config.ts';
 import { doctorConsul } from './doctor.ts';
@@ -74,7 +74,8 @@ describe('https', () => {
   let https: number;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'isthmus-consul-'));
-    const program = join((await provide('consul')).home, 'consul');
+    const { recipe } = servers.consul;
+    const program = join((await provide('consul')).home, recipe.kind === 'go' ? recipe.program : '');
     const tool = (...args: string[]) => promisify(execFile)(program, ['tls', ...args], { cwd: dir });
     await tool('ca', 'create');
     await tool('cert', 'create', '-server', '-dc', 'dc1', '-additional-ipaddress', '127.0.0.1');
