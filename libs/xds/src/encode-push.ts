@@ -1,10 +1,12 @@
 import type { TypeUrl } from '@isthmus/model';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, sotwFrame, sotwResponse } from './frames.ts';
 import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 import type { Push } from './subscription.ts';
 import { EDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
+
+const MOST_KEPT_FRAMES = 256;
 
 export interface PushToEncode {
   readonly view: ResourceView;
@@ -20,8 +22,12 @@ export function encodePush({ view, type, transport, anyType, nonce, push }: Push
   const frames: Buffer[] = [];
   if (push.everything) frames.push(wholeBody(view, type, transport, anyType));
   else {
-    const frame = transport === 'sotw' ? sotwFrame : deltaFrame;
-    for (const resource of push.resources) frames.push(frame(resource, anyType));
+    const resources = [...push.resources];
+    // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
+    if (resources.length > MOST_KEPT_FRAMES) frames.push(frameAll(resources, transport, anyType));
+    else
+      for (const resource of resources)
+        frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
   }
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
   if (type === EDS) for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));

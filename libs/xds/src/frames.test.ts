@@ -5,7 +5,7 @@ import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from '@isthmus/
 import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import fc from 'fast-check';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, sotwFrame, sotwResponse } from './frames.ts';
 import { EDS } from './type-urls.ts';
 
 const anyResource: fc.Arbitrary<Resource> = fc.record({
@@ -78,4 +78,14 @@ test('a resource is framed once, whatever the number of streams', () => {
   const resource: Resource = { name: 'a', version: '1', bytes: Buffer.from('x') };
   expect(sotwFrame(resource, EDS)).toBe(sotwFrame(resource, EDS));
   expect(deltaFrame(resource, EDS)).toBe(deltaFrame(resource, EDS));
+});
+
+test('many frames in one buffer are the frames of each', () => {
+  fc.assert(
+    fc.property(fc.array(anyResource, { maxLength: 8 }), (resources) => {
+      const joined = (frame: typeof sotwFrame) => hex(Buffer.concat(resources.map((resource) => frame(resource, EDS))));
+      expect(hex(frameAll(resources, 'sotw', EDS))).toBe(joined(sotwFrame));
+      expect(hex(frameAll(resources, 'delta', EDS))).toBe(joined(deltaFrame));
+    }),
+  );
 });

@@ -1,6 +1,6 @@
 import type { Resource, TypeUrl } from '@isthmus/model';
 import type { AnyType } from './frames.ts';
-import { deltaFrame, sotwFrame } from './frames.ts';
+import { frameAll } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 
 interface Body {
@@ -22,8 +22,7 @@ export function wholeBody(view: ResourceView, type: TypeUrl, transport: 'sotw' |
   }
   const known = ofMap.get(transport);
   if (known?.version === version) return known.bytes;
-  const frame = transport === 'sotw' ? sotwFrame : deltaFrame;
-  const bytes = Buffer.concat([...resources.values()].map((resource) => frame(resource, anyType)));
+  const bytes = frameAll([...resources.values()], transport, anyType);
   ofMap.set(transport, { version, bytes });
   return bytes;
 }
