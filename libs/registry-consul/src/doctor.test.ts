@@ -1,12 +1,9 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '@isthmus/model';
 import { consulConfig } from './config.ts';
 import { doctorConsul } from './doctor.ts';
 import { FakeConsul } from './testing/fake-consul.ts';
 import type { FakeOptions } from './testing/fake-consul.ts';
-import { TEST_MS } from './testing/scenario.ts';
-
-jest.setTimeout(TEST_MS);
 
 const started: FakeConsul[] = [];
 afterEach(async () => {

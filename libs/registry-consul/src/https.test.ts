@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { DC1, TEST_MS, scenario } from './testing/scenario.ts';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { DC1, scenario } from './testing/scenario.ts';
 import type { Scenario } from './testing/scenario.ts';
 
 /** A self-signed certificate for localhost and 127.0.0.1, made for this test only. */
 const dir = join(import.meta.dirname, 'testdata', 'tls');
 const tls = { key: readFileSync(join(dir, 'localhost-key.pem')), cert: readFileSync(join(dir, 'localhost.pem')) };
 const trusting = { tls: { caFile: join(dir, 'localhost.pem') } };
-
-jest.setTimeout(TEST_MS);
 
 let now: Scenario | undefined;
 afterEach(() => now?.end());

@@ -209,7 +209,7 @@ export class ScopeState {
 }
 
 /** The record with the instances of an earlier one that it does not list; what it lists counts as it says. */
-export function withMissing(record: ServiceRecord, earlier: ServiceRecord): ServiceRecord {
+function withMissing(record: ServiceRecord, earlier: ServiceRecord): ServiceRecord {
   const listed = new Set(record.endpoints.map(endpointKey));
   const missing = earlier.endpoints.filter((endpoint) => !listed.has(endpointKey(endpoint)));
   if (missing.length === 0) return record;

@@ -1,11 +1,9 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { collect } from '@isthmus/registry/testing';
 import { FakeConsul } from './testing/fake-consul.ts';
 import { testSource } from './testing/fake-harness.ts';
-import { DC1, TEST_MS, patient, scenario } from './testing/scenario.ts';
+import { DC1, patient, scenario } from './testing/scenario.ts';
 import type { Scenario } from './testing/scenario.ts';
-
-jest.setTimeout(TEST_MS);
 
 let now: Scenario | undefined;
 const ends: (() => Promise<void>)[] = [];

@@ -6,7 +6,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { ConsulFailure } from './failure.ts';
 
 /** A service with 50,000 instances (the most that a record takes) is about 30 MB of JSON; more is refused while it is read. */
-export const MOST_ANSWER_BYTES = 32 * 1024 * 1024;
+const MOST_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** What papi, the HTTP layer of npm `consul`, wants of `node:http`. */
 export interface Transport {

@@ -1,9 +1,7 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { FakeCatalog } from './testing/fake-catalog.ts';
-import { DC1, TEST_MS, scenario } from './testing/scenario.ts';
+import { DC1, scenario } from './testing/scenario.ts';
 import type { Scenario } from './testing/scenario.ts';
-
-jest.setTimeout(TEST_MS);
 
 let now: Scenario | undefined;
 afterEach(() => now?.end());

@@ -5,7 +5,7 @@ import { CONSUL_ABILITIES, testSource } from './fake-harness.ts';
 import { ConsulLoad } from './load.ts';
 
 export const RIGHT_TOKEN = '6b1c1f1e-0000-4000-8000-000000000001';
-export const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
+const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
 
 /** A real Consul with ACLs; services are registered at its agent, as SDKs do. */
 export async function realHarness(): Promise<RegistryHarness & { readonly server: ConsulServer }> {
