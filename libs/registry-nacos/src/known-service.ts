@@ -25,14 +25,15 @@ export function serviceRead(record: ServiceRecord, persistent: boolean): Service
 /** Undefined when there is nothing to say: no instance, no held one and nothing wrong. */
 export function knownService(read: ServiceRead, held: readonly Endpoint[]): KnownService | undefined {
   if (read.record.endpoints.length + read.record.diagnostics.length + held.length === 0) return undefined;
-  if (held.length === 0) return { ...read, held };
+  const { id, persistent } = read;
+  if (held.length === 0) return { id, record: read.record, hash: read.hash, persistent, held };
   const record = { ...read.record, endpoints: sorted([...read.record.endpoints, ...held]) };
-  return { ...read, record, hash: hashOf(record), held };
+  return { id, record, hash: hashOf(record), persistent, held };
 }
 
-/** Nothing of it was read, what is held stays. */
-export function onlyHeld(known: KnownService, held: readonly Endpoint[]): KnownService | undefined {
-  return held.length === 0 ? undefined : knownService(withEndpoints(known, []), held);
+/** Nothing of it was read, so all of it is held: the record does not change. */
+export function allHeld({ id, record, hash: same, persistent }: KnownService): KnownService | undefined {
+  return record.endpoints.length === 0 ? undefined : { id, record, hash: same, persistent, held: record.endpoints };
 }
 
 /** The same service without endpoints: a removal that must wait. */
@@ -43,14 +44,15 @@ export function emptied(known: KnownService): KnownService {
 /** The same service without what is held; undefined when nothing is left. */
 export function withoutHeld(known: KnownService): KnownService | undefined {
   if (known.held.length === 0) return knownService(known, []);
+  if (known.held.length === known.record.endpoints.length) return undefined;
   const held = new Set(known.held.map(endpointKey));
   const endpoints = known.record.endpoints.filter((endpoint) => !held.has(endpointKey(endpoint)));
   return knownService({ ...known, ...serviceRead({ ...known.record, endpoints }, known.persistent) }, []);
 }
 
 /** Those of `endpoints` that the new read does not have. */
-export function absentFrom(read: ServiceRead | undefined, endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  if (endpoints.length === 0 || read === undefined) return endpoints;
+export function absentFrom(read: ServiceRead, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  if (endpoints.length === 0) return endpoints;
   const there = new Set(read.record.endpoints.map(endpointKey));
   return endpoints.filter((endpoint) => !there.has(endpointKey(endpoint)));
 }

@@ -1,5 +1,5 @@
 import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { absentFrom, emptied, knownService, onlyHeld, withoutHeld } from './known-service.ts';
+import { absentFrom, allHeld, emptied, knownService, withoutHeld } from './known-service.ts';
 import type { KnownService, ServiceRead } from './known-service.ts';
 
 type Phase =
@@ -25,6 +25,8 @@ export class ScopeView {
   readonly scope: Scope;
   readonly #options: ScopeViewOptions;
   readonly #known = new Map<string, KnownService>();
+  /** Names of those of which something is held. */
+  readonly #held = new Set<string>();
   /** Services that could not be read, with the reason: one of them makes the scope partial. */
   readonly #failed = new Map<string, string>();
   readonly #diagnostics = new Map<string, Diagnostic>();
@@ -50,7 +52,7 @@ export class ScopeView {
 
   /** Some of its instances have not come back yet; a push will tell when they do. */
   isHeld(name: string): boolean {
-    return (this.#known.get(name)?.held.length ?? 0) > 0;
+    return this.#held.has(name);
   }
 
   failedNames(): readonly string[] {
@@ -91,24 +93,23 @@ export class ScopeView {
     for (const [name, why] of failed) this.#failed.set(name, why);
     const changed: KnownService[] = [];
     const gone: KnownService[] = [];
-    let holds = false;
-    for (const name of new Set([...this.#known.keys(), ...reads.keys()])) {
-      if (failed.has(name) || unreadable.has(name)) continue;
-      const old = this.#known.get(name);
-      const read = reads.get(name);
-      const same = old === undefined || old.persistent || read?.hash === old.hash;
-      const held = same ? [] : absentFrom(read, old.record.endpoints);
-      const next = read === undefined ? old && onlyHeld(old, held) : knownService(read, held);
-      if (held.length > 0) holds = true;
+    // Thousands of services in one turn: what has not changed must cost next to nothing.
+    const take = (name: string, old: KnownService | undefined, read: ServiceRead | undefined) => {
+      if (old !== undefined && old.hash === read?.hash && old.held.length === 0) return;
+      const next = committed(old, read);
       if (next !== undefined && next.hash !== old?.hash) changed.push(next);
       if (next === undefined && old !== undefined) gone.push(old);
-      if (next === undefined) this.#known.delete(name);
-      else this.#known.set(name, next);
+      if (next === undefined) this.#drop(name);
+      else this.#put(name, next);
+    };
+    for (const [name, old] of this.#known) {
+      if (!reads.has(name) && !failed.has(name) && !unreadable.has(name)) take(name, old, undefined);
     }
+    for (const [name, read] of reads) take(name, this.#known.get(name), read);
     const since = this.#staleSince();
     this.close();
     this.#committed = true;
-    if (holds) {
+    if (this.#held.size > 0) {
       const timer = setTimeout(() => this.#settle(), this.#options.restartGrace);
       timer.unref();
       this.#phase = { kind: 'returning', since, timer };
@@ -127,19 +128,19 @@ export class ScopeView {
     const next = knownService(read, absentFrom(read, old?.held ?? []));
     const recovered = this.#failed.delete(name);
     if (next !== undefined) {
-      this.#known.set(name, next);
+      this.#put(name, next);
       if (next.hash !== old?.hash) this.#say({ kind: 'upsert', service: next.record });
     } else if (old !== undefined && this.#phase.kind === 'live') {
-      this.#known.delete(name);
+      this.#drop(name);
       this.#say({ kind: 'remove', key: old.record.key });
     } else if (old !== undefined) {
       // Nothing is deleted while the scope is stale: without endpoints now, gone with the snapshot that ends the grace.
       const empty = emptied(old);
-      this.#known.set(name, empty);
+      this.#put(name, empty);
       if (empty.hash !== old.hash) this.#say({ kind: 'upsert', service: empty.record });
     }
     if (recovered) this.#recovered();
-    if (this.#phase.kind === 'returning' && !this.#holds()) this.#settle();
+    if (this.#phase.kind === 'returning' && this.#held.size === 0) this.#settle();
   }
 
   /** This service could not be read; what is known of it stays. */
@@ -175,9 +176,15 @@ export class ScopeView {
     return phase.kind === 'lost' || phase.kind === 'returning' ? phase.since : this.#options.clock.now();
   }
 
-  #holds(): boolean {
-    for (const known of this.#known.values()) if (known.held.length > 0) return true;
-    return false;
+  #put(name: string, known: KnownService): void {
+    this.#known.set(name, known);
+    if (known.held.length > 0) this.#held.add(name);
+    else this.#held.delete(name);
+  }
+
+  #drop(name: string): void {
+    this.#known.delete(name);
+    this.#held.delete(name);
   }
 
   /** The grace has ended, or everything has come back before. */
@@ -190,10 +197,10 @@ export class ScopeView {
     for (const [name, known] of this.#known) {
       const next = withoutHeld(known);
       if (next === undefined) {
-        this.#known.delete(name);
+        this.#drop(name);
         gone.push(known);
       } else if (known.held.length > 0) {
-        this.#known.set(name, next);
+        this.#put(name, next);
         changed.push(next);
       }
     }
@@ -256,4 +263,11 @@ export class ScopeView {
   #say(event: SourceEvent): void {
     this.#options.emit(event);
   }
+}
+
+/** What a complete read makes of a service: ephemeral instances that it does not have are held. */
+function committed(old: KnownService | undefined, read: ServiceRead | undefined): KnownService | undefined {
+  if (old === undefined || old.persistent) return read && knownService(read, []);
+  if (read === undefined || read.record.endpoints.length === 0) return allHeld(old) ?? (read && knownService(read, []));
+  return knownService(read, read.hash === old.hash ? [] : absentFrom(read, old.record.endpoints));
 }
