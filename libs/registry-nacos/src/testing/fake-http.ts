@@ -47,10 +47,15 @@ function answerTo(
 ): FakeHttpAnswer {
   const json = (value: unknown): FakeHttpAnswer => ({ status: 200, body: JSON.stringify(value) });
   const namespace = query.get('namespaceId') ?? '';
-  if (path === '/v1/auth/login') {
+  // Nacos 3 with its compatibility switches off, as seen: 410 for v1, and 500 for a wrong password.
+  const three = version.startsWith('3');
+  if (three && path.startsWith('/v1/auth/')) return { status: 410, body: JSON.stringify({ status: 410, error: 'Gone', path }) };
+  if (path === (three ? '/v3/auth/user/login' : '/v1/auth/login')) {
     if (auth !== undefined && form.get('username') === auth.username && form.get('password') === auth.password) {
       return json({ accessToken: token(), tokenTtl: 18_000, globalAdmin: true, username: auth.username });
     }
+    if (three)
+      return { status: 500, body: JSON.stringify({ status: 500, error: 'Internal Server Error', path: `/nacos${path}` }) };
     return { status: 403, body: 'unknown user!' };
   }
   if (path === '/v1/ns/operator/metrics') return json({ status: 'UP' });
