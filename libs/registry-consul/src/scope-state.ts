@@ -7,6 +7,7 @@ import type { Reading } from './decode.ts';
 const MOST_DIAGNOSTICS = 50;
 
 interface Known {
+  readonly id: ServiceId;
   /** What readers were told last; undefined when they never heard of it. */
   shown: ServiceRecord | undefined;
   print: string;
@@ -39,6 +40,9 @@ export class ScopeState {
   /** Why instances that Consul no longer lists are kept for now. */
   #holding: string | undefined;
   #saidDiagnostics = '[]';
+  #problemsChanged = false;
+  /** Why the scope is partial, if it is. */
+  #cause: string | undefined;
 
   constructor(scope: Scope, push: (event: SourceEvent) => void, clock: Clock) {
     this.#scope = scope;
@@ -75,6 +79,7 @@ export class ScopeState {
   startRead(): void {
     this.#open = false;
     this.#problems.clear();
+    this.#problemsChanged = true;
     for (const known of this.#known.values()) known.fresh = undefined;
   }
 
@@ -97,7 +102,7 @@ export class ScopeState {
       if (limited) return false;
       return this.gone(name);
     }
-    const known = this.#known.get(name) ?? { shown: undefined, print: '', fresh: undefined, freshPrint: '' };
+    const known = this.#known.get(name) ?? this.#unknown(name);
     this.#known.set(name, known);
     const kept = limited && known.fresh === undefined ? known.shown : known.fresh;
     known.fresh = limited && kept !== undefined ? withMissing(reading.record, kept) : reading.record;
@@ -119,15 +124,19 @@ export class ScopeState {
 
   /** Sets or clears what is wrong under a name; told with the next `settle` or `endRead`. */
   problem(name: string, problem: Problem | undefined): void {
+    const before = this.#problems.get(name);
+    if (JSON.stringify(before) === JSON.stringify(problem)) return;
     if (problem === undefined) this.#problems.delete(name);
     else this.#problems.set(name, problem);
+    this.#problemsChanged = true;
   }
 
   /** Everything was read as far as it can be. `lostData`: Consul came back with an older state, see `release`. */
   endRead(lostData: string | undefined): void {
     this.#open = true;
     this.#holding = lostData;
-    if (lostData !== undefined || this.#partialCause() !== undefined) {
+    this.#sayProblems();
+    if (lostData !== undefined || this.#cause !== undefined) {
       for (const known of this.#known.values()) if (known.fresh !== undefined) this.#show(known);
     }
     this.settle();
@@ -143,8 +152,8 @@ export class ScopeState {
   /** Tells the status and the diagnostics when they changed. Becoming live again comes with a snapshot. */
   settle(): void {
     if (!this.#open) return;
-    this.#sayDiagnostics();
-    const cause = this.#partialCause();
+    if (this.#problemsChanged) this.#sayProblems();
+    const cause = this.#cause;
     if (this.#holding !== undefined) this.#say({ state: 'stale', since: this.#since(), cause: this.#holding });
     else if (cause !== undefined) this.#say({ state: 'partial', cause });
     else if (this.#status?.state !== 'live') this.#live();
@@ -159,7 +168,7 @@ export class ScopeState {
       }
       known.shown = known.fresh;
       known.print = known.freshPrint;
-      services.set(serviceId(known.fresh.key), known.fresh);
+      services.set(known.id, known.fresh);
     }
     this.#push({ kind: 'snapshot', scope: this.#scope, services });
     this.#say({ state: 'live' });
@@ -194,13 +203,20 @@ export class ScopeState {
     this.#push({ kind: 'status', scope: this.#scope, status });
   }
 
-  #sayDiagnostics(): void {
+  /** Not at every change of a service: thousands of services can have a problem each. */
+  #sayProblems(): void {
+    this.#problemsChanged = false;
+    this.#cause = this.#partialCause();
     const all = [...this.#problems.values()].map((problem) => problem.diagnostic);
     const diagnostics = all.sort((a, b) => (`${a.where} ${a.what}` < `${b.where} ${b.what}` ? -1 : 1)).slice(0, MOST_DIAGNOSTICS);
     const text = JSON.stringify(diagnostics);
     if (text === this.#saidDiagnostics) return;
     this.#saidDiagnostics = text;
     this.#push({ kind: 'diagnostics', scope: this.#scope, diagnostics });
+  }
+
+  #unknown(name: string): Known {
+    return { id: serviceId(this.#key(name)), shown: undefined, print: '', fresh: undefined, freshPrint: '' };
   }
 
   #key(name: string): ServiceKey {

@@ -35,7 +35,7 @@ export class Session {
   readonly #reader: ServiceReader;
   readonly #watchers: ServiceWatchers;
   readonly #names = new Set<string>();
-  #reads = new Limiter(READERS);
+  readonly #reads = new Limiter(LATER_READERS);
   #listIndex: number;
   #verifying: Promise<void> | undefined;
 
@@ -106,10 +106,13 @@ export class Session {
     const lostData = answer.index < this.#listIndex && state.size > 0;
     state.startRead();
     for (const name of this.#reader.listed(answer).names) this.#names.add(name);
-    await Promise.all([...this.#names].map((name) => this.#read(name)));
+    const next = this.#names.values();
+    const read = async () => {
+      for (const name of next) await this.#reader.read(name);
+    };
+    await Promise.all(Array.from({ length: READERS }, read));
     if (this.#over) return;
     this.#listIndex = answer.index;
-    this.#reads = new Limiter(LATER_READERS);
     if (!lostData) return state.endRead(undefined);
     const was = `${client.server} came back with an older state (index ${answer.index} after ${this.#o.listIndex})`;
     state.endRead(`${was}: what it no longer lists is kept for ${graceMs / 1_000} s`);
