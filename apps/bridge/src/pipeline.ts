@@ -88,14 +88,23 @@ export class Pipeline {
     const { catalog, xds, mcp } = this.#parts;
     const touched = new Set<MeshHost>();
     const changes: ResourceChange[] = [];
-    await runInSlices(this.#translate(touched, changes), () =>
-      xds.store.commit([...changes.splice(0), ...xds.publisher.routesIfDue()]),
-    );
-    xds.store.commit(xds.publisher.routes());
+    const commit = async (): Promise<void> => {
+      xds.store.commit(changes.splice(0));
+      if (!xds.publisher.routesAreDue) return;
+      await nextTurn(); // composing the route of 10,000 hosts takes a turn of its own
+      xds.store.commit(xds.publisher.routes());
+    };
+    await runInSlices(this.#translate(touched, changes), commit);
+    if (xds.publisher.hasRoutes) {
+      if (touched.size > 1) await nextTurn();
+      xds.store.commit(xds.publisher.routes());
+    }
     if (mcp === undefined) return;
     // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
-    await runInSlices(mcp.publisher.publish(touched, (host) => catalog.merged(host)));
-    mcp.store.commit(mcp.publisher.changes());
+    await runInSlices(
+      mcp.publisher.publish(touched, (host) => catalog.merged(host)),
+      () => void mcp.store.commit(mcp.publisher.changes()),
+    );
   }
 
   *#translate(touched: Set<MeshHost>, changes: ResourceChange[]): Generator<void> {

@@ -67,6 +67,21 @@ describe('the catalog', () => {
     expect(ports(catalog.merged(hostOf('orders')))).toEqual([8080]);
   });
 
+  test('a complete read counts as one when all of it was taken, not while it is', () => {
+    const { catalog } = makeCatalog();
+    const steps = catalog.applySteps(
+      snapshotOf(Array.from({ length: 500 }, (_, n) => record(`s${n}`, [endpoint()]))),
+      new Set<MeshHost>(),
+    );
+    let turns = 0;
+    for (const _ of steps) {
+      turns += 1;
+      expect([...catalog.scopes()].map((scope) => scope.lastSync)).toEqual([undefined]);
+    }
+    expect(turns).toBeGreaterThan(1);
+    expect([...catalog.scopes()].map((scope) => scope.lastSync)).toEqual([1_000_000]);
+  });
+
   test('a complete read removes what is not in it, in its own scope only', () => {
     const { catalog } = makeCatalog();
     const other = record('payments', [endpoint({ port: 1 })], { source: 'b' });

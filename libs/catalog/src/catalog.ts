@@ -200,7 +200,6 @@ export class Catalog {
   }
 
   *#applySnapshot(scope: ScopeState, services: ReadonlyMap<ServiceId, ServiceRecord>, dirty: Set<MeshHost>): Generator<void> {
-    scope.lastSync = this.#clock.now();
     const removal = yield* removalBetween(scope.records, services);
     const mass = isMassRemoval(removal, this.#guard);
     const confirmed = scope.held !== undefined && isConfirmed(scope.held.removal, this.#clock.now(), this.#guard);
@@ -215,6 +214,7 @@ export class Catalog {
       if (seen % STEP === 0) yield;
     }
     for (const id of scope.records.keys()) if (!services.has(id) && !waiting.has(id)) this.#drop(scope, id, dirty);
+    scope.lastSync = this.#clock.now(); // not before: whoever waits for a complete read would go on with half of it
     if (!holds) return;
     const targets = new Map(removal.services.map((id) => [id, services.get(id)]));
     this.#hold(scope, targets, { ...removal, since: scope.held?.removal.since ?? this.#clock.now() });

@@ -4,10 +4,8 @@ import type { Resource } from '@isthmus/model';
 import { fieldHeader, joinParts } from './fields.ts';
 import { compareText, ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
+import { VIRTUAL_HOSTS } from './virtual-hosts.ts';
 import type { EncodedVirtualHost } from './virtual-hosts.ts';
-
-/** RouteConfiguration.virtual_hosts = 2 */
-const VIRTUAL_HOSTS = 2;
 
 /** Istio's `block_all` (REGISTRY_ONLY): a host that no registry has must not leave by the mesh's door. */
 const BLOCK_ALL = toBinary(
@@ -56,7 +54,7 @@ export function composeRoute(name: string, virtualHosts: readonly EncodedVirtual
     if (host.name === previous) continue;
     previous = host.name;
     versions.push(host.version);
-    parts.push(fieldHeader(VIRTUAL_HOSTS, host.bytes.length), host.bytes);
+    parts.push(host.bytes);
   }
   parts.push(CATCH_ALL, OPTIONS);
   // The hosts' versions stand for their bytes: hashing megabytes again for one new host would be waste.

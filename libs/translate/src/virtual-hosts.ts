@@ -5,10 +5,14 @@ import { isHttpLike } from '@isthmus/model';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { RouteActionSchema, RouteSchema } from '@isthmus/proto/envoy';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
+import { fieldHeader, joinParts } from './fields.ts';
 import { mainHttpPort } from './main-http-port.ts';
 import { EGRESS_ROUTE, outboundName } from './names.ts';
 import { ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
+
+/** RouteConfiguration.virtual_hosts = 2 */
+export const VIRTUAL_HOSTS = 2;
 
 /** One host of a route, encoded once; `composeRoute` puts them together. */
 export interface EncodedVirtualHost {
@@ -16,6 +20,7 @@ export interface EncodedVirtualHost {
   readonly route: string;
   readonly name: string;
   readonly version: string;
+  /** With tag and length in front: a `virtual_hosts` field of a RouteConfiguration. */
   readonly bytes: Uint8Array;
 }
 
@@ -62,7 +67,8 @@ export function virtualHosts(service: MeshService): readonly EncodedVirtualHost[
       includeRequestAttemptCount: true,
     }),
   );
-  return [{ route: EGRESS_ROUTE, name, version: contentVersion(bytes), bytes }];
+  const field = joinParts([fieldHeader(VIRTUAL_HOSTS, bytes.length), bytes]);
+  return [{ route: EGRESS_ROUTE, name, version: contentVersion(bytes), bytes: field }];
 }
 
 function route(host: MeshHost, port: ServicePort, onlyForItsPort: boolean): MessageInitShape<typeof RouteSchema> {

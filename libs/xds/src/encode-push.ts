@@ -1,5 +1,5 @@
 import type { TypeUrl } from '@isthmus/model';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, framesInSteps, sotwFrame, sotwResponse } from './frames.ts';
 import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 import type { Push } from './subscription.ts';
@@ -17,14 +17,18 @@ export interface PushToEncode {
   readonly push: Push;
 }
 
-/** The response message; undefined when there is nothing that the client would have to be told. */
-export function encodePush({ view, type, transport, anyType, nonce, push }: PushToEncode): Buffer | undefined {
+/**
+ * The response message; undefined when there is nothing that the client would have to be told. Yields where the event
+ * loop should have its turn, in large messages only: what is encoded is what there was at the first step.
+ */
+export function* encodePush({ view, type, transport, anyType, nonce, push }: PushToEncode): Generator<void, Buffer | undefined> {
   const frames: Buffer[] = [];
-  if (push.everything) frames.push(wholeBody(view, type, transport, anyType));
+  const version = view.version(type);
+  if (push.everything) frames.push(yield* wholeBody(view, type, transport, anyType));
   else {
     const resources = [...push.resources];
     // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
-    if (resources.length > MOST_KEPT_FRAMES) frames.push(frameAll(resources, transport, anyType));
+    if (resources.length > MOST_KEPT_FRAMES) frames.push(yield* framesInSteps(resources, transport, anyType));
     else
       for (const resource of resources)
         frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
@@ -32,7 +36,6 @@ export function encodePush({ view, type, transport, anyType, nonce, push }: Push
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
   if (type === EDS) for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));
   if (frames.length === 0 && push.removed.length === 0 && !push.answers) return undefined;
-  const version = view.version(type);
   if (transport === 'sotw') return sotwResponse(type, version, nonce, frames);
   return deltaResponse(type, version, nonce, frames, push.removed);
 }

@@ -5,7 +5,7 @@ import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from '@isthmus/
 import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import fc from 'fast-check';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, framesInSteps, sotwFrame, sotwResponse } from './frames.ts';
 import { EDS } from './type-urls.ts';
 
 const anyResource: fc.Arbitrary<Resource> = fc.record({
@@ -88,4 +88,14 @@ test('many frames in one buffer are the frames of each', () => {
       expect(hex(frameAll(resources, 'delta', EDS))).toBe(joined(deltaFrame));
     }),
   );
+});
+
+test('thousands of frames are made in steps, and are the same', () => {
+  const many = Array.from({ length: 3_500 }, (_, n): Resource => ({ name: `n${n}`, version: '1', bytes: Buffer.from(`v${n}`) }));
+  const steps = framesInSteps(many, 'delta', EDS);
+  let turns = 0;
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) turns += 1;
+  expect(turns).toBeGreaterThan(3);
+  expect(hex(step.value)).toBe(hex(frameAll(many, 'delta', EDS)));
 });

@@ -32,9 +32,28 @@ export function deltaFrame(resource: Resource, anyType: AnyType): Buffer {
   return frame;
 }
 
+/** Resources framed between two turns of the event loop; about 2 ms on code that runs for the first time. */
+const STEP = 1_000;
+
+/** `frameAll` of any number of resources, without a step that holds the event loop. */
+export function* framesInSteps(
+  resources: readonly Resource[],
+  transport: 'sotw' | 'delta',
+  anyType: AnyType,
+): Generator<void, Buffer> {
+  if (resources.length <= STEP) return frameAll(resources, transport, anyType);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < resources.length; at += STEP) {
+    yield;
+    parts.push(frameAll(resources.slice(at, at + STEP), transport, anyType));
+  }
+  yield;
+  return Buffer.concat(parts);
+}
+
 /**
  * The frames of many resources, one after the other, in one buffer and kept nowhere: 20,000 small buffers for the first
- * client of 10,000 services held the event loop for 90 ms, this does for 15.
+ * client of 10,000 services took 90 ms, this takes 15.
  */
 export function frameAll(resources: readonly Resource[], transport: 'sotw' | 'delta', anyType: AnyType): Buffer {
   const type = typeField(anyType);

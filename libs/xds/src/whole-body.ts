@@ -1,6 +1,6 @@
 import type { Resource, TypeUrl } from '@isthmus/model';
 import type { AnyType } from './frames.ts';
-import { frameAll } from './frames.ts';
+import { framesInSteps } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 
 interface Body {
@@ -12,7 +12,12 @@ interface Body {
 const bodies = new WeakMap<ReadonlyMap<string, Resource>, Map<string, Body>>();
 
 /** All resources of a type in one buffer, made once per version however many clients connect. */
-export function wholeBody(view: ResourceView, type: TypeUrl, transport: 'sotw' | 'delta', anyType: AnyType): Buffer {
+export function* wholeBody(
+  view: ResourceView,
+  type: TypeUrl,
+  transport: 'sotw' | 'delta',
+  anyType: AnyType,
+): Generator<void, Buffer> {
   const resources = view.resources(type);
   const version = view.version(type);
   let ofMap = bodies.get(resources);
@@ -22,7 +27,7 @@ export function wholeBody(view: ResourceView, type: TypeUrl, transport: 'sotw' |
   }
   const known = ofMap.get(transport);
   if (known?.version === version) return known.bytes;
-  const bytes = frameAll([...resources.values()], transport, anyType);
+  const bytes = yield* framesInSteps([...resources.values()], transport, anyType);
   ofMap.set(transport, { version, bytes });
   return bytes;
 }

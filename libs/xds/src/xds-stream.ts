@@ -32,7 +32,9 @@ export class XdsStream {
   #nonces = 0;
   /** Bytes of large messages that the client has not read yet. */
   #outstanding = 0;
-  #callOffStall: () => void = () => undefined;
+  /** The timer of the large message that is being encoded, or not read yet. */
+  #callOffLarge: () => void = () => undefined;
+  #encoding = false;
   /** By type: a push that has to wait for a while. */
   readonly #laterFlushes = new Map<TypeUrl, () => void>();
   readonly #retry = (): void => this.#flush();
@@ -85,7 +87,7 @@ export class XdsStream {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#unsubscribe();
-    this.#callOffStall();
+    this.#callOffLarge();
     for (const callOff of this.#laterFlushes.values()) callOff();
     this.#options.budget.forget(this.#retry);
     this.#options.budget.give(this.#outstanding);
@@ -214,7 +216,7 @@ export class XdsStream {
   #pushIfPossible(stream: TypeStream, view: ResourceView): void {
     const { clock, budget, profile, transport } = this.#options;
     const { subscription, type } = stream;
-    if (!subscription.isDue || subscription.inFlight !== undefined || this.#outstanding > 0) return;
+    if (!subscription.isDue || subscription.inFlight !== undefined || this.#outstanding > 0 || this.#encoding) return;
     const resources = view.resources(type);
     if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
     const now = clock.now();
@@ -229,14 +231,33 @@ export class XdsStream {
     const { type, subscription } = stream;
     const { profile, transport, id } = this.#options;
     const nonce = `${id}-${(this.#nonces += 1)}`;
-    const message = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push });
-    if (message === undefined) return;
     const version = view.version(type);
+    const steps = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push });
+    const first = steps.next();
+    if (first.done === true && first.value === undefined) return;
     subscription.sent({ nonce, version, at: now });
     stream.sentVersion = version;
+    if (first.done === true) this.#pushed(type, version, push, first.value);
+    else this.#encodeOn(steps, (message) => this.#pushed(type, version, push, message));
+  }
+
+  #pushed(type: TypeUrl, version: string, push: Push, message: Buffer | undefined): void {
+    if (message === undefined) return;
     this.#send(message);
     this.#tell({ kind: 'pushed', node: this.#node!.id, type, version, bytes: message.length });
     if (type === CDS) this.#askEndpointsOf(push);
+  }
+
+  /** A large message is encoded over several turns of the event loop; nothing else is pushed meanwhile, to keep the order. */
+  #encodeOn(steps: Generator<void, Buffer | undefined>, done: (message: Buffer | undefined) => void): void {
+    this.#encoding = true;
+    this.#callOffLarge = this.#options.timers.after(0, () => {
+      const step = steps.next();
+      if (step.done !== true) return this.#encodeOn(steps, done);
+      this.#encoding = false;
+      done(step.value);
+      this.#flush();
+    });
   }
 
   /** A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607). */
@@ -254,12 +275,12 @@ export class XdsStream {
     }
     budget.take(message.length);
     this.#outstanding += message.length;
-    this.#callOffStall = timers.after(MAX_STALL, () =>
+    this.#callOffLarge = timers.after(MAX_STALL, () =>
       this.end(status.DEADLINE_EXCEEDED, `the client has not read a message of ${message.length} bytes in ${MAX_STALL / 1000} s`),
     );
     channel.send(message, () => {
       if (this.#state === 'closed') return; // close() has given the bytes back
-      this.#callOffStall();
+      this.#callOffLarge();
       this.#outstanding -= message.length;
       budget.give(message.length);
       this.#flush();

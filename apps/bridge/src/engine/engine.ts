@@ -155,7 +155,10 @@ export class Engine {
 
   #applied(pipeline: Pipeline): void {
     this.#tell();
-    if (this.readiness.state === 'waiting') void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
+    // Only then: a reading that is half applied while the pipeline has nothing to do is not complete.
+    if (this.readiness.state === 'waiting' && this.readiness.isComplete(this.#catalog.scopes())) {
+      void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
+    }
     const due = this.#catalog.nextConfirmation();
     clearTimeout(this.#confirmation);
     if (due === undefined) return;

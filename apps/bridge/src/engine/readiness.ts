@@ -24,9 +24,14 @@ export class Readiness {
     return this.#state;
   }
 
+  /** Something complete is known of every registry, though not yet in the snapshots. */
+  isComplete(scopes: Iterable<ScopeState>): boolean {
+    return missingSources(this.#sources, scopes).length === 0;
+  }
+
   /** Looks again; call it after an event was applied and is in the snapshots. */
   check(scopes: Iterable<ScopeState>): void {
-    if (this.#state === 'waiting' && missingSources(this.#sources, scopes).length === 0) this.#end('complete');
+    if (this.#state === 'waiting' && this.isComplete(scopes)) this.#end('complete');
   }
 
   close(): void {
@@ -46,8 +51,7 @@ export function missingSources(sources: ReadonlySet<SourceId>, scopes: Iterable<
   const known = new Set<SourceId>();
   const missing = new Set<SourceId>();
   for (const scope of scopes) {
-    const restored = scope.records.values().some((record) => record.restored);
-    if (scope.lastSync !== undefined || restored) known.add(scope.scope.source);
+    if (scope.lastSync !== undefined || scope.records.values().some((record) => record.restored)) known.add(scope.scope.source);
     else missing.add(scope.scope.source);
   }
   return [...sources].filter((source) => missing.has(source) || !known.has(source)).sort();

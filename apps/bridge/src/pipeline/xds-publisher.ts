@@ -27,7 +27,8 @@ interface Published {
  */
 export class XdsPublisher {
   readonly #published = new Map<MeshHost, Published>();
-  readonly #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
+  /** In the order of the route but for the hosts at the end, which came since it was composed. */
+  #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
   readonly #now: () => number;
   #routesChanged = true;
   /** Names of clusters that no host has any more. */
@@ -73,12 +74,20 @@ export class XdsPublisher {
     if (!this.#routesChanged) return removals;
     this.#routesChanged = false;
     this.#routesAt = this.#now();
+    // Sorting what is nearly sorted costs a comparison a host: of 10,000 hosts a third of all there is to do here.
+    this.#virtualHosts = new Map([...this.#virtualHosts].sort(([, a], [, b]) => (nameOf(a) < nameOf(b) ? -1 : 1)));
     const resource = composeRoute(EGRESS_ROUTE, [...this.#virtualHosts.values()].flat());
     return [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }, ...removals];
   }
 
-  routesIfDue(): readonly ResourceChange[] {
-    return this.#now() - this.#routesAt >= ROUTES_EVERY_MS ? this.routes() : [];
+  /** `routes` has something to say. */
+  get hasRoutes(): boolean {
+    return this.#routesChanged || this.#left.size > 0;
+  }
+
+  /** In the middle of a long flush: is it time to compose what there is? */
+  get routesAreDue(): boolean {
+    return this.hasRoutes && this.#now() - this.#routesAt >= ROUTES_EVERY_MS;
   }
 
   #setVirtualHosts(host: MeshHost, next: readonly EncodedVirtualHost[]): void {
@@ -88,6 +97,10 @@ export class XdsPublisher {
     else this.#virtualHosts.set(host, next);
     this.#routesChanged = true;
   }
+}
+
+function nameOf(hosts: readonly EncodedVirtualHost[]): string {
+  return hosts[0]?.name ?? '';
 }
 
 function shapeOf(service: MeshService): string {
