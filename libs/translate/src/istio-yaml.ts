@@ -2,7 +2,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { ServiceEntrySchema } from '@isthmus/proto/istio';
 import { stringify } from 'yaml';
 import type { MeshService } from '@isthmus/model';
-import { OBJECT_LABELS, objectAnnotations } from './object-meta.ts';
+import { objectAnnotations, objectLabels } from './object-meta.ts';
 import { compareText } from './ordered.ts';
 import { serviceEntries } from './service-entry.ts';
 
@@ -12,7 +12,7 @@ export function istioYaml(services: Iterable<MeshService>): string {
     serviceEntries(service).entries.map(({ name, spec }) => ({
       apiVersion: 'networking.istio.io/v1',
       kind: 'ServiceEntry',
-      metadata: { name, namespace: service.namespace, labels: OBJECT_LABELS, annotations: objectAnnotations(service) },
+      metadata: { name, namespace: service.namespace, labels: objectLabels(spec), annotations: objectAnnotations(service) },
       spec: toJson(ServiceEntrySchema, spec),
     })),
   );

@@ -3,7 +3,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { ResourceSchema, ServiceEntrySchema } from '@isthmus/proto/istio';
 import type { Diagnostic, MeshService, Resource } from '@isthmus/model';
 import { mainHttpPort } from './main-http-port.ts';
-import { OBJECT_LABELS, objectAnnotations } from './object-meta.ts';
+import { objectAnnotations, objectLabels } from './object-meta.ts';
 import { contentVersion } from './resource.ts';
 import { serviceEntries } from './service-entry.ts';
 
@@ -28,7 +28,7 @@ export function serviceEntryResources(service: MeshService, precedence = 0): Ser
           name: `${service.namespace}/${name}`,
           // Where istiod routes by Host alone (HTTP_PROXY_PORT) it knows only the youngest ServiceEntry of a host.
           createTime: { seconds: BigInt(precedence), nanos: spec.ports[0]?.name === main?.name ? 1 : 0 },
-          labels: { ...OBJECT_LABELS },
+          labels: objectLabels(spec),
           annotations: { ...objectAnnotations(service) },
         },
         body: anyPack(ServiceEntrySchema, spec),
