@@ -1,0 +1,99 @@
+import { EDS } from '@isthmus/xds';
+import type { SourceEvent } from '@isthmus/model';
+import type { BenchRegistry } from './bench-registry.ts';
+import { InProcessBridge } from './in-process-bridge.ts';
+import { THREAD_OFFSET, monotonic } from './monotonic.ts';
+import { waitFor } from './wait.ts';
+import { XdsClient } from './xds-client.ts';
+
+/** One change on its way, all times `monotonic()`. */
+export interface Sample {
+  /** The last byte of the registry's message. */
+  readonly message: number;
+  /** The new endpoints were given to the socket. */
+  readonly written: number;
+  /** They were there at a client in another thread. */
+  readonly arrived: number;
+}
+
+interface Journey {
+  message?: number;
+  written?: number;
+  arrived?: number;
+}
+
+/** A registry, the bridge and a subscriber, with a clock at three places of every change's way. */
+export class ChangeMeter {
+  readonly #registry: BenchRegistry;
+  readonly #bridge: InProcessBridge;
+  readonly #client: XdsClient;
+  readonly #journeys: Map<string, Journey>;
+
+  private constructor(registry: BenchRegistry, bridge: InProcessBridge, client: XdsClient, journeys: Map<string, Journey>) {
+    this.#registry = registry;
+    this.#bridge = bridge;
+    this.#client = client;
+    this.#journeys = journeys;
+  }
+
+  /** @param settings of the registry's entry in the config, over the defaults */
+  static async start(registry: BenchRegistry, services: number, settings: object): Promise<ChangeMeter> {
+    const numbers = Array.from({ length: services }, (_, n) => n);
+    const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
+    const journeys = new Map<string, Journey>();
+    let lastMessage = Number.NaN;
+    const bridge = await InProcessBridge.start([{ ...registry.entry, ...settings }], {
+      onMessage: (at) => (lastMessage = at + THREAD_OFFSET),
+      onEvent: (event) => {
+        const journey = journeys.get(clusterOf.get(nameOf(event)) ?? '');
+        if (journey !== undefined) journey.message ??= lastMessage;
+      },
+      onXds: (event) => {
+        if (event.kind !== 'pushed' || event.type !== EDS) return;
+        const now = monotonic();
+        // A push is sent in the turn of the loop in which it was made: what it holds is told by its arrival.
+        writes.push(now);
+      },
+    });
+    const writes: number[] = [];
+    await bridge.engine.readiness.ready;
+    const client = new XdsClient({ port: bridge.port, transport: 'delta', endpoints: numbers.map((n) => registry.cluster(n)) });
+    await waitFor('the client has all endpoints', () => client.endpoints === services, 60_000);
+    writes.length = 0;
+    client.onArrival(({ at, type, names }) => {
+      if (type !== EDS) return;
+      const written = writes.shift(); // in the order of the stream
+      for (const name of names) {
+        const journey = journeys.get(name);
+        if (journey === undefined || written === undefined) continue;
+        journey.written ??= written;
+        journey.arrived ??= at;
+      }
+    });
+    return new ChangeMeter(registry, bridge, client, journeys);
+  }
+
+  /** Changes one instance of each of these services at once, and follows them to the client. */
+  async change(services: readonly number[], instance: number): Promise<readonly Sample[]> {
+    this.#journeys.clear();
+    for (const service of services) this.#journeys.set(this.#registry.cluster(service), {});
+    await Promise.all(services.map((service) => this.#registry.change(service, instance)));
+    const done = () => this.#journeys.values().every(({ arrived }) => arrived !== undefined);
+    await waitFor(`${services.length} changes at the client`, done, 30_000, 2);
+    return [...this.#journeys.values()].map(({ message, written, arrived }) => ({
+      message: message ?? Number.NaN,
+      written: written ?? Number.NaN,
+      arrived: arrived ?? Number.NaN,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#bridge.close();
+  }
+}
+
+function nameOf(event: SourceEvent): string {
+  if (event.kind === 'upsert') return event.service.key.name;
+  return event.kind === 'remove' ? event.key.name : '';
+}

@@ -1,0 +1,109 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { startRegistry } from './bench-registry.ts';
+import { ChangeMeter } from './changes.ts';
+import type { Sample } from './changes.ts';
+import type { Scenario, Target } from './scenario.ts';
+import { figure, largest, percentile } from './statistics.ts';
+
+const SERVICES = 1_000;
+const INSTANCES = 10;
+/** Enough connections for a blocking query on each service; with the default of 128 most are found by the sweep (docs/adr/0010). */
+const SETTINGS = { nacos: {}, consul: { maxConnections: SERVICES + 200 } } as const;
+const WARM_UP = 30;
+const CHANGES = 250;
+const BURST = 500;
+const BURSTS = 5;
+
+/** From the registry's message to the proxies' bytes. */
+export const latency: Scenario = {
+  name: 'latency',
+  title: 'From the last byte of the registry’s message to the new EDS bytes on the wire',
+  async run(log) {
+    const measured = [];
+    for (const name of ['nacos', 'consul'] as const) measured.push(await measure(name, log));
+    return {
+      about: [
+        `${SERVICES} services × ${INSTANCES} instances in a real registry; the engine with its file ledger, MCP and xDS servers in one`,
+        'process; a delta client that subscribes to all endpoints in a thread of its own. *Written*: the response was given to the',
+        'socket; *arrived*: the client’s thread has read its bytes. Lone changes (weight of one instance) one after the other, each',
+        `awaited at the client; then ${BURSTS} times ${BURST} services changed at once, where every change is followed by itself.`,
+        `Consul is asked over ${SETTINGS.consul.maxConnections} connections at most, one blocking query for each service.`,
+      ].join('\n'),
+      tables: [
+        {
+          title: 'Lone changes, ms',
+          columns: ['registry', 'changes', 'written p50', 'p99', 'longest', 'arrived p50', 'p99', 'longest'],
+          rows: measured.map(({ name, lone }) => [
+            name,
+            String(lone.length),
+            ...spread(lone.map((s) => s.written - s.message)),
+            ...spread(lone.map((s) => s.arrived - s.message)),
+          ]),
+        },
+        {
+          title: `${BURST} changes at once, ms`,
+          columns: ['registry', 'bursts', 'arrived p50', 'p99', 'longest', 'messages came within', 'responses'],
+          rows: measured.map(({ name, bursts }) => [
+            name,
+            String(bursts.length),
+            ...spread(bursts.flat().map((s) => s.arrived - s.message)),
+            figure(
+              largest(bursts.map((burst) => largest(burst.map((s) => s.message)) - Math.min(...burst.map((s) => s.message)))),
+            ),
+            String(new Set(bursts.flat().map((s) => s.arrived)).size),
+          ]),
+        },
+      ],
+      targets: measured.flatMap(({ name, lone, bursts }): Target[] => {
+        const waits = lone.map((s) => s.arrived - s.message);
+        return [
+          { what: `${name}: lone change, arrived, p50`, unit: 'ms', atMost: 3, measured: percentile(waits, 0.5) },
+          { what: `${name}: lone change, arrived, p99`, unit: 'ms', atMost: 15, measured: percentile(waits, 0.99) },
+          {
+            what: `${name}: longest wait of a change in a burst`,
+            unit: 'ms',
+            atMost: 100,
+            measured: largest(bursts.flat().map((s) => s.arrived - s.message)),
+          },
+        ];
+      }),
+    };
+  },
+};
+
+interface Measured {
+  readonly name: keyof typeof SETTINGS;
+  readonly lone: readonly Sample[];
+  readonly bursts: readonly (readonly Sample[])[];
+}
+
+async function measure(name: keyof typeof SETTINGS, log: (line: string) => void): Promise<Measured> {
+  const registry = await startRegistry(name, { services: SERVICES, instances: INSTANCES, heapMb: 512 });
+  try {
+    const meter = await ChangeMeter.start(registry, SERVICES, SETTINGS[name]);
+    try {
+      log(`${name}: ${SERVICES} × ${INSTANCES} are in, ${CHANGES} lone changes`);
+      const lone: Sample[] = [];
+      for (let n = -WARM_UP; n < CHANGES; n += 1) {
+        const samples = await meter.change([((n + WARM_UP) * 611) % SERVICES], Math.abs(n) % INSTANCES);
+        if (n >= 0) lone.push(...samples);
+        await pause(Math.random() * 40); // no rhythm of ours with a timer of theirs
+      }
+      const bursts: (readonly Sample[])[] = [];
+      for (let n = 0; n < BURSTS; n += 1) {
+        const services = Array.from({ length: BURST }, (_, i) => (i * 2 + n) % SERVICES);
+        bursts.push(await meter.change(services, n % INSTANCES));
+        await pause(3_000); // Nacos repeats pushes under load: let it finish
+      }
+      return { name, lone, bursts };
+    } finally {
+      await meter.close();
+    }
+  } finally {
+    await registry.stop();
+  }
+}
+
+function spread(values: readonly number[]): readonly string[] {
+  return [figure(percentile(values, 0.5)), figure(percentile(values, 0.99)), figure(largest(values))];
+}

@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { EDS } from '@isthmus/xds';
+import { InProcessBridge } from './in-process-bridge.ts';
+import type { Scenario } from './scenario.ts';
+import { ScriptedRegistry } from './scripted-registry.ts';
+import { figure, median, percentile } from './statistics.ts';
+import { waitFor } from './wait.ts';
+import { XdsClient } from './xds-client.ts';
+
+const SIZES = [1_000, 20_000] as const;
+const INSTANCES = 10;
+const TRANSPORTS = ['delta', 'sotw'] as const;
+const ROUNDS = 12;
+const WARM_ROUNDS = 3;
+const CHANGES = 150;
+
+/** Does one change cost more when there are more services? */
+export const scaling: Scenario = {
+  name: 'scaling',
+  title: 'The cost of one endpoint change, by the number of services',
+  async run(log) {
+    const measured = [];
+    for (const transport of TRANSPORTS) measured.push({ transport, lines: await measure(transport, log) });
+    return {
+      about: [
+        `A scripted source, the engine with its file ledger and MCP output, the ADS server and one client in a thread of its own that`,
+        `subscribes to all endpoints; ${INSTANCES} instances a service. Both sizes live in one process and take turns: ${ROUNDS} rounds of`,
+        `${CHANGES} changes one after the other, each awaited at the client, after ${WARM_ROUNDS} rounds to get warm. CPU: of the thread that`,
+        'does all of it, from the source’s event to the answer of the client and the ledger’s write (median of the rounds; a change’s',
+        'share). Wall: from the event to the response’s bytes being given to the socket. In state of the world every answer of a client',
+        'repeats the names of all that it subscribes to, here 20,000: the protocol’s own cost, which delta has not.',
+      ].join('\n'),
+      tables: [
+        {
+          title: 'One change',
+          columns: ['transport', 'services', 'CPU µs (median round)', 'CPU µs (best round)', 'wall p50 ms', 'wall p99 ms'],
+          rows: measured.flatMap(({ transport, lines }) =>
+            lines.map(({ services, cpu, wall }) => [
+              transport,
+              String(services),
+              figure(median(cpu)),
+              figure(Math.min(...cpu)),
+              figure(percentile(wall, 0.5)),
+              figure(percentile(wall, 0.99)),
+            ]),
+          ),
+        },
+      ],
+      targets: measured.flatMap(({ transport, lines: [small, large] }) => [
+        {
+          what: `${transport}: CPU of a change at ${SIZES[1]} services, times that at ${SIZES[0]}`,
+          unit: '',
+          atMost: 1.3,
+          measured: median(large?.cpu ?? []) / median(small?.cpu ?? []),
+        },
+        {
+          what: `${transport}: wall time p50 at ${SIZES[1]} services, times that at ${SIZES[0]}`,
+          unit: '',
+          atMost: 1.3,
+          measured: median(large?.wall ?? []) / median(small?.wall ?? []),
+        },
+      ]),
+    };
+  },
+};
+
+interface Measured {
+  readonly services: number;
+  /** µs a change, by round. */
+  readonly cpu: number[];
+  /** ms, by change. */
+  readonly wall: number[];
+}
+
+async function measure(transport: (typeof TRANSPORTS)[number], log: (line: string) => void): Promise<readonly Measured[]> {
+  const lines = [];
+  for (const services of SIZES) lines.push(await Line.start(services, transport));
+  log(`${transport}: ${SIZES.join(' and ')} services are at their clients`);
+  for (let round = -WARM_ROUNDS; round < ROUNDS; round += 1) for (const line of lines) await line.round(round >= 0);
+  for (const line of lines) await line.close();
+  return lines.map(({ measured }) => measured);
+}
+
+/** One bridge of one size with its source and its client. */
+class Line {
+  readonly measured: Measured;
+  readonly #registry: ScriptedRegistry;
+  readonly #bridge: InProcessBridge;
+  readonly #client: XdsClient;
+  readonly #at: { pushed: number; arrivals: number };
+  #changes = 0;
+
+  private constructor(
+    services: number,
+    registry: ScriptedRegistry,
+    bridge: InProcessBridge,
+    client: XdsClient,
+    at: { pushed: number; arrivals: number },
+  ) {
+    this.measured = { services, cpu: [], wall: [] };
+    this.#registry = registry;
+    this.#bridge = bridge;
+    this.#client = client;
+    this.#at = at;
+  }
+
+  static async start(services: number, transport: 'sotw' | 'delta'): Promise<Line> {
+    const registry = new ScriptedRegistry(services, INSTANCES);
+    const at = { pushed: 0, arrivals: 0 };
+    const onXds = (event: { readonly kind: string; readonly type?: string }) => {
+      if (event.kind === 'pushed' && event.type === EDS) at.pushed = performance.now();
+    };
+    const bridge = await InProcessBridge.start([registry.entry], { onXds }, [registry.kind]);
+    registry.sayAll();
+    await bridge.engine.readiness.ready;
+    const endpoints = Array.from({ length: services }, (_, n) => registry.cluster(n));
+    const client = new XdsClient({ port: bridge.port, transport, endpoints });
+    await waitFor('the client has all endpoints', () => client.endpoints === services, 120_000);
+    client.onArrival(({ type }) => {
+      if (type === EDS) at.arrivals += 1;
+    });
+    return new Line(services, registry, bridge, client, at);
+  }
+
+  async round(counts: boolean): Promise<void> {
+    globalThis.gc?.();
+    await pause(400); // what the round before left to do: the ledger syncs every 250 ms
+    const before = process.threadCpuUsage();
+    for (let n = 0; n < CHANGES; n += 1) {
+      const arrivals = this.#at.arrivals;
+      const start = performance.now();
+      this.#registry.change((this.#changes * 7_919) % this.measured.services, 2 + (this.#changes % 5_000));
+      this.#changes += 1;
+      await waitFor('the change at the client', () => this.#at.arrivals > arrivals, 10_000, 1);
+      if (counts) this.measured.wall.push(this.#at.pushed - start);
+    }
+    await pause(400);
+    const { user, system } = process.threadCpuUsage(before);
+    if (counts) this.measured.cpu.push((user + system) / CHANGES);
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#bridge.close();
+  }
+}

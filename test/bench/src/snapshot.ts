@@ -1,0 +1,179 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { startRegistry } from './bench-registry.ts';
+import type { BenchRegistry, RegistryName } from './bench-registry.ts';
+import type { Scenario, Target } from './scenario.ts';
+import type { ChildMessage, ChildSetup, ParentMessage } from './snapshot-child.ts';
+import type { Stall } from './stall-probe.ts';
+import { figure } from './statistics.ts';
+import { waitFor } from './wait.ts';
+import { XdsClient } from './xds-client.ts';
+
+const SIZES = {
+  nacos: { services: 10_000, instances: 10, heapMb: 2_048 },
+  eureka: { services: 10_000, instances: 10, heapMb: 2_048 },
+  consul: { services: 5_000, instances: 4, heapMb: 0 },
+} as const satisfies Record<RegistryName, object>;
+
+/** A directory for a `.cpuprofile` of each bridge, to find out what a stall is made of. */
+const PROFILES = process.env['ISTHMUS_BENCH_PROFILES'];
+
+const SETTLE_MS = 15_000;
+const REST_MS = 20_000;
+
+/** The first complete read of a large registry, and the calm after it. */
+export const snapshot: Scenario = {
+  name: 'snapshot',
+  title: 'The first complete snapshot',
+  async run(log) {
+    const measured: Measured[] = [];
+    for (const name of ['nacos', 'eureka', 'consul'] as const) measured.push(await measure(name, log));
+    return {
+      about: [
+        'A real registry with its load, then a bridge in a process of its own with an empty ledger (engine, file ledger, MCP and xDS',
+        'servers). *Ready*: every service was read, translated for Envoy and istiod, and committed. *Served*: a delta client in another',
+        `process has asked for all clusters and endpoints and got them, and ${SETTLE_MS / 1_000} s have passed. Stalls are gaps between two`,
+        'turns of the event loop, looked for every millisecond; *own CPU* is the CPU time of that thread in the gap, where the rest is',
+        `the machine’s. At rest: CPU of the process over ${REST_MS / 1_000} s in which nothing changes, with that client connected, and`,
+        'not before the registry has said all (Nacos 2 repeats the pushes of a large read for a while).',
+      ].join('\n'),
+      tables: [
+        {
+          title: 'Time and memory',
+          columns: [
+            'registry',
+            'services × instances',
+            'ready after s',
+            'CPU s',
+            'peak RSS MB',
+            'RSS at rest MB',
+            'at rest after s',
+            'CPU at rest',
+          ],
+          rows: measured.map(({ name, ready, served, rest }) => [
+            name,
+            `${SIZES[name].services} × ${SIZES[name].instances}`,
+            figure(ready.tookMs / 1_000),
+            figure(ready.cpuMs / 1_000),
+            figure(Math.max(ready.peakMb, served.peakMb)),
+            figure(rest.rssMb),
+            figure((SETTLE_MS + rest.settledMs) / 1_000),
+            `${figure(rest.corePercent)} %`,
+          ]),
+        },
+        {
+          title: 'Longest stalls of the event loop, ms',
+          columns: [
+            'registry',
+            'until',
+            'longest',
+            'own CPU in it',
+            'GC in it',
+            'most own CPU',
+            'monitorEventLoopDelay',
+            'turns',
+          ],
+          rows: measured.flatMap(({ name, ready, served }) =>
+            [ready, served].map(({ kind, stalls }) => [
+              name,
+              kind,
+              ...stallCells(stalls.longest),
+              figure(stalls.longestByCpu.cpuMs),
+              figure(stalls.delayMaxMs),
+              String(stalls.turns),
+            ]),
+          ),
+        },
+      ],
+      targets: measured.flatMap(({ name, ready, served, rest }): Target[] => [
+        stallTarget(`${name}: longest stall until ready`, ready.stalls.longest),
+        stallTarget(`${name}: longest stall while served`, served.stalls.longest),
+        { what: `${name}: CPU at rest, % of a core`, unit: '%', atMost: 2, measured: rest.corePercent },
+      ]),
+    };
+  },
+};
+
+interface Measured {
+  readonly name: RegistryName;
+  readonly ready: Extract<ChildMessage, { kind: 'ready' }>;
+  readonly served: Extract<ChildMessage, { kind: 'served' }>;
+  readonly rest: Extract<ChildMessage, { kind: 'rest' }>;
+}
+
+function stallCells({ wallMs, cpuMs, gcMs }: Stall): readonly string[] {
+  return [figure(wallMs), figure(cpuMs), figure(gcMs)];
+}
+
+function stallTarget(what: string, { wallMs, cpuMs }: Stall): Target {
+  const because = `${figure(cpuMs, 'ms')} of it were CPU time of the bridge’s thread, the rest was the machine’s (see the load)`;
+  return { what, unit: 'ms', atMost: 20, measured: wallMs, because };
+}
+
+async function measure(name: RegistryName, log: (line: string) => void): Promise<Measured> {
+  const size = SIZES[name];
+  const registry = await startRegistry(name, size);
+  try {
+    log(`${name}: ${size.services} × ${size.instances} are in`);
+    return await readOnce(registry, size.services, log);
+  } finally {
+    await registry.stop();
+  }
+}
+
+async function readOnce(registry: BenchRegistry, services: number, log: (line: string) => void): Promise<Measured> {
+  const setup: ChildSetup = { entry: registry.entry, services, settleMs: SETTLE_MS, restMs: REST_MS };
+  const profile = PROFILES === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${PROFILES}`];
+  const child = fork(join(import.meta.dirname, 'snapshot-child.ts'), [JSON.stringify(setup)], {
+    execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...profile],
+  });
+  const ended = once(child, 'exit');
+  try {
+    const ready = await next(child, 'ready', 300_000);
+    log(`${registry.name}: ready after ${figure(ready.tookMs / 1_000, 's')}`);
+    const client = new XdsClient({ port: ready.port, transport: 'delta', endpoints: undefined });
+    try {
+      await waitFor('the client has all endpoints', () => client.endpoints >= services, 60_000);
+      tell(child, 'served');
+      const served = await next(child, 'served', SETTLE_MS + 30_000);
+      const rest = await next(child, 'rest', REST_MS + 150_000);
+      return { name: registry.name, ready, served, rest };
+    } finally {
+      await client.close();
+    }
+  } finally {
+    if (child.connected) tell(child, 'end');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(timer);
+  }
+}
+
+function tell(child: ChildProcess, message: ParentMessage): void {
+  child.send(message);
+}
+
+/** @throws Error when the child ends or says nothing in time */
+function next<Kind extends ChildMessage['kind']>(
+  child: ChildProcess,
+  kind: Kind,
+  deadlineMs: number,
+): Promise<Extract<ChildMessage, { kind: Kind }>> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      clearTimeout(timer);
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      settle();
+    };
+    const onMessage = (message: ChildMessage) => {
+      if (message.kind === kind) end(() => resolve(message as Extract<ChildMessage, { kind: Kind }>));
+    };
+    const onExit = (code: number | null) => end(() => reject(new Error(`the bridge ended with ${code} before it was ${kind}`)));
+    const timer = setTimeout(() => end(() => reject(new Error(`not ${kind} within ${deadlineMs / 1_000} s`))), deadlineMs);
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+  });
+}
