@@ -83,7 +83,7 @@ async function all() {
     return { code: 0 };
   });
   await servers;
-  await jest('real', ['-i']);
+  await jest('real', ['--maxWorkers=2']);
 }
 
 main(async () => {

@@ -136,7 +136,7 @@ export function collect(source: RegistrySource): Collector {
     diagnostics: (scope) => diagnostics.get(scopeId(scope)) ?? [],
     endpoints: (name) => [...(byName.get(name) ?? [])].flatMap((id) => services.get(id)?.endpoints ?? []),
     has: (name) => (byName.get(name)?.size ?? 0) > 0,
-    until: (what, condition, deadlineMs = 5_000) =>
+    until: (what, condition, deadlineMs = 20_000) =>
       new Promise((resolve, reject) => {
         const finish = (error?: Error) => {
           clearTimeout(timer);
