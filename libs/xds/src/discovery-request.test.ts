@@ -6,6 +6,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema } from '@isthmus/proto/discovery';
 import fc from 'fast-check';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
+import { NameMemory } from './name-memory.ts';
 import { CDS } from './type-urls.ts';
 
 const text = fc.string({ unit: 'grapheme' });
@@ -131,4 +132,23 @@ test.each(['sotw', 'delta'] as const)('what a real Envoy 1.40 sent first is unde
     userAgent: 'envoy 1.40.0',
     metadata: { NAMESPACE: 'shop', HTTP_PROXY_PORT: '15004', LABELS: { app: 'web' } },
   });
+});
+
+test('a long list of names that is repeated is the same array again, and one that differs anywhere is not', () => {
+  const names = Array.from({ length: 1_000 }, (_, n) => `outbound|80||service-${n}.example`);
+  const request = (resourceNames: string[], responseNonce: string) =>
+    toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { typeUrl: CDS, responseNonce, resourceNames }));
+  const memory = new NameMemory();
+  const first = readSotwRequest(request(names, '1'), memory);
+  const again = readSotwRequest(request(names, '2'), memory);
+  expect(again).toMatchObject({ type: CDS, nonce: '2', names });
+  expect(again.names).toBe(first.names);
+  for (const other of [
+    names.slice(1),
+    names.slice(0, -1),
+    [...names, 'one-more'],
+    names.with(500, 'outbound|80||other-500.example'),
+  ]) {
+    expect(readSotwRequest(request(other, '3'), memory).names).toEqual(other);
+  }
 });

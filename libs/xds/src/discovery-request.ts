@@ -1,5 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { TypeUrl } from '@isthmus/model';
+import { NameMemory } from './name-memory.ts';
 import { readNode } from './node-reader.ts';
 import type { NodeInfo } from './resource-provider.ts';
 
@@ -8,6 +9,8 @@ export interface ErrorDetail {
   readonly code: number;
   readonly message: string;
 }
+
+const NAMES_TAG = (3 << 3) | 2;
 
 interface RequestBase {
   /** Only in a stream's first request, with most clients. */
@@ -39,25 +42,44 @@ export type DiscoveryRequest = SotwRequest | DeltaRequest;
 
 /**
  * envoy.service.discovery.v3.DiscoveryRequest. Hand-written because requests are read on the hot path of every ACK.
+ * @param memory of the stream: a list of names that a request repeats is the same array again
  * @throws Error when the bytes are no protobuf message
  */
-export function readSotwRequest(bytes: Uint8Array): SotwRequest {
+export function readSotwRequest(bytes: Uint8Array, memory = new NameMemory()): SotwRequest {
   const reader = new BinaryReader(bytes);
-  const names: string[] = [];
+  const lists: (readonly string[])[] = [];
   let node: NodeInfo | undefined;
   let type = '';
   let nonce = '';
   let error: ErrorDetail | undefined;
   while (reader.pos < reader.len) {
+    const at = reader.pos;
     const [field, wire] = reader.tag();
     if (field === 2) node = readNode(reader.bytes());
-    else if (field === 3) names.push(reader.string());
+    else if (field === 3) lists.push(readNames(reader, at, bytes, memory));
     else if (field === 4) type = reader.string();
     else if (field === 5) nonce = reader.string();
     else if (field === 6) error = readStatus(reader.bytes());
     else reader.skip(wire, field);
   }
-  return { transport: 'sotw', node, type, nonce, error, names };
+  const [first = []] = lists;
+  return { transport: 'sotw', node, type, nonce, error, names: lists.length > 1 ? lists.flat() : first };
+}
+
+/** All the names that follow one another from `at`, the tag of the first: field 3, whose tag is one byte. */
+function readNames(reader: BinaryReader, at: number, bytes: Uint8Array, memory: NameMemory): readonly string[] {
+  const known = memory.find(bytes, at);
+  if (known !== undefined) {
+    reader.pos = at + known.bytes.length;
+    return known.names;
+  }
+  const names = [reader.string()];
+  while (bytes[reader.pos] === NAMES_TAG) {
+    reader.pos += 1;
+    names.push(reader.string());
+  }
+  memory.remember(bytes.subarray(at, reader.pos), names);
+  return names;
 }
 
 /**

@@ -263,5 +263,5 @@ export class Subscription {
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
+  return a === b || (a.length === b.length && a.every((name, i) => name === b[i]));
 }

@@ -5,6 +5,7 @@ import { endpointsNameOf } from './cluster-endpoints-name.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodePush } from './encode-push.ts';
+import { NameMemory } from './name-memory.ts';
 import { MAX_HOLD, PushOrder } from './push-order.ts';
 import type { NodeInfo, ResourceView, ViewChange } from './resource-provider.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
@@ -24,6 +25,7 @@ export class XdsStream {
   readonly #options: StreamOptions;
   readonly #types = new Map<TypeUrl, TypeStream>();
   readonly #order = new PushOrder();
+  readonly #names = new NameMemory();
   readonly #since: number;
   #node: NodeInfo | undefined;
   #view: ResourceView | undefined;
@@ -59,7 +61,7 @@ export class XdsStream {
     if (this.#state === 'closed') return;
     let request: DiscoveryRequest;
     try {
-      request = this.#options.transport === 'sotw' ? readSotwRequest(bytes) : readDeltaRequest(bytes);
+      request = this.#options.transport === 'sotw' ? readSotwRequest(bytes, this.#names) : readDeltaRequest(bytes);
     } catch (error) {
       this.end(status.INVALID_ARGUMENT, `the request is no ${this.#options.transport} discovery request: ${String(error)}`);
       return;
