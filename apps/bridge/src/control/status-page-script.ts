@@ -5,6 +5,7 @@ const byId = (id) => document.getElementById(id);
 const most = 500;
 
 const badge = (text, kind) => el('span', 'badge ' + kind, text);
+const badges = (some) => { const all = el('span'); all.append(...some.filter(Boolean)); return all; };
 const stateKinds = { live: 'good', syncing: 'wait', partial: 'warn', stale: 'bad' };
 const severityKinds = { error: 'bad', warning: 'warn', info: 'wait' };
 const age = (ms) => ms < 1000 ? 'now' : ms < 60000 ? Math.round(ms / 1000) + ' s' : ms < 3600000 ? Math.round(ms / 60000) + ' min' : Math.round(ms / 3600000) + ' h';
@@ -52,7 +53,7 @@ const showServices = () => {
   table('services', ['host', 'port', 'take traffic', 'listed', 'comes from', ''],
     services.filter((s) => s.host.includes(part)).map((s) => [
       s.host, s.ports.map((p) => p.name).join(' '), s.healthy, s.endpoints, s.origins.join(' '),
-      s.stale ? badge('stale', 'bad') : s.healthy === 0 ? badge('no endpoint', 'warn') : s.diagnostics > 0 ? badge(s.diagnostics + ' problems', 'warn') : '',
+      badges([s.stale && badge('stale', 'bad'), s.healthy === 0 && badge('nobody takes traffic', 'warn'), s.diagnostics > 0 && badge(s.diagnostics + ' problems', 'warn')]),
     ]), part ? 'no host contains ' + part : 'no service yet');
 };
 
@@ -81,8 +82,9 @@ const show = async () => {
         p.types.filter((t) => t.acked !== '' && t.acked === t.sent).length + ' of ' + p.types.length + ' types',
         nacks.length === 0 ? '' : badge(nacks.map((t) => short(t.type) + ': ' + t.nack.message).join(' '), 'bad')];
     }), 'no proxy is connected');
+  const worst = Object.keys(severityKinds);
   table('diagnostics', ['', 'where', 'what', 'so', 'try'],
-    problems.items.map((d) => [badge(d.severity, severityKinds[d.severity]), d.where, d.what, d.meaning, d.remedy]), 'nothing is wrong');
+    problems.items.sort((a, b) => worst.indexOf(a.severity) - worst.indexOf(b.severity)).map((d) => [badge(d.severity, severityKinds[d.severity]), d.where, d.what, d.meaning, d.remedy]), 'nothing is wrong with what the registries say');
   say('as of ' + new Date().toLocaleTimeString(), '');
 };
 

@@ -16,7 +16,7 @@ nav { margin-left: auto; } a { color: var(--wait); }
 .rows { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; max-width: 28rem; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; } td.number { font-variant-numeric: tabular-nums; }
-.badge { display: inline-block; border: 1px solid currentColor; border-radius: .8rem; padding: 0 .55rem; font-size: .85em; }
+.badge { display: inline-block; border: 1px solid currentColor; border-radius: .8rem; padding: 0 .55rem; font-size: .85em; margin-right: .4rem; white-space: nowrap; }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .wait { color: var(--wait); } .tile { color: var(--ink); }
 .none { color: var(--soft); margin: .2rem 0; } code { font-size: .9em; }
 input { font: 14px system-ui, sans-serif; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .15rem .5rem; margin-left: .6rem; }
