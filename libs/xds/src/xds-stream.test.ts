@@ -100,6 +100,24 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     expect(wire.pushes().at(-1)).toBe('RDS r');
   });
 
+  test('encodes thousands of clusters over several turns; nothing overtakes them, and later changes follow', () => {
+    const wire = new Wire(transport).open();
+    wire.commit(...Array.from({ length: 2_500 }, (_, n): [string, string, string] => [CDS, `c${n}`, '1']), [LDS, 'l', '1']);
+    wire.ask(CDS);
+    wire.ask(LDS);
+    expect(wire.pushes()).toEqual([]);
+    wire.commit([CDS, 'c0', '2']);
+    for (let turn = 0; turn < 8; turn += 1) wire.pass(1);
+    const [first, ...others] = wire.pushes();
+    expect([first?.split(',').length, others]).toEqual([2_500, []]);
+    wire.ack(CDS);
+    for (let turn = 0; turn < 8; turn += 1) wire.pass(1);
+    const [second, ...rest] = wire.pushes();
+    expect([second?.split(',').length, rest]).toEqual(transport === 'sotw' ? [2_500, []] : [1, []]);
+    wire.ack(CDS);
+    expect(wire.pushes()).toEqual(['LDS l']);
+  });
+
   test('answers nothing before it is opened, and then everything at once', () => {
     const wire = new Wire(transport);
     wire.ask(CDS);
