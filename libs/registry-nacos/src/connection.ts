@@ -1,6 +1,7 @@
 import { Client, credentials, Metadata, status as Status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { IsthmusError, messageOf } from '@isthmus/model';
+import { Acknowledgements } from './acknowledgements.ts';
 import { refusal, REFUSED, NacosRefusal } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
@@ -20,7 +21,7 @@ export interface ConnectionOptions {
   /** Namespace, as the handshake's `tenant`. */
   readonly namespace: string;
   readonly timing: Pick<NacosTiming, 'healthCheckEvery' | 'requestDeadline' | 'mostMessageBytes'>;
-  /** A request of the server other than the protocol's own; it is acknowledged already. */
+  /** A request of the server other than the protocol's own; it is acknowledged for the owner. */
   readonly onPush: (type: string, body: Json) => void;
   /** A push that cannot be read; Nacos will send it again, because it cannot be acknowledged. */
   readonly onUnreadable?: (error: IsthmusError) => void;
@@ -48,6 +49,10 @@ export class NacosConnection {
   #stream: ClientDuplexStream<Payload, Uint8Array> | undefined;
   #health: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly #acknowledgements = new Acknowledgements((type, requestId) => {
+    const name = `${type.slice(0, -'Request'.length)}Response`;
+    this.#stream?.write(payload(name, { requestId, resultCode: 200, errorCode: 0, success: true }));
+  });
   #acknowledged: ((abilities: Json) => void) | undefined;
   #abilities: Json = {};
 
@@ -129,6 +134,7 @@ export class NacosConnection {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#health);
+    this.#acknowledgements.close();
     this.#stream?.cancel();
     this.#client.close();
   }
@@ -266,14 +272,14 @@ export class NacosConnection {
       this.#acknowledged?.(typeof abilities === 'object' && abilities !== null ? (abilities as Json) : {});
       return; // it must not be answered
     }
-    if (type.endsWith('Request') && !this.#closed) {
-      const requestId = String(body['requestId'] ?? '');
-      this.#stream?.write(
-        payload(`${type.slice(0, -'Request'.length)}Response`, { requestId, resultCode: 200, errorCode: 0, success: true }),
-      );
+    if (this.#closed) return;
+    const requestId = String(body['requestId'] ?? '');
+    if (type === 'ConnectResetRequest') {
+      this.#acknowledgements.addLast(type, requestId);
+      return this.#reset(body);
     }
-    if (type === 'ConnectResetRequest') this.#reset(body);
-    else if (type !== 'ClientDetectionRequest' && !this.#closed) this.#options.onPush(type, body);
+    if (type.endsWith('Request')) this.#acknowledgements.add(type, requestId);
+    if (type !== 'ClientDetectionRequest') this.#options.onPush(type, body);
   }
 }
 
