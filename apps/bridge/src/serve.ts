@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -31,6 +32,7 @@ export async function serve(file: string): Promise<number> {
   if (!loaded.ok) throw configError(loaded.problems);
   const { config } = loaded;
   const log = pino({ name: 'isthmus', level: process.env['ISTHMUS_LOG'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
+  setLogVerbosity(logVerbosity.NONE); // it prints plain lines among ours; what matters comes back as an error
   const ledger = await FileLedger.open(config.ledger.file);
   const engine = new Engine(config, ledger);
   const stopped = new AbortController();
@@ -118,15 +120,20 @@ function announce(config: BridgeConfig, log: Logger): void {
     log.info(`${name} listens on ${formatListen(listener.listen)}`);
     if (!isLoopback(listener.listen.host) && listener.insecure) {
       log.warn(
-        `${name} listens beyond loopback without TLS or authentication (insecure: true): everyone who reaches ${formatListen(listener.listen)} can use it`,
+        `${name} listens beyond loopback without ${lacking(listener)} (insecure: true): everyone who reaches ${formatListen(listener.listen)} can use it`,
       );
     }
   }
 }
 
+function lacking({ tls, auth }: ListenerConfig): string {
+  return [tls === undefined ? 'TLS' : '', auth === undefined ? 'authentication' : ''].filter((part) => part !== '').join(' and ');
+}
+
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    // Not once: a signal to the whole process group reaches us twice, and the second must not cut the closing short.
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
   });
 }

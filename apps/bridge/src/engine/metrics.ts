@@ -1,3 +1,4 @@
+import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { takesTraffic } from '@isthmus/model';
@@ -8,7 +9,10 @@ import type { Engine } from './engine.ts';
 export class Metrics {
   readonly #exporter = new PrometheusExporter({ preventServerStart: true });
   readonly #serializer = new PrometheusSerializer('isthmus');
-  readonly #provider = new MeterProvider({ readers: [this.#exporter] });
+  readonly #provider = new MeterProvider({
+    resource: resourceFromAttributes({ 'service.name': 'isthmus' }),
+    readers: [this.#exporter],
+  });
   readonly #meter = this.#provider.getMeter('isthmus');
   readonly #pushes = this.#meter.createCounter('xds_pushes', { description: 'Responses sent to xDS and MCP clients' });
   readonly #bytes = this.#meter.createCounter('xds_pushed_bytes', { description: 'Bytes of these responses', unit: 'By' });

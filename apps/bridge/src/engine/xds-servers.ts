@@ -13,7 +13,7 @@ export class XdsServers {
 
   constructor(engine: Engine, metrics: Metrics, log: Logger) {
     const { xds, mcp } = engine.config.outputs;
-    const serves = engine.config.roles.includes('xds');
+    const { roles } = engine.config;
     const base = (listener: ListenerConfig, output: 'xds' | 'mcp') => ({
       host: listener.listen.host,
       port: listener.listen.port,
@@ -27,8 +27,10 @@ export class XdsServers {
     });
     const provider = new EgressProvider(engine.xds);
     this.all = [
-      ...(xds === undefined || !serves ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),
-      ...(mcp === undefined ? [] : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),
+      ...(xds === undefined || !roles.includes('xds') ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),
+      ...(mcp === undefined || !roles.includes('adapter')
+        ? []
+        : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),
     ];
     metrics.observeClients(() => this.all.flatMap((server) => server.clients()));
   }
