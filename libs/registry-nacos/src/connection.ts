@@ -2,7 +2,7 @@ import { Client, credentials, Metadata, status as Status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import { Acknowledgements } from './acknowledgements.ts';
-import { refusal, REFUSED, NacosRefusal } from './errors.ts';
+import { refusal, REFUSED } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
 import type { LargeJson } from './large-json.ts';
@@ -298,9 +298,4 @@ function timedOut(what: string, ms: number): IsthmusError {
   return new IsthmusError('registry.timeout', `${what} was not answered within ${ms} ms`, {
     remedy: 'check whether Nacos hangs or the network drops packets',
   });
-}
-
-/** True when asking Nacos again with the same token cannot help but a new login might. */
-export function wantsLogin(thrown: unknown): boolean {
-  return thrown instanceof NacosRefusal && thrown.nacosCode === REFUSED.forbidden;
 }

@@ -51,3 +51,8 @@ export function refusal(type: string, errorCode: number, message: string): Nacos
 export function endsConnection(thrown: unknown): boolean {
   return IsthmusError.is(thrown) && thrown.code === 'registry.unreachable';
 }
+
+/** True when asking again with the same token cannot help, but a new login might. */
+export function wantsLogin(thrown: unknown): boolean {
+  return thrown instanceof NacosRefusal && thrown.nacosCode === REFUSED.forbidden;
+}

@@ -1,8 +1,9 @@
 import { scopeId, IsthmusError } from '@isthmus/model';
 import { pause, scopeDiagnostic } from '@isthmus/registry';
-import { NacosConnection, wantsLogin } from './connection.ts';
+import { NacosConnection } from './connection.ts';
 import type { ConnectionEnd, ConnectionOptions } from './connection.ts';
 import type { Json } from './json-body.ts';
+import { wantsLogin } from './errors.ts';
 import { FuzzyWatch } from './fuzzy-watch.ts';
 import { DEFAULT_GROUP, findGroups, unknownGroups } from './group-finder.ts';
 import { GroupReader } from './group-reader.ts';
