@@ -7,6 +7,7 @@ import { EDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
 
 const MOST_KEPT_FRAMES = 256;
+const LARGE_BYTES = 1024 * 1024;
 
 export interface PushToEncode {
   readonly view: ResourceView;
@@ -24,11 +25,11 @@ export interface PushToEncode {
 export function* encodePush({ view, type, transport, anyType, nonce, push }: PushToEncode): Generator<void, Buffer | undefined> {
   const frames: Buffer[] = [];
   const version = view.version(type);
-  if (push.everything) frames.push(yield* wholeBody(view, type, transport, anyType));
+  if (push.everything) frames.push(...(yield* wholeBody(view, type, transport, anyType)));
   else {
     const resources = [...push.resources];
     // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
-    if (resources.length > MOST_KEPT_FRAMES) frames.push(yield* framesInSteps(resources, transport, anyType));
+    if (resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* framesInSteps(resources, transport, anyType)));
     else
       for (const resource of resources)
         frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
@@ -36,6 +37,11 @@ export function* encodePush({ view, type, transport, anyType, nonce, push }: Pus
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
   if (type === EDS) for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));
   if (frames.length === 0 && push.removed.length === 0 && !push.answers) return undefined;
-  if (transport === 'sotw') return sotwResponse(type, version, nonce, frames);
-  return deltaResponse(type, version, nonce, frames, push.removed);
+  const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+  // Megabytes of fresh memory take their time (10 ms for 6 MB on a virtual machine), and gRPC copies them once more.
+  if (size > LARGE_BYTES) yield;
+  const message =
+    transport === 'sotw' ? sotwResponse(type, version, nonce, frames) : deltaResponse(type, version, nonce, frames, push.removed);
+  if (size > LARGE_BYTES) yield;
+  return message;
 }

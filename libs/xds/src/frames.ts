@@ -40,15 +40,14 @@ export function* framesInSteps(
   resources: readonly Resource[],
   transport: 'sotw' | 'delta',
   anyType: AnyType,
-): Generator<void, Buffer> {
-  if (resources.length <= STEP) return frameAll(resources, transport, anyType);
+): Generator<void, readonly Buffer[]> {
+  if (resources.length <= STEP) return [frameAll(resources, transport, anyType)];
   const parts: Buffer[] = [];
   for (let at = 0; at < resources.length; at += STEP) {
     yield;
     parts.push(frameAll(resources.slice(at, at + STEP), transport, anyType));
   }
-  yield;
-  return Buffer.concat(parts);
+  return parts;
 }
 
 /**

@@ -5,19 +5,19 @@ import type { ResourceView } from './resource-provider.ts';
 
 interface Body {
   readonly version: string;
-  readonly bytes: Buffer;
+  readonly parts: readonly Buffer[];
 }
 
 /** By the map, not by the view: the overlays of one base have one map for what they leave as it is. */
 const bodies = new WeakMap<ReadonlyMap<string, Resource>, Map<string, Body>>();
 
-/** All resources of a type in one buffer, made once per version however many clients connect. */
+/** All resources of a type, framed, made once per version however many clients connect. */
 export function* wholeBody(
   view: ResourceView,
   type: TypeUrl,
   transport: 'sotw' | 'delta',
   anyType: AnyType,
-): Generator<void, Buffer> {
+): Generator<void, readonly Buffer[]> {
   const resources = view.resources(type);
   const version = view.version(type);
   let ofMap = bodies.get(resources);
@@ -26,8 +26,8 @@ export function* wholeBody(
     bodies.set(resources, ofMap);
   }
   const known = ofMap.get(transport);
-  if (known?.version === version) return known.bytes;
-  const bytes = yield* framesInSteps([...resources.values()], transport, anyType);
-  ofMap.set(transport, { version, bytes });
-  return bytes;
+  if (known?.version === version) return known.parts;
+  const parts = yield* framesInSteps([...resources.values()], transport, anyType);
+  ofMap.set(transport, { version, parts });
+  return parts;
 }
