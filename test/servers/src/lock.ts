@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 interface Owner {
@@ -50,6 +50,7 @@ async function acquire(path: string, draft: string, options: LockOptions): Promi
     if (owner === undefined) continue; // released just now
     if (!isAlive(owner)) {
       await takeAway(path, owner);
+      await delay(Math.min(options.pollMs ?? 200, 20)); // somebody else may be at it
       continue;
     }
     if (!told) options.onWait?.(owner.pid);
@@ -68,17 +69,28 @@ async function linked(draft: string, path: string): Promise<boolean> {
   }
 }
 
-/** Moves a dead owner's lock aside. Between our look and the move a third process may have taken it over: then it gets it back. */
+/** A process that dies between the two steps of a takeover leaves its claim; after this many ms it counts no more. */
+const CLAIM_MS = 5_000;
+
+/**
+ * Removes a dead owner's lock. Just removing it would be a race: between our look and the removal another process may
+ * have taken over, and we would remove its lock. So one process claims the dead owner, by a hard link that has the dead
+ * owner's name and can be made once; what it linked shows whether the lock still was the dead one's. Only then does
+ * nobody else remove it.
+ */
 async function takeAway(path: string, dead: Owner): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
+  const claim = `${path}.dead-${dead.id}`;
   try {
-    await rename(path, aside);
-  } catch {
-    return; // somebody was faster
+    await link(path, claim);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') return; // the lock is gone already
+    const { ctimeMs } = await stat(claim).catch(() => ({ ctimeMs: Date.now() }));
+    if (Date.now() - ctimeMs > CLAIM_MS) await rm(claim, { force: true });
+    return;
   }
-  const moved = await ownerOf(aside);
-  if (moved !== undefined && moved.id !== dead.id) await linked(aside, path);
-  await rm(aside, { force: true });
+  if ((await ownerOf(claim))?.id === dead.id) await rm(path, { force: true });
+  await rm(claim, { force: true });
 }
 
 async function ownerOf(path: string): Promise<Owner | undefined> {
