@@ -14,11 +14,18 @@ export interface Sample {
   readonly written: number;
   /** They were there at a client in another thread. */
   readonly arrived: number;
+  /** ms of CPU that the bridge's thread had between message and write: what is missing there, others had. */
+  readonly cpu: number;
+}
+
+interface Moment {
+  readonly at: number;
+  readonly cpu: number;
 }
 
 interface Journey {
-  message?: number;
-  written?: number;
+  message?: Moment;
+  written?: Moment;
   arrived?: number;
 }
 
@@ -41,21 +48,21 @@ export class ChangeMeter {
     const numbers = Array.from({ length: services }, (_, n) => n);
     const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
     const journeys = new Map<string, Journey>();
-    let lastMessage = Number.NaN;
+    let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN };
     const bridge = await InProcessBridge.start([{ ...registry.entry, ...settings }], {
-      onMessage: (at) => (lastMessage = at + THREAD_OFFSET),
+      onMessage: (at) => (lastMessage = { at: at + THREAD_OFFSET, cpu: threadCpuMs() }),
       onEvent: (event) => {
         const journey = journeys.get(clusterOf.get(nameOf(event)) ?? '');
         if (journey !== undefined) journey.message ??= lastMessage;
       },
       onXds: (event) => {
         if (event.kind !== 'pushed' || event.type !== EDS) return;
-        const now = monotonic();
+        const now = { at: monotonic(), cpu: threadCpuMs() };
         // A push is sent in the turn of the loop in which it was made: what it holds is told by its arrival.
         writes.push(now);
       },
     });
-    const writes: number[] = [];
+    const writes: Moment[] = [];
     await bridge.engine.readiness.ready;
     const client = new XdsClient({ port: bridge.port, transport: 'delta', endpoints: numbers.map((n) => registry.cluster(n)) });
     await waitFor('the client has all endpoints', () => client.endpoints === services, 60_000);
@@ -81,9 +88,10 @@ export class ChangeMeter {
     const done = () => this.#journeys.values().every(({ arrived }) => arrived !== undefined);
     await waitFor(`${services.length} changes at the client`, done, 30_000, 2);
     return [...this.#journeys.values()].map(({ message, written, arrived }) => ({
-      message: message ?? Number.NaN,
-      written: written ?? Number.NaN,
+      message: message?.at ?? Number.NaN,
+      written: written?.at ?? Number.NaN,
       arrived: arrived ?? Number.NaN,
+      cpu: (written?.cpu ?? Number.NaN) - (message?.cpu ?? Number.NaN),
     }));
   }
 
@@ -91,6 +99,11 @@ export class ChangeMeter {
     await this.#client.close();
     await this.#bridge.close();
   }
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
 }
 
 function nameOf(event: SourceEvent): string {
