@@ -76,7 +76,7 @@ export class XdsStream {
       return;
     }
     // Taking thousands of names and choosing what to send for them are two turns of the loop.
-    if (bytes.length > LARGE_MESSAGE) this.#flushAfter(stream.type, 0);
+    if (stream.subscription.isDue && bytes.length > LARGE_MESSAGE) this.#flushAfter(stream.type, 0);
     else this.#flush();
   }
 

@@ -110,7 +110,12 @@ async function consul({ services, instances }: LoadSize): Promise<BenchRegistry>
 }
 
 async function eureka({ services, instances, heapMb }: LoadSize): Promise<BenchRegistry> {
-  const server = await startEureka({ heapMb });
+  // Its deltas hold three minutes of changes by default: all that was registered here would be in each for so long.
+  const properties = {
+    'eureka.server.retentionTimeInMSInDeltaQueue': '10000',
+    'eureka.server.deltaRetentionTimerIntervalInMs': '2000',
+  };
+  const server = await startEureka({ heapMb, properties });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   const load = new EurekaLoad({ url, services, instances });
   const stop = async () => {

@@ -37,7 +37,8 @@ export const snapshot: Scenario = {
         `process has asked for all clusters and endpoints and got them, and ${SETTLE_MS / 1_000} s have passed. Stalls are gaps between two`,
         'turns of the event loop, looked for every millisecond; *own CPU* is the CPU time of that thread in the gap, where the rest is',
         `the machine’s; they are counted from the moment the bridge listens. At rest: CPU of the process over ${REST_MS / 1_000} s in which nothing changes, with that client connected, and`,
-        'not before the registry has said all (Nacos 2 repeats the pushes of a large read for a while).',
+        'not before the registry has said all: Nacos 2 repeats the pushes of a large read for a while, and Eureka’s deltas hold what was',
+        'registered for three minutes by default, here for ten seconds.',
       ].join('\n'),
       tables: [
         {
