@@ -1,5 +1,5 @@
-/** Nothing waits longer than this for its flush. */
-const MAX_WAIT_MS = 50;
+/** The longest pause: a change may also wait for the flush before its own, and must be on the wire after 100 ms. */
+const MAX_WAIT_MS = 20;
 
 /**
  * Decides when the next flush starts: at once after a quiet time, else when as much time has passed as the last flush
