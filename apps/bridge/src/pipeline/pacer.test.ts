@@ -31,18 +31,27 @@ describe('the pacer', () => {
 
   test('a flush that took long is followed by a pause of the same length, at most 20 ms', async () => {
     let time = 0;
-    const pacer = new Pacer(() => time);
+    const waits: { readonly ms: number; readonly run: () => void }[] = [];
+    const pacer = new Pacer(
+      () => time,
+      (ms, run) => waits.push({ ms, run }),
+    );
     let flushes = 0;
+    let cost = 7;
     const flush = async () => {
       flushes += 1;
-      time += 10_000;
+      time += cost;
     };
     pacer.request(flush);
     while (flushes === 0 || pacer.busy) await turn();
     pacer.request(flush);
-    for (let n = 0; n < 2; n += 1) await turn();
-    expect(flushes).toBe(1); // its timer of 20 ms runs
-    while (flushes < 2) await turn();
+    expect(waits.map((w) => w.ms)).toEqual([7]);
+    cost = 10_000;
+    waits[0]?.run();
+    while (flushes < 2 || pacer.busy) await turn();
+    pacer.request(flush);
+    expect(waits.map((w) => w.ms)).toEqual([7, 20]);
+    expect(flushes).toBe(2);
   });
 
   test('a flush that fails does not end the line', async () => {

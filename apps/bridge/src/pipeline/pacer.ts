@@ -14,8 +14,14 @@ export class Pacer {
   /** A flush that fails is a bug of ours; it must not take discovery down. Default: a warning of the process. */
   onError: (error: unknown) => void = (error) => process.emitWarning(error instanceof Error ? error : String(error));
 
-  constructor(now: () => number = () => performance.now()) {
+  readonly #after: (ms: number, run: () => void) => void;
+
+  constructor(
+    now: () => number = () => performance.now(),
+    after: (ms: number, run: () => void) => void = (ms, run) => void setTimeout(run, ms).unref(),
+  ) {
     this.#now = now;
+    this.#after = after;
   }
 
   get busy(): boolean {
@@ -33,7 +39,7 @@ export class Pacer {
         this.#state = 'waiting';
         const wait = this.#notBefore - this.#now();
         if (wait <= 0) setImmediate(() => void this.#run(flush));
-        else setTimeout(() => void this.#run(flush), wait).unref();
+        else this.#after(wait, () => void this.#run(flush));
         return;
       }
       default:
