@@ -43,6 +43,16 @@ describe('acknowledgements', () => {
     expect(sent).toEqual(['1', '2']);
   });
 
+  test('of thousands of pushes go out over several turns of the event loop', () => {
+    const { sent, acks } = open();
+    for (let n = 0; n < 1_000; n += 1) acks.add('NotifySubscriberRequest', String(n));
+    jest.advanceTimersToNextTimer();
+    expect(sent.length).toBeGreaterThan(0);
+    expect(sent.length).toBeLessThan(1_000);
+    jest.advanceTimersByTime(100);
+    expect(sent).toEqual(Array.from({ length: 1_000 }, (_, n) => String(n)));
+  });
+
   test('are not sent after the connection was closed', () => {
     const { sent, acks } = open();
     acks.add('NotifySubscriberRequest', '1');

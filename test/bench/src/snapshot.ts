@@ -20,7 +20,7 @@ const SIZES = {
 /** A directory for a `.cpuprofile` of each bridge, to find out what a stall is made of. */
 const PROFILES = process.env['ISTHMUS_BENCH_PROFILES'];
 
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 const REST_MS = 20_000;
 
 /** The first complete read of a large registry, and the calm after it. */
