@@ -1,7 +1,7 @@
 import { endpointKey, serviceId } from '@isthmus/model';
-import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, Protocol, ServiceRecord } from '@isthmus/model';
+import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, ServiceRecord } from '@isthmus/model';
 import type { CompiledRules } from './merge-rules.ts';
-import { servicePorts } from './service-ports.ts';
+import { portNameOf, portsOf } from './service-ports.ts';
 
 /**
  * Everything that the registries say about one host, as callers see it. Pure and independent of the order of the
@@ -25,17 +25,15 @@ export function mergeService(
   const diagnostics: Diagnostic[] = members.flatMap((record) => record.diagnostics);
   if (members.length < ranked.length) diagnostics.push(conflict(host, members, ranked));
 
-  const protocols = new Set<Protocol>(members.flatMap((record) => record.endpoints.map((e) => e.protocol)));
-  const ports = servicePorts(protocols, rules.ports);
-  const portNames = new Map(ports.map((port) => [port.protocol, port.name]));
-
+  const ports = portsOf(members, rules.ports);
   const byAddress = new Map<string, MeshEndpoint>();
   for (const record of members) {
     const origin = serviceId(record.key);
     for (const endpoint of record.endpoints) {
-      const key = `${portNames.get(endpoint.protocol)} ${endpointKey(endpoint)}`;
+      const name = portNameOf(endpoint, ports);
+      const key = `${name} ${endpointKey(endpoint)}`;
       // A process registered in two registries is one endpoint; the registry that comes first is believed.
-      if (!byAddress.has(key)) byAddress.set(key, { origin, portName: portNames.get(endpoint.protocol) ?? '', endpoint });
+      if (!byAddress.has(key)) byAddress.set(key, { origin, portName: name, endpoint });
     }
   }
   const sorted = [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1));

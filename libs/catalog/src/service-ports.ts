@@ -1,5 +1,5 @@
 import { PROTOCOLS, isHttpLike } from '@isthmus/model';
-import type { Protocol, ServicePort } from '@isthmus/model';
+import type { Endpoint, Protocol, ServicePort, ServiceRecord } from '@isthmus/model';
 
 /**
  * The stable service port of each protocol (a registry knows instance ports only). HTTP-like protocols share 80,
@@ -25,9 +25,10 @@ const SECOND_HTTP: Readonly<Partial<Record<Protocol, number>>> = { http2: 8082, 
 export function servicePorts(
   protocols: ReadonlySet<Protocol>,
   table: Readonly<Partial<Record<Protocol, number>>>,
+  declared: readonly ServicePort[] = [],
 ): readonly ServicePort[] {
-  const ports: ServicePort[] = [];
-  const taken = new Set<number>();
+  const ports: ServicePort[] = [...declared];
+  const taken = new Set<number>(declared.map((port) => port.number));
   for (const protocol of PROTOCOLS) {
     if (!protocols.has(protocol)) continue;
     const wanted = table[protocol] ?? DEFAULT_PORTS[protocol];
@@ -38,4 +39,32 @@ export function servicePorts(
     ports.push({ number, name: `${protocol}-${number}`, protocol });
   }
   return ports.sort((a, b) => a.number - b.number);
+}
+
+/**
+ * What its sources declare (the first that has a number or a name keeps it), and a stable port for every protocol that
+ * instances speak and nobody declares.
+ */
+export function portsOf(
+  members: readonly ServiceRecord[],
+  table: Readonly<Partial<Record<Protocol, number>>>,
+): readonly ServicePort[] {
+  const declared: ServicePort[] = [];
+  for (const port of members.flatMap((record) => record.ports ?? [])) {
+    if (!declared.some((other) => other.number === port.number || other.name === port.name)) declared.push(port);
+  }
+  const undeclared = new Set<Protocol>();
+  for (const endpoint of members.flatMap((record) => record.endpoints)) {
+    if (declaredPortOf(endpoint, declared) === undefined) undeclared.add(endpoint.protocol);
+  }
+  return servicePorts(undeclared, table, declared);
+}
+
+/** Name of the service port that an instance serves: the one it names, else the first of its protocol. */
+export function portNameOf(endpoint: Endpoint, ports: readonly ServicePort[]): string {
+  return (declaredPortOf(endpoint, ports) ?? ports[0])?.name ?? '';
+}
+
+function declaredPortOf(endpoint: Endpoint, ports: readonly ServicePort[]): ServicePort | undefined {
+  return ports.find((port) => port.name === endpoint.portName) ?? ports.find((port) => port.protocol === endpoint.protocol);
 }

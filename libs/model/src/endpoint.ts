@@ -38,6 +38,8 @@ export interface Endpoint {
   readonly cluster: string;
   /** Istio network of the address; `''` is the default network. */
   readonly network: string;
+  /** Which of the record's declared `ports` it serves; absent where the source declares none. */
+  readonly portName?: string;
   /** SPIFFE identity or service account behind it, `''` if unknown (no mTLS then). */
   readonly identity: string;
 }

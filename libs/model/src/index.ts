@@ -14,3 +14,4 @@ export { formatLocality } from './service.ts';
 export type { MeshEndpoint, MeshService, ServicePort, ServiceRecord } from './service.ts';
 export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';
 export type { SourceEvent, SourceStatus } from './source-event.ts';
+export type { Workload, WorkloadEvent } from './workload.ts';

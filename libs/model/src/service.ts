@@ -11,6 +11,16 @@ export interface ServiceRecord {
   readonly endpoints: readonly Endpoint[];
   /** What was left out or changed, sorted. */
   readonly diagnostics: readonly Diagnostic[];
+  /**
+   * Service ports that the source itself declares (a Kubernetes Service, a ServiceEntry, a file), sorted by number.
+   * Registries that know instance ports only have none: their services get the protocols' stable ports.
+   */
+  readonly ports?: readonly ServicePort[];
+  /** The address that callers of this service use already (a ClusterIP, a ServiceEntry's address). */
+  readonly vip?: string;
+  /** Mesh namespace that the source gives the service, and the namespaces that may see it (`*`, `.`, names). */
+  readonly meshNamespace?: string;
+  readonly exportTo?: readonly string[];
 }
 
 /** A mesh host's stable port. Instances carry target ports; this never depends on them (higress#2511). */
@@ -44,6 +54,8 @@ export interface MeshService {
   readonly origins: readonly ServiceId[];
   /** From the ledger: the address that TCP callers use and istiod matches on. Undefined until allocated. */
   readonly vip: string | undefined;
+  /** Namespaces that may see it, as Istio has it; undefined: all. */
+  readonly exportTo?: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
