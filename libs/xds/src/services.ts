@@ -24,8 +24,8 @@ export const ADS_METHODS: readonly StreamMethod[] = [
   ...singleType('envoy.service.route.v3.RouteDiscoveryService', 'Routes', RDS),
 ];
 
-/** istiod speaks state of the world only. */
-export const MCP_METHODS: readonly StreamMethod[] = AGGREGATED.slice(0, 1);
+/** istiod speaks state of the world only; another bridge, which reads ours as a registry, takes deltas. */
+export const MCP_METHODS: readonly StreamMethod[] = AGGREGATED;
 
 function singleType(service: string, plural: string, type: TypeUrl): StreamMethod[] {
   return [

@@ -60,3 +60,41 @@ describe('MCP', () => {
     expect(wire.pushes()).toEqual([SE, `${SE} a`]);
   });
 });
+
+describe('MCP to a client that takes deltas', () => {
+  const SE = 'networking.istio.io/v1/ServiceEntry';
+  const mcp = (): Wire => new Wire('delta', { profile: MCP }).open();
+
+  test('answers the wildcard with all there is, and a type without anything with an empty response, which completes it', () => {
+    const wire = mcp();
+    wire.commit([SE, 'a', '1'], [SE, 'b', '1']);
+    wire.ask(SE);
+    wire.ask('networking.istio.io/v1/Gateway', ['*']);
+    expect(wire.pushes()).toEqual([`${SE} a,b`, 'networking.istio.io/v1/Gateway']);
+  });
+
+  test('then says just what changed and what is gone', () => {
+    const wire = mcp();
+    wire.commit([SE, 'a', '1'], [SE, 'b', '1'], [SE, 'c', '1']);
+    wire.ask(SE);
+    wire.ack(SE);
+    wire.pushes();
+    wire.commit([SE, 'a', '2']);
+    wire.ack(SE);
+    wire.commit([SE, 'b'], [SE, 'd', '1']);
+    expect(wire.pushes()).toEqual([`${SE} a`, `${SE} d,-b`]);
+  });
+
+  test('joins what changes while a response is unanswered into one, without a pause after it', () => {
+    const wire = mcp();
+    wire.commit([SE, 'a', '1'], [SE, 'b', '1']);
+    wire.ask(SE);
+    wire.pass(300);
+    wire.commit([SE, 'a', '2']);
+    wire.commit([SE, 'a', '3']);
+    wire.commit([SE, 'b']);
+    expect(wire.pushes()).toEqual([`${SE} a,b`]);
+    wire.ack(SE);
+    expect(wire.pushes()).toEqual([`${SE} a,-b`]);
+  });
+});

@@ -241,13 +241,45 @@ describe('TLS', () => {
   });
 });
 
-test('an MCP server has the method that istiod calls, and no other', async () => {
-  const { server, port } = await serve({}, mcpServer);
-  const istiod = connect({ port });
-  istiod.send({ typeUrl: 'networking.istio.io/v1/Gateway', responseNonce: 'first' });
-  expect(await istiod.next()).toMatchObject({ typeUrl: 'networking.istio.io/v1/Gateway', resources: [] });
-  expect(server.clients()).toMatchObject([{ transport: 'mcp' }]);
-  const delta = deltaClient({ port });
-  toClose.push(delta);
-  expect((await delta.ended).code).toBe(status.UNIMPLEMENTED);
+describe('an MCP server', () => {
+  const SE = 'networking.istio.io/v1/ServiceEntry';
+  const entry = (name: string, version: string): void => set(SE, `shop/${name}`, version);
+
+  test('answers istiod, which asks for whole types, and no type of its own service', async () => {
+    const { server, port } = await serve({}, mcpServer);
+    const istiod = connect({ port });
+    istiod.send({ typeUrl: 'networking.istio.io/v1/Gateway', responseNonce: 'first' });
+    expect(await istiod.next()).toMatchObject({ typeUrl: 'networking.istio.io/v1/Gateway', resources: [] });
+    expect(server.clients()).toMatchObject([{ transport: 'mcp' }]);
+    const clusters = connect({ port, path: '/envoy.service.cluster.v3.ClusterDiscoveryService/StreamClusters' });
+    expect((await clusters.ended).code).toBe(status.UNIMPLEMENTED);
+  });
+
+  test('tells a client that takes deltas names, versions and what is gone, each resource as an MCP resource', async () => {
+    const { port } = await serve({}, mcpServer);
+    entry('orders', '1');
+    entry('payments', '1');
+    const bridge = deltaClient({ port });
+    toClose.push(bridge);
+    bridge.send({ node, typeUrl: SE, resourceNamesSubscribe: ['*'] });
+    const first = await bridge.next();
+    expect(first.resources.map(({ name, version }) => `${name} ${version}`)).toEqual(['shop/orders 1', 'shop/payments 1']);
+    expect(first.resources[0]?.resource?.typeUrl).toBe('type.googleapis.com/istio.mcp.v1alpha1.Resource');
+    bridge.send({ typeUrl: SE, responseNonce: first.nonce });
+    store.commit([{ type: SE, name: 'shop/orders', resource: undefined }]);
+    expect(await bridge.next()).toMatchObject({ typeUrl: SE, resources: [], removedResources: ['shop/orders'] });
+  });
+
+  test('a client that comes back with its versions is sent only what it misses', async () => {
+    const { port } = await serve({}, mcpServer);
+    entry('orders', '2');
+    entry('payments', '1');
+    const bridge = deltaClient({ port });
+    toClose.push(bridge);
+    const initialResourceVersions = { 'shop/orders': '1', 'shop/payments': '1', 'shop/gone': '1' };
+    bridge.send({ node, typeUrl: SE, resourceNamesSubscribe: ['*'], initialResourceVersions });
+    const { resources, removedResources } = await bridge.next();
+    expect(resources.map(({ name }) => name)).toEqual(['shop/orders']);
+    expect(removedResources).toEqual(['shop/gone']);
+  });
 });

@@ -58,7 +58,7 @@ export function adsServer(options: XdsServerOptions): XdsServer {
   return new XdsServer(ADS, ADS_METHODS, options);
 }
 
-/** MCP-over-xDS for istiod (`meshConfig.configSources`): whole types, paced by what istiod needs to take them. */
+/** MCP-over-xDS: for istiod (`meshConfig.configSources`) whole types, paced by what it needs to take them; deltas for who asks for them. */
 export function mcpServer(options: XdsServerOptions): XdsServer {
   return new XdsServer(MCP, MCP_METHODS, options);
 }

@@ -167,7 +167,7 @@ export class XdsStream {
   }
 
   #take(stream: TypeStream, request: DiscoveryRequest): void {
-    const { clock, profile } = this.#options;
+    const { clock, profile, transport } = this.#options;
     const inFlight = stream.subscription.inFlight;
     const verdict = stream.subscription.receive(request);
     if (verdict.kind === 'none' || inFlight === undefined) return;
@@ -175,7 +175,7 @@ export class XdsStream {
     const now = clock.now();
     const told = { node: this.#node!.id, type: stream.type, version };
     stream.answers += 1;
-    stream.notBefore = now + Math.min(now - at, profile.maxPause);
+    if (transport === 'sotw') stream.notBefore = now + Math.min(now - at, profile.maxPause);
     if (verdict.kind === 'ack') {
       stream.ackedVersion = version;
       stream.nack = undefined;
