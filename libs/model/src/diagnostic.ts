@@ -10,6 +10,8 @@ export type DiagnosticCode =
   | 'host.invalid'
   | 'label.changed'
   | 'ledger.damaged'
+  | 'ledger.no-leader'
+  | 'ledger.unreachable'
   | 'metadata.invalid'
   | 'metadata.too-large'
   | 'port.invalid'
@@ -22,6 +24,7 @@ export type DiagnosticCode =
   | 'service.too-large'
   | 'text.invalid'
   | 'translate.rejected'
+  | 'vip.pending'
   | 'weight.invalid'
   | 'weight.clamped';
 

@@ -1,6 +1,8 @@
 /** Codes of errors that stop something; records that are merely bad get a `Diagnostic` instead. */
 export type ErrorCode =
   | 'config.invalid'
+  | 'ledger.forbidden'
+  | 'ledger.unreachable'
   | 'ledger.unreadable'
   | 'ledger.unwritable'
   | 'listen.refused'
