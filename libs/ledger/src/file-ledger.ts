@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { IsthmusError, LEDGER_TABLES, messageOf } from '@isthmus/model';
 import type { Diagnostic, Ledger, LedgerTable } from '@isthmus/model';
 import { lockFile } from './file-lock.ts';
 import { HEADER, formatLine, parseLine } from './journal-line.ts';
@@ -170,7 +170,7 @@ export class FileLedger implements Ledger {
   }
 
   #live(): number {
-    return (['record', 'vip', 'held'] as const).reduce((sum, table) => sum + this.#memory.entries(table).size, 0);
+    return LEDGER_TABLES.reduce((sum, table) => sum + this.#memory.entries(table).size, 0);
   }
 
   /** Writes what lives to a new journal. Entries changed meanwhile are in `#dirty` and follow, so the last line wins. */
@@ -180,7 +180,7 @@ export class FileLedger implements Ledger {
     try {
       await next.appendFile(`${HEADER}\n`);
       this.#lines = 0;
-      for (const table of ['vip', 'held', 'record'] as const) {
+      for (const table of LEDGER_TABLES) {
         const entries = this.#memory.entries(table);
         await this.#append(
           next,

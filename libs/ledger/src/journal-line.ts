@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { LEDGER_TABLES } from '@isthmus/model';
 import type { LedgerTable } from '@isthmus/model';
 
 /** First line of a journal. Another version is refused, never guessed at. */
@@ -11,7 +12,7 @@ export interface JournalEntry {
   readonly value: unknown;
 }
 
-const TABLES: readonly string[] = ['record', 'vip', 'held'] satisfies LedgerTable[];
+const TABLES: readonly string[] = LEDGER_TABLES;
 
 /** `<crc32 in 8 hex digits> ["table","key",value]`, or without a value for a deletion. One line, no line breaks inside. */
 export function formatLine(entry: JournalEntry): string {

@@ -1,8 +1,11 @@
+import { LEDGER_TABLES } from '@isthmus/model';
 import type { Ledger, LedgerTable } from '@isthmus/model';
 
 /** The tables themselves; every store is one of these with a way to keep it. */
 export class MemoryLedger implements Ledger {
-  readonly #tables: Readonly<Record<LedgerTable, Map<string, unknown>>> = { record: new Map(), vip: new Map(), held: new Map() };
+  readonly #tables = Object.fromEntries(LEDGER_TABLES.map((table) => [table, new Map()])) as Readonly<
+    Record<LedgerTable, Map<string, unknown>>
+  >;
   #revision = 0;
 
   get revision(): number {

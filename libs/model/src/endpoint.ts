@@ -38,6 +38,11 @@ export interface Endpoint {
   readonly cluster: string;
   /** Istio network of the address; `''` is the default network. */
   readonly network: string;
+  /**
+   * Grows with every registration of this address and is the same at every server of the registry; absent where the
+   * registry tells nothing of the kind. Tells an older view of a registration that is over from a new one.
+   */
+  readonly incarnation?: number;
   /** Which of the record's declared `ports` it serves; absent where the source declares none. */
   readonly portName?: string;
   /** SPIFFE identity or service account behind it, `''` if unknown (no mTLS then). */

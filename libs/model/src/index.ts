@@ -1,4 +1,4 @@
-export { systemClock } from './clock.ts';
+export { steadyClock, systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
 export { formatDiagnostic } from './diagnostic.ts';
 export type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
@@ -9,7 +9,8 @@ export { IsthmusError, messageOf } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export { parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
 export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
-export type { HeldRemoval, Ledger, LedgerTable, LedgerView } from './ledger.ts';
+export { LEDGER_TABLES } from './ledger.ts';
+export type { HeldRemoval, Ledger, LedgerTable, LedgerView, RetainedEndpoint, ScopeAge, Tombstone } from './ledger.ts';
 export type { LedgerHead, LedgerStore } from './ledger-store.ts';
 export { objectKey } from './mesh-object.ts';
 export type { MeshObject } from './mesh-object.ts';

@@ -1,11 +1,16 @@
 /**
- * What cannot be derived from the registries alone, and so is an explicit input of the pure stages.
+ * What cannot be derived from the registries alone, and so is an explicit input of the pure stages. In the order in which
+ * stores write them. Only additions: a ledger of an earlier version has none of the new tables and is read all the same.
  *
- * - `record`: last known good, a `ServiceRecord` per `ServiceId`.
  * - `vip`: the address of a `MeshHost`, text.
  * - `held`: a `HeldRemoval` per `ScopeId`.
+ * - `scope`: a `ScopeAge` per `ScopeId`.
+ * - `retained`: `RetainedEndpoint`s per `ServiceId`.
+ * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
+ * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
-export type LedgerTable = 'record' | 'vip' | 'held';
+export const LEDGER_TABLES = ['vip', 'held', 'scope', 'retained', 'tombstone', 'record'] as const;
+export type LedgerTable = (typeof LEDGER_TABLES)[number];
 
 /** Same sources + same revision = same bytes on every replica. */
 export interface LedgerView {
@@ -28,6 +33,32 @@ export interface HeldRemoval {
   /** Endpoints that would go, of how many the scope has. */
   readonly removing: number;
   readonly of: number;
-  /** Services that would lose endpoints; sorted. */
+  /** Some of the services that would lose endpoints, at most 20; sorted. */
   readonly services: readonly string[];
+}
+
+/** How old what is known of a scope is, over restarts. */
+export interface ScopeAge {
+  /** When its registry last confirmed it, ms since the epoch; may be a few minutes too early after a crash. */
+  readonly asOf: number;
+}
+
+/** An endpoint that is published although its registry no longer lists it. */
+export interface RetainedEndpoint {
+  /** Its `endpointKey`. */
+  readonly key: string;
+  /** `mass`: held with many others (rule 2). `flap`: it comes and goes, so its going is believed later. */
+  readonly why: 'mass' | 'flap';
+  /** When the registry stopped listing it, ms since the epoch. */
+  readonly since: number;
+  /** How long it stays at most while its source is well, ms. */
+  readonly forMs: number;
+}
+
+/** A registration that is over: one that is not younger is an older view of it, not a new one. */
+export interface Tombstone {
+  /** `Endpoint.incarnation` of the registration that went. */
+  readonly incarnation: number;
+  /** When it went, ms since the epoch. */
+  readonly at: number;
 }
