@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildGo } from './build-go.ts';
+import { buildGo, fetchGoFile } from './build-go.ts';
 import { buildMaven } from './build-maven.ts';
 import type { BuildContext } from './build-step.ts';
 import { buildWheel } from './build-wheel.ts';
@@ -100,6 +100,8 @@ function byRecipe(server: ServerName): (context: BuildContext) => Promise<void> 
         return buildMaven(context);
       case 'go':
         return buildGo(context, recipe);
+      case 'go-file':
+        return fetchGoFile(context, recipe);
       default:
         return recipe satisfies never;
     }

@@ -7,7 +7,11 @@ import { isServerName, pickVersion, serverNames, servers, toolsFor, type ServerN
 test.each<[ServerName, string]>([
   ['nacos2', 'pom.xml'],
   ['nacos3', 'pom.xml'],
+  ['zookeeper', 'pom.xml'],
+  ['dubbo', 'pom.xml'],
   ['consul', 'go.mod'],
+  ['kubernetes', 'go.mod'],
+  ['istio-crds', 'go.mod'],
 ])('the recipe of %s names the version that the table says', async (name, file) => {
   expect(await readFile(join(recipesDir(), name, file), 'utf8')).toContain(servers[name].version);
 });

