@@ -45,8 +45,15 @@ export function mergeService(
     endpoints: sorted.map(([, endpoint]) => endpoint),
     origins: members.map((record) => serviceId(record.key)).sort(),
     vip,
+    ...importedFrom(members),
     diagnostics,
   };
+}
+
+/** What came from another bridge keeps its first origins, so that the next one can name them and stop it from going round. */
+function importedFrom(members: readonly ServiceRecord[]): Pick<MeshService, 'importedFrom'> {
+  if (members.every((record) => record.origins === undefined)) return {};
+  return { importedFrom: [...new Set(members.flatMap((record) => record.origins ?? [serviceId(record.key)]))].sort() };
 }
 
 /** The conflict is visible on the service that won, and in `isthmus get conflicts` (istio#44084). */

@@ -14,6 +14,7 @@ export type DiagnosticCode =
   | 'ledger.unreachable'
   | 'metadata.invalid'
   | 'metadata.too-large'
+  | 'origin.too-far'
   | 'port.invalid'
   | 'port.unknown-protocol'
   | 'registry.failed'

@@ -21,6 +21,8 @@ export interface ServiceRecord {
   /** Mesh namespace that the source gives the service, and the namespaces that may see it (`*`, `.`, names). */
   readonly meshNamespace?: string;
   readonly exportTo?: readonly string[];
+  /** Set where it was read from another bridge: the service ids that it has there, sorted. */
+  readonly origins?: readonly string[];
 }
 
 /** A mesh host's stable port. Instances carry target ports; this never depends on them (higress#2511). */
@@ -56,6 +58,8 @@ export interface MeshService {
   readonly vip: string | undefined;
   /** Namespaces that may see it, as Istio has it; undefined: all. */
   readonly exportTo?: readonly string[];
+  /** Set where a part of it was read from another bridge: all service ids, there or here, that it was made from; sorted. */
+  readonly importedFrom?: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 

@@ -17,6 +17,15 @@ export interface RawInstance {
   readonly locality?: Locality;
   /** What the registry itself says of the protocol (Eureka's secure port, a Consul tag); metadata wins. */
   readonly protocol?: string;
+  /**
+   * Set by sources whose services declare their ports (Kubernetes, file, MCP): the one it serves. `protocol` and
+   * `locality` then win over what the metadata says.
+   */
+  readonly portName?: string;
+  /** Istio network, default `''`. */
+  readonly network?: string;
+  /** SPIFFE identity or service account, default `''`. */
+  readonly identity?: string;
 }
 
 /** Limits of what one instance may bring (ServiceEntry: 256 labels; Nacos refuses more than 1,024 characters itself). */
@@ -106,7 +115,8 @@ export function buildEndpoint(raw: RawInstance, service: string): BuiltEndpoint 
     );
   }
 
-  const named = metadata['protocol'] ?? raw.protocol;
+  const isDeclared = raw.portName !== undefined;
+  const named = (isDeclared ? raw.protocol : undefined) ?? metadata['protocol'] ?? raw.protocol;
   const protocol = protocolOf(named);
   if (protocol === undefined) {
     say(
@@ -127,12 +137,13 @@ export function buildEndpoint(raw: RawInstance, service: string): BuiltEndpoint 
       protocol: protocol ?? 'tcp',
       weight,
       health: raw.health,
-      locality: localityOf(metadata) ?? raw.locality ?? NOWHERE,
+      locality: (isDeclared ? raw.locality : undefined) ?? localityOf(metadata) ?? raw.locality ?? NOWHERE,
       labels,
       metadata,
       cluster: raw.cluster ?? '',
-      network: '',
-      identity: '',
+      network: raw.network ?? '',
+      ...(raw.portName === undefined ? {} : { portName: raw.portName }),
+      identity: raw.identity ?? '',
     },
     diagnostics,
   };

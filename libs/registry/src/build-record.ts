@@ -8,13 +8,23 @@ const MOST_ENDPOINTS = 50_000;
 /** A service with thousands of bad instances says so once, with the count. */
 const MOST_DIAGNOSTICS = 50;
 
+/** What only some sources can say of a service; `diagnostics` are those that are not of one instance. */
+export type DeclaredService = Partial<
+  Pick<ServiceRecord, 'ports' | 'vip' | 'meshNamespace' | 'exportTo' | 'origins' | 'diagnostics'>
+>;
+
 export type RecordResult = { readonly record: ServiceRecord } | { readonly rejected: Diagnostic };
 
 /**
  * The one way from a registry's instances to a `ServiceRecord`: every source has the same rules for bad input.
  * Deterministic: the order in which the registry lists instances does not show.
  */
-export function buildRecord(key: ServiceKey, host: MeshHost | undefined, instances: Iterable<RawInstance>): RecordResult {
+export function buildRecord(
+  key: ServiceKey,
+  host: MeshHost | undefined,
+  instances: Iterable<RawInstance>,
+  declared: DeclaredService = {},
+): RecordResult {
   const where = serviceId(key);
   if (host === undefined) {
     return {
@@ -28,7 +38,8 @@ export function buildRecord(key: ServiceKey, host: MeshHost | undefined, instanc
       },
     };
   }
-  const diagnostics: Diagnostic[] = [];
+  const { diagnostics: said = [], ...rest } = declared;
+  const diagnostics: Diagnostic[] = [...said];
   const byAddress = new Map<string, Endpoint>();
   let count = 0;
   for (const raw of instances) {
@@ -37,7 +48,9 @@ export function buildRecord(key: ServiceKey, host: MeshHost | undefined, instanc
     const built = buildEndpoint(raw, where);
     diagnostics.push(...built.diagnostics);
     if (built.endpoint === undefined) continue;
-    const at = endpointKey(built.endpoint);
+    // Two declared ports may lead to one address and port.
+    const { portName } = built.endpoint;
+    const at = portName === undefined ? endpointKey(built.endpoint) : `${endpointKey(built.endpoint)} ${portName}`;
     const other = byAddress.get(at);
     if (other !== undefined) diagnostics.push(duplicate(where, other, built.endpoint));
     byAddress.set(at, other === undefined ? built.endpoint : preferred(other, built.endpoint));
@@ -53,7 +66,7 @@ export function buildRecord(key: ServiceKey, host: MeshHost | undefined, instanc
     });
   }
   const endpoints = [...byAddress.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
-  return { record: { key, host, endpoints, diagnostics: bounded(where, diagnostics) } };
+  return { record: { key, host, endpoints, diagnostics: bounded(where, diagnostics), ...rest } };
 }
 
 /** Two entries of one address are one process; the one that takes traffic wins, then the smaller id (order must not show). */

@@ -17,7 +17,11 @@ export function objectLabels(entry: ServiceEntry): Readonly<Record<string, strin
   return { ...labels, 'isthmus.dev/shared-addresses': contentVersion(JSON.stringify(entry.endpoints)) };
 }
 
-/** Which services of which registries an object was made from, as `explain` names them. */
-export function objectAnnotations(service: MeshService): Readonly<Record<string, string>> {
-  return { 'isthmus.dev/origins': service.origins.toSorted().join(',') };
+/**
+ * Which services of which registries an object was made from, as `explain` names them. What came from another bridge has
+ * made a hop already: bridges take no object that has made one, so that none keeps a service alive for the other.
+ */
+export function objectAnnotations({ origins, importedFrom }: MeshService): Readonly<Record<string, string>> {
+  if (importedFrom === undefined) return { 'isthmus.dev/origins': origins.toSorted().join(',') };
+  return { 'isthmus.dev/origins': importedFrom.join(','), 'isthmus.dev/hops': '1' };
 }
