@@ -6,7 +6,7 @@ import { buildStep, type BuildContext } from './build-step.ts';
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 
 /**
- * Jars into `lib/`, their order into `classpath`, launcher classes and `resources/` into `classes/`. The order is Maven's own: with `lib/*` Nacos picks
+ * Jars into `lib/`, their order into `classpath`, launcher classes (where there are any) and `resources/` into `classes/`. The order is Maven's own: with `lib/*` Nacos picks
  * the wrong one of two hessians. The local repository is the user's (`~/.m2` or what their settings say).
  */
 export async function buildMaven(context: BuildContext): Promise<void> {
@@ -20,6 +20,7 @@ export async function buildMaven(context: BuildContext): Promise<void> {
   await mkdir(classes);
   const resources = join(context.dir, 'resources');
   if (existsSync(resources)) await cp(resources, classes, { recursive: true });
+  if (!existsSync(join(context.dir, 'src'))) return; // ZooKeeper has a main class of its own
   const jars = (await readFile(join(context.dir, 'classpath'), 'utf8')).trim();
   const sources = (await readdir(join(context.dir, 'src'), { recursive: true })).filter((file) => file.endsWith('.java')).sort();
   const options = ['-nowarn', '-proc:none', '-cp', `classes:${jars}`, '-d', 'classes'];

@@ -4,15 +4,18 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import {
+  fourLetterWord,
   http,
   ServerStartError,
   startConsul,
+  startDubboProvider,
   startEnvoy,
   startEureka,
   startEurekaCluster,
   startIstiod,
   startNacos2,
   startNacos3,
+  startZookeeper,
   type Server,
 } from './index.ts';
 import { processExists } from './lock.ts';
@@ -43,6 +46,10 @@ async function lives(start: () => Promise<Server>, ask: (server: Server) => Prom
 
 async function status(port: number | undefined, path: string, headers: Record<string, string> = {}): Promise<number> {
   return (await http(port ?? 0, path, { headers, signal: AbortSignal.timeout(5_000) })).status;
+}
+
+function ask(port: number | undefined, word: string): Promise<string> {
+  return fourLetterWord(port ?? 0, word, AbortSignal.timeout(5_000));
 }
 
 const instances = '/nacos/v1/ns/instance/list?serviceName=none';
@@ -89,6 +96,35 @@ describe('every server starts on free ports, answers, and leaves nothing when it
           expect(await status(ports['http'], '/eureka/apps', { authorization })).toBe(200);
         },
       ),
+    patient,
+  );
+
+  test(
+    'ZooKeeper',
+    () =>
+      lives(
+        () => startZookeeper(),
+        async ({ ports }) => expect(await ask(ports['client'], 'srvr')).toContain('Mode: standalone'),
+      ),
+    patient,
+  );
+
+  test(
+    'a Dubbo provider, which listens on loopback and has registered itself as an application and as an interface',
+    async () => {
+      await using zookeeper = await startZookeeper();
+      const registry = `zookeeper://127.0.0.1:${zookeeper.ports.client}`;
+      await lives(
+        () => startDubboProvider({ registry, version: '1.0.0', weight: 50 }),
+        async ({ ports }) => {
+          const nodes = decodeURIComponent(await ask(zookeeper.ports.client, 'dump'));
+          expect(nodes).toContain(`/services/dubbo-greeter/10.8.8.8:${ports['service']}`);
+          expect(nodes).toContain(`/dubbo/isthmus.Greeter/providers/dubbo://10.8.8.8:${ports['service']}/isthmus.Greeter?`);
+          expect(nodes).toMatch(/[&]version=1\.0\.0&weight=50&/);
+        },
+      );
+      expect(await ask(zookeeper.ports.client, 'dump')).not.toContain('10.8.8.8');
+    },
     patient,
   );
 
