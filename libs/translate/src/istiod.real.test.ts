@@ -10,7 +10,7 @@ import type { IstiodServer } from '@isthmus/servers';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import { clusterResources } from './clusters.ts';
 import { endpointResources } from './endpoints.ts';
-import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE } from './names.ts';
+import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, outboundName } from './names.ts';
 import { composeRoute } from './route.ts';
 import { serviceEntryResources } from './service-entry-resource.ts';
 import { discover } from './testing/istiod-client.ts';
@@ -34,12 +34,24 @@ const CASES = [
   'same-address',
 ];
 
+/** In four ServiceEntries: one may have 4,096 endpoints. */
+const HUGE = meshService({
+  host: 'huge.nacos',
+  vip: '240.241.9.9',
+  endpoints: Array.from({ length: 10_000 }, (_, n) => ({
+    address: `10.9.${n >> 8}.${n & 255}`,
+    port: 8_000 + (n % 10),
+    weight: (n % 5) + 1,
+    labels: { version: `v${n % 3}` },
+  })),
+});
+
 let services: readonly MeshService[];
 let source: McpSource;
 let istiod: IstiodServer;
 
 beforeAll(async () => {
-  services = CASES.flatMap(sketches).map(meshService);
+  services = [...CASES.flatMap(sketches).map(meshService), HUGE];
   source = new McpSource(services.flatMap((service) => serviceEntryResources(service).resources));
   istiod = await startIstiod({ mcp: await source.listen() });
 }, 600_000); // istiod may have to be built first
@@ -57,6 +69,14 @@ describe('a real istiod', () => {
     const names = configs.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
     const ours = services.flatMap((service) => serviceEntryResources(service).resources.map((resource) => resource.name));
     expect(names.sort()).toEqual(ours.sort());
+  });
+
+  test('has all 10,000 endpoints of a service that needs four ServiceEntries', async () => {
+    const ours = services.flatMap((service) => serviceEntryResources(service).resources.map((resource) => resource.name));
+    expect(ours.filter((name) => name.startsWith('isthmus/huge.nacos'))).toHaveLength(4);
+    const { resources } = await discover(address(), ENDPOINT_TYPE, [outboundName(HUGE.host, 80)]);
+    const assignment = fromBinary(ClusterLoadAssignmentSchema, resources[0]?.value ?? new Uint8Array());
+    expect(assignment.endpoints.flatMap((group) => group.lbEndpoints)).toHaveLength(10_000);
   });
 
   test('gives a sidecar the same clusters, but for how it counts and spreads', async () => {
@@ -94,6 +114,10 @@ describe('a real istiod', () => {
     const json = (list: typeof theirs) =>
       list.map((message) => toJson(ClusterLoadAssignmentSchema, message) as JsonObject).sort(byName);
     const ours = own.map(({ bytes }) => fromBinary(ClusterLoadAssignmentSchema, bytes));
+    // What comes from several ServiceEntries is in their order.
+    for (const { clusterName, endpoints } of [...ours, ...theirs])
+      if (clusterName.endsWith(HUGE.host))
+        for (const group of endpoints) group.lbEndpoints.sort((a, b) => (addressOf(a) < addressOf(b) ? -1 : 1));
     // It cannot tell a slash inside a region from a separator, so it gets a dash.
     for (const { endpoints } of ours)
       for (const { locality } of endpoints) if (locality?.region === 'a/b') locality.region = 'a-b';
@@ -127,6 +151,11 @@ function sketches(name: string): readonly ServiceSketch[] {
 
 function address(): string {
   return `127.0.0.1:${istiod.ports.grpc}`;
+}
+
+function addressOf({ hostIdentifier }: { readonly hostIdentifier: { readonly value?: unknown } }): string {
+  const { address } = hostIdentifier.value as { address: { address: { value: { address: string } } } };
+  return address.address.value.address;
 }
 
 function byName(a: JsonObject, b: JsonObject): number {

@@ -4,7 +4,7 @@ import { ServiceEntrySchema, ServiceEntry_Resolution } from '@isthmus/proto/isti
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ServiceEntry } from '@isthmus/proto/istio';
 import { endpointFault, validateServiceEntry } from './service-entry-rules.ts';
-import { MOST_ENDPOINTS, serviceEntries } from './service-entry.ts';
+import { serviceEntries } from './service-entry.ts';
 import { meshService } from './testing/mesh-service.ts';
 import { fittingWeights, meshWeight } from './weights.ts';
 
@@ -79,13 +79,6 @@ test('an instance with a name instead of an IP is a fault in a service of IPs on
   if (endpoint === undefined) throw new Error('no endpoint');
   expect(endpointFault(endpoint, false)).toBeUndefined();
   expect(endpointFault(endpoint, true)).toContain('vm-7.internal');
-});
-
-test('a service above the limit of a ServiceEntry is cut at it, which is said', () => {
-  const endpoints = Array.from({ length: MOST_ENDPOINTS + 1 }, (_, i) => ({ address: `10.0.${i >> 8}.${i & 255}` }));
-  const { entries, diagnostics } = serviceEntries(meshService({ host: 'huge.nacos', endpoints }));
-  expect(entries[0]?.spec.endpoints).toHaveLength(MOST_ENDPOINTS);
-  expect(diagnostics.map((d) => d.code)).toEqual(['service.too-large']);
 });
 
 test('names of objects are unique and never longer than Kubernetes allows', () => {

@@ -3,13 +3,11 @@ import { ServiceEntrySchema, ServiceEntry_Location, ServiceEntry_Resolution, Wor
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Diagnostic, Endpoint, Locality, MeshService, ServicePort } from '@isthmus/model';
 import type { ServiceEntry } from '@isthmus/proto/istio';
+import { endpointShards } from './endpoint-shards.ts';
 import { contentVersion } from './resource.ts';
 import { endpointFault, serviceEntryFaults } from './service-entry-rules.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
 import { meshWeight } from './weights.ts';
-
-/** Istio refuses a ServiceEntry with more. */
-export const MOST_ENDPOINTS = 4096;
 
 export interface BuiltServiceEntry {
   /** Kubernetes name: unique among the services of one mesh namespace. */
@@ -26,14 +24,17 @@ export interface BuiltServiceEntries {
 /**
  * One ServiceEntry per port, all with the same host, which istiod merges: inside one ServiceEntry istiod sends the traffic
  * of every port to every endpoint (to the port's own number where the endpoint names none), so an HTTP instance
- * would get the Redis calls of its service.
+ * would get the Redis calls of its service. Several for a port with more endpoints than one may have (`endpointShards`).
  */
 export function serviceEntries(service: MeshService): BuiltServiceEntries {
   const entries: BuiltServiceEntry[] = [];
   const diagnostics: Diagnostic[] = [];
   service.ports.forEach((port, i) => {
-    const spec = build(service, port, diagnostics);
-    const faults = serviceEntryFaults(spec);
+    const shards = endpointShards(acceptedEndpoints(service, port, diagnostics)).map(({ id, endpoints }) => ({
+      name: objectName([service.host, ...(i === 0 ? [] : [nameOfPort(port)]), ...(id === '' ? [] : [`shard-${id}`])].join('.')),
+      spec: build(service, port, endpoints),
+    }));
+    const faults = shards[0] === undefined ? [] : serviceEntryFaults(shards[0].spec); // the endpoints are known to be good
     for (const what of faults) {
       diagnostics.push({
         code: 'translate.rejected',
@@ -44,20 +45,24 @@ export function serviceEntries(service: MeshService): BuiltServiceEntries {
         remedy: 'give the service another host (merge.hosts) or port (merge.ports)',
       });
     }
-    if (faults.length === 0) entries.push({ name: objectName(i === 0 ? service.host : `${service.host}.${port.name}`), spec });
+    if (faults.length === 0) entries.push(...shards);
   });
   return { entries, diagnostics };
 }
 
-/** Kubernetes takes 253 characters; a host alone may have as many. */
+/** Kubernetes takes 253 characters; a host alone may have as many. A part must not begin with the dash. */
 function objectName(name: string): string {
-  return name.length <= 253 ? name : `${name.slice(0, 236)}-${contentVersion(name)}`;
+  return name.length <= 253 ? name : `${name.slice(0, 236).replace(/[-.]+$/, '')}-${contentVersion(name)}`;
 }
 
-function build(service: MeshService, port: ServicePort, diagnostics: Diagnostic[]): ServiceEntry {
-  const isStatic = service.resolution === 'static';
-  const accepted = servingEndpoints(service, port.name).filter((endpoint) => {
-    const fault = endpointFault(endpoint, isStatic);
+/** Istio tells capitals in port names apart, names of objects have none. */
+function nameOfPort({ name, number }: ServicePort): string {
+  return /[A-Z]/.test(name) ? `${name.toLowerCase()}-${number}` : name;
+}
+
+function acceptedEndpoints(service: MeshService, port: ServicePort, diagnostics: Diagnostic[]): readonly Endpoint[] {
+  return servingEndpoints(service, port.name).filter((endpoint) => {
+    const fault = endpointFault(endpoint, service.resolution === 'static');
     if (fault !== undefined) {
       diagnostics.push({
         code: 'translate.rejected',
@@ -70,24 +75,17 @@ function build(service: MeshService, port: ServicePort, diagnostics: Diagnostic[
     }
     return fault === undefined;
   });
-  if (accepted.length > MOST_ENDPOINTS) {
-    diagnostics.push({
-      code: 'service.too-large',
-      severity: 'error',
-      where: `${service.host} ${port.name}`,
-      what: `${accepted.length} endpoints, the most in a ServiceEntry is ${MOST_ENDPOINTS}`,
-      meaning: `istiod learns of the first ${MOST_ENDPOINTS}, in the order of their addresses`,
-      remedy: 'split the service, or let its callers use Envoys that Isthmus feeds itself, which have no such limit',
-    });
-  }
+}
+
+function build(service: MeshService, port: ServicePort, endpoints: readonly Endpoint[]): ServiceEntry {
   return create(ServiceEntrySchema, {
     hosts: [service.host],
     addresses: service.vip === undefined ? [] : [service.vip],
     ports: [{ number: port.number, name: port.name, protocol: port.protocol.toUpperCase() }],
     // Unset would mean MESH_EXTERNAL. Plaintext all the same: mTLS is used only towards endpoints that name a service account.
     location: ServiceEntry_Location.MESH_INTERNAL,
-    resolution: isStatic ? ServiceEntry_Resolution.STATIC : ServiceEntry_Resolution.DNS,
-    endpoints: accepted.slice(0, MOST_ENDPOINTS).map((endpoint) => workloadEntry(endpoint, port)),
+    resolution: service.resolution === 'static' ? ServiceEntry_Resolution.STATIC : ServiceEntry_Resolution.DNS,
+    endpoints: endpoints.map((endpoint) => workloadEntry(endpoint, port)),
   });
 }
 
