@@ -1,11 +1,10 @@
 import { IsthmusError, scopeId } from '@isthmus/model';
 import type { ServiceKey } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
+import type { ScopeView, ServiceRead } from '@isthmus/registry';
 import { eachLimited } from './each-limited.ts';
 import { endsConnection } from './errors.ts';
-import type { ServiceRead } from './known-service.ts';
 import type { ServiceInfo } from './normalize.ts';
-import type { ScopeView } from './scope-view.ts';
 import { outcomeOf, outcomeOfError } from './service-outcome.ts';
 import type { ServiceOutcome } from './outcome.ts';
 

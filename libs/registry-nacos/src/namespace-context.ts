@@ -1,11 +1,10 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { IsthmusError } from '@isthmus/model';
-import type { SourceDeps } from '@isthmus/registry';
+import type { ScopeView, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import type { HttpClient } from './http.ts';
 import type { LargeJson } from './large-json.ts';
 import type { NacosLogin } from './login.ts';
-import type { ScopeView } from './scope-view.ts';
 import type { ServerAddress } from './server-address.ts';
 import type { NacosTiming } from './timing.ts';
 

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '@isthmus/model';
-import type { ServiceRead } from './known-service.ts';
+import type { ServiceRead } from '@isthmus/registry';
 
 /** What came of reading one service. */
 export type ServiceOutcome =

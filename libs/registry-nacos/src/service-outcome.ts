@@ -1,8 +1,7 @@
 import { endpointKey, IsthmusError, serviceId } from '@isthmus/model';
 import type { ServiceKey } from '@isthmus/model';
-import { scopeDiagnostic } from '@isthmus/registry';
+import { scopeDiagnostic, serviceRead } from '@isthmus/registry';
 import { endsConnection, NacosRefusal, REFUSED } from './errors.ts';
-import { serviceRead } from './known-service.ts';
 import { isPersistent, recordOf } from './normalize.ts';
 import type { ServiceInfo } from './normalize.ts';
 import type { ServiceOutcome } from './outcome.ts';

@@ -4,7 +4,7 @@ import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { messageOf } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel, serviceFilter } from '@isthmus/registry';
+import { EventChannel, ScopeView, serviceFilter } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import { DEFAULT_GROUP } from './group-finder.ts';
@@ -13,7 +13,6 @@ import { LargeJson } from './large-json.ts';
 import { NacosLogin } from './login.ts';
 import type { NamespaceContext } from './namespace-context.ts';
 import { NamespaceLoop } from './namespace-loop.ts';
-import { ScopeView } from './scope-view.ts';
 import { serverAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
 import type { NacosTiming } from './timing.ts';
@@ -114,7 +113,13 @@ export class NacosSource implements RegistrySource {
       if (known === undefined) {
         const scope: Scope = { source: this.id, namespace, group };
         const { clock } = this.#deps;
-        known = new ScopeView({ scope, emit: (event) => channel.push(event), clock, restartGrace: this.#config.restartGrace });
+        known = new ScopeView({
+          scope,
+          emit: (event) => channel.push(event),
+          clock,
+          registry: 'Nacos',
+          restartGrace: this.#config.restartGrace,
+        });
         all.set(group, known);
       }
       return known;

@@ -8,7 +8,7 @@ export interface ServiceRead {
   readonly record: ServiceRecord;
   /** Of the record; cheaper to keep than its text (10,000 services of ten instances would have 50 MB of it). */
   readonly hash: string;
-  /** Its instances survive a restart of Nacos, so their absence means something at once. */
+  /** Its instances survive a restart of the registry, so their absence means something at once. */
   readonly persistent: boolean;
 }
 

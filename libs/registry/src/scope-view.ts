@@ -6,20 +6,22 @@ type Phase =
   | { readonly kind: 'syncing' }
   | { readonly kind: 'live' }
   | { readonly kind: 'lost'; readonly since: number; readonly cause: string }
-  /** Connected and read again, but a restarted Nacos answers 200 with no hosts until its providers return. */
+  /** Connected and read again, but a restarted registry lists nothing until its providers return. */
   | { readonly kind: 'returning'; readonly since: number; readonly timer: NodeJS.Timeout };
 
 export interface ScopeViewOptions {
   readonly scope: Scope;
   readonly emit: (event: SourceEvent) => void;
   readonly clock: Clock;
+  /** In messages: `Nacos`. */
+  readonly registry: string;
   /** Milliseconds. */
   readonly restartGrace: number;
 }
 
 /**
  * What we know of one namespace and group, and the only place that tells the reader: equal content is said once,
- * nothing is deleted unless Nacos said so, and instances from before a restart are held for the grace. No input or output here.
+ * nothing is deleted unless the registry said so, and instances from before a restart are held for the grace. No input or output here.
  */
 export class ScopeView {
   readonly scope: Scope;
@@ -83,12 +85,15 @@ export class ScopeView {
    *
    * @param failed Services whose read failed, with the reason: what is known of them stays, the scope is partial.
    * @param unreadable Services whose answer came but makes no sense: what is known of them stays, a diagnostic says so.
+   * @param continues The registry has kept its data and its providers since it was lost: what is absent is gone, nothing is held.
    */
   commit(
     reads: ReadonlyMap<string, ServiceRead>,
     failed: ReadonlyMap<string, string> = new Map(),
     unreadable: ReadonlySet<string> = new Set(),
+    continues = false,
   ): void {
+    const believed = continues && this.#held.size === 0; // what is held since an earlier loss still waits
     this.#failed.clear();
     for (const [name, why] of failed) this.#failed.set(name, why);
     const changed: KnownService[] = [];
@@ -96,7 +101,7 @@ export class ScopeView {
     // Thousands of services in one turn: what has not changed must cost next to nothing.
     const take = (name: string, old: KnownService | undefined, read: ServiceRead | undefined) => {
       if (old !== undefined && old.hash === read?.hash && old.held.length === 0) return;
-      const next = committed(old, read);
+      const next = believed ? read && knownService(read, []) : committed(old, read);
       if (next !== undefined && next.hash !== old?.hash) changed.push(next);
       if (next === undefined && old !== undefined) gone.push(old);
       if (next === undefined) this.#drop(name);
@@ -246,7 +251,7 @@ export class ScopeView {
         return {
           state: 'stale',
           since: phase.since,
-          cause: `Nacos is back but does not list all instances yet; they are kept for up to ${grace}`,
+          cause: `${this.#options.registry} is back but does not list all instances yet; they are kept for up to ${grace}`,
         };
       }
       case 'live': {

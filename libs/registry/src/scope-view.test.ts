@@ -1,9 +1,10 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { parseSourceId } from '@isthmus/model';
 import type { ServiceRecord, SourceEvent } from '@isthmus/model';
-import { buildRecord, meshHostName } from '@isthmus/registry';
+import { buildRecord } from './build-record.ts';
 import { serviceRead } from './known-service.ts';
 import type { ServiceRead } from './known-service.ts';
+import { meshHostName } from './mesh-host-name.ts';
 import { ScopeView } from './scope-view.ts';
 
 const scope = { source: parseSourceId('shop'), namespace: 'public', group: 'G' };
@@ -24,7 +25,13 @@ function read(name: string, ports: readonly number[], persistent = false, versio
 
 function open(restartGrace = 10_000) {
   const events: SourceEvent[] = [];
-  const view = new ScopeView({ scope, emit: (event) => events.push(event), clock: { now: () => 1_000 }, restartGrace });
+  const view = new ScopeView({
+    scope,
+    emit: (event) => events.push(event),
+    clock: { now: () => 1_000 },
+    registry: 'Nacos',
+    restartGrace,
+  });
   const take = () => events.splice(0).map(describeEvent);
   return { view, take };
 }
@@ -122,6 +129,23 @@ describe('what is said of a scope', () => {
     view.lost('gone');
     view.commit(reads(read('b', [2], true)));
     expect(take()).toEqual(['stale', 'snapshot b:2', 'live']);
+  });
+
+  test('holds nothing when the registry has kept its data and providers, except what was held before', () => {
+    const { view, take } = open();
+    const none = [new Map<string, string>(), new Set<string>()] as const;
+    view.commit(reads(read('a', [1]), read('b', [2])));
+    view.lost('a short break');
+    take();
+    view.commit(reads(read('b', [2])), ...none, true);
+    expect(take()).toEqual(['snapshot b:2', 'live']);
+    view.lost('restarted empty');
+    view.commit(reads());
+    view.lost('a short break');
+    take();
+    view.commit(reads(), ...none, true);
+    expect(take()).toEqual(['stale']);
+    view.close();
   });
 
   test('holds through a second loss within the grace', () => {
