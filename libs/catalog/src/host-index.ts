@@ -34,6 +34,10 @@ export class HostIndex {
     dirty.add(host);
   }
 
+  hostOf(id: ServiceId): MeshHost | undefined {
+    return this.#hostOf.get(id);
+  }
+
   hosts(): Iterable<MeshHost> {
     return this.#idsOf.keys();
   }

@@ -13,8 +13,11 @@ export interface Locality {
   readonly subzone: string;
 }
 
-/** `disabled`: an operator took it out; `unhealthy`: the registry's own checks did. Neither gets traffic. */
-export type Health = 'healthy' | 'unhealthy' | 'disabled';
+/**
+ * `disabled`: an operator took it out; `unhealthy`: checks did, the registry's or ours; `evicted`: its Pod is gone or not
+ * ready, whatever the registry says. None of them gets traffic. Sources never say `evicted`.
+ */
+export type Health = 'healthy' | 'unhealthy' | 'disabled' | 'evicted';
 
 /** One instance as the registry knows it, valid by construction (see `buildRecord` in the registry library). */
 export interface Endpoint {

@@ -6,10 +6,12 @@
  * - `held`: a `HeldRemoval` per `ScopeId`.
  * - `scope`: a `ScopeAge` per `ScopeId`.
  * - `retained`: `RetainedEndpoint`s per `ServiceId`.
+ * - `evicted`: an `Eviction` (catalog, liveness) per `ServiceId` and endpoint: what the cross-check with Kubernetes took out.
+ * - `corrected`: what was taken out at a registry itself, per `ServiceId` and endpoint, so that it can be undone.
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
  * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
-export const LEDGER_TABLES = ['vip', 'held', 'scope', 'retained', 'tombstone', 'record'] as const;
+export const LEDGER_TABLES = ['vip', 'held', 'scope', 'retained', 'evicted', 'corrected', 'tombstone', 'publication', 'record'] as const;
 export type LedgerTable = (typeof LEDGER_TABLES)[number];
 
 /** Same sources + same revision = same bytes on every replica. */

@@ -1,1 +1,2 @@
 export { endpoint, record, snapshotOf } from './records.ts';
+export { workload, workloadSnapshot } from './workloads.ts';

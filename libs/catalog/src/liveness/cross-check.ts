@@ -1,0 +1,286 @@
+import { BlockList, isIPv6 } from 'node:net';
+import { endpointKey } from '@isthmus/model';
+import type { ServiceId, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
+import type { RecordOverlay } from '../record-overlay.ts';
+import { Admissions, admittedEndpoint } from './admission.ts';
+import type { CrossCheckOptions } from './cross-check-options.ts';
+import { EvictionGuard } from './eviction-guard.ts';
+import { judge } from './judge.ts';
+import { Listings } from './listings.ts';
+import type { Eviction, Listing } from './listings.ts';
+import { namesOf, ownershipName } from './ownership.ts';
+import { WorkloadIndex, nothingTouched } from './workload-index.ts';
+import type { Touched } from './workload-index.ts';
+
+/** Listings judged between two chances for the event loop. */
+const STEP = 500;
+
+/**
+ * What registries list against what runs in one cluster (architecture, rule 4). The work of a Pod's event is that of the
+ * services that list its addresses; only when the view becomes live again everything is judged anew.
+ *
+ * While the view is not live nothing is evicted, admitted, taken back or confirmed: what it knew last stays.
+ */
+export class CrossCheck implements RecordOverlay {
+  readonly source: SourceId;
+  readonly #options: CrossCheckOptions;
+  readonly #workloads: WorkloadIndex;
+  readonly #listings = new Listings();
+  readonly #records = new Map<ServiceId, ServiceRecord>();
+  readonly #admissions = new Admissions();
+  readonly #guard: EvictionGuard;
+  readonly #ranges = new BlockList();
+  readonly #evicted = new Map<ServiceId, Set<string>>();
+  #status: SourceStatus = { state: 'syncing' };
+  #dirty = new Set<ServiceId>();
+
+  constructor(options: CrossCheckOptions) {
+    this.source = options.source;
+    this.#options = options;
+    this.#workloads = new WorkloadIndex(options.ownership);
+    this.#guard = new EvictionGuard(options.guard, options.clock, (listing) => this.#evict(listing));
+    for (const cidr of options.podCidrs) {
+      const [address = '', bits] = cidr.split('/');
+      this.#ranges.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4');
+    }
+  }
+
+  get status(): SourceStatus {
+    return this.#status;
+  }
+
+  get workloads(): number {
+    return this.#workloads.size;
+  }
+
+  get admitted(): number {
+    return this.#admissions.size;
+  }
+
+  get guard(): Pick<EvictionGuard, 'held' | 'nextConfirmation'> {
+    return this.#guard;
+  }
+
+  put(id: ServiceId, record: ServiceRecord, dirty: Set<ServiceId>): void {
+    if (!this.#options.matches(id)) return;
+    this.#records.set(id, record);
+    const { added, changed, removed } = this.#listings.put(id, record);
+    for (const listing of removed) this.#forget(listing);
+    for (const listing of added) this.#welcome(listing);
+    this.#within(dirty, () => {
+      for (const listing of [...added, ...changed]) this.#judge(listing);
+      if (this.#status.state === 'live') for (const pod of this.#candidates(id, [...removed, ...added])) this.#admit(id, pod);
+    });
+  }
+
+  drop(id: ServiceId, dirty: Set<ServiceId>): void {
+    if (!this.#records.delete(id)) return;
+    for (const listing of this.#listings.drop(id)) this.#forget(listing);
+    this.#admissions.drop(id);
+    this.#within(dirty, () => undefined);
+  }
+
+  view(id: ServiceId, record: ServiceRecord): ServiceRecord {
+    const evicted = this.#evicted.get(id);
+    const admitted = [...this.#admissions.of(id)].filter((endpoint) => !this.#listings.of(id).has(endpointKey(endpoint)));
+    if (admitted.length === 0 && evicted === undefined) return record;
+    const endpoints = record.endpoints.map((endpoint) =>
+      evicted?.has(endpointKey(endpoint)) === true ? ({ ...endpoint, health: 'evicted' } as const) : endpoint,
+    );
+    if (admitted.length > 0) {
+      endpoints.push(...admitted);
+      endpoints.sort((a, b) => (endpointKey(a) < endpointKey(b) ? -1 : 1));
+    }
+    return { ...record, endpoints };
+  }
+
+  /** Takes what the cluster said, in steps; services whose view changed are added to `dirty`. */
+  *applySteps(event: WorkloadEvent, dirty: Set<ServiceId>): Generator<void> {
+    this.#dirty = dirty;
+    const touched = nothingTouched();
+    switch (event.kind) {
+      case 'snapshot':
+        yield* this.#workloads.replace(event.workloads, touched);
+        break;
+      case 'upsert':
+        this.#workloads.put(event.workload, touched);
+        break;
+      case 'remove':
+        this.#workloads.remove(event.id, touched);
+        break;
+      case 'status': {
+        const before = this.#status;
+        this.#status = event.status;
+        if (event.status.state === 'live' && before.state !== 'live') yield* this.#judgeAll(dirty);
+        return;
+      }
+      default:
+        event satisfies never;
+    }
+    if (this.#status.state === 'live') yield* this.#judgeTouched(touched, dirty);
+  }
+
+  /** Every listing that is evicted or about to be, for views and corrections. */
+  *evictions(): Generator<Listing> {
+    for (const id of this.#listings.services()) yield* this.evictionsOf(id);
+  }
+
+  *evictionsOf(id: ServiceId): Generator<Listing> {
+    for (const listing of this.#listings.of(id).values()) if (listing.state !== 'kept') yield listing;
+  }
+
+  /** An operator lets held evictions through. @returns how many; undefined when nothing is held there */
+  release(scope: string, dirty: Set<ServiceId>): number | undefined {
+    this.#dirty = dirty;
+    return this.#guard.release(scope);
+  }
+
+  confirmDue(dirty: Set<ServiceId>): void {
+    this.#dirty = dirty;
+    if (this.#status.state === 'live') this.#guard.confirmDue(() => true);
+  }
+
+  *#judgeAll(dirty: Set<ServiceId>): Generator<void> {
+    this.#guard.restartWaiting();
+    let seen = 0;
+    for (const id of [...this.#records.keys()]) {
+      this.#within(
+        dirty,
+        () => {
+          for (const listing of this.#listings.of(id).values()) this.#judge(listing);
+          for (const pod of this.#candidates(id, [...this.#listings.of(id).values()])) this.#admit(id, pod);
+        },
+        false,
+      );
+      seen += 1;
+      if (seen % STEP === 0) yield;
+    }
+    this.#within(dirty, () => undefined);
+  }
+
+  *#judgeTouched(touched: Touched, dirty: Set<ServiceId>): Generator<void> {
+    let seen = 0;
+    const listings = new Set<Listing>();
+    for (const address of touched.addresses) for (const listing of this.#listings.at(address)) listings.add(listing);
+    for (const name of touched.names) {
+      for (const id of this.#listings.named(name)) for (const listing of this.#listings.of(id).values()) listings.add(listing);
+    }
+    for (const listing of listings) {
+      this.#within(dirty, () => this.#judge(listing), false);
+      seen += 1;
+      if (seen % STEP === 0) yield;
+    }
+    for (const pod of touched.workloads) {
+      this.#within(
+        dirty,
+        () => {
+          for (const id of this.#servicesFor(pod)) this.#admit(id, pod);
+        },
+        false,
+      );
+    }
+    this.#within(dirty, () => undefined);
+  }
+
+  /** Runs a change and, unless more of it follows, lets the guard decide. */
+  #within(dirty: Set<ServiceId>, change: () => void, settle = true): void {
+    this.#dirty = dirty; // other sources' events may have come in between two steps
+    change();
+    if (settle) this.#guard.settle();
+  }
+
+  #welcome(listing: Listing): void {
+    this.#guard.listed(listing, 1);
+    const known = this.#options.ledger.get('evicted', listing.id) as Eviction | undefined;
+    if (known === undefined) return;
+    listing.eviction = known;
+    listing.backing = known.backing;
+    this.#guard.restored(listing);
+    this.#mark(listing);
+  }
+
+  #forget(listing: Listing): void {
+    this.#guard.listed(listing, -1);
+    this.#clear(listing);
+  }
+
+  #clear(listing: Listing): void {
+    listing.eviction = undefined;
+    this.#mark(listing);
+    this.#options.ledger.delete('evicted', listing.id);
+  }
+
+  #mark(listing: Listing): void {
+    const keys = this.#evicted.get(listing.service) ?? new Set();
+    if (listing.state === 'evicted') keys.add(endpointKey(listing.endpoint));
+    else keys.delete(endpointKey(listing.endpoint));
+    if (keys.size === 0) this.#evicted.delete(listing.service);
+    else this.#evicted.set(listing.service, keys);
+  }
+
+  #judge(listing: Listing): void {
+    if (this.#status.state !== 'live') return;
+    const { endpoint, key, backing } = listing;
+    const verdict = judge(
+      {
+        key,
+        endpoint,
+        backing,
+        at: this.#workloads.at(endpoint.address),
+        inRange: this.#ranges.check(endpoint.address, isIPv6(endpoint.address) ? 'ipv6' : 'ipv4'),
+        named: this.#workloads.isNamed(ownershipName(key.name)),
+      },
+      this.#options.ownership,
+    );
+    listing.backing = verdict.backing;
+    if (verdict.kind === 'keep') {
+      if (listing.state === 'kept') return;
+      if (listing.state === 'evicted') this.#dirty.add(listing.service);
+      this.#guard.forget(listing);
+      this.#clear(listing);
+      return;
+    }
+    const { cause, pod } = verdict;
+    if (listing.eviction?.cause === cause && listing.eviction.pod === pod) return;
+    listing.eviction = { cause, pod, since: this.#options.clock.now(), backing: verdict.backing };
+    if (listing.state === 'kept') this.#guard.want(listing);
+    else if (listing.state === 'evicted') this.#options.ledger.put('evicted', listing.id, listing.eviction);
+  }
+
+  #evict(listing: Listing): void {
+    this.#mark(listing);
+    this.#options.ledger.put('evicted', listing.id, listing.eviction);
+    this.#dirty.add(listing.service);
+  }
+
+  #servicesFor(pod: string): Iterable<ServiceId> {
+    if (this.#options.admit.length === 0) return [];
+    const services = new Set(this.#admissions.servicesOf(pod));
+    const workload = this.#workloads.get(pod);
+    if (workload !== undefined) {
+      for (const name of namesOf(workload, this.#options.ownership))
+        for (const id of this.#listings.named(name)) services.add(id);
+    }
+    return services;
+  }
+
+  /** Pods that a service may have to admit: those at addresses that came or went; all of its name when it is new. */
+  #candidates(id: ServiceId, changed: readonly Listing[]): Iterable<string> {
+    if (this.#options.admit.length === 0) return [];
+    const listings = this.#listings.of(id);
+    const at = changed.flatMap((listing) => this.#workloads.at(listing.endpoint.address));
+    const isNew = changed.length >= listings.size;
+    const named = isNew ? this.#workloads.named(ownershipName(this.#records.get(id)?.key.name ?? '')) : [];
+    return new Set([...[...at, ...named].map((workload) => workload.id), ...(isNew ? this.#admissions.podsOf(id) : [])]);
+  }
+
+  #admit(id: ServiceId, pod: string): void {
+    const rule = this.#options.admit.find((candidate) => candidate.matches(id));
+    const record = this.#records.get(id);
+    if (rule === undefined || record === undefined) return;
+    const workload = this.#workloads.get(pod);
+    const endpoint = workload && admittedEndpoint(workload, record, rule, this.#options.ownership);
+    const listed = endpoint !== undefined && this.#listings.of(id).has(endpointKey(endpoint));
+    if (this.#admissions.set(id, pod, listed ? undefined : endpoint)) this.#dirty.add(id);
+  }
+}
