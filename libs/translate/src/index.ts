@@ -1,6 +1,7 @@
 export { clusterResources } from './clusters.ts';
 export { endpointResources } from './endpoints.ts';
-export { istioYaml } from './istio-yaml.ts';
+export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
+export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';
 export type { EgressAddress } from './listeners.ts';
 export { serviceEntryResources } from './service-entry-resource.ts';

@@ -8,7 +8,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import type { Resource } from '@isthmus/model';
 import { clusterResources } from './clusters.ts';
 import { endpointResources } from './endpoints.ts';
-import { istioYaml } from './istio-yaml.ts';
+import { istioYaml } from './istio-objects.ts';
 import { EGRESS_ROUTE } from './names.ts';
 import { composeRoute } from './route.ts';
 import { serviceEntries } from './service-entry.ts';
