@@ -8,7 +8,7 @@ export { serviceEntryResources } from './service-entry-resource.ts';
 export type { ServiceEntryResources } from './service-entry-resource.ts';
 export { MCP_MESH_CONFIG, SERVICE_ENTRY_TYPE, MCP_TYPES } from './mcp-types.ts';
 export { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, outboundName } from './names.ts';
-export { composeRoute } from './route.ts';
+export { compareVirtualHosts, composeRoute, composeRouteSteps } from './route.ts';
 export { virtualHosts } from './virtual-hosts.ts';
 export type { EncodedVirtualHost } from './virtual-hosts.ts';
 export { validateServiceEntry } from './service-entry-rules.ts';

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema, VirtualHostSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
-import { fieldHeader, joinParts } from './fields.ts';
+import { fieldHeader, joinParts, joinPartsSteps } from './fields.ts';
 import { compareText, ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
 import { VIRTUAL_HOSTS } from './virtual-hosts.ts';
@@ -45,22 +45,38 @@ const OPTIONS = toBinary(
   }),
 );
 
+/** Virtual hosts handled, or bytes copied, between two chances for the event loop (well under a millisecond; fresh pages cost most). */
+const HOSTS_A_STEP = 250;
+const BYTES_A_STEP = 256 * 1024;
+
 /** One RouteConfiguration out of encoded virtual hosts, in any order; one of each name is taken, since Envoy refuses all for a double. */
 export function composeRoute(name: string, virtualHosts: readonly EncodedVirtualHost[]): Resource {
+  const steps = composeRouteSteps(name, ordered(virtualHosts, compareVirtualHosts));
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** `composeRoute` in steps, for thousands of hosts. @param sorted by `compareVirtualHosts`; must not change until the end */
+export function* composeRouteSteps(name: string, sorted: readonly EncodedVirtualHost[]): Generator<void, Resource> {
   const parts: Uint8Array[] = [toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }))];
   const versions: string[] = [];
   let previous: string | undefined;
-  for (const host of ordered(virtualHosts, byName)) {
+  for (const [index, host] of sorted.entries()) {
+    if (index % HOSTS_A_STEP === HOSTS_A_STEP - 1) yield;
     if (host.name === previous) continue;
     previous = host.name;
     versions.push(host.version);
     parts.push(host.bytes);
   }
   parts.push(CATCH_ALL, OPTIONS);
+  yield;
   // The hosts' versions stand for their bytes: hashing megabytes again for one new host would be waste.
-  return { name, version: contentVersion(`${name} ${versions.join()}`), bytes: joinParts(parts) };
+  const version = contentVersion(`${name} ${versions.join()}`);
+  return { name, version, bytes: yield* joinPartsSteps(parts, BYTES_A_STEP) };
 }
 
-function byName(a: EncodedVirtualHost, b: EncodedVirtualHost): number {
+/** The order of virtual hosts within a route. */
+export function compareVirtualHosts(a: EncodedVirtualHost, b: EncodedVirtualHost): number {
   return compareText(a.name, b.name) || compareText(a.version, b.version);
 }

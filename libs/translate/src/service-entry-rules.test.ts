@@ -60,6 +60,8 @@ describe('a ServiceEntry', () => {
     ['not between', { endpoints: [{ address: '10.0.0.1', ports: { 'http-80': 0 } }] }],
     ['a locality of', { endpoints: [{ address: '10.0.0.1', locality: 'x'.repeat(2049) }] }],
     ['a network of', { endpoints: [{ address: '10.0.0.1', network: 'x'.repeat(2049) }] }],
+    ['a service account of', { endpoints: [{ address: '10.0.0.1', serviceAccount: 's'.repeat(254) }] }],
+    ['no DNS label', { ports: [{ name: 'p'.repeat(63), number: 80, protocol: 'HTTP' }], endpoints: [] }],
     ['label name', { endpoints: [{ address: '10.0.0.1', labels: { 'a b': '' } }] }],
     ['label name', { endpoints: [{ address: '10.0.0.1', labels: { 'A_B/c': '' } }] }],
     ['has a value', { endpoints: [{ address: '10.0.0.1', labels: { a: 'b c' } }] }],

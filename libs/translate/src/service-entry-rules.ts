@@ -12,6 +12,9 @@ const LABEL_PREFIX = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
 const MOST_LABELS = 256;
 const MOST_PORTS = 256;
 const LONGEST_LOCALITY = 2048;
+/** The CRD's pattern for names of an endpoint's ports is one shorter than a DNS label. */
+const LONGEST_PORT_NAME = 62;
+const LONGEST_ACCOUNT = 253;
 const PORT_PROTOCOLS = new Set<string>(PROTOCOLS.map((protocol) => protocol.toUpperCase()));
 
 /** Why Istio would refuse the ServiceEntry, one sentence per rule; endpoints are left to `endpointFault`. */
@@ -25,7 +28,8 @@ export function serviceEntryFaults(entry: ServiceEntry): readonly string[] {
   const names = new Set<string>();
   const numbers = new Set<number>();
   for (const { name, number, protocol } of entry.ports) {
-    if (!DNS_LABEL.test(name)) faults.push(`port name ${name} is no DNS label`);
+    if (!DNS_LABEL.test(name) || name.length > LONGEST_PORT_NAME)
+      faults.push(`port name ${name} is no DNS label of at most 62 characters`);
     if (!isPort(number)) faults.push(`port ${number} is not between 1 and 65535`);
     if (!PORT_PROTOCOLS.has(protocol)) faults.push(`port ${name} has the unknown protocol ${protocol}`);
     if (names.has(name)) faults.push(`port name ${name} is used twice`);
@@ -39,7 +43,11 @@ export function serviceEntryFaults(entry: ServiceEntry): readonly string[] {
 /** Why Istio would refuse the whole ServiceEntry because of this endpoint. */
 export function endpointFault(endpoint: Endpoint, mustBeIp: boolean): string | undefined {
   return (
-    addressFault(endpoint.address, mustBeIp) ?? portFault(endpoint.port) ?? placeFault(endpoint) ?? labelsFault(endpoint.labels)
+    addressFault(endpoint.address, mustBeIp) ??
+    portFault(endpoint.port) ??
+    placeFault(endpoint) ??
+    accountFault(endpoint.identity) ??
+    labelsFault(endpoint.labels)
   );
 }
 
@@ -68,7 +76,9 @@ function workloadFault(entry: WorkloadEntry, portNames: ReadonlySet<string>, mus
     const fault = portFault(port);
     if (fault !== undefined) return fault;
   }
-  return addressFault(entry.address, mustBeIp) ?? placeFault(entry) ?? labelsFault(entry.labels);
+  return (
+    addressFault(entry.address, mustBeIp) ?? placeFault(entry) ?? accountFault(entry.serviceAccount) ?? labelsFault(entry.labels)
+  );
 }
 
 function addressFault(address: string, mustBeIp: boolean): string | undefined {
@@ -88,6 +98,11 @@ function placeFault(place: { readonly locality?: unknown; readonly network: stri
   return network.length > LONGEST_LOCALITY
     ? `a network of ${network.length} characters, the most is ${LONGEST_LOCALITY}`
     : undefined;
+}
+
+function accountFault(account: string): string | undefined {
+  if (account.length <= LONGEST_ACCOUNT) return undefined;
+  return `a service account of ${account.length} characters, the most is ${LONGEST_ACCOUNT}`;
 }
 
 function labelsFault(labels: Readonly<Record<string, string>>): string | undefined {

@@ -1,7 +1,7 @@
 // istio-validator says of each object on stdin what Istio and its CRDs would say of it.
 //
 // In: one JSON object a line, as `kubectl apply` would take it (apiVersion, kind, metadata, spec).
-// Out: one line each, in the same order: `null`, or the reason as a JSON string.
+// Out: one line each, in the same order: `> null`, or `> ` and the reason as a JSON string. Istio's packages log to stdout too.
 package main
 
 import (
@@ -43,7 +43,7 @@ func run() error {
 			if reason := validate(cluster, line); reason != nil {
 				answer, _ = json.Marshal(reason.Error())
 			}
-			fmt.Fprintf(out, "%s\n", answer)
+			fmt.Fprintf(out, "> %s\n", answer)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
