@@ -16,7 +16,7 @@ import { Http1Transport, expectServerName } from './transport.ts';
  */
 export async function connectTo(
   config: ConsulConfig,
-  deps: SourceDeps,
+  deps: Pick<SourceDeps, 'baseDir' | 'onMessage'>,
   attempt: number,
   connections: number,
   signal: AbortSignal,
@@ -46,7 +46,7 @@ async function readToken(config: ConsulConfig, baseDir: string): Promise<string 
   return (await readSecret({ file: config.auth.tokenFile, env: config.auth.tokenEnv }, baseDir)).trim();
 }
 
-async function tlsOptions(config: ConsulConfig, baseDir: string): Promise<ConnectionOptions> {
+export async function tlsOptions(config: ConsulConfig, baseDir: string): Promise<ConnectionOptions> {
   const read = (file: string | undefined) => (file === undefined ? undefined : readFile(resolve(baseDir, file)));
   const [ca, cert, key] = await Promise.all([read(config.tls?.caFile), read(config.tls?.certFile), read(config.tls?.keyFile)]);
   return {

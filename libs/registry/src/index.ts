@@ -9,7 +9,7 @@ export { serviceRead } from './known-service.ts';
 export type { ServiceRead } from './known-service.ts';
 export { meshHostName } from './mesh-host-name.ts';
 export { scopeDiagnostic } from './registry-kind.ts';
-export type { Finding, RegistryKind, SourceDeps } from './registry-kind.ts';
+export type { Finding, LedgerPlace, RegistryKind, SourceDeps } from './registry-kind.ts';
 export { serviceFilter } from './registry-source.ts';
 export type { RegistrySource, ServiceFilter } from './registry-source.ts';
 export { ScopeView } from './scope-view.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Diagnostic, SourceId } from '@isthmus/model';
+import type { Clock, Diagnostic, LedgerStore, SourceId } from '@isthmus/model';
 import type { z } from 'zod';
 import type { RegistrySource } from './registry-source.ts';
 
@@ -11,6 +11,16 @@ export interface SourceDeps {
   readonly baseDir: string;
   /** For the bench: called with `performance.now()` when the last byte of a message of the registry is there, before it is parsed. */
   readonly onMessage?: (atMs: number) => void;
+}
+
+/** Where in a registry the replicas of one bridge keep their shared ledger. */
+export interface LedgerPlace {
+  /** Consul: key prefix; Nacos: prefix of data ids; Kubernetes: name of the Lease and the ConfigMaps. */
+  readonly name: string;
+  /** Nacos: namespace id; Kubernetes: namespace. Default: the kind's own. */
+  readonly namespace?: string;
+  /** Nacos: group. */
+  readonly group?: string;
 }
 
 /** One line of `isthmus doctor`. */
@@ -29,6 +39,8 @@ export interface RegistryKind<Config = unknown> {
   /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
   readonly schema: z.ZodType<Config>;
   createSource(id: SourceId, config: Config, deps: SourceDeps): RegistrySource;
+  /** Undefined: replicas cannot keep their ledger there. */
+  ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
 }

@@ -1,0 +1,301 @@
+import type { LedgerHead, LedgerStore } from '@isthmus/model';
+import { Alarm } from './alarm.ts';
+import { formatHead, parseHead } from './head.ts';
+import type { Head, Replica } from './head.ts';
+
+/** What a leader wants to write: blobs that are in the store already. */
+export interface Prepared {
+  /** Segments with new blobs; an empty list: the segment is gone. */
+  readonly segments: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Who has the content; the keeper only knows the head. */
+export interface HeadOwner<P extends Prepared> {
+  /** Reads what the head names. Throws when it cannot; it is asked again then. */
+  load(head: Head, signal: AbortSignal): Promise<void>;
+  /** There is something that a leader would write. */
+  readonly pending: boolean;
+  /** Writes blobs for what is pending, or for everything there is (a store that lost its data). `write` is theirs alone. */
+  prepare(write: string, everything: boolean): Promise<P>;
+  committed(prepared: P | undefined, head: Head): void;
+  /** Role or health changed. */
+  changed(): void;
+}
+
+export interface KeeperOptions {
+  readonly store: LedgerStore;
+  readonly self: Replica;
+  /** After this many ms without a sign of the leader another replica takes over. */
+  readonly leaseMs: number;
+  /** ms; must go on while the process is stopped. */
+  readonly monotonic: () => number;
+  readonly random: () => number;
+}
+
+type Role =
+  | { readonly kind: 'follower' }
+  /** May write until then, by its own clock; the store's compare-and-set guards what is under way. */
+  | { readonly kind: 'leader'; readonly validUntil: number; readonly renewAt: number };
+
+interface Writing<P> {
+  readonly prepared: P | undefined;
+  readonly head: Head;
+  readonly startedAt: number;
+}
+
+const FOLLOWER: Role = { kind: 'follower' };
+/** A leader stops this much before others may take over: clocks differ in speed, and a write may be under way. */
+const SAFETY = 0.8;
+
+/**
+ * Follows the head, and leads when nobody else does. Leading is nothing but having written the head last: a takeover is a
+ * compare-and-set that raises the epoch, and makes every later write of the old leader fail. Locks and wall clocks play
+ * no part; each replica measures with its own monotonic clock how long the head has not changed.
+ */
+export class HeadKeeper<P extends Prepared> {
+  readonly #options: KeeperOptions;
+  readonly #owner: HeadOwner<P>;
+  readonly #stop = new AbortController();
+  readonly #alarm = new Alarm();
+  readonly #tag: string;
+  #role: Role = FOLLOWER;
+  #head: Head | undefined;
+  /** Version of the head in the store; undefined: it has none. */
+  #version: string | undefined;
+  #seenAt = 0;
+  #fresh = false;
+  /** The store has an older state than we know: it was restored, or lost its data. */
+  #wentBack = false;
+  #contactAt: number | undefined;
+  #problem: unknown;
+  #failures = 0;
+  #writes = 0;
+  #preparing: Promise<void> | undefined;
+  #prepared: P | undefined;
+  /** Writes whose outcome is not known. */
+  readonly #unsure = new Map<string, Writing<P>>();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: KeeperOptions, owner: HeadOwner<P>) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#tag = Math.floor(options.random() * 2 ** 32).toString(36);
+  }
+
+  /** The head whose content is loaded. */
+  get head(): Head | undefined {
+    return this.#head;
+  }
+
+  /** Why the store cannot be used now. */
+  get problem(): unknown {
+    return this.#problem;
+  }
+
+  /** ms since the store answered last; undefined: never. */
+  get silentMs(): number | undefined {
+    return this.#contactAt === undefined ? undefined : this.#options.monotonic() - this.#contactAt;
+  }
+
+  /** ms since the head last changed, as seen from here. */
+  get headAgeMs(): number {
+    return this.#options.monotonic() - this.#seenAt;
+  }
+
+  get isLeader(): boolean {
+    return this.#role.kind === 'leader' && this.#options.monotonic() < this.#role.validUntil;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  wake(): void {
+    this.#alarm.ring();
+  }
+
+  /** Gives the lead away, if it has it. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#alarm.ring();
+    await this.#running;
+    if (!this.isLeader || this.#head === undefined) return;
+    const head: Head = { ...this.#head, leader: undefined, write: this.#nextWrite(this.#head.epoch) };
+    this.#role = FOLLOWER;
+    const signal = AbortSignal.timeout(this.#deadlineMs);
+    await this.#options.store.writeHead(formatHead(head), this.#version, signal).catch(() => undefined); // its lease ends by itself
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        if (this.#role.kind === 'leader') await this.#lead(this.#role);
+        else await this.#follow();
+        this.#failures = 0;
+        this.#say(undefined);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#say(error);
+        const most = this.#options.leaseMs / 10;
+        await this.#alarm.wait(Math.min(most, 20 * 2 ** this.#failures) * (0.5 + this.#options.random() / 2));
+        this.#failures = Math.min(this.#failures + 1, 10);
+      }
+    }
+  }
+
+  #say(problem: unknown): void {
+    const changed = (problem === undefined) !== (this.#problem === undefined);
+    this.#problem = problem;
+    if (changed) this.#owner.changed();
+  }
+
+  async #follow(): Promise<void> {
+    const { store, monotonic } = this.#options;
+    const due = this.#takeoverAt();
+    const late = this.#fresh && monotonic() >= due;
+    const stored = !this.#fresh || late ? await this.#call((s) => store.readHead(s)) : await this.#next(due - monotonic());
+    if (stored === 'nothing') return;
+    this.#contactAt = monotonic();
+    if (!this.#fresh || stored?.version !== this.#version) return this.#take(stored);
+    if (late) await this.#campaign();
+  }
+
+  /** Waits for a change until it is time to take over. */
+  async #next(ms: number): Promise<LedgerHead | undefined | 'nothing'> {
+    const limit = AbortSignal.timeout(Math.ceil(ms));
+    try {
+      return await this.#options.store.nextHead(this.#version, AbortSignal.any([this.#stop.signal, limit]));
+    } catch (error) {
+      if (limit.aborted) return 'nothing';
+      throw error;
+    }
+  }
+
+  async #take(stored: LedgerHead | undefined): Promise<void> {
+    const seenAt = this.#options.monotonic();
+    if (stored === undefined) {
+      this.#wentBack = this.#head !== undefined;
+    } else {
+      const head = parseHead(stored.text, this.#options.store.where);
+      this.#wentBack = this.#head !== undefined && (head.epoch < this.#head.epoch || head.revision < this.#head.revision);
+      if (!this.#wentBack) {
+        await this.#owner.load(head, this.#stop.signal);
+        this.#head = head;
+      }
+    }
+    this.#version = stored?.version;
+    this.#seenAt = seenAt;
+    this.#fresh = true;
+    this.#owner.changed();
+  }
+
+  /** By our own clock. */
+  #takeoverAt(): number {
+    const { leaseMs, self, random } = this.#options;
+    const head = this.#head;
+    if (head?.leader?.id === self.id) return this.#seenAt; // we lost the store for a while, and nobody took over
+    const free = this.#version === undefined || this.#wentBack || head === undefined || head.leader === undefined;
+    // Spread, so that the first wins and the others see it.
+    if (free) return this.#seenAt + random() * leaseMs * 0.05;
+    return this.#seenAt + Math.max(leaseMs, head.leaseMs) * (1 + random() * 0.1);
+  }
+
+  async #campaign(): Promise<void> {
+    const { store, self, leaseMs, monotonic } = this.#options;
+    const everything = this.#version === undefined || this.#wentBack;
+    const epoch = (this.#head?.epoch ?? 0) + 1;
+    const write = this.#nextWrite(epoch);
+    const prepared = everything ? await this.#owner.prepare(write, true) : undefined;
+    const revision = (this.#head?.revision ?? 0) + (everything ? 1 : 0);
+    const segments = prepared === undefined ? (this.#head?.segments ?? {}) : withoutEmpty(prepared.segments);
+    const head: Head = { epoch, revision, leader: self, leaseMs, write, segments };
+    const startedAt = monotonic();
+    const version = await this.#call((signal) => store.writeHead(formatHead(head), this.#version, signal));
+    if (version === undefined) return void (this.#fresh = false); // another was faster
+    this.#wentBack = false;
+    this.#won({ prepared, head, startedAt }, version);
+  }
+
+  async #lead(role: Extract<Role, { kind: 'leader' }>): Promise<void> {
+    const now = this.#options.monotonic();
+    if (now >= role.validUntil) return this.#stepDown();
+    if (this.#prepared !== undefined || now >= role.renewAt) return this.#write();
+    if (this.#owner.pending) this.#preparing ??= this.#prepare();
+    await this.#alarm.wait(role.renewAt - now);
+  }
+
+  /** Beside the renewals: a large change must not cost the lease. */
+  async #prepare(): Promise<void> {
+    const epoch = this.#head?.epoch ?? 0;
+    try {
+      const prepared = await this.#owner.prepare(this.#nextWrite(epoch), false);
+      // Otherwise made for a state that another leader may have changed since.
+      if (this.#role.kind === 'leader' && this.#head?.epoch === epoch) this.#prepared = prepared;
+    } catch (error) {
+      this.#say(error);
+      await this.#alarm.wait(this.#options.leaseMs / 10);
+    } finally {
+      this.#preparing = undefined;
+      this.#alarm.ring();
+    }
+  }
+
+  async #write(): Promise<void> {
+    const { store, self, leaseMs, monotonic } = this.#options;
+    const before = this.#head;
+    if (before === undefined) return this.#stepDown();
+    const prepared = this.#prepared;
+    const write = this.#nextWrite(before.epoch);
+    const segments = prepared === undefined ? before.segments : withoutEmpty({ ...before.segments, ...prepared.segments });
+    const revision = before.revision + (prepared === undefined ? 0 : 1);
+    const writing = { prepared, head: { ...before, leader: self, leaseMs, write, revision, segments }, startedAt: monotonic() };
+    this.#unsure.set(write, writing);
+    const version = await this.#call((signal) => store.writeHead(formatHead(writing.head), this.#version, signal));
+    if (version !== undefined) return this.#won(writing, version);
+    const stored = await this.#call((signal) => store.readHead(signal));
+    const found = stored === undefined ? undefined : parseHead(stored.text, store.where);
+    const landed = this.#unsure.get(found?.write ?? '');
+    if (stored === undefined || landed === undefined) return this.#stepDown(); // another leads: we are fenced off
+    this.#won(landed, stored.version); // an earlier try that we took for lost
+  }
+
+  #won({ prepared, head, startedAt }: Writing<P>, version: string): void {
+    const { leaseMs, monotonic } = this.#options;
+    const wasLeader = this.#role.kind === 'leader';
+    this.#unsure.clear();
+    if (prepared !== undefined && prepared === this.#prepared) this.#prepared = undefined;
+    this.#version = version;
+    this.#head = head;
+    this.#seenAt = startedAt;
+    this.#contactAt = monotonic();
+    this.#role = { kind: 'leader', validUntil: startedAt + leaseMs * SAFETY, renewAt: startedAt + leaseMs / 3 };
+    this.#owner.committed(prepared, head);
+    if (!wasLeader) this.#owner.changed();
+  }
+
+  #stepDown(): void {
+    this.#role = FOLLOWER;
+    this.#fresh = false;
+    this.#prepared = undefined;
+    this.#unsure.clear();
+    this.#owner.changed();
+  }
+
+  #nextWrite(epoch: number): string {
+    this.#writes += 1;
+    return `e${epoch}-${this.#tag}-${this.#writes}`;
+  }
+
+  get #deadlineMs(): number {
+    return Math.min(5_000, Math.max(200, this.#options.leaseMs / 3));
+  }
+
+  #call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return call(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#deadlineMs)]));
+  }
+}
+
+function withoutEmpty(segments: Head['segments']): Head['segments'] {
+  return Object.fromEntries(Object.entries(segments).filter(([, blobs]) => blobs.length > 0));
+}

@@ -1,0 +1,86 @@
+import { IsthmusError } from '@isthmus/model';
+
+/** A replica, as others see it. */
+export interface Replica {
+  readonly id: string;
+  /** URL of its control API, where others may reach it. */
+  readonly control?: string;
+}
+
+/**
+ * The whole of a shared ledger in one small document. A replica that has read what `segments` names knows the ledger at
+ * `revision`. Whoever changes it must have read its version: that is the fencing token.
+ */
+export interface Head {
+  /** Grows by one with every new leader. */
+  readonly epoch: number;
+  /** Grows by one with every change of the content. */
+  readonly revision: number;
+  /** Undefined: the last leader went in order. */
+  readonly leader: Replica | undefined;
+  /** How long others wait for the next sign of the leader, ms. */
+  readonly leaseMs: number;
+  /** Name of the write that made it, never used again: tells a late success from another's. */
+  readonly write: string;
+  /** `table/bucket` → names of its blobs, in order. */
+  readonly segments: Readonly<Record<string, readonly string[]>>;
+}
+
+const FORMAT = 1;
+/** 64 buckets of a few tables are 10 kB. */
+const MOST_HEAD_BYTES = 1024 * 1024;
+
+export function formatHead(head: Head): string {
+  const segments = Object.fromEntries(Object.entries(head.segments).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify({ isthmusLedger: FORMAT, ...head, leader: head.leader ?? null, segments });
+}
+
+/** @throws IsthmusError `ledger.unreadable` for another version's head, and for what is none. */
+export function parseHead(text: string, where: string): Head {
+  let json: unknown;
+  try {
+    json = text.length > MOST_HEAD_BYTES ? undefined : JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  if (!isObject(json)) throw unreadable(where, 'it is no JSON object');
+  if (json['isthmusLedger'] !== FORMAT) {
+    throw unreadable(where, `it has format ${JSON.stringify(json['isthmusLedger'])}, this version reads ${FORMAT}`);
+  }
+  const { epoch, revision, leader, leaseMs, write, segments } = json;
+  const counts = [epoch, revision, leaseMs].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  const named = leader === null || (isObject(leader) && typeof leader['id'] === 'string');
+  const listed = isObject(segments) && Object.values(segments).every(isNames);
+  if (!counts || !named || !listed || typeof write !== 'string')
+    throw unreadable(where, 'fields are missing or have another type');
+  return {
+    epoch: epoch as number,
+    revision: revision as number,
+    leader: isObject(leader) ? replicaOf(leader) : undefined,
+    leaseMs: leaseMs as number,
+    write,
+    segments: segments as Head['segments'],
+  };
+}
+
+function replicaOf(json: Record<string, unknown>): Replica {
+  const control = json['control'];
+  const url = typeof control === 'string' && URL.canParse(control) && /^https?:$/.test(new URL(control).protocol);
+  return { id: String(json['id']), ...(url ? { control } : {}) };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string' && /^[-a-z0-9]{1,100}$/.test(name));
+}
+
+function unreadable(where: string, why: string): IsthmusError {
+  return new IsthmusError('ledger.unreadable', `the head of the shared ledger cannot be read: ${why}`, {
+    where,
+    meaning: 'nothing in the store is touched; this replica goes on with what it knows',
+    remedy: 'run one version of the bridge on all replicas, or give this mesh a prefix of its own in the store',
+  });
+}

@@ -1,0 +1,298 @@
+import type { Diagnostic, Ledger, LedgerTable, Writer } from '@isthmus/model';
+import { eachLimited } from './each-limited.ts';
+import type { Head } from './head.ts';
+import { HeadKeeper } from './head-keeper.ts';
+import type { HeadOwner, KeeperOptions, Prepared } from './head-keeper.ts';
+import { decodeSegment, encodeSegment, segmentOf, tableOf } from './segment.ts';
+import type { SegmentName } from './segment.ts';
+import { replicaDiagnostics, replicaStatus } from './replica-status.ts';
+import type { ReplicaStatus } from './replica-status.ts';
+import { SharedTables, sameValue } from './tables.ts';
+import type { LedgerChange } from './tables.ts';
+
+/** What stays on this replica's disk: its own last known good, and a copy of what is shared for a start without the store. */
+export interface LocalLedger extends Ledger {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Resolves when everything changed so far is on disk. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SharedLedgerOptions extends KeeperOptions {
+  readonly local: LocalLedger;
+  /** Tables of the local copy that are shared. */
+  readonly sharedTables: readonly LedgerTable[];
+}
+
+/** Calls to the store that are under way at once. */
+const AT_ONCE = 8;
+/** Blobs that no head names any more stay this long: another replica may be reading them. */
+const GARBAGE_MS = 60_000;
+const BLOB_DEADLINE_MS = 10_000;
+
+interface Batch extends Prepared {
+  readonly changes: readonly LedgerChange[];
+}
+
+/**
+ * One ledger for several replicas. The leader's `put` and `delete` of a shared table take effect when the store has
+ * them, on every replica alike; a follower's are kept as wishes until the leader decides the same entry, or until this
+ * replica leads. The table `record` (last known good) is each replica's own (docs/adr/0014-replicas.md).
+ */
+export class SharedLedger implements Ledger, HeadOwner<Batch> {
+  readonly writer: Writer;
+  readonly #options: SharedLedgerOptions;
+  readonly #keeper: HeadKeeper<Batch>;
+  readonly #tables = new SharedTables();
+  readonly #wanted = new Map<string, LedgerChange>();
+  readonly #onCommitted = new Set<(changes: readonly LedgerChange[]) => void>();
+  readonly #onChanged = new Set<() => void>();
+  readonly #onWriter = new Set<(isWriter: boolean) => void>();
+  readonly #garbage: { readonly name: string; readonly at: number }[] = [];
+  readonly #stop = new AbortController();
+  /** What `#tables` was read from. */
+  #segments: Head['segments'] = {};
+  #revision = 0;
+  #lease: NodeJS.Timeout | undefined;
+  #wasWriter = false;
+
+  private constructor(options: SharedLedgerOptions) {
+    this.#options = options;
+    this.#keeper = new HeadKeeper(options, this);
+    this.writer = {
+      isWriter: () => this.#keeper.isLeader,
+      onChange: (callback) => {
+        const listener = (is: boolean) => callback(is);
+        this.#onWriter.add(listener);
+        return () => void this.#onWriter.delete(listener);
+      },
+    };
+    for (const table of options.sharedTables) {
+      this.#tables.apply(
+        options.local
+          .entries(table)
+          .entries()
+          .map(([key, value]) => ({ table, key, value })),
+      );
+    }
+  }
+
+  /** Starts at once with what the local copy has; never waits for the store (see `loaded`). */
+  static start(options: SharedLedgerOptions): SharedLedger {
+    const ledger = new SharedLedger(options);
+    ledger.#keeper.start();
+    return ledger;
+  }
+
+  /** Resolves when the store was read, or with false after that many ms. */
+  loaded(withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const done = () => {
+        if (this.#keeper.head === undefined) return;
+        end(true);
+      };
+      const end = (is: boolean) => {
+        clearTimeout(timer);
+        forget();
+        resolve(is);
+      };
+      const timer = setTimeout(() => end(false), withinMs);
+      const forget = this.onChanged(done);
+      done();
+    });
+  }
+
+  /** Of the shared tables; equal on every replica that has the same content. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return [...this.#options.local.diagnostics, ...replicaDiagnostics(this.status, this.#options.store.where)];
+  }
+
+  get status(): ReplicaStatus {
+    return replicaStatus(this.#keeper, this.#options, this.#wanted.size);
+  }
+
+  get(table: LedgerTable, key: string): unknown {
+    return this.#isShared(table) ? this.#tables.get(table, key) : this.#options.local.get(table, key);
+  }
+
+  entries(table: LedgerTable): ReadonlyMap<string, unknown> {
+    return this.#isShared(table) ? this.#tables.entries(table) : this.#options.local.entries(table);
+  }
+
+  put(table: LedgerTable, key: string, value: unknown): void {
+    if (this.#isShared(table)) this.#want({ table, key, value });
+    else this.#options.local.put(table, key, value);
+  }
+
+  delete(table: LedgerTable, key: string): void {
+    if (this.#isShared(table)) this.#want({ table, key, value: undefined });
+    else this.#options.local.delete(table, key);
+  }
+
+  /** Called when entries changed for everyone, on every replica in the same order of revisions. Must not throw. */
+  onCommitted(listener: (changes: readonly LedgerChange[]) => void): () => void {
+    this.#onCommitted.add(listener);
+    return () => void this.#onCommitted.delete(listener);
+  }
+
+  /** Called when `status` changed. Must not throw. */
+  onChanged(listener: () => void): () => void {
+    this.#onChanged.add(listener);
+    return () => void this.#onChanged.delete(listener);
+  }
+
+  flush(): Promise<void> {
+    return this.#options.local.flush();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#lease);
+    await this.#keeper.close();
+    this.#stop.abort();
+    await this.#options.store.close();
+    await this.#options.local.close();
+  }
+
+  #isShared(table: LedgerTable): boolean {
+    return this.#options.sharedTables.includes(table);
+  }
+
+  #want(change: LedgerChange): void {
+    const id = `${change.table} ${change.key}`;
+    if (sameValue(this.#tables.get(change.table, change.key), change.value)) this.#wanted.delete(id);
+    else this.#wanted.set(id, change);
+    this.#keeper.wake();
+  }
+
+  // What the keeper asks for.
+
+  get pending(): boolean {
+    return this.#wanted.size > 0;
+  }
+
+  async load(head: Head, signal: AbortSignal): Promise<void> {
+    const names = new Set([...Object.keys(head.segments), ...Object.keys(this.#segments), ...this.#tables.segmentNames()]);
+    const stale = [...names].filter((name) => !sameNames(head.segments[name], this.#segments[name])) as SegmentName[];
+    const changes: LedgerChange[] = [];
+    await eachLimited(stale, AT_ONCE, async (name) => {
+      const blobs = head.segments[name] ?? [];
+      const parts = await Promise.all(blobs.map((blob) => this.#read(blob, signal)));
+      const content = parts.length === 0 ? new Map<string, unknown>() : await decodeSegment(parts, this.#options.store.where);
+      changes.push(...this.#tables.difference(name, tableOf(name), content));
+    });
+    this.#segments = head.segments;
+    this.#revision = head.revision;
+    // The segments came in any order; what follows from them must not depend on it.
+    changes.sort((a, b) => (`${a.table} ${a.key}` < `${b.table} ${b.key}` ? -1 : 1));
+    this.#apply(changes);
+  }
+
+  async prepare(write: string, everything: boolean): Promise<Batch> {
+    const changes = [...this.#wanted.values()];
+    const touched = new Map<SegmentName, Map<string, unknown>>();
+    if (everything) for (const name of this.#tables.segmentNames()) touched.set(name, new Map(this.#tables.segment(name)));
+    for (const { table, key, value } of changes) {
+      const name = segmentOf(table, key);
+      let content = touched.get(name);
+      if (content === undefined) touched.set(name, (content = new Map(this.#tables.segment(name))));
+      if (value === undefined) content.delete(key);
+      else content.set(key, value);
+    }
+    const { store } = this.#options;
+    const segments: Record<string, readonly string[]> = {};
+    let count = 0;
+    await eachLimited([...touched], AT_ONCE, async ([name, content]) => {
+      const parts = content.size === 0 ? [] : await encodeSegment(content, store.mostBlobBytes);
+      const blobs = parts.map(() => `${write}-${(count += 1)}`);
+      segments[name] = blobs;
+      for (const [i, bytes] of parts.entries()) await store.writeBlob(blobs[i] ?? '', bytes, this.#within());
+    });
+    return { changes, segments };
+  }
+
+  committed(batch: Batch | undefined, head: Head): void {
+    const replaced = Object.entries(this.#segments).flatMap(([name, blobs]) =>
+      sameNames(blobs, head.segments[name]) ? [] : blobs,
+    );
+    this.#segments = head.segments;
+    this.#revision = head.revision;
+    const at = this.#options.monotonic();
+    for (const name of replaced) this.#garbage.push({ name, at });
+    void this.#sweep();
+    this.#watchLease();
+    if (batch === undefined) return;
+    for (const change of batch.changes) {
+      const id = `${change.table} ${change.key}`;
+      if (this.#wanted.get(id) === change) this.#wanted.delete(id);
+    }
+    this.#apply(batch.changes);
+  }
+
+  changed(): void {
+    this.#watchLease();
+    for (const listener of this.#onChanged) listener();
+  }
+
+  #apply(changes: readonly LedgerChange[]): void {
+    if (changes.length === 0) return;
+    this.#tables.apply(changes);
+    const { local } = this.#options;
+    for (const { table, key, value } of changes) {
+      const id = `${table} ${key}`;
+      // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
+      if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
+      if (value === undefined) local.delete(table as LedgerTable, key);
+      else local.put(table as LedgerTable, key, value);
+    }
+    for (const listener of this.#onCommitted) listener(changes);
+  }
+
+  /** Tells when the lease starts, and when it runs out unrenewed. */
+  #watchLease(): void {
+    const is = this.#keeper.isLeader;
+    clearTimeout(this.#lease);
+    if (is) this.#lease = setTimeout(() => this.changed(), this.#options.leaseMs / 4).unref();
+    if (is === this.#wasWriter) return;
+    this.#wasWriter = is;
+    if (is) void this.#findOrphans();
+    for (const listener of this.#onWriter) listener(is);
+  }
+
+  async #read(blob: string, signal: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.#options.store.readBlob(blob, AbortSignal.any([signal, this.#within()]));
+    // The leader has written newer ones and removed this one: read the head again.
+    if (bytes === undefined) throw new Error(`${blob} is not in ${this.#options.store.where} any more`);
+    return bytes;
+  }
+
+  /** Removes what was replaced a while ago. What fails is found again by the next leader. */
+  async #sweep(): Promise<void> {
+    const limit = this.#options.monotonic() - GARBAGE_MS;
+    const due = this.#garbage.findIndex(({ at }) => at > limit);
+    const names = this.#garbage.splice(0, due < 0 ? this.#garbage.length : due).map(({ name }) => name);
+    const { store } = this.#options;
+    await eachLimited(names, AT_ONCE, (name) => store.removeBlob(name, this.#within())).catch(() => undefined);
+  }
+
+  /** Blobs of leaders that died in the middle of a write. */
+  async #findOrphans(): Promise<void> {
+    const names = await this.#options.store.listBlobs(this.#within()).catch(() => undefined);
+    const known = new Set([...Object.values(this.#segments).flat(), ...this.#garbage.map(({ name }) => name)]);
+    const at = this.#options.monotonic();
+    const ours = `e${this.#keeper.head?.epoch ?? 0}-`;
+    // Those of our own epoch may be of a write that is under way.
+    for (const name of names ?? []) if (!known.has(name) && !name.startsWith(ours)) this.#garbage.push({ name, at });
+  }
+
+  #within(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(BLOB_DEADLINE_MS)]);
+  }
+}
+
+function sameNames(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return (a ?? []).join() === (b ?? []).join();
+}
