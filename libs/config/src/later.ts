@@ -7,7 +7,7 @@ const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   ledger: ['kubernetes', 'consul', 'nacos'],
 };
 
-const LATER_KINDS: readonly string[] = ['zookeeper', 'kubernetes', 'file', 'mcp'];
+const LATER_KINDS: readonly string[] = ['zookeeper', 'kubernetes', 'file'];
 
 /** True for a key that a later version will know: "not in this version" helps more than "unknown". */
 export function comesLater(parent: ConfigPath, key: string): boolean {

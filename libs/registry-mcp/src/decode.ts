@@ -1,0 +1,90 @@
+import { anyIs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { fromBinary } from '@bufbuild/protobuf';
+import { messageOf } from '@isthmus/model';
+import type { TypeUrl } from '@isthmus/model';
+import { ResourceSchema, ServiceEntrySchema, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
+import type { Resource, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
+import type { PlainServiceEntry, PlainWorkload } from '@isthmus/registry';
+import { SERVICE_ENTRY } from './types.ts';
+
+/** A ServiceEntry of 4,096 endpoints, the most that Istio takes, has 1 to 2 MB. */
+const MOST_RESOURCE_BYTES = 4 * 1024 * 1024;
+const BODY = /^type\.googleapis\.com\/istio\.networking\.(?:v1|v1beta1|v1alpha3)\.(ServiceEntry|WorkloadEntry)$/;
+
+/** A resource as the wire has it. */
+export interface WireResource {
+  /** `namespace/name`; state of the world says it only inside. */
+  readonly name: string;
+  readonly version: string;
+  readonly typeUrl: string;
+  readonly value: Uint8Array;
+}
+
+export type Decoded =
+  | { readonly kind: 'service'; readonly name: string; readonly version: string; readonly entry: PlainServiceEntry }
+  | { readonly kind: 'workload'; readonly name: string; readonly version: string; readonly workload: PlainWorkload }
+  /** It cannot be used; `name` is empty where not even that could be read. */
+  | { readonly kind: 'bad'; readonly name: string; readonly what: string };
+
+/** Never throws: what cannot be read costs that resource. */
+export function decodeResource(type: TypeUrl, wire: WireResource): Decoded {
+  const bad = (name: string, what: string): Decoded => ({ kind: 'bad', name, what });
+  if (wire.value.length > MOST_RESOURCE_BYTES)
+    return bad(wire.name, `it has ${wire.value.length} bytes, the most is ${MOST_RESOURCE_BYTES}`);
+  let name = wire.name;
+  try {
+    const isEnvelope = anyIs({ $typeName: 'google.protobuf.Any', ...wire }, ResourceSchema);
+    const resource: Partial<Resource> = isEnvelope
+      ? fromBinary(ResourceSchema, wire.value)
+      : { body: { $typeName: 'google.protobuf.Any', typeUrl: wire.typeUrl, value: wire.value } };
+    name = resource.metadata?.name || wire.name;
+    const [namespace = '', own = ''] = name.split('/');
+    if (namespace === '' || own === '' || name.split('/').length !== 2) return bad(name, 'its name is not namespace/name');
+    const version = wire.version || (resource.metadata?.version ?? '');
+    const { body } = resource;
+    const kind = BODY.exec(body?.typeUrl ?? '')?.[1];
+    const wanted = SERVICE_ENTRY.includes(type) ? 'ServiceEntry' : 'WorkloadEntry';
+    if (body === undefined || kind !== wanted) return bad(name, `its body is ${body?.typeUrl || 'missing'}, no ${wanted}`);
+    if (kind === 'WorkloadEntry') {
+      return { kind: 'workload', name, version, workload: plainWorkload(fromBinary(WorkloadEntrySchema, body.value), name) };
+    }
+    const { createTime, annotations = {} } = resource.metadata ?? {};
+    const createdAt = createTime === undefined ? 0 : timestampMs(createTime) + (createTime.nanos % 1_000_000) / 1_000_000;
+    const entry = plainEntry(fromBinary(ServiceEntrySchema, body.value), { namespace, name: own, createdAt, annotations });
+    return { kind: 'service', name, version, entry };
+  } catch (thrown) {
+    return bad(name, `it does not decode: ${messageOf(thrown)}`);
+  }
+}
+
+type Identity = Pick<PlainServiceEntry, 'namespace' | 'name' | 'createdAt' | 'annotations'>;
+
+function plainEntry(spec: ServiceEntry, identity: Identity): PlainServiceEntry {
+  return {
+    ...identity,
+    hosts: spec.hosts.map((host) => host.toLowerCase()),
+    addresses: spec.addresses,
+    ports: spec.ports.map(({ number, name, protocol, targetPort }) => ({ number, name, protocol, targetPort })),
+    resolution: resolutionOf(spec.resolution),
+    endpoints: spec.endpoints.map((endpoint) => plainWorkload(endpoint, '')),
+    selector: spec.workloadSelector?.labels,
+    exportTo: spec.exportTo,
+  };
+}
+
+function plainWorkload(spec: WorkloadEntry, name: string): PlainWorkload {
+  const { address, ports, labels, network, locality, weight, serviceAccount } = spec;
+  return { name, address, ports, labels, network, locality, weight, serviceAccount };
+}
+
+function resolutionOf(resolution: ServiceEntry_Resolution): PlainServiceEntry['resolution'] {
+  switch (resolution) {
+    case ServiceEntry_Resolution.STATIC:
+      return 'static';
+    case ServiceEntry_Resolution.DNS:
+    case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
+      return 'dns';
+    default:
+      return 'none'; // DYNAMIC_DNS is for wildcards, which are no mesh hosts
+  }
+}

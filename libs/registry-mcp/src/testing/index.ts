@@ -1,0 +1,2 @@
+export { FakeMcp } from './fake-mcp.ts';
+export { serviceEntry } from './mcp-resource.ts';
