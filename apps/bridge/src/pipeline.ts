@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '@isthmus/catalog';
+import { runInSlices } from '@isthmus/model';
 import type { MeshHost, SourceEvent, SourceId } from '@isthmus/model';
 import { pause } from '@isthmus/registry';
 import type { RegistrySource } from '@isthmus/registry';
 import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';
 import type { Pacer } from './pipeline/pacer.ts';
-import { runInSlices } from './pipeline/slices.ts';
 import type { XdsPublisher } from './pipeline/xds-publisher.ts';
 
 export interface PipelineParts {
@@ -90,15 +90,12 @@ export class Pipeline {
     const changes: ResourceChange[] = [];
     const commit = async (): Promise<void> => {
       xds.store.commit(changes.splice(0));
-      if (!xds.publisher.routesAreDue) return;
-      await nextTurn(); // composing the route of 10,000 hosts takes a turn of its own
-      xds.store.commit(xds.publisher.routes());
+      if (xds.publisher.routesAreDue) await commitRoutes();
     };
+    const commitRoutes = (): Promise<void> =>
+      runInSlices(xds.publisher.composeRoutes()).then(() => void xds.store.commit(xds.publisher.routes()));
     await runInSlices(this.#translate(touched, changes), commit);
-    if (xds.publisher.hasRoutes) {
-      if (touched.size > 1) await nextTurn();
-      xds.store.commit(xds.publisher.routes());
-    }
+    if (xds.publisher.hasRoutes) await commitRoutes();
     if (mcp === undefined) return;
     // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
     await runInSlices(

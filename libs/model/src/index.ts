@@ -18,6 +18,7 @@ export { isEmptyPlan, planOf } from './output-plan.ts';
 export type { OutputPlan, PlannedWrite } from './output-plan.ts';
 export { formatLocality } from './service.ts';
 export type { MeshEndpoint, MeshService, ServicePort, ServiceRecord } from './service.ts';
+export { runInSlices } from './slices.ts';
 export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';
 export type { SourceEvent, SourceStatus } from './source-event.ts';
 export type { Workload, WorkloadEvent } from './workload.ts';

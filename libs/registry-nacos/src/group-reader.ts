@@ -1,4 +1,4 @@
-import { IsthmusError, scopeId } from '@isthmus/model';
+import { IsthmusError, runInSlices, scopeId } from '@isthmus/model';
 import type { ServiceKey } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
 import type { ScopeView, ServiceRead } from '@isthmus/registry';
@@ -10,6 +10,9 @@ import type { ServiceOutcome } from './outcome.ts';
 
 /** Requests of one connection under way; more only fills the server's queue and our event loop. */
 const IN_FLIGHT = 32;
+
+/** Outcomes handled between two chances for the event loop. */
+const STEP = 250;
 
 /** What a group can be asked, over gRPC or HTTP. All throw IsthmusErrors; `registry.unreachable` ends the session. */
 export interface GroupReads {
@@ -40,7 +43,7 @@ export class GroupReader {
   readonly #tooLarge = new Set<string>();
   /** `lastRefTime` of the newest content by service; servers differ, so it counts within a connection only. */
   readonly #newest = new Map<string, number>();
-  /** Content that came during the first read, committed at its end. */
+  /** Content that came during the first read, committed at its end, or during that commit, which applies after it. */
   #collecting: Map<string, ServiceOutcome> | undefined;
   #busy = false;
   #verified = 0;
@@ -62,6 +65,17 @@ export class GroupReader {
     } finally {
       this.#collecting = undefined;
     }
+    const late = new Map<string, ServiceOutcome>();
+    this.#collecting = late;
+    try {
+      await runInSlices(this.#commitSteps(collected));
+    } finally {
+      this.#collecting = undefined;
+    }
+    for (const [name, outcome] of late) this.#conclude(name, outcome);
+  }
+
+  *#commitSteps(collected: ReadonlyMap<string, ServiceOutcome>): Generator<void> {
     const reads = new Map<string, ServiceRead>();
     const failed = new Map<string, string>();
     const unreadable = new Set<string>();
@@ -70,8 +84,9 @@ export class GroupReader {
       else if (outcome.kind === 'failed') failed.set(name, outcome.why);
       else unreadable.add(name);
       this.view.diagnose(name, outcome.kind === 'unreadable' ? outcome.diagnostic : undefined);
+      if ((reads.size + failed.size + unreadable.size) % STEP === 0) yield;
     }
-    this.view.commit(reads, failed, unreadable);
+    yield* this.view.commitSteps(reads, failed, unreadable);
   }
 
   /**

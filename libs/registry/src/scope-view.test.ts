@@ -192,3 +192,32 @@ describe('what is said of a scope', () => {
     expect(take()).toEqual(['diagnostics answer.invalid', 'diagnostics ']);
   });
 });
+
+describe('a commit in steps', () => {
+  const thousand = reads(...Array.from({ length: 1_000 }, (_, n) => read(`s${n}`, [1])));
+
+  test('says nothing before its last step, then everything at once', () => {
+    const { view, take } = open();
+    take();
+    const steps = view.commitSteps(thousand);
+    steps.next();
+    expect([take(), view.isSynced]).toEqual([[], false]);
+    let last = steps.next();
+    while (last.done !== true) last = steps.next();
+    expect(last.value).toBe(true);
+    expect(take().map((said) => said.split(' ').length)).toEqual([1_001, 1]);
+  });
+
+  test('takes nothing over when the scope is lost in the middle of it', () => {
+    const { view, take } = open();
+    view.commit(reads(read('a', [1])));
+    view.lost('gone');
+    take();
+    const steps = view.commitSteps(thousand);
+    steps.next();
+    view.lost('gone again');
+    let last = steps.next();
+    while (last.done !== true) last = steps.next();
+    expect([last.value, view.names(), view.isSynced, take()]).toEqual([false, ['a'], false, ['stale']]);
+  });
+});

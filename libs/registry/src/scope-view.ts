@@ -9,6 +9,9 @@ type Phase =
   /** Connected and read again, but a restarted registry lists nothing until its providers return. */
   | { readonly kind: 'returning'; readonly since: number; readonly timer: NodeJS.Timeout };
 
+/** Services handled between two chances for the event loop (well under a millisecond). */
+const STEP = 250;
+
 export interface ScopeViewOptions {
   readonly scope: Scope;
   readonly emit: (event: SourceEvent) => void;
@@ -26,9 +29,9 @@ export interface ScopeViewOptions {
 export class ScopeView {
   readonly scope: Scope;
   readonly #options: ScopeViewOptions;
-  readonly #known = new Map<string, KnownService>();
+  #known = new Map<string, KnownService>();
   /** Names of those of which something is held. */
-  readonly #held = new Set<string>();
+  #held = new Set<string>();
   /** Services that could not be read, with the reason: one of them makes the scope partial. */
   readonly #failed = new Map<string, string>();
   readonly #diagnostics = new Map<string, Diagnostic>();
@@ -93,38 +96,74 @@ export class ScopeView {
     unreadable: ReadonlySet<string> = new Set(),
     continues = false,
   ): void {
+    const steps = this.commitSteps(reads, failed, unreadable, continues);
+    while (steps.next().done !== true);
+  }
+
+  /**
+   * `commit` in steps, for thousands of services: everything is worked out first and taken over in the last step. Until then
+   * nothing may be applied; what comes has to wait. False when the scope was lost meanwhile: then nothing was taken over.
+   */
+  *commitSteps(
+    reads: ReadonlyMap<string, ServiceRead>,
+    failed: ReadonlyMap<string, string> = new Map(),
+    unreadable: ReadonlySet<string> = new Set(),
+    continues = false,
+  ): Generator<void, boolean> {
+    const before = this.#phase;
     const believed = continues && this.#held.size === 0; // what is held since an earlier loss still waits
-    this.#failed.clear();
-    for (const [name, why] of failed) this.#failed.set(name, why);
+    const known = new Map<string, KnownService>();
+    const held = new Set<string>();
+    const services = new Map<ServiceId, ServiceRecord>();
     const changed: KnownService[] = [];
     const gone: KnownService[] = [];
-    // Thousands of services in one turn: what has not changed must cost next to nothing.
+    let seen = 0;
+    const keep = (name: string, next: KnownService) => {
+      known.set(name, next);
+      services.set(next.id, next.record);
+      if (next.held.length > 0) held.add(name);
+    };
     const take = (name: string, old: KnownService | undefined, read: ServiceRead | undefined) => {
-      if (old !== undefined && old.hash === read?.hash && old.held.length === 0) return;
+      if (old !== undefined && old.hash === read?.hash && old.held.length === 0) return keep(name, old);
       const next = believed ? read && knownService(read, []) : committed(old, read);
-      if (next !== undefined && next.hash !== old?.hash) changed.push(next);
-      if (next === undefined && old !== undefined) gone.push(old);
-      if (next === undefined) this.#drop(name);
-      else this.#put(name, next);
+      if (next === undefined) {
+        if (old !== undefined) gone.push(old);
+        return;
+      }
+      if (next.hash !== old?.hash) changed.push(next);
+      keep(name, next);
     };
     for (const [name, old] of this.#known) {
-      if (!reads.has(name) && !failed.has(name) && !unreadable.has(name)) take(name, old, undefined);
+      if (!reads.has(name)) {
+        if (failed.has(name) || unreadable.has(name)) keep(name, old);
+        else take(name, old, undefined);
+      }
+      if (++seen % STEP === 0) yield;
     }
-    for (const [name, read] of reads) take(name, this.#known.get(name), read);
+    for (const [name, read] of reads) {
+      take(name, this.#known.get(name), read);
+      if (++seen % STEP === 0) yield;
+    }
+    if (this.#phase !== before) return false;
+    this.#known = known;
+    this.#held = held;
+    this.#failed.clear();
+    for (const [name, why] of failed) this.#failed.set(name, why);
     const since = this.#staleSince();
     this.close();
     this.#committed = true;
-    if (this.#held.size > 0) {
+    if (held.size > 0) {
       const timer = setTimeout(() => this.#settle(), this.#options.restartGrace);
       timer.unref();
       this.#phase = { kind: 'returning', since, timer };
       this.#sayStatus();
       for (const { record } of changed) this.#say({ kind: 'upsert', service: record });
       // A persistent service that is gone leaves with the snapshot at the end of the grace: nothing is deleted while stale.
-      return;
+      return true;
     }
     this.#phase = { kind: 'live' };
-    this.#sayAll(changed, gone);
+    this.#sayAll(changed, gone, services);
+    return true;
   }
 
   /** One service was read or pushed while the scope is synced. A service without instances is removed. */
@@ -218,10 +257,9 @@ export class ScopeView {
   }
 
   /** A complete scope is a snapshot; a partial one is its changes: a snapshot would delete what could not be read. */
-  #sayAll(changed: readonly KnownService[], gone: readonly KnownService[]): void {
+  #sayAll(changed: readonly KnownService[], gone: readonly KnownService[], all?: ReadonlyMap<ServiceId, ServiceRecord>): void {
     if (this.#failed.size === 0) {
-      const services = new Map<ServiceId, ServiceRecord>();
-      for (const { id, record } of this.#known.values()) services.set(id, record);
+      const services = all ?? new Map([...this.#known.values()].map(({ id, record }) => [id, record]));
       this.#say({ kind: 'snapshot', scope: this.scope, services });
       this.#sayStatus();
       return;

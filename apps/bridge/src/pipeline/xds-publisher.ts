@@ -5,15 +5,18 @@ import {
   ENDPOINT_TYPE,
   ROUTE_TYPE,
   clusterResources,
-  composeRoute,
+  composeRouteSteps,
   endpointResources,
   virtualHosts,
 } from '@isthmus/translate';
 import type { EncodedVirtualHost } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
+import { VirtualHostList } from './virtual-host-list.ts';
 
-/** In a long flush the route is composed this often, so that its first services need not wait for its last. */
+/** In a long flush the route is composed this often, so that its first services need not wait for its last; */
 const ROUTES_EVERY_MS = 100;
+/** … but for at most a tenth of the time. */
+const ROUTES_SHARE = 10;
 
 interface Published {
   /** What listeners, routes and clusters depend on; while it stays, a change is one of endpoints. */
@@ -27,13 +30,14 @@ interface Published {
  */
 export class XdsPublisher {
   readonly #published = new Map<MeshHost, Published>();
-  /** In the order of the route but for the hosts at the end, which came since it was composed. */
-  #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
+  readonly #virtualHosts = new Map<MeshHost, readonly EncodedVirtualHost[]>();
+  readonly #sorted = new VirtualHostList();
   readonly #now: () => number;
   #routesChanged = true;
   /** Names of clusters that no host has any more. */
   readonly #left = new Set<string>();
-  #routesAt = Number.NEGATIVE_INFINITY;
+  #nextRoutesAt = Number.NEGATIVE_INFINITY;
+  #composed: readonly ResourceChange[] = [];
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -45,7 +49,7 @@ export class XdsPublisher {
     if (service === undefined) {
       if (before === undefined) return [];
       this.#published.delete(host);
-      if (this.#virtualHosts.delete(host)) this.#routesChanged = true;
+      this.#setVirtualHosts(host, []);
       for (const name of before.clusters) this.#left.add(name);
       return [];
     }
@@ -65,42 +69,48 @@ export class XdsPublisher {
   }
 
   /**
-   * The route when hosts came or went since it was last composed, and what it no longer names: clusters are removed in
-   * the same change as their routes, because only within one change can a stream put them in order (make before break).
+   * Composes, in steps, the route when hosts came or went since the last time, and what it no longer names; `routes` then
+   * has the result. Clusters are removed in the same change as their routes, because only within one change can a stream put
+   * them in order (make before break). Nothing may be published in between.
    */
-  routes(): readonly ResourceChange[] {
+  *composeRoutes(): Generator<void> {
+    const start = this.#now();
     const removals = [...this.#left].flatMap(gone);
     this.#left.clear();
-    if (!this.#routesChanged) return removals;
-    this.#routesChanged = false;
-    this.#routesAt = this.#now();
-    // Sorting what is nearly sorted costs a comparison a host: of 10,000 hosts a third of all there is to do here.
-    this.#virtualHosts = new Map([...this.#virtualHosts].sort(([, a], [, b]) => (nameOf(a) < nameOf(b) ? -1 : 1)));
-    const resource = composeRoute(EGRESS_ROUTE, [...this.#virtualHosts.values()].flat());
-    return [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }, ...removals];
+    if (this.#routesChanged) {
+      this.#routesChanged = false;
+      const resource = yield* composeRouteSteps(EGRESS_ROUTE, this.#sorted.sorted);
+      this.#composed = [{ type: ROUTE_TYPE, name: EGRESS_ROUTE, resource }, ...removals];
+    } else this.#composed = removals;
+    const end = this.#now();
+    this.#nextRoutesAt = end + Math.max(ROUTES_EVERY_MS, (end - start) * ROUTES_SHARE);
   }
 
-  /** `routes` has something to say. */
+  /** What was composed since the last call. */
+  routes(): readonly ResourceChange[] {
+    const composed = this.#composed;
+    this.#composed = [];
+    return composed;
+  }
+
+  /** There is something to compose. */
   get hasRoutes(): boolean {
     return this.#routesChanged || this.#left.size > 0;
   }
 
   /** In the middle of a long flush: is it time to compose what there is? */
   get routesAreDue(): boolean {
-    return this.hasRoutes && this.#now() - this.#routesAt >= ROUTES_EVERY_MS;
+    return this.hasRoutes && this.#now() >= this.#nextRoutesAt;
   }
 
   #setVirtualHosts(host: MeshHost, next: readonly EncodedVirtualHost[]): void {
     const before = this.#virtualHosts.get(host) ?? [];
     if (before.length === next.length && before.every((v, i) => v.version === next[i]?.version)) return;
+    this.#sorted.replace(before, next);
     if (next.length === 0) this.#virtualHosts.delete(host);
     else this.#virtualHosts.set(host, next);
     this.#routesChanged = true;
   }
-}
-
-function nameOf(hosts: readonly EncodedVirtualHost[]): string {
-  return hosts[0]?.name ?? '';
 }
 
 function shapeOf(service: MeshService): string {

@@ -2,6 +2,7 @@ package com.alibaba.nacos;
 
 import com.alibaba.nacos.core.code.ControllerMethodsCache;
 import com.alibaba.nacos.sys.filter.NacosTypeExcludeFilter;
+import java.sql.DriverManager;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
@@ -29,8 +30,18 @@ public class Nacos {
         }
     }
 
+    /**
+     * Nacos gives Derby ten seconds to create its database, a constant, which is not enough on a busy machine ("load derby-schema.sql
+     * error ... Login timeout exceeded"). Created before, without a limit, it is there at once when Nacos connects.
+     */
+    private static void createDatabase() throws Exception {
+        String url = "jdbc:derby:" + System.getProperty("nacos.home") + "/data/derby-data;create=true";
+        DriverManager.getConnection(url, "nacos", "nacos").close();
+    }
+
     public static void main(String[] args) throws Exception {
         LoopbackGrpc.install();
+        createDatabase();
         SpringApplication.run(Nacos.class, args);
     }
 }
