@@ -18,6 +18,7 @@ export interface Query {
 
 /** The hook of papi that npm `consul` is built on; neither package has types for it. */
 interface Papi {
+  _put(request: object): Promise<unknown>;
   _ext(event: 'onRequest', run: (request: { transport: Transport }, next: () => void) => void): void;
 }
 type Options = Record<string, unknown>;
@@ -95,6 +96,31 @@ export class ConsulClient {
 
   self(): Promise<Answer> {
     return this.#call((options) => this.#consul.agent.self(options as never), { dc: undefined });
+  }
+
+  /**
+   * PUT to a path below `/v1`. Resolves with the status: 200, or one of `alsoFine`.
+   * @throws ConsulFailure
+   */
+  async write(path: string, body?: object, alsoFine: readonly number[] = []): Promise<number> {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const { _put } = this.#consul as unknown as Papi;
+    const request = {
+      name: path,
+      path: `/${path}`,
+      ctx: new EventEmitter(),
+      timeout: this.#timeoutMs,
+      headers: { 'content-type': 'application/json', ...(this.#token === undefined ? {} : { 'x-consul-token': this.#token }) },
+      body: Buffer.from(text),
+    };
+    try {
+      const response = (await _put.call(this.#consul, request)) as { readonly statusCode?: number };
+      return response.statusCode ?? 200;
+    } catch (thrown) {
+      const status = (thrown as { readonly response?: { readonly statusCode?: number } }).response?.statusCode;
+      if (status !== undefined && alsoFine.includes(status)) return status;
+      throw failureOf(thrown, this.#server);
+    }
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@ import type { RegistryKind } from '@isthmus/registry';
 import { eurekaSchema } from './config.ts';
 import type { EurekaConfig } from './config.ts';
 import { eurekaDoctor } from './doctor.ts';
+import { eurekaSink } from './sink.ts';
 import { EurekaSource } from './source.ts';
 
 export type { EurekaConfig } from './config.ts';
@@ -12,4 +13,5 @@ export const eurekaRegistry: RegistryKind<EurekaConfig> = {
   schema: eurekaSchema,
   createSource: (id, config, deps) => new EurekaSource(id, config, deps),
   doctor: eurekaDoctor,
+  sink: { places: { namespace: false, group: false }, wire: eurekaSink },
 };

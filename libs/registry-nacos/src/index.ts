@@ -2,6 +2,7 @@ import type { RegistryKind } from '@isthmus/registry';
 import { nacosConfigSchema } from './config.ts';
 import type { NacosConfig } from './config.ts';
 import { examineNacos } from './doctor.ts';
+import { nacosSink } from './sink.ts';
 import { NacosSource } from './source.ts';
 
 export const nacosRegistry: RegistryKind<NacosConfig> = {
@@ -9,6 +10,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   schema: nacosConfigSchema,
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
   doctor: examineNacos,
+  sink: { places: { namespace: true, group: true }, wire: (config, deps) => nacosSink(config, deps) },
 };
 
 export type { NacosConfig } from './config.ts';

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { messageOf } from '@isthmus/model';
@@ -16,13 +14,7 @@ import { NamespaceLoop } from './namespace-loop.ts';
 import { serverAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
 import type { NacosTiming } from './timing.ts';
-
-interface Tls {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly servername?: string;
-}
+import { readTls } from './tls.ts';
 
 /** Reads the namespaces and groups of one Nacos cluster; one connection and one loop for each namespace. */
 export class NacosSource implements RegistrySource {
@@ -59,7 +51,7 @@ export class NacosSource implements RegistrySource {
     const large = new LargeJson(this.id);
     let http: HttpClient | undefined;
     try {
-      const tls = await this.#tls();
+      const tls = await readTls(this.#config, this.#deps.baseDir);
       http = new HttpClient(this.#timing.mostMessageBytes, tls);
       const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
       const grpc = tls === undefined ? undefined : credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
@@ -135,19 +127,6 @@ export class NacosSource implements RegistrySource {
       close: () => {
         for (const each of all.values()) each.close();
       },
-    };
-  }
-
-  async #tls(): Promise<Tls | undefined> {
-    const { tls, servers } = this.#config;
-    if (tls === undefined || !servers.some((url) => url.startsWith('https:'))) return undefined;
-    const read = (path: string | undefined) => (path === undefined ? undefined : readFile(resolve(this.#deps.baseDir, path)));
-    const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
-    return {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
     };
   }
 }

@@ -1,3 +1,5 @@
+import { MARK_PREFIX } from './marks.ts';
+
 const VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const PREFIX = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
@@ -12,10 +14,18 @@ export interface LabelResult {
   readonly changed: readonly string[];
 }
 
-/** Kubernetes label names and values out of free-form metadata: illegal characters become `_`, ends are trimmed. */
+/**
+ * Kubernetes label names and values out of free-form metadata: illegal characters become `_`, ends are trimmed. What another
+ * Isthmus wrote beside the instance is no metadata of its service.
+ */
 export function labelsFrom(metadata: Readonly<Record<string, string>>): LabelResult {
-  const keys = Object.keys(metadata);
-  if (keys.length <= MOST_LABELS && keys.every((key) => isLabelKey(key) && VALUE.test(metadata[key] ?? ''))) {
+  const all = Object.keys(metadata);
+  const keys = all.filter((key) => !key.startsWith(MARK_PREFIX));
+  if (
+    keys.length === all.length &&
+    keys.length <= MOST_LABELS &&
+    keys.every((key) => isLabelKey(key) && VALUE.test(metadata[key] ?? ''))
+  ) {
     return { labels: metadata, changed: [] };
   }
   const labels: Record<string, string> = {};

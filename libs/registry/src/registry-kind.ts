@@ -1,5 +1,6 @@
 import type { Clock, Diagnostic, LedgerStore, SourceId } from '@isthmus/model';
 import type { z } from 'zod';
+import type { SinkWire, SinkWireDeps } from './registry-sink.ts';
 import type { RegistrySource } from './registry-source.ts';
 
 /** What a source may use of the outside; injected, so that tests own time and chance. */
@@ -43,6 +44,14 @@ export interface RegistryKind<Config = unknown> {
   ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
+  /** How mesh services are published into it; absent where that cannot be done. */
+  readonly sink?: SinkKind<Config>;
+}
+
+export interface SinkKind<Config = unknown> {
+  /** The parts of a service's place that it has beside the name. */
+  readonly places: { readonly namespace: boolean; readonly group: boolean };
+  wire(config: Config, deps: SinkWireDeps): SinkWire;
 }
 
 /** A scope-level diagnostic, for what is wrong with an answer as a whole. */
