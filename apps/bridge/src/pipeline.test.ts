@@ -33,7 +33,7 @@ function line(
   let applied = 0;
   const catalog = new Catalog({
     rules: DEFAULT_RULES,
-    guard: { ...DEFAULT_GUARD, minEndpoints: Number.POSITIVE_INFINITY },
+    guard: { ...DEFAULT_GUARD, maxRemovalPercent: 100, flap: { ...DEFAULT_GUARD.flap, count: 0 } },
     ledger,
     clock: { now: () => 0 },
     allocateVips: true,

@@ -1,10 +1,11 @@
 export { Catalog } from './catalog.ts';
 export type { CatalogOptions } from './catalog.ts';
 export { DEFAULT_RULES } from './merge-rules.ts';
-export type { CompiledRules, HostRule, MergeRules } from './merge-rules.ts';
+export type { HostDecision, HostRule } from './host-rule.ts';
+export type { CompiledRules, MergeRules } from './merge-rules.ts';
 export { DEFAULT_GUARD } from './removal-guard.ts';
 export type { GuardOptions } from './removal-guard.ts';
-export type { KnownRecord, ScopeState } from './scope-state.ts';
+export type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 export type { RecordOverlay } from './record-overlay.ts';
 export { CrossCheck } from './liveness/cross-check.ts';
 export type { CrossCheckOptions } from './liveness/cross-check-options.ts';

@@ -1,50 +1,81 @@
-import { parseMeshHost, serviceId } from '@isthmus/model';
-import type { MeshHost, Protocol, ServiceKey, ServiceRecord, SourceId } from '@isthmus/model';
+import { serviceId } from '@isthmus/model';
+import type { Protocol, ServiceKey, ServiceRecord, SourceId } from '@isthmus/model';
+import { hostRules } from './host-rule.ts';
+import type { HostDecision, HostRule } from './host-rule.ts';
+import { placements } from './placement.ts';
+import type { NamespaceRule, Placement } from './placement.ts';
+import { recordRules } from './record-rules.ts';
+import type { MappedRecord, RecordRules } from './record-rules.ts';
+import { servicePattern } from './service-pattern.ts';
 
-/** Gives services a mesh host of one's own choice; several services that get one host by rules are one service. */
-export interface HostRule {
-  /** Pattern over registry/namespace/group/name; `*` stands for any characters of one part. */
-  readonly services: string;
-  /** `{source}`, `{namespace}`, `{group}` and `{name}` stand for the parts of the key. */
-  readonly host: string;
-}
+export type PortTable = Readonly<Partial<Record<Protocol, number>>>;
 
-export interface MergeRules {
+/** How what the registries say becomes mesh hosts: `merge:` of the config. */
+export interface MergeRules extends RecordRules {
+  /** Services that become hosts at all; patterns over service ids. */
+  readonly services: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   /** The first that matches counts. */
   readonly hosts: readonly HostRule[];
   /** Who wins when two services have one host without a rule; registries not named come after, by id. */
   readonly precedence: readonly SourceId[];
   /** The stable service port of a protocol, where it is not the usual one. */
-  readonly ports: Readonly<Partial<Record<Protocol, number>>>;
-  /** Namespace of the ServiceEntries. */
+  readonly ports: PortTable;
+  /** The same for some services; the first that matches counts. */
+  readonly servicePorts: readonly { readonly services: string; readonly ports: PortTable }[];
+  readonly namespaces: readonly NamespaceRule[];
+  /** Namespace of the ServiceEntries where nothing says otherwise. */
   readonly meshNamespace: string;
 }
 
-export const DEFAULT_RULES: MergeRules = { hosts: [], precedence: [], ports: {}, meshNamespace: 'isthmus' };
-
-export interface HostDecision {
-  readonly host: MeshHost;
-  /** Index of the rule under merge.hosts; undefined: the registry's default host. */
-  readonly rule: number | undefined;
-}
+export const DEFAULT_RULES: MergeRules = {
+  services: { include: ['*'], exclude: [] },
+  hosts: [],
+  precedence: [],
+  protocols: [],
+  ports: {},
+  servicePorts: [],
+  labels: { keep: ['*'], drop: [], rename: {} },
+  locality: { region: [], zone: [], subzone: [], defaults: [] },
+  weights: [],
+  namespaces: [],
+  meshNamespace: 'isthmus',
+};
 
 /** The rules in a form that answers per key. */
 export interface CompiledRules extends MergeRules {
   hostOf(record: ServiceRecord): HostDecision;
+  /** What the endpoints of a service become. The same answer for the same record object, computed once. */
+  map(record: ServiceRecord): MappedRecord;
+  /** Which rule leaves the service out (`merge.services.exclude[0]`); undefined: none. */
+  excludedBy(key: ServiceKey): string | undefined;
+  /** The ports of a host's services, in their order. */
+  portsFor(members: readonly ServiceRecord[]): { readonly table: PortTable; readonly rule: number | undefined };
+  placementOf(members: readonly ServiceRecord[]): Placement;
   /** Orders services of one host: the first one wins a conflict. */
   compare(a: ServiceKey, b: ServiceKey): number;
 }
 
 export function compileRules(rules: MergeRules): CompiledRules {
-  const matchers = rules.hosts.map((rule) => matcher(rule.services));
   const rank = new Map(rules.precedence.map((source, index) => [source, index]));
+  const included = rules.services.include.map(servicePattern);
+  const excluded = rules.services.exclude.map(servicePattern);
+  const ported = rules.servicePorts.map(({ services }) => servicePattern(services));
   return {
     ...rules,
-    hostOf(record) {
-      const rule = matchers.findIndex((matches) => matches(record.key));
-      const host = rule < 0 ? undefined : expand(rules.hosts[rule]?.host ?? '', record.key);
-      // A template that gives no DNS name for this key leaves the service where its users expect it.
-      return host === undefined ? { host: record.host, rule: undefined } : { host, rule };
+    hostOf: once(hostRules(rules.hosts)),
+    map: once(recordRules(rules)),
+    placementOf: placements(rules.namespaces, rules.meshNamespace),
+    excludedBy(key) {
+      const index = excluded.findIndex((matches) => matches(key));
+      if (index >= 0) return `merge.services.exclude[${index}]`;
+      return included.some((matches) => matches(key)) ? undefined : 'merge.services.include';
+    },
+    portsFor(members) {
+      for (const { key } of members) {
+        const rule = ported.findIndex((matches) => matches(key));
+        if (rule >= 0) return { table: { ...rules.ports, ...rules.servicePorts[rule]?.ports }, rule };
+      }
+      return { table: rules.ports, rule: undefined };
     },
     compare(a, b) {
       const byRank = (rank.get(a.source) ?? rank.size) - (rank.get(b.source) ?? rank.size);
@@ -53,24 +84,14 @@ export function compileRules(rules: MergeRules): CompiledRules {
   };
 }
 
-function expand(template: string, key: ServiceKey): MeshHost | undefined {
-  const parts: Readonly<Record<string, string>> = {
-    source: key.source,
-    namespace: key.namespace,
-    group: key.group,
-    name: key.name,
+/** A host is merged whenever one of its services changes, and asked for by every view: the others need not be mapped again. */
+function once<Result>(rule: (record: ServiceRecord) => Result): (record: ServiceRecord) => Result {
+  const known = new WeakMap<ServiceRecord, Result>();
+  return (record) => {
+    const before = known.get(record);
+    if (before !== undefined) return before;
+    const result = rule(record);
+    known.set(record, result);
+    return result;
   };
-  const text = template.replace(/\{(source|namespace|group|name)\}/g, (_, part: string) =>
-    (parts[part] ?? '').replace(/[^A-Za-z0-9.-]+/g, '-'),
-  );
-  return parseMeshHost(text);
-}
-
-function matcher(pattern: string): (key: ServiceKey) => boolean {
-  const tests = pattern.split('/').map((part) => {
-    const escaped = part.split('*').map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${escaped.join('.*')}$`);
-  });
-  return (key) =>
-    tests.length === 4 && [key.source, key.namespace, key.group, key.name].every((value, i) => tests[i]?.test(value));
 }

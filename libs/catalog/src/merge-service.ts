@@ -1,7 +1,13 @@
-import { endpointKey, serviceId } from '@isthmus/model';
+import { endpointKey, serviceId, takesTraffic } from '@isthmus/model';
 import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, ServiceRecord } from '@isthmus/model';
 import type { CompiledRules } from './merge-rules.ts';
 import { portNameOf, portsOf } from './service-ports.ts';
+
+/** The address of a host, and what is wrong with it. */
+export interface VipDecision {
+  readonly vip: string | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
 
 /**
  * Everything that the registries say about one host, as callers see it. Pure and independent of the order of the
@@ -14,18 +20,18 @@ export function mergeService(
   host: MeshHost,
   records: readonly ServiceRecord[],
   rules: CompiledRules,
-  vip: string | undefined,
+  vipOf: (members: readonly ServiceRecord[]) => VipDecision,
 ): MeshService | undefined {
-  const ranked = records.filter((record) => record.endpoints.length > 0).sort((a, b) => rules.compare(a.key, b.key));
-  const first = ranked[0];
-  if (first === undefined) return undefined;
-  // Joined by rules, or alone: a service that only happens to have the host does not slip in.
-  const ruled = ranked.filter((record) => rules.hostOf(record).rule !== undefined);
-  const members = ruled.length > 0 ? ruled : [first];
+  const ranked = records
+    .filter((record) => record.endpoints.length > 0 && rules.excludedBy(record.key) === undefined)
+    .sort((a, b) => rules.compare(a.key, b.key));
+  const joined = membersOf(ranked, rules);
+  if (joined.length === 0) return undefined;
+  const members = chosen(joined, rules).map((record) => rules.map(record).record);
   const diagnostics: Diagnostic[] = members.flatMap((record) => record.diagnostics);
-  if (members.length < ranked.length) diagnostics.push(conflict(host, members, ranked));
+  if (joined.length < ranked.length) diagnostics.push(conflict(host, joined, ranked));
 
-  const ports = portsOf(members, rules.ports);
+  const ports = portsOf(members, rules.portsFor(members).table);
   const byAddress = new Map<string, MeshEndpoint>();
   for (const record of members) {
     const origin = serviceId(record.key);
@@ -37,22 +43,47 @@ export function mergeService(
     }
   }
   const sorted = [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1));
+  const { namespace, exportTo } = rules.placementOf(members);
+  const { vip, diagnostics: ofVip } = vipOf(members);
   return {
     host,
-    namespace: rules.meshNamespace,
+    namespace,
     resolution: sorted.some(([, e]) => e.endpoint.addressType === 'dns') ? 'dns' : 'static',
     ports,
     endpoints: sorted.map(([, endpoint]) => endpoint),
     origins: members.map((record) => serviceId(record.key)).sort(),
     vip,
+    ...(exportTo === undefined ? {} : { exportTo }),
     ...importedFrom(members),
-    diagnostics,
+    diagnostics: [...diagnostics, ...ofVip],
   };
 }
 
-/** What came from another bridge keeps its first origins, so that the next one can name them and stop it from going round. */
+/**
+ * Joined by rules that call them the same, or alone: a service that only happens to have the host, or whose name only
+ * looks the same once it is a DNS name, does not slip in.
+ */
+function membersOf(ranked: readonly ServiceRecord[], rules: CompiledRules): readonly ServiceRecord[] {
+  const first = ranked.find((record) => rules.hostOf(record).rule !== undefined) ?? ranked[0];
+  if (first === undefined) return [];
+  const { rule, wanted } = rules.hostOf(first);
+  if (rule === undefined) return [first];
+  return ranked.filter((record) => {
+    const other = rules.hostOf(record);
+    return other.rule !== undefined && other.wanted === wanted;
+  });
+}
+
+/** Policy `first`: the others stand by. */
+function chosen(joined: readonly ServiceRecord[], rules: CompiledRules): readonly ServiceRecord[] {
+  const [first] = joined;
+  if (first === undefined || rules.hostOf(first).policy === 'merge') return joined;
+  const serving = joined.find((record) => rules.map(record).record.endpoints.some(takesTraffic));
+  return [serving ?? first];
+}
+
 function importedFrom(members: readonly ServiceRecord[]): Pick<MeshService, 'importedFrom'> {
-  if (members.every((record) => record.origins === undefined)) return {};
+  if (members.every(({ origins }) => origins === undefined)) return {};
   return { importedFrom: [...new Set(members.flatMap((record) => record.origins ?? [serviceId(record.key)]))].sort() };
 }
 

@@ -1,4 +1,15 @@
-import type { Diagnostic, HeldRemoval, Scope, ServiceId, ServiceRecord, SourceStatus } from '@isthmus/model';
+import type {
+  Diagnostic,
+  Endpoint,
+  HeldRemoval,
+  RetainedEndpoint,
+  Scope,
+  ServiceId,
+  ServiceRecord,
+  SourceStatus,
+} from '@isthmus/model';
+import type { HighWater } from './high-water.ts';
+import type { Refused } from './tombstones.ts';
 
 /** What the catalog knows of one scope. */
 export interface ScopeState {
@@ -8,16 +19,46 @@ export interface ScopeState {
   statusSince: number;
   /** When it was last completely read, ms; undefined: never in this process. */
   lastSync: number | undefined;
+  /** When the registry last confirmed what is known, ms, also before a restart; while it is live that is now. */
+  asOf: number | undefined;
   readonly records: Map<ServiceId, KnownRecord>;
-  /** Removals that wait: what each service becomes when they are let through (undefined: gone). */
-  held: { readonly removal: HeldRemoval; readonly targets: Map<ServiceId, ServiceRecord | undefined> } | undefined;
+  /** Endpoints in `records`. */
+  size: number;
+  /** Endpoints that the registry lists. */
+  listed: number;
+  /** Since when the registry lists none, ms; undefined: it lists some, or never said. */
+  emptySince: number | undefined;
+  readonly highWater: HighWater;
+  /** Services with retained or refused endpoints. */
+  readonly waiting: Set<ServiceId>;
+  /** Retained endpoints by reason. */
+  readonly retained: { mass: number; flap: number };
+  /** Watched time from which on removals may be confirmed: before, its source did not follow the registry. */
+  watchedFrom: number;
+  /** Removals that wait for a confirmation. */
+  held: HeldRemoval | undefined;
   diagnostics: readonly Diagnostic[];
 }
 
 export interface KnownRecord {
+  /** What is published: what the registry lists, without what is refused, with what is retained. */
   readonly record: ServiceRecord;
+  /** What the registry lists; undefined: it does not list the service. */
+  readonly said: ServiceRecord | undefined;
   /** When what the registry says of it last changed, ms. */
   readonly changedAt: number;
   /** From the ledger, not said by the registry since this process started. */
   readonly restored: boolean;
+  /** By `endpointKey`: endpoints that the registry no longer lists. */
+  readonly retained: ReadonlyMap<string, Retained>;
+  /** Listed, and left out as older views of registrations that are over. */
+  readonly refused: readonly Refused[];
 }
+
+export interface Retained extends Omit<RetainedEndpoint, 'key'> {
+  readonly endpoint: Endpoint;
+  /** Watched time at which the waiting began. */
+  readonly from: number;
+}
+
+export const NOTHING_RETAINED: ReadonlyMap<string, Retained> = new Map();

@@ -1,5 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { Ledger, MeshHost } from '@isthmus/model';
+import { serviceId } from '@isthmus/model';
+import type { Ledger, MeshHost, ServiceId, ServiceRecord } from '@isthmus/model';
+import type { CompiledRules } from './merge-rules.ts';
+import type { VipDecision } from './merge-service.ts';
 
 /**
  * Addresses for services that go over MCP: istiod allocates none there (facts: since 1.25 that is a Kubernetes
@@ -8,30 +11,101 @@ import type { Ledger, MeshHost } from '@isthmus/model';
 const PREFIX = '240.241';
 const SIZE = 65_536;
 
-/**
- * Allocates once and remembers in the ledger: hashing alone gave 688 collisions in 10,000 names, and probing without a
- * memory moved other services' addresses when one went away. An address is kept for a host that comes back.
- */
-export class VipPool {
-  readonly #ledger: Ledger;
-  readonly #taken = new Set<string>();
+interface Claim {
+  readonly record: ServiceRecord;
+  readonly host: MeshHost;
+}
 
-  constructor(ledger: Ledger) {
+/**
+ * The address of each host. One that a source declares (callers have it already) wins over one of ours; of two hosts that
+ * declare the same the first in precedence has it, and the other says so.
+ *
+ * Ours are allocated once and remembered in the ledger: hashing alone gave 688 collisions in 10,000 names, and probing
+ * without a memory moved other services' addresses when one went away. An address is kept for a host that comes back.
+ */
+export class Vips {
+  readonly #ledger: Ledger;
+  readonly #rules: CompiledRules;
+  readonly #allocate: boolean;
+  readonly #ownerOf = new Map<string, MeshHost>();
+  readonly #claims = new Map<string, Map<ServiceId, Claim>>();
+  readonly #claimOf = new Map<ServiceId, string>();
+
+  constructor(ledger: Ledger, rules: CompiledRules, allocate: boolean) {
     this.#ledger = ledger;
-    for (const vip of ledger.entries('vip').values()) this.#taken.add(String(vip));
+    this.#rules = rules;
+    this.#allocate = allocate;
+    for (const [host, vip] of ledger.entries('vip')) this.#ownerOf.set(String(vip), host as MeshHost);
+  }
+
+  /** Follows what a record declares; the hosts whose address may change are dirty. */
+  put(id: ServiceId, record: ServiceRecord, host: MeshHost, dirty: Set<MeshHost>): void {
+    const before = this.#claimOf.get(id);
+    if (before !== undefined && before !== record.vip) this.remove(id, dirty);
+    if (record.vip === undefined) return;
+    const claims = this.#claims.get(record.vip) ?? new Map<ServiceId, Claim>();
+    claims.set(id, { record, host });
+    this.#claims.set(record.vip, claims);
+    this.#claimOf.set(id, record.vip);
+    if (before !== record.vip) this.#touch(record.vip, dirty);
+  }
+
+  remove(id: ServiceId, dirty: Set<MeshHost>): void {
+    const vip = this.#claimOf.get(id);
+    if (vip === undefined) return;
+    this.#touch(vip, dirty);
+    this.#claimOf.delete(id);
+    this.#claims.get(vip)?.delete(id);
+    if (this.#claims.get(vip)?.size === 0) this.#claims.delete(vip);
+  }
+
+  addressOf(host: MeshHost, members: readonly ServiceRecord[]): VipDecision {
+    const declaring = members.find(({ vip }) => vip !== undefined);
+    const declared = declaring?.vip;
+    if (declaring === undefined || declared === undefined) return { vip: this.#allocated(host), diagnostics: [] };
+    const winner = this.#winner(declared);
+    if (winner === undefined || winner.host === host) return { vip: declared, diagnostics: [] };
+    const vip = this.#allocated(host);
+    const where = serviceId(declaring.key);
+    return {
+      vip,
+      diagnostics: [
+        {
+          code: 'vip.conflict',
+          severity: 'error',
+          where,
+          what: `${host} declares the address ${declared}, which ${winner.host} (${serviceId(winner.record.key)}) has already`,
+          meaning: `calls to ${declared} reach ${winner.host}; ${host} has ${vip ?? 'no address'} instead`,
+          remedy: 'give one of them another address where it is declared, or order the registries under merge.precedence',
+        },
+      ],
+    };
+  }
+
+  #winner(vip: string): Claim | undefined {
+    const claims = [...(this.#claims.get(vip)?.values() ?? [])];
+    return claims.sort((a, b) => this.#rules.compare(a.record.key, b.record.key))[0];
+  }
+
+  #touch(vip: string, dirty: Set<MeshHost>): void {
+    const owner = this.#ownerOf.get(vip);
+    if (owner !== undefined) dirty.add(owner);
+    for (const { host } of this.#claims.get(vip)?.values() ?? []) dirty.add(host);
   }
 
   /** Undefined when all 65,534 addresses are given away. */
-  addressOf(host: MeshHost): string | undefined {
+  #allocated(host: MeshHost): string | undefined {
+    if (!this.#allocate) return undefined;
     const known = this.#ledger.get('vip', host);
-    if (typeof known === 'string') return known;
-    if (this.#taken.size >= SIZE - 2) return undefined;
+    if (typeof known === 'string' && !this.#claims.has(known)) return known;
+    if (this.#ownerOf.size >= SIZE - 2) return undefined;
     for (let probe = crc32(host); ; probe += 1) {
       const n = probe % SIZE;
       if (n === 0 || n === SIZE - 1) continue; // look like a network and a broadcast address
       const vip = `${PREFIX}.${n >> 8}.${n & 255}`;
-      if (this.#taken.has(vip)) continue;
-      this.#taken.add(vip);
+      if (this.#ownerOf.has(vip) || this.#claims.has(vip)) continue;
+      if (typeof known === 'string') this.#ownerOf.delete(known);
+      this.#ownerOf.set(vip, host);
       this.#ledger.put('vip', host, vip);
       return vip;
     }

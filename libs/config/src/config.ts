@@ -1,7 +1,10 @@
-import type { Protocol, SourceId } from '@isthmus/model';
+import type { SourceId } from '@isthmus/model';
 import type { z } from 'zod';
 import type { ListenAddress } from './listen.ts';
 import type { ROLES } from './schema.ts';
+import type { GuardConfig } from './sections/guard.ts';
+import type { SharedLedgerConfig } from './sections/ledger.ts';
+import type { MergeConfig } from './sections/merge.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
 export interface ConfigurableKind {
@@ -26,7 +29,13 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly guard: GuardConfig;
   readonly outputs: { readonly mcp?: ListenerConfig; readonly xds?: ListenerConfig };
   readonly control: ListenerConfig;
-  readonly ledger: { readonly file: string };
+  readonly ledger: {
+    readonly file: string;
+    readonly maxAgeMs: number;
+    readonly maxEntries: number;
+    /** Undefined: one replica. */
+    readonly shared?: SharedLedgerConfig;
+  };
   /** Milliseconds that the outputs wait for registries of which nothing is known. */
   readonly readiness: { readonly maxWaitMs: number };
 }
@@ -36,20 +45,6 @@ export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind>
   readonly kind: Kind;
   /** What the kind's schema made of the entry. */
   readonly config: unknown;
-}
-
-export interface MergeConfig {
-  readonly hosts: readonly { readonly services: string; readonly host: string }[];
-  /** Every registry once: the configured order, then the rest in the order of the file. */
-  readonly precedence: readonly SourceId[];
-  readonly ports: Readonly<Partial<Record<Protocol, number>>>;
-}
-
-export interface GuardConfig {
-  /** 0 to 100. */
-  readonly maxRemovalPercent: number;
-  readonly minEndpoints: number;
-  readonly confirmAfterMs: number;
 }
 
 export interface ListenerConfig {

@@ -1,4 +1,4 @@
-export type { Config, ConfigurableKind, GuardConfig, ListenerConfig, MergeConfig, RegistryEntry, Role } from './config.ts';
+export type { Config, ConfigurableKind, ListenerConfig, RegistryEntry, Role } from './config.ts';
 export { jsonSchema } from './json-schema.ts';
 export { formatListen, isLoopback, parseListen } from './listen.ts';
 export type { ListenAddress } from './listen.ts';

@@ -10,6 +10,9 @@ import { ruleProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import { scanSecrets } from './secrets.ts';
+import { guardConfig } from './sections/guard.ts';
+import { sharedLedgerConfig } from './sections/ledger.ts';
+import { mergeConfig } from './sections/merge.ts';
 import type { SecretScan } from './secrets.ts';
 import { shapeOf } from './shape.ts';
 import type { Shape } from './shape.ts';
@@ -163,26 +166,25 @@ function build<Kind extends ConfigurableKind>(
     ...(auth === undefined ? {} : { auth: { tokensFile: at(auth.tokensFile) } }),
   });
   const { mcp, xds } = base.outputs;
-  const ports = Object.fromEntries(Object.entries(base.merge.ports).filter(([, port]) => port !== undefined));
   return {
     file: resolve(file),
     baseDir,
     meshId: base.meshId,
     roles: [...new Set(base.roles)],
     registries,
-    merge: {
-      hosts: base.merge.hosts,
-      precedence: [...new Set([...base.merge.precedence, ...registries.map((registry) => registry.id)])],
-      ports,
-    },
-    guard: {
-      maxRemovalPercent: base.guard.maxRemovalPercent,
-      minEndpoints: base.guard.minEndpoints,
-      confirmAfterMs: base.guard.confirmAfter,
-    },
+    merge: mergeConfig(
+      base.merge,
+      registries.map((registry) => registry.id),
+    ),
+    guard: guardConfig(base.guard),
     outputs: { ...(mcp === undefined ? {} : { mcp: listener(mcp) }), ...(xds === undefined ? {} : { xds: listener(xds) }) },
     control: listener(base.control),
-    ledger: { file: at(base.ledger.file) },
+    ledger: {
+      file: at(base.ledger.file),
+      maxAgeMs: base.ledger.maxAge,
+      maxEntries: base.ledger.maxEntries,
+      ...sharedLedgerConfig(base.ledger, base.meshId),
+    },
     readiness: { maxWaitMs: base.readiness.maxWait },
   };
 }

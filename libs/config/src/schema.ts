@@ -1,61 +1,11 @@
-import { PROTOCOLS } from '@isthmus/model';
 import { z } from 'zod';
-import { durationField, listenerFields, sourceName } from './fields.ts';
+import { durationField, listenerFields } from './fields.ts';
+import { guardSection } from './sections/guard.ts';
+import { sharedLedgerFields } from './sections/ledger.ts';
+import { mergeSection } from './sections/merge.ts';
 
 /** What one process runs: reading registries and merging, serving proxies, the control API. */
 export const ROLES = ['adapter', 'xds', 'control'] as const;
-
-const portNumber = z.int().min(1).max(65_535);
-
-const hostRule = z.strictObject({
-  services: z
-    .string()
-    .min(1)
-    .max(1_024)
-    .describe('Service ids the rule is for: registry/namespace/group/name, with * for any characters (shop/*/*/orders).'),
-  host: z
-    .string()
-    .min(1)
-    .max(253)
-    .describe('Mesh host to give them; {source}, {namespace}, {group} and {name} stand for the parts of the service id.'),
-});
-
-const merge = z
-  .strictObject({
-    hosts: z
-      .array(hostRule)
-      .max(1_000)
-      .default([])
-      .describe('Rules that map services to mesh hosts; the first that matches counts.'),
-    precedence: z
-      .array(sourceName)
-      .default([])
-      .describe(
-        'Registries in the order in which they win when several claim one host; the rest follow in the order of registries.',
-      ),
-    ports: z
-      .strictObject(Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, portNumber.optional()])))
-      .default({})
-      .describe('Service port by protocol, where it is not the usual one (HTTP-like: 80).'),
-  })
-  .prefault({})
-  .describe('How what the registries say becomes mesh hosts.');
-
-const guard = z
-  .strictObject({
-    maxRemovalPercent: z
-      .number()
-      .min(0)
-      .max(100)
-      .default(50)
-      .describe('A change that removes more than this share of a scope’s endpoints is held until it is confirmed.'),
-    minEndpoints: z.int().min(0).default(10).describe('Scopes with at most this many endpoints are not guarded.'),
-    confirmAfter: durationField(0, 24 * 3_600_000, '30s').describe(
-      'A second complete read that still agrees after this time lets a held change through.',
-    ),
-  })
-  .prefault({})
-  .describe('The guard against mass deletion.');
 
 const outputs = z
   .strictObject({
@@ -76,6 +26,16 @@ const control = z
 const ledger = z
   .strictObject({
     file: z.string().min(1).default('.isthmus/ledger').describe('File of the ledger; the admin token lies beside it.'),
+    maxAge: durationField(60_000, 365 * 24 * 3_600_000, '24h').describe(
+      'What no registry has confirmed for longer is an error in `get diagnostics`; it is served all the same.',
+    ),
+    maxEntries: z
+      .int()
+      .min(1_000)
+      .max(10_000_000)
+      .default(500_000)
+      .describe('Most entries on disk; services beyond are served, and forgotten by a restart.'),
+    ...sharedLedgerFields,
   })
   .prefault({})
   .describe('What cannot be read from the registries again: held removals, last known good, virtual addresses.');
@@ -102,8 +62,8 @@ export const configSchema = z.strictObject({
     .default([...ROLES])
     .describe('What this process does; all by default.'),
   registries: z.array(z.unknown()).min(1).max(100).describe('The registries to read.'),
-  merge,
-  guard,
+  merge: mergeSection,
+  guard: guardSection,
   outputs,
   control,
   ledger,

@@ -26,7 +26,7 @@ export function sourceView(state: ScopeState, kind: string, now: number): Source
     ...(state.lastSync === undefined ? {} : { ageMs: ageOf(state, now) }),
     services: records.size,
     endpoints,
-    held: state.held?.removal.removing ?? 0,
+    held: state.held?.removing ?? 0,
     diagnostics,
   };
 }
@@ -97,14 +97,14 @@ export function conflictViews(catalog: Catalog): readonly ConflictView[] {
 export function heldViews(catalog: Catalog): readonly HeldView[] {
   return [...catalog.scopes()].flatMap((state) => {
     if (state.held === undefined) return [];
-    const { since, removing, of, services } = state.held.removal;
+    const { since, removing, of, services } = state.held;
     return [
       {
         scope: scopeId(state.scope),
         since,
         removing,
         of,
-        confirmAt: since + catalog.confirmAfterMs,
+        confirmAt: since + catalog.guard.confirmAfterMs,
         services: services.slice(0, MOST_HELD_NAMES),
       },
     ];

@@ -1,7 +1,7 @@
 import { Catalog } from '@isthmus/catalog';
 import { formatListen } from '@isthmus/config';
 import type { Config } from '@isthmus/config';
-import { messageOf, systemClock } from '@isthmus/model';
+import { messageOf, runInSlices, steadyClock } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
 import type { FileLedger } from '@isthmus/ledger';
 import type { RegistryKind } from '@isthmus/registry';
@@ -12,6 +12,9 @@ import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
 import { XdsPublisher } from '../pipeline/xds-publisher.ts';
 import { Readiness } from './readiness.ts';
+
+/** How often waiting removals are looked at, ms. */
+const CONFIRM_MS = 1_000;
 
 export type BridgeConfig = Config<RegistryKind>;
 
@@ -123,10 +126,10 @@ export class Engine {
   #makeCatalog(): Catalog {
     const { merge, guard } = this.#config;
     return new Catalog({
-      rules: { hosts: merge.hosts, precedence: merge.precedence, ports: merge.ports, meshNamespace: 'isthmus' },
+      rules: { ...merge, meshNamespace: 'isthmus' },
       guard,
       ledger: this.#ledger,
-      clock: systemClock,
+      clock: steadyClock,
       allocateVips: true,
     });
   }
@@ -136,8 +139,8 @@ export class Engine {
     this.#stop = new AbortController();
     const names = new Set(registries.map((r) => r.id));
     const onMessage = this.#onMessage === undefined ? {} : { onMessage: this.#onMessage };
-    const deps = { clock: systemClock, random: Math.random, baseDir, ...onMessage };
-    const restored = this.#catalog.restore((record) => names.has(record.key.source));
+    const deps = { clock: steadyClock, random: Math.random, baseDir, ...onMessage };
+    const restored = this.#catalog.restore((source) => names.has(source));
     const pipeline = new Pipeline({
       sources: registries.map((r) => r.kind.createSource(r.id, r.config, deps)),
       catalog: this.#catalog,
@@ -159,16 +162,17 @@ export class Engine {
     if (this.readiness.state === 'waiting' && this.readiness.isComplete(this.#catalog.scopes())) {
       void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
     }
-    const due = this.#catalog.nextConfirmation();
-    clearTimeout(this.#confirmation);
-    if (due === undefined) return;
-    this.#confirmation = setTimeout(
-      () => {
-        pipeline.touch(this.#catalog.confirmDue());
-        this.#applied(pipeline);
-      },
-      Math.max(due - systemClock.now(), 1_000),
-    ).unref();
+    if (this.#catalog.waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
+  }
+
+  /** Once a second while removals wait: only time in which somebody looks counts as watched. */
+  async #confirm(): Promise<void> {
+    const dirty = new Set<MeshHost>();
+    await runInSlices(this.#catalog.confirmSteps(dirty));
+    this.#confirmation = undefined;
+    if (this.#pipeline === undefined) return;
+    this.#pipeline.touch(dirty);
+    this.#applied(this.#pipeline);
   }
 
   /** A source promises not to throw; if one does, the others go on and it is started again. */

@@ -53,7 +53,7 @@ export class Metrics {
     });
     this.#gauge('source_held_endpoints', 'Endpoints whose mass removal waits for its confirmation', (observe) => {
       for (const { scope, held } of engine.catalog.scopes())
-        observe(held?.removal.removing ?? 0, { source: scope.source, namespace: scope.namespace, group: scope.group });
+        observe(held?.removing ?? 0, { source: scope.source, namespace: scope.namespace, group: scope.group });
     });
     this.#gauge('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
       const counts = new Map<string, number>();

@@ -1,0 +1,179 @@
+import { scopeId, scopeOf } from '@isthmus/model';
+import type { Clock, Ledger, Scope, ScopeAge, ScopeId, ServiceId, ServiceRecord, SourceId, SourceStatus } from '@isthmus/model';
+import type { RetainedEndpoint } from '@isthmus/model';
+import { HighWater } from './high-water.ts';
+import { restoredRecord, retainedEntries } from './known-record.ts';
+import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
+
+/** How much too old the ledger may say that a scope is, ms: it is not written for every change. */
+const AGE_PRECISION_MS = 300_000;
+const MOST_HELD_NAMES = 20;
+
+/** The scopes and their records, in memory and in the ledger alike. */
+export class ScopeTable {
+  readonly #scopes = new Map<ScopeId, ScopeState>();
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+  readonly #windowMs: number;
+  /** Services with retained or refused endpoints, of all scopes. */
+  #waiting = 0;
+
+  constructor(ledger: Ledger, clock: Clock, windowMs: number) {
+    this.#ledger = ledger;
+    this.#clock = clock;
+    this.#windowMs = windowMs;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  all(): Iterable<ScopeState> {
+    return this.#scopes.values();
+  }
+
+  byId(id: string): ScopeState | undefined {
+    return this.#scopes.get(id as ScopeId);
+  }
+
+  recordOf(id: ServiceId): KnownRecord | undefined {
+    return this.byId(id.slice(0, id.lastIndexOf('/')))?.records.get(id);
+  }
+
+  of(scope: Scope): ScopeState {
+    const id = scopeId(scope);
+    let state = this.#scopes.get(id);
+    if (state === undefined) {
+      state = {
+        scope,
+        status: { state: 'syncing' },
+        statusSince: this.#clock.now(),
+        lastSync: undefined,
+        asOf: undefined,
+        records: new Map(),
+        size: 0,
+        listed: 0,
+        emptySince: undefined,
+        highWater: new HighWater(this.#windowMs),
+        waiting: new Set(),
+        retained: { mass: 0, flap: 0 },
+        watchedFrom: 0,
+        held: undefined,
+        diagnostics: [],
+      };
+      this.#scopes.set(id, state);
+    }
+    return state;
+  }
+
+  /** What the ledger knows, stale until its registry speaks; what belongs to other sources is dropped from it. */
+  *restore(isOurs: (source: SourceId) => boolean, watched: number): Generator<KnownRecord> {
+    const now = this.#clock.now();
+    for (const table of ['record', 'retained', 'tombstone', 'scope', 'held'] as const) {
+      for (const key of [...this.#ledger.entries(table).keys()]) {
+        const source = key.slice(0, key.indexOf('/')) as SourceId;
+        // How many are held is counted again from what is retained.
+        if (table === 'held' || !isOurs(source)) this.#ledger.delete(table, key);
+      }
+    }
+    for (const [key, value] of this.#ledger.entries('record')) {
+      const record = value as ServiceRecord;
+      const scope = this.of(scopeOf(record.key));
+      const age = this.#ledger.get('scope', scopeId(scope.scope)) as ScopeAge | undefined;
+      scope.asOf = age?.asOf;
+      scope.status = {
+        state: 'stale',
+        since: age?.asOf ?? now,
+        cause: 'not read since this bridge started; this is what it knew before',
+      };
+      const retained = (this.#ledger.get('retained', key) ?? []) as readonly RetainedEndpoint[];
+      const known = restoredRecord(record, retained, now, watched);
+      this.#keep(scope, key as ServiceId, known);
+      yield known;
+    }
+    for (const scope of this.#scopes.values()) this.sayHeld(scope);
+  }
+
+  setStatus(scope: ScopeState, status: SourceStatus, watched: number): void {
+    // A bridge that restarted still knows what it knew: "syncing" would hide that it serves old state.
+    if (status.state === 'syncing' && scope.status.state === 'stale') return;
+    if (scope.status.state !== status.state) {
+      scope.statusSince = this.#clock.now();
+      // Time in which nobody watched confirms nothing.
+      scope.watchedFrom = watched;
+      if (scope.status.state === 'live') this.confirmAge(scope, 0);
+    }
+    const longer = status.state === 'stale' && scope.status.state === 'stale' && scope.status.since < status.since;
+    scope.status = longer ? { ...status, since: (scope.status as { since: number }).since } : status;
+  }
+
+  /** The registry was heard, and what is known is what it has. */
+  confirmAge(scope: ScopeState, precisionMs = AGE_PRECISION_MS): void {
+    const now = this.#clock.now();
+    scope.asOf = now;
+    const id = scopeId(scope.scope);
+    const written = this.#ledger.get('scope', id) as ScopeAge | undefined;
+    if (written === undefined || Math.abs(now - written.asOf) > precisionMs) this.#ledger.put('scope', id, { asOf: now });
+  }
+
+  put(scope: ScopeState, id: ServiceId, known: KnownRecord, recordChanged: boolean): void {
+    const before = scope.records.get(id);
+    this.#keep(scope, id, known);
+    if (recordChanged) this.#ledger.put('record', id, known.record);
+    if (known.retained.size > 0) this.#ledger.put('retained', id, retainedEntries(known.retained));
+    else if (before !== undefined && before.retained.size > 0) this.#ledger.delete('retained', id);
+  }
+
+  drop(scope: ScopeState, id: ServiceId): void {
+    this.#keep(scope, id, undefined);
+    this.#ledger.delete('record', id);
+    this.#ledger.delete('retained', id);
+  }
+
+  #keep(scope: ScopeState, id: ServiceId, known: KnownRecord | undefined): void {
+    const before = scope.records.get(id);
+    if (known === undefined) scope.records.delete(id);
+    else scope.records.set(id, known);
+    scope.size += (known?.record.endpoints.length ?? 0) - (before?.record.endpoints.length ?? 0);
+    scope.listed += (known?.said?.endpoints.length ?? 0) - (before?.said?.endpoints.length ?? 0);
+    count(scope, before?.retained, -1);
+    count(scope, known?.retained, 1);
+    const waitedFor = scope.waiting.size;
+    if (known !== undefined && known.retained.size + known.refused.length > 0) scope.waiting.add(id);
+    else scope.waiting.delete(id);
+    this.#waiting += scope.waiting.size - waitedFor;
+    scope.emptySince = scope.listed > 0 ? undefined : (scope.emptySince ?? this.#clock.now());
+  }
+
+  /** Brings `held`, in memory and in the ledger, up to what is retained. */
+  sayHeld(scope: ScopeState): void {
+    const id = scopeId(scope.scope);
+    const removing = scope.retained.mass;
+    if (removing === 0) {
+      if (scope.held !== undefined) this.#ledger.delete('held', id);
+      scope.held = undefined;
+      return;
+    }
+    if (scope.held?.removing === removing && scope.held.of === scope.size) return;
+    const services: string[] = [];
+    let since = scope.held?.since ?? Number.POSITIVE_INFINITY;
+    for (const service of scope.waiting) {
+      const some = firstMass(scope.records.get(service));
+      if (some === undefined) continue;
+      services.push(service);
+      since = Math.min(since, some.since);
+      if (services.length === MOST_HELD_NAMES) break;
+    }
+    scope.held = { since, removing, of: scope.size, services: services.sort() };
+    this.#ledger.put('held', id, scope.held);
+  }
+}
+
+function count(scope: ScopeState, retained: ReadonlyMap<string, Retained> | undefined, by: 1 | -1): void {
+  if (retained === undefined || retained.size === 0) return;
+  for (const { why } of retained.values()) scope.retained[why] += by;
+}
+
+function firstMass(known: KnownRecord | undefined): Retained | undefined {
+  return known?.retained.values().find(({ why }) => why === 'mass');
+}
