@@ -2,9 +2,8 @@ import type { ConfigPath } from './problem.ts';
 
 /** Keys of the documented format that this version does not have yet; by the path of the map they are in. */
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['istio', 'plans', 'publish'],
+  '': ['istio', 'plans'],
   outputs: ['kubernetes', 'files'],
-  ledger: ['kubernetes', 'consul', 'nacos'],
 };
 
 const LATER_KINDS: readonly string[] = ['zookeeper', 'kubernetes', 'file'];

@@ -3,6 +3,7 @@ import { valueAt } from './issues.ts';
 import { formatListen, isLoopback, parseListen } from './listen.ts';
 import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
+import { ledgerProblems } from './sections/ledger.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
 
@@ -11,7 +12,13 @@ import type { YamlFile } from './yaml-file.ts';
  * together with everything else that is wrong; what has the wrong type is the schema's to say.
  */
 export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
-  return [...listenerProblems(yaml), ...nameProblems(yaml), ...precedenceProblems(yaml), ...hostProblems(yaml)];
+  return [
+    ...listenerProblems(yaml),
+    ...nameProblems(yaml),
+    ...precedenceProblems(yaml),
+    ...hostProblems(yaml),
+    ...ledgerProblems(yaml),
+  ];
 }
 
 const LISTENERS: readonly ConfigPath[] = [['outputs', 'mcp'], ['outputs', 'xds'], ['control']];
