@@ -1,5 +1,5 @@
-import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseDocument } from 'yaml';
-import type { Document, Node, Pair } from 'yaml';
+import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseAllDocuments, parseDocument } from 'yaml';
+import type { Document, DocumentOptions, Node, Pair, ParseOptions, SchemaOptions } from 'yaml';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 
 /** Far above any real config, far below what hurts. */
@@ -29,16 +29,38 @@ export type YamlResult = { readonly yaml: YamlFile } | { readonly problems: read
 
 /** Parses one YAML document. Never throws; syntax errors come all at once. */
 export function parseYaml(file: string, bytes: Uint8Array): YamlResult {
-  const fail = (what: string, why: string, remedy: string, place: Place = { line: 1, column: 1 }): YamlResult => ({
+  const parsed = parseDocuments(file, bytes, MOST_CONFIG_BYTES, (text, options) => [parseDocument(text, options)]);
+  if ('problems' in parsed) return parsed;
+  return { yaml: parsed.documents[0] as YamlFile };
+}
+
+export type YamlDocumentsResult = { readonly documents: readonly YamlFile[] } | { readonly problems: readonly ConfigProblem[] };
+
+/** The same for a file of several documents. Empty documents are left out, so there may be none. */
+export function parseYamlDocuments(file: string, bytes: Uint8Array, mostBytes: number): YamlDocumentsResult {
+  return parseDocuments(file, bytes, mostBytes, (text, options) => {
+    const documents = parseAllDocuments(text, options);
+    return 'empty' in documents ? [] : documents.filter((doc) => doc.contents !== null || doc.errors.length > 0);
+  });
+}
+
+type Options = ParseOptions & DocumentOptions & SchemaOptions;
+
+function parseDocuments(
+  file: string,
+  bytes: Uint8Array,
+  mostBytes: number,
+  parse: (text: string, options: Options) => readonly Document[],
+): YamlDocumentsResult {
+  const fail = (what: string, why: string, remedy: string, place: Place = { line: 1, column: 1 }) => ({
     problems: [{ file, ...place, what, why, remedy }],
   });
-  if (bytes.length > MOST_CONFIG_BYTES) {
+  if (bytes.length > mostBytes)
     return fail(
-      `${bytes.length} bytes, the most is ${MOST_CONFIG_BYTES}`,
-      'no config is that long',
-      'give the bridge its own file',
+      `${bytes.length} bytes, the most is ${mostBytes}`,
+      'no file of its kind is that long',
+      'split it, or give the bridge its own file',
     );
-  }
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -55,9 +77,9 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlResult {
     fail(`is nested more than ${MOST_DEPTH} levels deep`, 'no config needs that', 'flatten it', where);
   if (tooDeep !== undefined) return nested(tooDeep);
   try {
-    const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
+    const docs = parse(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
     // A tag that nobody knows is only a warning to the parser; a config has no use for one.
-    const wrong = [...doc.errors, ...doc.warnings];
+    const wrong = docs.flatMap((doc) => [...doc.errors, ...doc.warnings]);
     if (wrong.length > 0) {
       const problems = wrong.slice(0, 100).map((error) => ({
         file,
@@ -68,9 +90,8 @@ export function parseYaml(file: string, bytes: Uint8Array): YamlResult {
       }));
       return { problems };
     }
-    if (depth(doc.contents) > MOST_DEPTH) return nested();
-    const value: unknown = doc.toJS({ maxAliasCount: MOST_ALIASES });
-    return { yaml: locate(file, doc, value, place) };
+    if (docs.some((doc) => depth(doc.contents) > MOST_DEPTH)) return nested();
+    return { documents: docs.map((doc) => locate(file, doc, doc.toJS({ maxAliasCount: MOST_ALIASES }), place)) };
   } catch (cause) {
     if (cause instanceof RangeError) return nested();
     return fail(
