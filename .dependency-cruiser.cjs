@@ -34,6 +34,7 @@ module.exports = {
     onlyImports('policy', 'model'),
     onlyImports('catalog', 'model'),
     onlyImports('translate', 'model', 'proto'),
+    onlyImports('outputs', 'model', 'kube'),
     onlyImports('xds', 'model', 'proto'),
     {
       name: 'registries-import-only-registry-and-model',

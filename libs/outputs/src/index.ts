@@ -1,0 +1,3 @@
+export { FilesOutput } from './files/files-output.ts';
+export type { FilesOutputOptions } from './files/files-output.ts';
+export type { ObjectOutput, Render } from './object-output.ts';
