@@ -35,6 +35,7 @@ module.exports = {
     onlyImports('catalog', 'model'),
     onlyImports('translate', 'model', 'proto'),
     onlyImports('outputs', 'model', 'kube'),
+    onlyImports('kube', 'model'),
     onlyImports('xds', 'model', 'proto'),
     {
       name: 'registries-import-only-registry-and-model',

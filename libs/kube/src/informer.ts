@@ -1,0 +1,248 @@
+/**
+ * All objects of a kind, kept up to date: list, watch, and everything that goes wrong in between
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
+ */
+import { systemClock } from '@isthmus/model';
+import type { Clock } from '@isthmus/model';
+import { Heartbeat } from './heartbeat.ts';
+import { KeyedQueue } from './keyed-queue.ts';
+import type { KubeClient } from './kube-client.ts';
+import { KubeError } from './kube-error.ts';
+import { listPages } from './objects.ts';
+import type { ListOptions } from './objects.ts';
+import { backoffMs, jittered, pause } from './pause.ts';
+import { objectKey } from './resource.ts';
+import type { KubeObject, Resource } from './resource.ts';
+import { watchObjects } from './watch.ts';
+
+export type InformerStatus =
+  /** Never completely read. */
+  | { readonly state: 'syncing' }
+  /** What was told is what the API server has. */
+  | { readonly state: 'live' }
+  /** The API server cannot be read; what was told stays. */
+  | { readonly state: 'stale'; readonly since: number; readonly error: KubeError };
+
+export type InformerEvent<Kept> =
+  /** A complete list: what is not in it is gone. The map is the reader's own. */
+  | { readonly kind: 'snapshot'; readonly objects: ReadonlyMap<string, Kept> }
+  | { readonly kind: 'upsert'; readonly key: string; readonly object: Kept }
+  | { readonly kind: 'remove'; readonly key: string }
+  | { readonly kind: 'status'; readonly status: InformerStatus };
+
+/** Milliseconds. */
+export interface InformerTiming {
+  /** Each watch is renewed after about this (± 20 %), so that one that died in silence is not kept. Default 5 minutes. */
+  readonly lifetimeMs: number;
+  /** A watch without a byte for so long is taken for dead (bookmarks come every minute). Default 150 s. */
+  readonly stallMs: number;
+  /** Everything is listed again after about this, at the next renewal of the watch. Default 30 minutes. */
+  readonly resyncMs: number;
+  /** Longest pause between two tries. Default 10 s. */
+  readonly backoffMaxMs: number;
+}
+
+const TIMING: InformerTiming = { lifetimeMs: 300_000, stallMs: 150_000, resyncMs: 1_800_000, backoffMaxMs: 10_000 };
+/** A watch that ends sooner than this did not work: no hot loop. */
+const SHORT_WATCH_MS = 1_000;
+
+export interface InformerOptions<Raw extends KubeObject, Kept> {
+  readonly resource: Resource;
+  /** Default: all. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** What is kept of an object, before it is kept: memory holds nothing else. Undefined: the object is of no interest. */
+  readonly keep: (object: Raw) => Kept | undefined;
+  /** True when a change says nothing new to the reader; default: never. */
+  readonly same?: (before: Kept, after: Kept) => boolean;
+  readonly timing?: Partial<InformerTiming>;
+  /** Shared by the informers of one client; default: its own. */
+  readonly heartbeat?: Heartbeat;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+interface Entry<Kept> {
+  readonly resourceVersion: string;
+  readonly kept: Kept;
+}
+
+/**
+ * The events: `status syncing`, `snapshot`, `status live`, then changes; `status stale` when the server is lost, and after
+ * that `snapshot` and `status live` again. Nothing is removed while it is stale. Holds one waiting event for each object at most.
+ * Ends when the signal aborts, and only then; never throws.
+ */
+export async function* inform<Raw extends KubeObject, Kept>(
+  client: KubeClient,
+  options: InformerOptions<Raw, Kept>,
+  signal: AbortSignal,
+): AsyncGenerator<InformerEvent<Kept>> {
+  const queue = new KeyedQueue<InformerEvent<Kept>>();
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const running = new Informer(client, options, queue).run(both);
+  try {
+    yield* queue.read(signal);
+  } finally {
+    ended.abort();
+    await running;
+  }
+}
+
+class Informer<Raw extends KubeObject, Kept> {
+  readonly #client: KubeClient;
+  readonly #options: InformerOptions<Raw, Kept>;
+  readonly #queue: KeyedQueue<InformerEvent<Kept>>;
+  readonly #timing: InformerTiming;
+  readonly #heartbeat: Heartbeat;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  #entries = new Map<string, Entry<Kept>>();
+  #status: InformerStatus = { state: 'syncing' };
+  /** Where the next watch starts. */
+  #resourceVersion = '';
+  #listedAt = 0;
+  #failures = 0;
+
+  constructor(client: KubeClient, options: InformerOptions<Raw, Kept>, queue: KeyedQueue<InformerEvent<Kept>>) {
+    this.#client = client;
+    this.#options = options;
+    this.#queue = queue;
+    this.#timing = { ...TIMING, ...options.timing };
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#heartbeat = options.heartbeat ?? new Heartbeat(client);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#queue.push({ kind: 'status', status: this.#status });
+    while (!signal.aborted) {
+      try {
+        if (this.#status.state !== 'live' || this.#isDue()) await this.#list(signal);
+        await this.#watch(signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        await this.#failed(KubeError.from(thrown), signal);
+      }
+    }
+  }
+
+  #isDue(): boolean {
+    return this.#listedAt === 0 || performance.now() - this.#listedAt > this.#timing.resyncMs;
+  }
+
+  async #failed(error: KubeError, signal: AbortSignal): Promise<void> {
+    this.#failures += 1;
+    if (error.reason === 'expired') this.#listedAt = 0; // what happened since is not known any more: list again
+    // One lost connection is nothing: the next try is at once, from where it was. Events wait at the server meanwhile.
+    if (this.#failures === 1 && this.#status.state === 'live' && error.status === undefined && error.reason === 'unreachable')
+      return;
+    if (error.reason !== 'expired' || this.#failures > 1) this.#lost(error);
+    const { backoffMaxMs } = this.#timing;
+    const own = backoffMs(this.#failures - 1, this.#random, 200, backoffMaxMs);
+    if (error.reason !== 'expired' || this.#failures > 1) await pause(Math.max(own, error.retryAfterMs ?? 0), signal);
+  }
+
+  #lost(error: KubeError): void {
+    const before = this.#status;
+    const since = before.state === 'stale' ? before.since : this.#clock.now();
+    if (before.state === 'stale' && before.error.message === error.message) return;
+    this.#say({ state: 'stale', since, error });
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { resource, keep } = this.#options;
+    const next = new Map<string, Entry<Kept>>();
+    let resourceVersion = '';
+    for await (const page of listPages<Raw>(this.#client, resource, { ...selection(this.#options), signal })) {
+      for (const object of page.items) {
+        const key = objectKey(object);
+        const known = this.#entries.get(key);
+        const version = object.metadata.resourceVersion ?? '';
+        // An unchanged object keeps its identity: readers compare by it.
+        const kept = known?.resourceVersion === version ? known.kept : this.#settled(known, keep(object));
+        if (kept !== undefined) next.set(key, { resourceVersion: version, kept });
+      }
+      resourceVersion = page.resourceVersion;
+    }
+    const before = this.#entries;
+    this.#entries = next;
+    this.#resourceVersion = resourceVersion;
+    this.#listedAt = performance.now();
+    this.#failures = 0;
+    this.#tellList(before, next);
+  }
+
+  /** Removals are told by a complete list only, so that the reader can judge how many they are. */
+  #tellList(before: ReadonlyMap<string, Entry<Kept>>, next: ReadonlyMap<string, Entry<Kept>>): void {
+    const wasLive = this.#status.state === 'live';
+    const lost = wasLive && [...before.keys()].some((key) => !next.has(key));
+    if (!wasLive || lost) {
+      this.#queue.clear(); // a slow reader need not see what is over
+      this.#queue.push({ kind: 'snapshot', objects: new Map([...next].map(([key, { kept }]) => [key, kept])) });
+      this.#say({ state: 'live' });
+      return;
+    }
+    for (const [key, { kept }] of next) {
+      if (before.get(key)?.kept !== kept) this.#queue.push({ kind: 'upsert', key, object: kept }, key);
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { resource } = this.#options;
+    const began = performance.now();
+    const events = watchObjects<Raw>(this.#client, resource, {
+      ...selection(this.#options),
+      resourceVersion: this.#resourceVersion,
+      lifetimeMs: jittered(this.#timing.lifetimeMs, this.#random),
+      stallMs: this.#timing.stallMs,
+      heartbeat: this.#heartbeat,
+      signal,
+    });
+    for await (const event of events) {
+      if (event.kind === 'bookmark') this.#resourceVersion = event.resourceVersion;
+      else {
+        this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
+        this.#apply(event.kind, event.object);
+      }
+      this.#failures = 0;
+    }
+    if (performance.now() - began > SHORT_WATCH_MS) this.#failures = 0;
+    else await pause(backoffMs((this.#failures += 1), this.#random, 100, this.#timing.backoffMaxMs), signal);
+  }
+
+  #apply(kind: 'put' | 'deleted', object: Raw): void {
+    const key = objectKey(object);
+    const known = this.#entries.get(key);
+    const kept = kind === 'put' ? this.#settled(known, this.#options.keep(object)) : undefined;
+    if (kept !== undefined) {
+      this.#entries.set(key, { resourceVersion: object.metadata.resourceVersion ?? '', kept });
+      if (kept !== known?.kept) this.#queue.push({ kind: 'upsert', key, object: kept }, key);
+    } else if (known !== undefined) {
+      this.#entries.delete(key);
+      this.#queue.push({ kind: 'remove', key }, key);
+    }
+  }
+
+  /** What was kept before, if the new one says the same. */
+  #settled(known: Entry<Kept> | undefined, kept: Kept | undefined): Kept | undefined {
+    if (known === undefined || kept === undefined) return kept;
+    return this.#options.same?.(known.kept, kept) === true ? known.kept : kept;
+  }
+
+  #say(status: InformerStatus): void {
+    this.#status = status;
+    this.#queue.pushOver({ kind: 'status', status }, (last) => last.kind === 'status');
+  }
+}
+
+type Selection = Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector'>;
+
+function selection({ namespace, labelSelector, fieldSelector }: Selection): Selection {
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+}

@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startKubernetes } from '@isthmus/servers';
+import type { KubernetesServer } from '@isthmus/servers';
+import { openAccess } from './access.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { inform } from './informer.ts';
+import { KubeClient } from './kube-client.ts';
+import { KubeError } from './kube-error.ts';
+import { LeaseElection } from './lease-election.ts';
+import { applyObject, createObject, deleteObject, getObject, listPages } from './objects.ts';
+import { CONFIG_MAPS, NAMESPACES, SERVICE_ENTRIES } from './resource.ts';
+import type { KubeObject } from './resource.ts';
+import { viewOf } from './testing/informer-view.ts';
+import type { InformerView } from './testing/informer-view.ts';
+
+const patient = 120_000;
+const deadline = 30_000;
+
+interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+let server: KubernetesServer;
+let client: KubeClient;
+const opened: { stop(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  server = await startKubernetes({ istioCrds: true });
+  client = new KubeClient(await openAccess({ kubeconfig: server.kubeconfig }));
+}, 600_000);
+afterAll(async () => {
+  await Promise.all(opened.map((one) => one.stop()));
+  client?.close();
+  await server?.stop();
+}, patient);
+
+const namespace = async (name: string) => createObject(client, NAMESPACES, { metadata: { name } });
+const map = (name: string, inside: string, value = 'a'): ConfigMap => ({
+  metadata: { name, namespace: inside },
+  data: { value },
+});
+const isLive = (view: InformerView<string>): boolean => view.status?.state === 'live';
+const isStale = (view: InformerView<string>): boolean => view.status?.state === 'stale';
+
+async function failure(promise: Promise<unknown>): Promise<KubeError> {
+  const thrown: unknown = await promise.catch((error: unknown) => error);
+  expect(thrown).toBeInstanceOf(KubeError);
+  return thrown as KubeError;
+}
+
+function watch(inside: string, own = client): InformerView<string> {
+  const view = viewOf<string>((signal) =>
+    inform<ConfigMap, string>(
+      own,
+      {
+        resource: CONFIG_MAPS,
+        namespace: inside,
+        keep: ({ data }) => data?.['value'],
+        heartbeat: new Heartbeat(own, { everyMs: 200, timeoutMs: 1_000 }),
+        timing: { lifetimeMs: 2_000, backoffMaxMs: 500 },
+      },
+      signal,
+    ),
+  );
+  opened.push(view);
+  return view;
+}
+
+async function asUser(user: string | { readonly token: string }): Promise<KubeClient> {
+  return new KubeClient(await openAccess({ kubeconfig: await server.kubeconfigFor(user) }));
+}
+
+describe('an informer on a real API server', () => {
+  test(
+    'tells what is there and what changes, over renewed watches and a compaction',
+    async () => {
+      await namespace('informed');
+      await createObject(client, CONFIG_MAPS, map('first', 'informed'));
+      const view = watch('informed');
+      await view.until('live', isLive, deadline);
+      expect([...view.objects.keys()]).toEqual(['informed/first']);
+      await createObject(client, CONFIG_MAPS, map('second', 'informed'));
+      await view.until('the second', (v) => v.objects.has('informed/second'), deadline);
+      await compactEtcd(server);
+      const renewed = Date.now() + 3_000; // a lifetime of the watch
+      await view.until('the watch was renewed', () => Date.now() > renewed, deadline);
+      await deleteObject(client, CONFIG_MAPS, { namespace: 'informed', name: 'first' });
+      await view.until('the first is gone', (v) => !v.objects.has('informed/first'), deadline);
+      expect(view.events.filter((event) => event.kind === 'status' && event.status.state === 'stale')).toEqual([]);
+    },
+    patient,
+  );
+
+  test(
+    'is stale while the server hangs or is gone, and has what the server has afterwards, without its data too',
+    async () => {
+      await namespace('lost');
+      for (const name of ['a', 'b']) await createObject(client, CONFIG_MAPS, map(name, 'lost'));
+      const view = watch('lost');
+      await view.until('live', isLive, deadline);
+      server.pause();
+      await view.until('stale by hanging', isStale, deadline);
+      server.resume();
+      await view.until('live again', isLive, deadline);
+      await server.kill();
+      await view.until('stale', isStale, deadline);
+      expect(view.objects.size).toBe(2);
+      await server.restart({ keepData: true });
+      await view.until('live with its data', isLive, deadline);
+      expect(view.objects.size).toBe(2);
+      await server.kill();
+      await view.until('stale', isStale, deadline);
+      await server.restart({ keepData: false });
+      await view.until('live without its data', (v) => isLive(v) && v.objects.size === 0, deadline);
+      await namespace('lost');
+      await createObject(client, CONFIG_MAPS, map('c', 'lost'));
+      await view.until('what is new', (v) => [...v.objects.keys()].join() === 'lost/c', deadline);
+    },
+    patient,
+  );
+
+  test(
+    'names the rule that is missing, and the token that is wrong',
+    async () => {
+      const reader = await asUser('reader');
+      const view = watch('', reader);
+      await view.until('stale', isStale, deadline);
+      expect(view.status).toMatchObject({
+        error: { reason: 'forbidden', remedy: expect.stringContaining('resources: ["configmaps"], verbs: [list, watch]') },
+      });
+      await server.grant('reader', [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] }]);
+      await view.until('live', isLive, deadline);
+      await view.stop();
+      reader.close();
+      const stranger = await asUser({ token: 'wrong' });
+      const refused = watch('', stranger);
+      await refused.until('stale', isStale, deadline);
+      expect(refused.status).toMatchObject({ error: { reason: 'unauthorized' } });
+      await refused.stop();
+      stranger.close();
+    },
+    patient,
+  );
+});
+
+describe('objects on a real API server', () => {
+  const entry = (hosts: readonly string[]): KubeObject & { readonly spec: object } => ({
+    metadata: { namespace: 'applied', name: 'orders', labels: { owner: 'isthmus' } },
+    spec: { hosts, resolution: 'STATIC', ports: [{ number: 80, name: 'http', protocol: 'HTTP' }] },
+  });
+  const mine = { fieldManager: 'isthmus' };
+
+  test(
+    'applied again without a change keep their resourceVersion; a field of another manager is a conflict unless forced',
+    async () => {
+      await namespace('applied');
+      const first = await applyObject(client, SERVICE_ENTRIES, entry(['orders.test']), mine);
+      const again = await applyObject(client, SERVICE_ENTRIES, entry(['orders.test']), mine);
+      expect(again.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+      const other = applyObject(client, SERVICE_ENTRIES, entry(['other.test']), { fieldManager: 'someone' });
+      expect((await failure(other)).reason).toBe('conflict');
+      await applyObject(client, SERVICE_ENTRIES, entry(['other.test']), { fieldManager: 'someone', force: true });
+      expect(await getObject(client, SERVICE_ENTRIES, entry([]).metadata)).toMatchObject({ spec: { hosts: ['other.test'] } });
+    },
+    patient,
+  );
+
+  test(
+    'that are invalid are refused with the reason, in a dry run too; lists select by label and come in pages',
+    async () => {
+      const wrong = { ...entry(['a.test']), spec: { hosts: [], resolution: 'SOMEHOW' } };
+      const error = await failure(applyObject(client, SERVICE_ENTRIES, wrong, { ...mine, dryRun: true, force: true }));
+      expect([error.reason, error.message]).toEqual(['refused', expect.stringContaining('SOMEHOW')]);
+      await namespace('many');
+      for (let n = 0; n < 120; n += 1) {
+        await createObject(client, CONFIG_MAPS, {
+          metadata: { namespace: 'many', name: `m${n}`, labels: { odd: String(n % 2) } },
+        });
+      }
+      const sizes: number[] = [];
+      for await (const page of listPages(client, CONFIG_MAPS, { namespace: 'many' })) sizes.push(page.items.length);
+      expect(sizes).toEqual([100, 20]);
+      let odd = 0;
+      for await (const page of listPages(client, CONFIG_MAPS, { namespace: 'many', labelSelector: 'odd=1' }))
+        odd += page.items.length;
+      expect(odd).toBe(60);
+      const ref = { namespace: 'many', name: 'm0' };
+      expect((await failure(deleteObject(client, CONFIG_MAPS, ref, { uid: '1234' }))).reason).toBe('conflict');
+      expect(await deleteObject(client, CONFIG_MAPS, ref)).toBe(true);
+      expect(await deleteObject(client, CONFIG_MAPS, ref)).toBe(false);
+    },
+    patient,
+  );
+});
+
+describe('a Lease on a real API server', () => {
+  test(
+    'has one holder at any moment, who stops before the next begins when it is cut off',
+    async () => {
+      await namespace('mesh');
+      const lease = { namespace: 'mesh', name: 'isthmus', durationMs: 2_000, everyMs: 200, giveUpMs: 1_000 };
+      const rules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] }];
+      await server.grant('reader', rules);
+      const cut = await asUser('reader');
+      const [a, b] = [
+        new LeaseElection(cut, { ...lease, identity: 'a' }),
+        new LeaseElection(client, { ...lease, identity: 'b' }),
+      ];
+      const ends = [new AbortController(), new AbortController()] as const;
+      const both: string[] = [];
+      const check = setInterval(() => a.isWriter() && b.isWriter() && both.push('both'), 1);
+      const runs = [a.run(ends[0].signal)];
+      const view = async (what: string, condition: () => boolean) => {
+        const end = Date.now() + deadline;
+        while (!condition()) {
+          if (Date.now() > end) throw new Error(`"${what}" did not come true: ${a.problem?.line} ${b.problem?.line}`);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      };
+      try {
+        await view('a leads', () => a.isWriter());
+        runs.push(b.run(ends[1].signal));
+        await view('b sees a', () => b.leader() === 'a');
+        await server.grant('reader', []);
+        await view('b leads', () => b.isWriter());
+        expect(a.isWriter()).toBe(false);
+        expect(a.problem?.reason).toBe('forbidden');
+        expect(b.fence()).toEqual({ identity: 'b', transitions: 2 });
+        await server.grant('reader', rules);
+        await view('a sees b', () => a.leader() === 'b' && a.problem === undefined);
+        ends[1].abort();
+        await view('a leads again', () => a.isWriter());
+        expect(a.fence()?.transitions).toBe(3);
+        expect(both).toEqual([]);
+      } finally {
+        clearInterval(check);
+        for (const end of ends) end.abort();
+        await Promise.all(runs);
+        cut.close();
+      }
+    },
+    patient,
+  );
+});
+
+/** Through etcd's JSON gateway: up to what it has now. */
+async function compactEtcd({ etcd }: KubernetesServer): Promise<void> {
+  const url = `http://127.0.0.1:${etcd.ports.client}/v3/kv`;
+  const range = await fetch(`${url}/range`, { method: 'POST', body: JSON.stringify({ key: 'AA==' }) });
+  const { header } = (await range.json()) as { header: { revision: string } };
+  const answer = await fetch(`${url}/compaction`, { method: 'POST', body: JSON.stringify({ revision: header.revision }) });
+  expect(answer.status).toBe(200);
+}
