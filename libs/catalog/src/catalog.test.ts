@@ -153,7 +153,9 @@ describe('the catalog', () => {
 
     test('lets it through when a second complete read says the same after the confirmation time', () => {
       const { catalog, clock } = makeCatalog();
+      const [orders] = full as [ServiceRecord];
       catalog.apply(snapshotOf(full));
+      catalog.apply(status(orders, { state: 'live' }));
       for (let polls = 0; polls < 6; polls += 1) {
         catalog.apply(snapshotOf(little));
         expect(catalog.merged(hostOf('orders'))).toBeDefined();

@@ -20,5 +20,6 @@ export { CHECKS, CheckVerdicts } from './liveness/check-verdicts.ts';
 export type { CheckResult } from './liveness/check-verdicts.ts';
 export type { EndpointDifference } from './pairs/diff.ts';
 export type { PairPolicy, PairRule } from './pairs/pair-rules.ts';
+export { servicePattern, textPattern } from './service-pattern.ts';
 export { Pairs, differences } from './pairs/pairs.ts';
 export type { Pair } from './pairs/pairs.ts';

@@ -7,6 +7,8 @@ import { portNameOf, portsOf } from './service-ports.ts';
 export interface VipDecision {
   readonly vip: string | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** The leader of the replicas has not decided yet: the service is published with its address, not before. */
+  readonly isWithheld?: boolean;
 }
 
 /**
@@ -44,7 +46,8 @@ export function mergeService(
   }
   const sorted = [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1));
   const { namespace, exportTo } = rules.placementOf(members);
-  const { vip, diagnostics: ofVip } = vipOf(members);
+  const { vip, diagnostics: ofVip, isWithheld } = vipOf(members);
+  if (isWithheld === true) return undefined;
   return {
     host,
     namespace,

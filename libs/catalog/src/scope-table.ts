@@ -145,6 +145,18 @@ export class ScopeTable {
     scope.emptySince = scope.listed > 0 ? undefined : (scope.emptySince ?? this.#clock.now());
   }
 
+  /**
+   * May what is held there go when it is due? With several replicas the leader decides for all: it takes the entry out of
+   * the ledger, and when that is written everyone lets go (`Catalog.ledgerChanged`). What the leader does not hold each
+   * replica judges alone.
+   */
+  mayRelease(scope: ScopeState): boolean {
+    const id = scopeId(scope.scope);
+    if (this.#ledger.writer === undefined || this.#ledger.get('held', id) === undefined) return true;
+    if (this.#ledger.writer.isWriter()) this.#ledger.delete('held', id);
+    return false;
+  }
+
   /** Brings `held`, in memory and in the ledger, up to what is retained. */
   sayHeld(scope: ScopeState): void {
     const id = scopeId(scope.scope);

@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { serviceId } from '@isthmus/model';
-import type { Ledger, MeshHost, ServiceId, ServiceRecord } from '@isthmus/model';
+import type { Clock, Ledger, MeshHost, ServiceId, ServiceRecord } from '@isthmus/model';
 import type { CompiledRules } from './merge-rules.ts';
 import type { VipDecision } from './merge-service.ts';
+import { PendingVips } from './pending-vips.ts';
 
 /**
  * Addresses for services that go over MCP: istiod allocates none there (facts: since 1.25 that is a Kubernetes
@@ -30,11 +31,14 @@ export class Vips {
   readonly #ownerOf = new Map<string, MeshHost>();
   readonly #claims = new Map<string, Map<ServiceId, Claim>>();
   readonly #claimOf = new Map<ServiceId, string>();
+  /** Undefined: what is allocated is in force at once. */
+  readonly pending: PendingVips | undefined;
 
-  constructor(ledger: Ledger, rules: CompiledRules, allocate: boolean) {
+  constructor(ledger: Ledger, rules: CompiledRules, allocate: boolean, clock: Clock) {
     this.#ledger = ledger;
     this.#rules = rules;
     this.#allocate = allocate;
+    this.pending = ledger.writer === undefined || !allocate ? undefined : new PendingVips(clock);
     for (const [host, vip] of ledger.entries('vip')) this.#ownerOf.set(String(vip), host as MeshHost);
   }
 
@@ -62,9 +66,12 @@ export class Vips {
   addressOf(host: MeshHost, members: readonly ServiceRecord[]): VipDecision {
     const declaring = members.find(({ vip }) => vip !== undefined);
     const declared = declaring?.vip;
-    if (declaring === undefined || declared === undefined) return { vip: this.#allocated(host), diagnostics: [] };
+    if (declaring === undefined || declared === undefined) return this.#undeclared(host);
     const winner = this.#winner(declared);
-    if (winner === undefined || winner.host === host) return { vip: declared, diagnostics: [] };
+    if (winner === undefined || winner.host === host) {
+      this.pending?.decided(host);
+      return { vip: declared, diagnostics: [] };
+    }
     const vip = this.#allocated(host);
     const where = serviceId(declaring.key);
     return {
@@ -80,6 +87,28 @@ export class Vips {
         },
       ],
     };
+  }
+
+  /** What was written to a shared ledger; the hosts whose address changed are dirty. */
+  changed(host: MeshHost, vip: string | undefined, dirty: Set<MeshHost>): void {
+    const proposed = this.pending?.proposalOf(host);
+    if (proposed !== undefined && proposed !== vip && this.#ownerOf.get(proposed) === host) this.#ownerOf.delete(proposed);
+    this.pending?.forget(host);
+    dirty.add(host);
+    if (vip === undefined) return;
+    const loser = this.#ownerOf.get(vip);
+    this.#ownerOf.set(vip, host);
+    if (loser === undefined || loser === host) return;
+    // Another leader gave away what this one had only proposed.
+    this.pending?.forget(loser);
+    if (this.#ledger.get('vip', loser) === undefined) this.#ledger.delete('vip', loser);
+    dirty.add(loser);
+  }
+
+  #undeclared(host: MeshHost): VipDecision {
+    const vip = this.#allocated(host);
+    if (this.pending === undefined || !this.#allocate) return { vip, diagnostics: [] };
+    return this.pending.decision(host, vip);
   }
 
   #winner(vip: string): Claim | undefined {
@@ -98,6 +127,12 @@ export class Vips {
     if (!this.#allocate) return undefined;
     const known = this.#ledger.get('vip', host);
     if (typeof known === 'string' && !this.#claims.has(known)) return known;
+    const proposed = this.pending?.proposalOf(host);
+    if (this.#ledger.writer?.isWriter() === false) return undefined;
+    if (proposed !== undefined && this.#ownerOf.get(proposed) === host && !this.#claims.has(proposed)) {
+      this.#ledger.put('vip', host, proposed);
+      return undefined;
+    }
     if (this.#ownerOf.size >= SIZE - 2) return undefined;
     for (let probe = crc32(host); ; probe += 1) {
       const n = probe % SIZE;
@@ -107,7 +142,9 @@ export class Vips {
       if (typeof known === 'string') this.#ownerOf.delete(known);
       this.#ownerOf.set(vip, host);
       this.#ledger.put('vip', host, vip);
-      return vip;
+      if (this.pending === undefined) return vip;
+      this.pending.propose(host, vip);
+      return undefined;
     }
   }
 }

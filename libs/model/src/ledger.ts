@@ -1,3 +1,5 @@
+import type { Writer } from './writer.ts';
+
 /**
  * What cannot be derived from the registries alone, and so is an explicit input of the pure stages. In the order in which
  * stores write them. Only additions: a ledger of an earlier version has none of the new tables and is read all the same.
@@ -11,7 +13,17 @@
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
  * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
-export const LEDGER_TABLES = ['vip', 'held', 'scope', 'retained', 'evicted', 'corrected', 'tombstone', 'publication', 'record'] as const;
+export const LEDGER_TABLES = [
+  'vip',
+  'held',
+  'scope',
+  'retained',
+  'evicted',
+  'corrected',
+  'tombstone',
+  'publication',
+  'record',
+] as const;
 export type LedgerTable = (typeof LEDGER_TABLES)[number];
 
 /** Same sources + same revision = same bytes on every replica. */
@@ -25,6 +37,11 @@ export interface LedgerView {
 
 /** Values are immutable JSON; the ledger keeps the reference, so that last known good costs no second copy. */
 export interface Ledger extends LedgerView {
+  /**
+   * Set where several replicas share the ledger: then only the leader's changes of shared tables take effect, and only when
+   * they are written, for all replicas at the same revision.
+   */
+  readonly writer?: Writer;
   put(table: LedgerTable, key: string, value: unknown): void;
   delete(table: LedgerTable, key: string): void;
 }

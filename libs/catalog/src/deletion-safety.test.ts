@@ -1,0 +1,299 @@
+import { MemoryLedger } from '@isthmus/ledger';
+import { describe, expect, test } from '@jest/globals';
+import type { ServiceRecord } from '@isthmus/model';
+import { endpoint, record, snapshotOf } from './testing/records.ts';
+import { WatchedCatalog } from './testing/watched-catalog.ts';
+import type { WatchedOptions } from './testing/watched-catalog.ts';
+
+const make = (options?: WatchedOptions) => new WatchedCatalog(new MemoryLedger(), options);
+const service = (name: string, ports: readonly number[]) =>
+  record(
+    name,
+    ports.map((port) => endpoint({ port })),
+  );
+const upsert = (r: ServiceRecord) => ({ kind: 'upsert', service: r }) as const;
+/** Twenty services of one endpoint each. */
+const twenty = Array.from({ length: 20 }, (_, n) => service(`s${n}`, [8000 + n]));
+const alive = (made: WatchedCatalog) => twenty.filter(({ key }) => made.ports(key.name).length > 0).length;
+
+describe('removals one by one', () => {
+  test('are held from the one on that would leave less than half of what there was within a minute', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' });
+    for (let n = 0; n < 16; n += 1) made.remove(`s${n}`).wait(100);
+    expect(alive(made)).toBe(10);
+    expect(made.scope.held).toMatchObject({ removing: 6, of: 10 });
+    made.wait(30_000);
+    expect(alive(made)).toBe(4);
+    expect(made.scope.held).toBeUndefined();
+  });
+
+  test('are slow attrition when each comes minutes after the other, and go at once', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' });
+    for (let n = 0; n < 16; n += 1) {
+      made.remove(`s${n}`).wait(20_000);
+      expect(alive(made)).toBe(19 - n);
+    }
+  });
+
+  test('are a rolling replacement, and go at once, when others come for those that go', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' });
+    for (let n = 0; n < 20; n += 1) {
+      made.say(upsert(service(`s${n}`, [9000 + n])));
+      expect(made.ports(`s${n}`)).toEqual([9000 + n]);
+    }
+    expect(made.scope.held).toBeUndefined();
+  });
+
+  test('that were held are forgotten one by one as they come back', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' });
+    for (let n = 0; n < 20; n += 1) made.remove(`s${n}`);
+    expect(made.scope.held).toMatchObject({ removing: 10, of: 10 });
+    for (const r of twenty) made.say(upsert(r));
+    expect(made.scope.held).toBeUndefined();
+    made.wait(60_000);
+    expect(alive(made)).toBe(20);
+  });
+
+  test('of one service take all of its endpoints at once when its scope keeps most: it was undeployed', () => {
+    const made = make()
+      .say(snapshotOf([...twenty, service('big', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])]))
+      .status({ state: 'live' });
+    made.say(upsert(service('big', [])));
+    expect(made.ports('big')).toEqual([]);
+    expect(alive(made)).toBe(20);
+  });
+
+  test('of a held service let in what is new in it at once', () => {
+    const made = make()
+      .say(snapshotOf([service('big', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])]))
+      .status({ state: 'live' });
+    made.say(upsert(service('big', [77])));
+    expect(made.ports('big')).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 77]);
+    made.wait(30_000);
+    expect(made.ports('big')).toEqual([77]);
+  });
+});
+
+describe('a complete read', () => {
+  test('that empties a small scope of several services is held: an empty registry was restarted nearly always', () => {
+    const made = make()
+      .say(snapshotOf([service('orders', [1]), service('stock', [2])]))
+      .status({ state: 'live' });
+    made.say(snapshotOf([]));
+    expect([made.ports('orders'), made.ports('stock')]).toEqual([[1], [2]]);
+    expect(made.scope.held).toMatchObject({ removing: 2, of: 2 });
+    expect(made.scope.emptySince).toBe(made.clock.time);
+    made.wait(30_000);
+    expect([made.ports('orders'), made.ports('stock')]).toEqual([[], []]);
+  });
+
+  test('that takes the only service of a small scope is not', () => {
+    const made = make().say(snapshotOf([service('orders', [1, 2])]), snapshotOf([]));
+    expect(made.ports('orders')).toEqual([]);
+  });
+
+  test('is held when it is the second of two that each take a little less than half', () => {
+    const made = make().say(snapshotOf(twenty), snapshotOf(twenty.slice(0, 11)));
+    expect(alive(made)).toBe(11);
+    made.say(snapshotOf(twenty.slice(0, 6)));
+    expect(alive(made)).toBe(11);
+  });
+
+  test('that brings most of what was held back lets the rest go: it is no mass any more', () => {
+    const made = make().say(snapshotOf(twenty), snapshotOf([]), snapshotOf(twenty.slice(0, 18)));
+    expect(alive(made)).toBe(18);
+    expect(made.scope.held).toBeUndefined();
+  });
+
+  test('confirms only what it and the one before agree on', () => {
+    const sixty = Array.from({ length: 60 }, (_, n) => service(`s${n}`, [8000 + n]));
+    const left = () => sixty.filter(({ key }) => made.ports(key.name).length > 0).length;
+    const made = make()
+      .say(snapshotOf(sixty))
+      .status({ state: 'live' })
+      .say(snapshotOf(sixty.slice(0, 25)));
+    made.wait(20_000).say(snapshotOf(sixty.slice(0, 5)));
+    made.wait(10_000).say(snapshotOf(sixty.slice(0, 5)));
+    expect(left()).toBe(25);
+    made.wait(20_000).say(snapshotOf(sixty.slice(0, 5)));
+    expect(left()).toBe(5);
+  });
+});
+
+describe('what is held', () => {
+  const held = () => make().say(snapshotOf(twenty)).status({ state: 'live' }).say(snapshotOf([]));
+
+  test('survives a restart, which confirms nothing', () => {
+    const made = held().wait(29_000).restart();
+    expect(alive(made)).toBe(20);
+    expect(made.scope.held).toMatchObject({ removing: 20, of: 20 });
+    made.wait(60_000);
+    expect(alive(made)).toBe(20);
+    made.say(snapshotOf([])).status({ state: 'live' }).wait(29_000);
+    expect(alive(made)).toBe(20);
+    made.wait(1_000);
+    expect(alive(made)).toBe(0);
+  });
+
+  test('is let go by an operator, once', () => {
+    const made = held().release();
+    expect(alive(made)).toBe(0);
+    expect(made.catalog.release('a/ns/g')).toBeUndefined();
+    expect([...made.ledger.entries('held'), ...made.ledger.entries('retained'), ...made.ledger.entries('record')]).toEqual([]);
+  });
+
+  test('is not confirmed by a clock that jumps, nor by a process that was stopped', () => {
+    const made = held();
+    made.clock.time += 3_600_000;
+    made.catalog.confirmDue();
+    made.clock.time -= 7_200_000;
+    made.catalog.confirmDue();
+    expect(alive(made)).toBe(20);
+    made.wait(25_000);
+    expect(alive(made)).toBe(0);
+  });
+
+  test('is not confirmed while the source is not live, and begins anew when it is again', () => {
+    const made = held().wait(20_000);
+    made.status({ state: 'stale', since: 1, cause: 'connection refused' }).wait(60_000).status({ state: 'live' }).wait(29_000);
+    expect(alive(made)).toBe(20);
+    made.wait(1_000);
+    expect(alive(made)).toBe(0);
+  });
+});
+
+describe('an instance that comes and goes', () => {
+  const both = service('orders', [1, 2]);
+  const one = service('orders', [1]);
+  const flaps = (made: WatchedCatalog, times: number) => {
+    for (let n = 0; n < times; n += 1) made.say(upsert(one)).wait(2_000).say(upsert(both)).wait(2_000);
+  };
+
+  test('goes at once the first two times, and later from the third on', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    flaps(made, 2);
+    made.say(upsert(one));
+    expect(made.ports('orders')).toEqual([1, 2]);
+    expect(made.scope.retained).toEqual({ mass: 0, flap: 1 });
+    made.wait(9_000);
+    expect(made.ports('orders')).toEqual([1, 2]);
+    made.wait(1_000);
+    expect(made.ports('orders')).toEqual([1]);
+  });
+
+  test('comes back at once, always', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    flaps(made, 12);
+    made.wait(120_000).say(upsert(one)).wait(61_000);
+    expect(made.ports('orders')).toEqual([1]);
+    made.say(upsert(both));
+    expect(made.ports('orders')).toEqual([1, 2]);
+  });
+
+  test('is kept a minute at most, and is believed again when it was quiet for long', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    flaps(made, 12);
+    made.say(upsert(one)).wait(59_000);
+    expect(made.ports('orders')).toEqual([1, 2]);
+    made.wait(1_000);
+    expect(made.ports('orders')).toEqual([1]);
+    made.say(upsert(both)).wait(1_500_000).say(upsert(one));
+    expect(made.ports('orders')).toEqual([1]);
+  });
+
+  test('gets nothing while it is unhealthy, however often it was so', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    const sick = record('orders', [endpoint({ port: 1 }), endpoint({ port: 2, health: 'unhealthy' })]);
+    for (let n = 0; n < 10; n += 1) made.say(upsert(sick)).say(upsert(both));
+    made.say(upsert(sick));
+    const { record: published } = [...made.scope.records.values()][0] ?? {};
+    expect(published?.endpoints.map((e) => e.health)).toEqual(['healthy', 'unhealthy']);
+  });
+
+  test('is not damped where the config says so', () => {
+    const made = make({ guard: { flap: { count: 0, halfLifeMs: 1, delayMs: 1, maxDelayMs: 1 } } }).say(snapshotOf([both]));
+    flaps(made, 20);
+    made.say(upsert(one));
+    expect(made.ports('orders')).toEqual([1]);
+  });
+});
+
+describe('a registration that is over', () => {
+  const numbered = (ports: Readonly<Record<number, number>>) =>
+    record(
+      'orders',
+      Object.entries(ports).map(([port, incarnation]) => endpoint({ port: Number(port), incarnation })),
+    );
+
+  test('is not brought back by an older view of it, and is by a new registration', () => {
+    const made = make()
+      .say(snapshotOf([numbered({ 1: 10, 2: 10 })]))
+      .status({ state: 'live' });
+    made.say(upsert(numbered({ 1: 10 })), upsert(numbered({ 1: 10, 2: 10 })));
+    expect(made.ports('orders')).toEqual([1]);
+    expect([...made.scope.records.values()][0]?.refused).toMatchObject([{ endpoint: { port: 2 } }]);
+    made.say(upsert(numbered({ 1: 10, 2: 11 })));
+    expect(made.ports('orders')).toEqual([1, 2]);
+  });
+
+  test('is remembered over a restart, for 90 s', () => {
+    const made = make()
+      .say(snapshotOf([numbered({ 1: 10, 2: 10 })]))
+      .status({ state: 'live' });
+    made
+      .say(upsert(numbered({ 1: 10 })))
+      .restart()
+      .say(snapshotOf([numbered({ 1: 10, 2: 10 })]));
+    expect(made.ports('orders')).toEqual([1]);
+    made.wait(89_000);
+    expect(made.ports('orders')).toEqual([1]);
+    made.wait(1_000);
+    expect(made.ports('orders')).toEqual([1, 2]);
+    expect(made.catalog.waits).toBe(false);
+  });
+
+  test('is let in all the same when nothing else would take traffic', () => {
+    const made = make()
+      .say(snapshotOf([numbered({ 1: 10 })]))
+      .say(upsert(numbered({})), upsert(numbered({ 1: 10 })));
+    expect(made.ports('orders')).toEqual([1]);
+  });
+
+  test('that was held, not believed, may come back as it was', () => {
+    const many = numbered(Object.fromEntries(Array.from({ length: 12 }, (_, n) => [n + 1, 10])));
+    const made = make()
+      .say(snapshotOf([many]))
+      .status({ state: 'live' })
+      .say(snapshotOf([]))
+      .wait(31_000);
+    expect(made.ports('orders')).toEqual([]);
+    made.say(snapshotOf([many]));
+    expect(made.ports('orders')).toHaveLength(12);
+  });
+
+  test('without a number cannot be told from a new one, so that whoever is listed is believed', () => {
+    const made = make().say(snapshotOf([service('orders', [1, 2])]), upsert(service('orders', [1])));
+    made.say(upsert(service('orders', [1, 2])));
+    expect(made.ports('orders')).toEqual([1, 2]);
+  });
+});
+
+describe('ages', () => {
+  test('of a scope go on over a restart', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' }).wait(400_000);
+    const asOf = made.clock.time;
+    made.status({ state: 'stale', since: asOf, cause: 'connection refused' }).wait(50_000).restart();
+    expect(made.scope.asOf).toBe(asOf);
+    expect(made.scope.status).toMatchObject({ state: 'stale', since: asOf });
+    made.status({ state: 'stale', since: made.clock.time, cause: 'connection refused' });
+    expect(made.scope.status).toMatchObject({ state: 'stale', since: asOf, cause: 'connection refused' });
+  });
+});

@@ -1,0 +1,213 @@
+import { endpointKey, scopeOf, serviceId } from '@isthmus/model';
+import type { Clock, Endpoint, Ledger, ServiceId, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
+import { FlapDamper } from './flap-damper.ts';
+import { compare, publishedRecord, sameContent } from './known-record.ts';
+import { STEP, isMassLoss, isMassRead, removalBetween } from './removal-guard.ts';
+import type { GuardOptions } from './removal-guard.ts';
+import { NOTHING_RETAINED } from './scope-state.ts';
+import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
+import { ScopeTable } from './scope-table.ts';
+import { Tombstones } from './tombstones.ts';
+import { WatchedTime } from './watched-time.ts';
+
+/** Who is told of records whose published content changed. */
+export interface Changes {
+  put(id: ServiceId, record: ServiceRecord): void;
+  drop(id: ServiceId): void;
+}
+
+/** How a complete read is taken. Undefined: a change of one service, judged alone. */
+type Verdict = { readonly isMass: boolean; readonly mayGo: (retained: Retained) => boolean } | undefined;
+
+/**
+ * What every registry said of its services, and what is published of it (docs/adr/0011-deletion-safety.md).
+ *
+ * What a registry no longer lists goes at once, unless it goes with too many others or comes and goes all the time: then it
+ * is retained for a while. What it lists comes at once, unless it is an older view of a registration that is over.
+ */
+export class PublishedRecords {
+  readonly scopes: ScopeTable;
+  readonly tombstones: Tombstones;
+  readonly #guard: GuardOptions;
+  readonly #clock: Clock;
+  readonly #watched: WatchedTime;
+  readonly #flaps: FlapDamper;
+
+  constructor(guard: GuardOptions, ledger: Ledger, clock: Clock) {
+    this.#guard = guard;
+    this.#clock = clock;
+    this.#watched = new WatchedTime(clock);
+    this.scopes = new ScopeTable(ledger, clock, guard.windowMs);
+    this.#flaps = new FlapDamper(guard.flap);
+    this.tombstones = new Tombstones(ledger, guard.tombstoneTtlMs);
+  }
+
+  /** Last known good from the ledger. */
+  restore(isOurs: (source: SourceId) => boolean): Generator<KnownRecord> {
+    return this.scopes.restore(isOurs, this.#watched.now());
+  }
+
+  /**
+   * `apply` in steps of about a millisecond: a complete read of 10,000 services must not hold the event loop. Events of
+   * one source have to be finished one after the other; other sources may go on in between.
+   */
+  *applySteps(event: SourceEvent, changes: Changes): Generator<void> {
+    this.#watched.now();
+    switch (event.kind) {
+      case 'snapshot':
+        yield* this.#applySnapshot(this.scopes.of(event.scope), event.services, changes);
+        break;
+      case 'upsert':
+        this.#applyOne(this.scopes.of(scopeOf(event.service.key)), serviceId(event.service.key), event.service, changes);
+        break;
+      case 'remove':
+        this.#applyOne(this.scopes.of(scopeOf(event.key)), serviceId(event.key), undefined, changes);
+        break;
+      case 'status':
+        this.scopes.setStatus(this.scopes.of(event.scope), event.status, this.#watched.now());
+        break;
+      case 'diagnostics':
+        this.scopes.of(event.scope).diagnostics = event.diagnostics;
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** `confirmDue` in steps of about a millisecond. */
+  *confirmSteps(changes: Changes): Generator<void> {
+    const watched = this.#watched.now();
+    for (const scope of this.scopes.all()) {
+      if (scope.waiting.size === 0) continue;
+      // A source that follows its registry live is a second complete read all the time.
+      const isLive = scope.status.state === 'live';
+      yield* this.#letGo(scope, changes, (r) => (r.why === 'flap' || isLive) && this.#isDue(scope, r, watched));
+    }
+  }
+
+  /** Lets the removals that a scope holds go; answers how many endpoints went. */
+  *releaseSteps(scope: ScopeState, changes: Changes): Generator<void, number> {
+    const { mass } = scope.retained;
+    yield* this.#letGo(scope, changes, ({ why }) => why === 'mass');
+    return mass;
+  }
+
+  /** How long a retained endpoint stays at most from now on while its source is well, ms. */
+  goesIn(scope: ScopeState, retained: Retained): number {
+    return Math.max(0, this.#remaining(scope, retained, this.#watched.now()));
+  }
+
+  #applyOne(scope: ScopeState, id: ServiceId, said: ServiceRecord | undefined, changes: Changes): void {
+    if (this.#take(scope, id, said, changes, undefined)) this.scopes.sayHeld(scope);
+    if (scope.status.state === 'live') this.scopes.confirmAge(scope);
+  }
+
+  *#applySnapshot(scope: ScopeState, services: ReadonlyMap<ServiceId, ServiceRecord>, changes: Changes): Generator<void> {
+    const watched = this.#watched.now();
+    // The first read after an outage confirms nothing: nobody watched before it.
+    const follows = scope.status.state === 'live' || scope.status.state === 'partial';
+    const isDue = (r: Retained) => follows && r.why === 'mass' && this.#isDue(scope, r, watched);
+    const removal = yield* removalBetween(scope.records, services, isDue);
+    // Once some are known to be gone the rest is measured from here.
+    if (removal.confirmed > 0) scope.highWater.reset();
+    const most = scope.highWater.note(this.#clock.now(), removal.of);
+    const isMass = isMassRead(removal, most, this.#guard);
+    const verdict: Verdict = { isMass, mayGo: (retained) => retained.why === 'mass' && (!isMass || isDue(retained)) };
+    let seen = 0;
+    // What is new comes in at once; what would go may have to wait.
+    for (const [id, record] of services) {
+      this.#take(scope, id, record, changes, verdict);
+      seen += 1;
+      if (seen % STEP === 0) yield;
+    }
+    for (const id of [...scope.records.keys()]) if (!services.has(id)) this.#take(scope, id, undefined, changes, verdict);
+    this.scopes.sayHeld(scope);
+    const now = this.#clock.now();
+    if (services.size === 0) scope.emptySince ??= now;
+    scope.lastSync = now; // not before: whoever waits for a complete read would go on with half of it
+    this.scopes.confirmAge(scope);
+  }
+
+  /** What the registry says of one service now. True when something changed. */
+  #take(scope: ScopeState, id: ServiceId, said: ServiceRecord | undefined, changes: Changes, verdict: Verdict): boolean {
+    const before = scope.records.get(id);
+    const waits = before !== undefined && before.retained.size + before.refused.length > 0;
+    if (sameContent(before?.said, said) && !(waits && verdict !== undefined)) {
+      if (before?.restored === true) this.scopes.put(scope, id, { ...before, restored: false }, false);
+      return false;
+    }
+    const now = this.#clock.now();
+    const sifted = this.tombstones.sift(id, said?.endpoints ?? [], now);
+    const { lost, missing, added } = compare(before, sifted.listed);
+    const retained = new Map(missing);
+    if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
+    const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added, now);
+    for (const endpoint of lost) this.#lose(id, endpoint, isMass, now, retained);
+    const changedAt = sameContent(before?.said, said) ? (before?.changedAt ?? now) : now;
+    const record = publishedRecord(before?.record, said, sifted, retained);
+    if (record === undefined) this.#drop(scope, id, changes);
+    else {
+      const known = { record, said, changedAt, restored: false, retained, refused: sifted.refused };
+      this.#publish(scope, id, known, before, changes);
+    }
+    return true;
+  }
+
+  #isMass(scope: ScopeState, lost: number, added: number, now: number): boolean {
+    if (lost === 0) return false;
+    const most = scope.highWater.note(now, scope.size);
+    return isMassLoss(scope.size - lost + added, most, this.#guard);
+  }
+
+  #lose(id: ServiceId, endpoint: Endpoint, isMass: boolean, now: number, retained: Map<string, Retained>): void {
+    const key = endpointKey(endpoint);
+    const wait = { endpoint, since: now, from: this.#watched.now() };
+    // The registry itself is doubted: neither a flap nor the end of a registration.
+    if (isMass) return void retained.set(key, { ...wait, why: 'mass', forMs: this.#guard.confirmAfterMs });
+    this.tombstones.bury(id, endpoint, now);
+    const forMs = this.#flaps.gone(`${id} ${key}`, now);
+    if (forMs > 0) retained.set(key, { ...wait, why: 'flap', forMs });
+  }
+
+  /** Drops the retained endpoints that may go, and lets refused ones in whose tombstone is too old. */
+  *#letGo(scope: ScopeState, changes: Changes, may: (retained: Retained) => boolean): Generator<void> {
+    const { mass } = scope.retained;
+    let seen = 0;
+    for (const id of [...scope.waiting]) {
+      seen += 1;
+      if (seen % STEP === 0) yield;
+      const before = scope.records.get(id);
+      if (before === undefined) continue;
+      const retained = new Map([...before.retained].filter(([, value]) => !may(value)));
+      const sifted = this.tombstones.sift(id, before.said?.endpoints ?? [], this.#clock.now());
+      if (retained.size === before.retained.size && sifted.refused.length === before.refused.length) continue;
+      const record = publishedRecord(before.record, before.said, sifted, retained);
+      if (record === undefined) this.#drop(scope, id, changes);
+      else this.#publish(scope, id, { ...before, record, refused: sifted.refused, retained }, before, changes);
+    }
+    if (scope.retained.mass < mass) scope.highWater.reset(); // they are known to be gone: measure from here
+    this.scopes.sayHeld(scope);
+  }
+
+  #publish(scope: ScopeState, id: ServiceId, known: KnownRecord, before: KnownRecord | undefined, changes: Changes): void {
+    const changed = !sameContent(before?.record, known.record);
+    // Nearly always nothing is retained, and one empty map is enough for all.
+    this.scopes.put(scope, id, known.retained.size === 0 ? { ...known, retained: NOTHING_RETAINED } : known, changed);
+    if (changed) changes.put(id, known.record);
+  }
+
+  #drop(scope: ScopeState, id: ServiceId, changes: Changes): void {
+    if (!scope.records.has(id)) return;
+    this.scopes.drop(scope, id);
+    changes.drop(id);
+  }
+
+  #isDue(scope: ScopeState, retained: Retained, watched: number): boolean {
+    if (this.#remaining(scope, retained, watched) > 0) return false;
+    return retained.why !== 'mass' || this.scopes.mayRelease(scope);
+  }
+
+  #remaining(scope: ScopeState, { why, from, forMs }: Retained, watched: number): number {
+    return forMs - (watched - (why === 'mass' ? Math.max(from, scope.watchedFrom) : from));
+  }
+}
