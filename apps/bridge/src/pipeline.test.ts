@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import { Pipeline } from './pipeline.ts';
 import { McpPublisher } from './pipeline/mcp-publisher.ts';
 import { Pacer } from './pipeline/pacer.ts';
+import { SinkPublisher } from './pipeline/sink-publisher.ts';
 import { XdsPublisher } from './pipeline/xds-publisher.ts';
 
 /** A source that says what the test tells it to. */
@@ -43,6 +44,7 @@ function line(
     catalog,
     xds: { publisher: new XdsPublisher(), store: xds },
     mcp: { publisher: new McpPublisher(), store: mcp },
+    sinks: new SinkPublisher([], new Map()),
     pacer: new Pacer(),
     onApplied: () => (applied += 1),
     onSourceError,

@@ -7,6 +7,7 @@ import type { RegistrySource } from '@isthmus/registry';
 import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';
 import type { Pacer } from './pipeline/pacer.ts';
+import type { SinkPublisher } from './pipeline/sink-publisher.ts';
 import type { XdsPublisher } from './pipeline/xds-publisher.ts';
 
 export interface PipelineParts {
@@ -15,6 +16,8 @@ export interface PipelineParts {
   readonly xds: { readonly publisher: XdsPublisher; readonly store: SnapshotStore };
   /** Undefined: no MCP output. */
   readonly mcp: { readonly publisher: McpPublisher; readonly store: SnapshotStore } | undefined;
+  /** The way back: what is written into registries. */
+  readonly sinks: SinkPublisher;
   readonly pacer: Pacer;
   /** Called after an event was applied, for readiness and live events. */
   readonly onApplied: () => void;
@@ -26,7 +29,7 @@ export interface PipelineParts {
 const RESTART_MS = 5_000;
 
 /**
- * THE line: registries ──▶ catalog ──▶ translate ──▶ snapshot ──▶ xDS and MCP.
+ * THE line: registries ──▶ catalog ──▶ translate ──▶ snapshot ──▶ xDS and MCP; and catalog ──▶ registries, the way back.
  *
  * Every stage works per key. A source's event makes hosts dirty; a flush merges and translates just those and commits
  * what changed, in slices that leave the event loop to the streams. A lone change is flushed in the same turn of the
@@ -105,11 +108,13 @@ export class Pipeline {
   }
 
   *#translate(touched: Set<MeshHost>, changes: ResourceChange[]): Generator<void> {
-    const { catalog, xds } = this.#parts;
+    const { catalog, xds, sinks } = this.#parts;
     for (const host of this.#dirty) {
       this.#dirty.delete(host);
       touched.add(host);
-      changes.push(...xds.publisher.publish(host, catalog.merged(host)));
+      const service = catalog.merged(host);
+      changes.push(...xds.publisher.publish(host, service));
+      sinks.publish(host, service);
       yield;
     }
   }

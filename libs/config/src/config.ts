@@ -5,6 +5,7 @@ import type { ROLES } from './schema.ts';
 import type { GuardConfig } from './sections/guard.ts';
 import type { SharedLedgerConfig } from './sections/ledger.ts';
 import type { MergeConfig } from './sections/merge.ts';
+import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
 export interface ConfigurableKind {
@@ -12,6 +13,8 @@ export interface ConfigurableKind {
   readonly kind: string;
   /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
   readonly schema: z.ZodType;
+  /** Set where services can be published into it. */
+  readonly sink?: { readonly places: { readonly namespace: boolean; readonly group: boolean } } | undefined;
 }
 
 export type Role = (typeof ROLES)[number];
@@ -27,6 +30,8 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly registries: readonly RegistryEntry<Kind>[];
   readonly merge: MergeConfig;
   readonly guard: GuardConfig;
+  readonly imports: ImportsConfig;
+  readonly publish: readonly PublishConfig[];
   readonly outputs: { readonly mcp?: ListenerConfig; readonly xds?: ListenerConfig };
   readonly control: ListenerConfig;
   readonly ledger: {

@@ -1,10 +1,16 @@
 export type { Config, ConfigurableKind, ListenerConfig, RegistryEntry, Role } from './config.ts';
+export { checkShape } from './check-shape.ts';
 export { jsonSchema } from './json-schema.ts';
 export { formatListen, isLoopback, parseListen } from './listen.ts';
 export type { ListenAddress } from './listen.ts';
 export { loadConfig, parseConfig } from './load-config.ts';
 export type { ConfigResult, LoadOptions } from './load-config.ts';
-export { configError, formatProblem, formatProblems, reloadDiagnostic } from './problem.ts';
-export type { ConfigProblem } from './problem.ts';
+export { configError, formatProblem, formatProblems, reloadDiagnostic, sortProblems } from './problem.ts';
+export type { ConfigPath, ConfigProblem } from './problem.ts';
+export { readBounded } from './read-bounded.ts';
+export type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 export { watchConfig } from './watch-config.ts';
 export type { WatchOptions } from './watch-config.ts';
+export { watchPath } from './watch-path.ts';
+export { parseYamlDocuments } from './yaml-file.ts';
+export type { YamlFile } from './yaml-file.ts';

@@ -6,6 +6,7 @@ import { kindComesLater } from './later.ts';
 import { sortProblems } from './problem.ts';
 import type { ConfigProblem } from './problem.ts';
 import { readBounded } from './read-bounded.ts';
+import { publishProblems } from './publish-rules.ts';
 import { ruleProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
 import type { ParsedConfig } from './schema.ts';
@@ -13,6 +14,7 @@ import { scanSecrets } from './secrets.ts';
 import { guardConfig } from './sections/guard.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
 import { mergeConfig } from './sections/merge.ts';
+import { publishConfig } from './sections/publish.ts';
 import type { SecretScan } from './secrets.ts';
 import { shapeOf } from './shape.ts';
 import type { Shape } from './shape.ts';
@@ -80,7 +82,7 @@ export function parseConfig<Kind extends ConfigurableKind>(
     };
   }
   const secrets = scanSecrets(yaml);
-  const problems: ConfigProblem[] = [...secrets.problems, ...ruleProblems(yaml)];
+  const problems: ConfigProblem[] = [...secrets.problems, ...ruleProblems(yaml), ...publishProblems(yaml, options.kinds)];
   const base = configSchema.safeParse(yaml.value);
   if (!base.success) problems.push(...notSecret(base.error.issues, yaml, secrets, shapeOf(configSchema), []));
   const registries: RegistryEntry<Kind>[] = [];
@@ -177,6 +179,8 @@ function build<Kind extends ConfigurableKind>(
       registries.map((registry) => registry.id),
     ),
     guard: guardConfig(base.guard),
+    imports: base.imports,
+    publish: publishConfig(base.publish),
     outputs: { ...(mcp === undefined ? {} : { mcp: listener(mcp) }), ...(xds === undefined ? {} : { xds: listener(xds) }) },
     control: listener(base.control),
     ledger: {

@@ -3,6 +3,7 @@ import { durationField, listenerFields } from './fields.ts';
 import { guardSection } from './sections/guard.ts';
 import { sharedLedgerFields } from './sections/ledger.ts';
 import { mergeSection } from './sections/merge.ts';
+import { importsSection, publishSection } from './sections/publish.ts';
 
 /** What one process runs: reading registries and merging, serving proxies, the control API. */
 export const ROLES = ['adapter', 'xds', 'control'] as const;
@@ -62,6 +63,8 @@ export const configSchema = z.strictObject({
     .default([...ROLES])
     .describe('What this process does; all by default.'),
   registries: z.array(z.unknown()).min(1).max(100).describe('The registries to read.'),
+  imports: importsSection,
+  publish: publishSection,
   merge: mergeSection,
   guard: guardSection,
   outputs,

@@ -12,6 +12,7 @@ const auth = z
 /** Stand-ins for real registry kinds, with the sorts of fields that those have. */
 const nacos = {
   kind: 'nacos',
+  sink: { places: { namespace: true, group: true } },
   schema: z.strictObject({
     name: sourceName.describe('Name of this registry in ids, messages and plans.'),
     kind: z.literal('nacos'),
@@ -28,6 +29,7 @@ const nacos = {
 
 const consul = {
   kind: 'consul',
+  sink: { places: { namespace: false, group: false } },
   schema: z.strictObject({
     name: sourceName.describe('Name of this registry in ids, messages and plans.'),
     kind: z.literal('consul'),

@@ -1,6 +1,7 @@
 import { IsthmusError, messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import { backoff, pause } from './backoff.ts';
+import { eachLimited } from './each-limited.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import { marksToMetadata } from './marks.ts';
 import type {
@@ -297,20 +298,4 @@ function changeOf({ action, entry, why }: PlannedStep): SinkChange {
 
 function sortKey({ at, address, port }: SinkChange): string {
   return `${at.namespace}/${at.group}/${at.name} ${address} ${port}`;
-}
-
-async function eachLimited<T>(items: Iterable<T>, limit: number, work: (item: T) => Promise<void>): Promise<void> {
-  const iterator = items[Symbol.iterator]();
-  let failed: { readonly thrown: unknown } | undefined;
-  const worker = async () => {
-    for (let next = iterator.next(); next.done !== true && failed === undefined; next = iterator.next()) {
-      try {
-        await work(next.value);
-      } catch (thrown) {
-        failed ??= { thrown };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  if (failed !== undefined) throw failed.thrown;
 }

@@ -59,7 +59,9 @@ export class InProcessBridge {
     const kinds = onEvent === undefined ? known : known.map((kind) => tapped(kind, onEvent));
     const parsed = parseConfig(join(directory, 'isthmus.yaml'), Buffer.from(text), { kinds });
     if (!parsed.ok) throw configError(parsed.problems);
-    const engine = new Engine(parsed.config, await FileLedger.open(parsed.config.ledger.file), taps.onMessage);
+    const engine = new Engine(parsed.config, await FileLedger.open(parsed.config.ledger.file), {
+      ...(taps.onMessage === undefined ? {} : { onMessage: taps.onMessage }),
+    });
     const at = { host: '127.0.0.1', port: 0, ready: engine.readiness.ready };
     const onXds = taps.onXds === undefined ? {} : { onEvent: taps.onXds };
     const ads = adsServer({ ...at, ...onXds, provider: new EgressProvider(engine.xds) });

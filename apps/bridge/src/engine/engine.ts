@@ -4,7 +4,8 @@ import type { Config } from '@isthmus/config';
 import { messageOf, runInSlices, steadyClock } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
 import type { FileLedger } from '@isthmus/ledger';
-import type { RegistryKind } from '@isthmus/registry';
+import { guardImports } from '@isthmus/registry';
+import type { RegistryKind, Writer } from '@isthmus/registry';
 import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { Pipeline } from '../pipeline.ts';
@@ -12,11 +13,21 @@ import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
 import { XdsPublisher } from '../pipeline/xds-publisher.ts';
 import { Readiness } from './readiness.ts';
+import { Sinks, completeSources } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
 const CONFIRM_MS = 1_000;
 
 export type BridgeConfig = Config<RegistryKind>;
+
+export interface EngineOptions {
+  /** For the bench: see `SourceDeps.onMessage`. */
+  readonly onMessage?: (atMs: number) => void;
+  /** With several replicas: who writes into registries. */
+  readonly writer?: Writer;
+  /** Reads everything and writes into no registry: `isthmus get publications --diff` tells what it would. */
+  readonly dryRun?: boolean;
+}
 
 /**
  * The adapter's lifetime: the pipeline of the config in force, on stores that outlive it. A changed config gets a new
@@ -29,10 +40,11 @@ export class Engine {
   readonly #ledger: FileLedger;
   readonly #publishers = { xds: new XdsPublisher(), mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
-  readonly #onMessage: ((atMs: number) => void) | undefined;
+  readonly #options: EngineOptions;
   #config: BridgeConfig;
   #catalog: Catalog;
   #pipeline: Pipeline | undefined;
+  #sinks: Sinks;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #changing: Promise<void> = Promise.resolve();
@@ -40,12 +52,12 @@ export class Engine {
   #confirmation: NodeJS.Timeout | undefined;
   #reload: readonly Diagnostic[] = [];
 
-  /** @param onMessage for the bench: see `SourceDeps.onMessage` */
-  constructor(config: BridgeConfig, ledger: FileLedger, onMessage?: (atMs: number) => void) {
-    this.#onMessage = onMessage;
+  constructor(config: BridgeConfig, ledger: FileLedger, options: EngineOptions = {}) {
+    this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
     this.#catalog = this.#makeCatalog();
+    this.#sinks = this.#makeSinks();
     this.readiness = new Readiness(new Set(config.registries.map((r) => r.id)), config.readiness.maxWaitMs);
   }
 
@@ -55,6 +67,10 @@ export class Engine {
 
   get catalog(): Catalog {
     return this.#catalog;
+  }
+
+  get sinks(): Sinks {
+    return this.#sinks;
   }
 
   get publishers(): { readonly xds: XdsPublisher; readonly mcp: McpPublisher } {
@@ -105,6 +121,7 @@ export class Engine {
     const before = [...this.#catalog.hosts()];
     this.#config = config;
     this.#catalog = this.#makeCatalog();
+    this.#sinks = this.#makeSinks();
     this.#startPipeline(before);
   }
 
@@ -134,25 +151,33 @@ export class Engine {
     });
   }
 
+  #makeSinks(): Sinks {
+    return new Sinks({ config: this.#config, ledger: this.#ledger, clock: steadyClock, writer: this.#options.writer });
+  }
+
   #startPipeline(alsoTouch: readonly MeshHost[]): void {
-    const { registries, baseDir } = this.#config;
+    const { registries, baseDir, meshId, imports } = this.#config;
     this.#stop = new AbortController();
     const names = new Set(registries.map((r) => r.id));
-    const onMessage = this.#onMessage === undefined ? {} : { onMessage: this.#onMessage };
-    const deps = { clock: steadyClock, random: Math.random, baseDir, ...onMessage };
+    const { onMessage } = this.#options;
+    const deps = { clock: steadyClock, random: Math.random, baseDir, ...(onMessage === undefined ? {} : { onMessage }) };
     const restored = this.#catalog.restore((source) => names.has(source));
     const pipeline = new Pipeline({
-      sources: registries.map((r) => r.kind.createSource(r.id, r.config, deps)),
+      sources: registries.map((r) =>
+        guardImports(r.kind.createSource(r.id, r.config, deps), { meshId, leaveOut: imports.leaveOut }),
+      ),
       catalog: this.#catalog,
       xds: { publisher: this.#publishers.xds, store: this.xds },
       mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
+      sinks: this.#sinks.publisher,
       pacer: new Pacer(),
       onApplied: () => this.#applied(pipeline),
       onSourceError: (source, error) => this.#sourceFailed(source, error),
     });
     this.#pipeline = pipeline;
     pipeline.touch([...restored, ...alsoTouch]);
-    this.#running = pipeline.run(this.#stop.signal);
+    const writing = this.#options.dryRun === true ? undefined : this.#sinks.run(this.#stop.signal);
+    this.#running = Promise.all([pipeline.run(this.#stop.signal), writing]).then(() => undefined);
     this.#applied(pipeline);
   }
 
@@ -161,6 +186,11 @@ export class Engine {
     // Only then: a reading that is half applied while the pipeline has nothing to do is not complete.
     if (this.readiness.state === 'waiting' && this.readiness.isComplete(this.#catalog.scopes())) {
       void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
+    }
+    const { sinks } = this;
+    if (sinks.isNews(this.#catalog.scopes())) {
+      const complete = completeSources(this.#catalog.scopes());
+      void pipeline.settled().then(() => sinks.takeComplete(complete));
     }
     if (this.#catalog.waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
   }

@@ -1,0 +1,108 @@
+import { servicePattern, textPattern } from '@isthmus/catalog';
+import type { PublishConfig } from '@isthmus/config';
+import { isHttpLike, parseServiceId, takesTraffic } from '@isthmus/model';
+import type { MeshEndpoint, MeshService, ServiceKey } from '@isthmus/model';
+import { marksOf, withoutMarks } from '@isthmus/registry';
+import type { Publication, PublishedInstance } from '@isthmus/registry';
+
+/** Metadata that means something to the registry that an instance came from, and would say it again in another one. */
+const OWN_TO_REGISTRY = /^(?:preserved\.|management\.|secure$|weight$|protocol$|external-source$|register-resource$|syncSource$)/;
+
+/** One entry of `publish:`, ready to be asked per service. */
+export interface PublishRule {
+  readonly config: PublishConfig;
+  matches(service: MeshService): boolean;
+}
+
+export function publishRule(config: PublishConfig): PublishRule {
+  const hosts = config.services.filter((pattern) => !pattern.includes('/')).map((pattern) => textPattern(pattern.toLowerCase()));
+  const services = config.services.filter((pattern) => pattern.includes('/')).map(servicePattern);
+  const matchesKey = (key: ServiceKey | undefined) => key !== undefined && services.some((test) => test(key));
+  return {
+    config,
+    matches: ({ host, origins }) => hosts.some((test) => test(host)) || origins.some((id) => matchesKey(parseServiceId(id))),
+  };
+}
+
+/**
+ * What a service is written as; undefined where there is nothing of it to write. Pure. Instances that the registry itself
+ * lists never go back into it: a host that several registries have is only completed by what is elsewhere.
+ */
+export function publicationOf(service: MeshService, { config }: PublishRule): Publication | undefined {
+  const portName = portOf(service, config.port);
+  const elsewhere = service.endpoints.filter((e) => e.portName === portName && sourceOf(e) !== config.to);
+  const first = elsewhere[0];
+  if (first === undefined) return undefined;
+  const instances = instancesOf(elsewhere, config);
+  if (instances.length === 0) return undefined;
+  const byAddress = new Map(instances.map((instance) => [`${instance.address} ${instance.port}`, instance]));
+  return {
+    host: service.host,
+    at: { namespace: config.namespace, group: config.group, name: nameOf(service, first, config.name) },
+    instances: [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, instance]) => instance),
+    ttlMs: config.ttlMs,
+  };
+}
+
+function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig): readonly PublishedInstance[] {
+  switch (config.address) {
+    case 'instance':
+      return endpoints.filter((e) => takesTraffic(e.endpoint)).map((e) => published(e, config, e.endpoint));
+    case 'sidecar': {
+      const port = config.sidecarPort ?? 0; // the schema demands it
+      return endpoints.filter((e) => takesTraffic(e.endpoint)).map((e) => published(e, config, { ...e.endpoint, port }));
+    }
+    case 'gateway': {
+      const [first] = endpoints;
+      if (first === undefined) return [];
+      // The gateway stands for all of them: what one instance says of itself does not hold for it.
+      return config.gateways.map((place) => ({
+        ...published(first, config, { ...place, weight: 1 }),
+        metadata: config.metadata,
+      }));
+    }
+    default:
+      return config.address satisfies never;
+  }
+}
+
+function published(
+  { endpoint, origin }: MeshEndpoint,
+  { metadata }: PublishConfig,
+  at: { readonly address: string; readonly port: number; readonly weight: number },
+): PublishedInstance {
+  const marks = marksOf(endpoint.metadata);
+  const own = Object.entries(withoutMarks(endpoint.metadata)).filter(([key]) => !OWN_TO_REGISTRY.test(key));
+  return {
+    address: at.address,
+    port: at.port,
+    protocol: endpoint.protocol,
+    weight: at.weight,
+    metadata: { ...Object.fromEntries(own), ...metadata },
+    origin: marks === undefined || marks.origin === '' ? origin : marks.origin,
+    path: marks?.path ?? [],
+    source: sourceOf({ origin }),
+  };
+}
+
+/** SDKs know one port of an instance: the one named, else the first that is HTTP-like, else the first. */
+function portOf({ ports }: MeshService, wanted: PublishConfig['port']): string | undefined {
+  if (wanted !== undefined) return ports.find((port) => port.number === wanted || port.name === wanted)?.name;
+  return (ports.find((port) => isHttpLike(port.protocol)) ?? ports[0])?.name;
+}
+
+function nameOf(service: MeshService, { origin }: MeshEndpoint, template: string): string {
+  const key = parseServiceId(origin);
+  const parts: Readonly<Record<string, string>> = {
+    host: service.host,
+    source: key?.source ?? '',
+    namespace: key?.namespace ?? '',
+    group: key?.group ?? '',
+    name: key?.name ?? service.host,
+  };
+  return template.replace(/\{(host|source|namespace|group|name)\}/g, (_, part: string) => parts[part] ?? '');
+}
+
+function sourceOf({ origin }: { readonly origin: MeshEndpoint['origin'] }): ServiceKey['source'] {
+  return origin.slice(0, origin.indexOf('/')) as ServiceKey['source'];
+}
