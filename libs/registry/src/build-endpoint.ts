@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { NOWHERE, PROTOCOLS } from '@isthmus/model';
 import type { Diagnostic, DiagnosticCode, Endpoint, Health, Locality, Protocol, Severity } from '@isthmus/model';
+import { meshProtocol } from './dubbo/dubbo-protocol.ts';
 import { labelsFrom } from './labels.ts';
 
 /** An instance as a registry's wire gave it, before anything is believed. */
@@ -13,6 +14,8 @@ export interface RawInstance {
   readonly health: Health;
   readonly metadata: unknown;
   readonly cluster?: string;
+  /** Metadata that is of no use as a label: kept for `explain` only. */
+  readonly notLabels?: ReadonlySet<string>;
   /** Used where the metadata names none. */
   readonly locality?: Locality;
   /** What the registry itself says of the protocol (Eureka's secure port, a Consul tag); metadata wins. */
@@ -104,7 +107,7 @@ export function buildEndpoint(raw: RawInstance, service: string): BuiltEndpoint 
   }
 
   const metadata = checkMetadata(raw.metadata, say);
-  const { labels, changed } = labelsFrom(metadata);
+  const { labels, changed } = labelsFrom(without(metadata, raw.notLabels));
   if (changed.length > 0) {
     say(
       'info',
@@ -210,13 +213,20 @@ function checkMetadata(value: unknown, say: Say): Readonly<Record<string, string
   return metadata;
 }
 
-/** `tri` and `triple` are Dubbo 3 over gRPC framing; Istio rejects `dubbo` and `thrift`, which are TCP to a mesh. */
+/** Istio rejects `dubbo` and `thrift`, which are TCP to a mesh; `tri` is gRPC. */
 function protocolOf(name: string | undefined): Protocol | undefined {
   if (name === undefined || name === '') return 'http';
-  const lower = name.toLowerCase();
-  if (lower === 'tri' || lower === 'triple') return 'grpc';
-  if (lower === 'dubbo' || lower === 'thrift') return 'tcp';
-  return PROTOCOLS.find((protocol) => protocol === lower);
+  const known = meshProtocol(name.toLowerCase());
+  return PROTOCOLS.find((protocol) => protocol === known);
+}
+
+/** The same object when there is nothing to take out: it is then kept once in memory. */
+function without(
+  metadata: Readonly<Record<string, string>>,
+  keys: ReadonlySet<string> | undefined,
+): Readonly<Record<string, string>> {
+  if (keys === undefined || !Object.keys(metadata).some((key) => keys.has(key))) return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => !keys.has(key)));
 }
 
 /** Nacos's Istio module reads region/zone/subzone; Istio's label is `region/zone/subzone` with `.` allowed for `/`. */

@@ -10,6 +10,8 @@ describe('a mesh host name', () => {
     [['providers:com.acme.Greeter:1.0.0:', 'G', 'public'], 'nacos', 'providers-com.acme.greeter-1.0.0.g.public.nacos'],
     [['svc', '', 'ns'], 'nacos', 'svc.ns.nacos'],
     [['_odd_', 'G', 'n'], 'nacos', 'odd.g.n.nacos'],
+    [['providers:com.acme.Greeter::g1'], 'nacos', 'providers-com.acme.greeter--g1.nacos'],
+    [['providers:com.acme.Greeter:g1:'], 'nacos', 'providers-com.acme.greeter-g1.nacos'],
   ])('of %p in %s is %s', (parts, suffix, host) => {
     expect(meshHostName(parts, suffix)).toBe(host);
   });

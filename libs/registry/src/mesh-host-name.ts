@@ -16,7 +16,7 @@ export function meshHostName(parts: readonly string[], suffix: string): MeshHost
     for (const piece of part.split('.')) {
       const label = piece
         .toLowerCase()
-        .replace(/[^a-z0-9]+/g, '-')
+        .replace(/[^a-z0-9]/g, '-') // one for one: `a::g` and `a:g` stay two names
         .replace(/^-+|-+$/g, '');
       if (label === '') return undefined;
       labels.push(label);

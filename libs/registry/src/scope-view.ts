@@ -187,6 +187,13 @@ export class ScopeView {
     if (this.#phase.kind === 'returning' && this.#held.size === 0) this.#settle();
   }
 
+  /** The registry says, while the scope is synced, that the service is no more. */
+  remove(name: string): void {
+    const old = this.#known.get(name);
+    if (old !== undefined) this.apply(name, emptied(old));
+    this.forget(name);
+  }
+
   /** This service could not be read; what is known of it stays. */
   fail(name: string, why: string): void {
     this.#failed.set(name, why);

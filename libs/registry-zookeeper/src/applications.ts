@@ -1,0 +1,117 @@
+import type { Scope } from '@isthmus/model';
+import { serviceRead } from '@isthmus/registry';
+import type { ServiceRead } from '@isthmus/registry';
+import { applicationRecord, instancesOf } from './normalize-application.ts';
+import type { InstanceResult } from './normalize-application.ts';
+import type { SessionSink } from './session-sink.ts';
+import type { WatchedTree } from './watched-tree.ts';
+
+interface Application {
+  /** By id; undefined until its data is read. */
+  readonly instances: Map<string, InstanceResult | undefined>;
+  listed: boolean;
+  failed: boolean;
+}
+
+/** Everything that is registered at application level below `root`, for one session. */
+export class Applications {
+  readonly #tree: WatchedTree;
+  readonly #root: string;
+  readonly #scope: Scope;
+  readonly #wanted: (name: string) => boolean;
+  readonly #sink: SessionSink;
+  readonly #onChange: (name: string, read: ServiceRead | undefined) => void;
+  readonly #applications = new Map<string, Application>();
+
+  /** @param onChange An application as it is now, undefined when it is gone: for the interfaces that are mapped to it. */
+  constructor(
+    tree: WatchedTree,
+    root: string,
+    scope: Scope,
+    wanted: (name: string) => boolean,
+    sink: SessionSink,
+    onChange: (name: string, read: ServiceRead | undefined) => void,
+  ) {
+    this.#tree = tree;
+    this.#root = root;
+    this.#scope = scope;
+    this.#wanted = wanted;
+    this.#sink = sink;
+    this.#onChange = onChange;
+  }
+
+  /** The children of the root. */
+  setNames(children: readonly string[]): void {
+    const names = new Set(children.filter(this.#wanted));
+    for (const name of this.#applications.keys()) if (!names.has(name)) this.#drop(name);
+    for (const name of names) if (!this.#applications.has(name)) this.#add(name);
+  }
+
+  #add(name: string): void {
+    const entry: Application = { instances: new Map(), listed: false, failed: false };
+    this.#applications.set(name, entry);
+    this.#tree.watchChildren(`${this.#root}/${name}`, (read) => {
+      if (read.kind === 'refused') {
+        entry.failed = true;
+        return this.#sink.fail(name, read.error.message);
+      }
+      if (entry.failed) this.#sink.unfail(name);
+      entry.failed = false;
+      entry.listed = true;
+      this.#setInstances(name, entry, read.kind === 'there' ? read.value.names : []);
+    });
+  }
+
+  #setInstances(name: string, entry: Application, ids: readonly string[]): void {
+    const listed = new Set(ids);
+    for (const id of entry.instances.keys()) {
+      if (listed.has(id)) continue;
+      entry.instances.delete(id);
+      this.#tree.forget('data', this.#path(name, id));
+    }
+    for (const id of listed) if (!entry.instances.has(id)) this.#addInstance(name, entry, id);
+    this.#update(name, entry);
+  }
+
+  #addInstance(name: string, entry: Application, id: string): void {
+    entry.instances.set(id, undefined);
+    this.#tree.watchData(this.#path(name, id), (read) => {
+      // Gone between the list and now: the list says so in a moment. It must not keep the others waiting.
+      if (read.kind === 'absent') entry.instances.set(id, { instances: [] });
+      else if (read.kind === 'refused') entry.instances.set(id, { problem: read.error.message });
+      else entry.instances.set(id, instancesOf(id, read.value));
+      this.#update(name, entry);
+    });
+  }
+
+  #drop(name: string): void {
+    const entry = this.#applications.get(name);
+    this.#applications.delete(name);
+    this.#tree.forget('children', `${this.#root}/${name}`);
+    for (const id of entry?.instances.keys() ?? []) this.#tree.forget('data', this.#path(name, id));
+    this.#sink.remove(name);
+    this.#onChange(name, undefined);
+  }
+
+  /** Not before every listed instance is read: one that replaces another would otherwise leave a moment without any. */
+  #update(name: string, entry: Application): void {
+    if (!entry.listed) return;
+    const known: [string, InstanceResult][] = [];
+    for (const [id, result] of entry.instances) {
+      if (result === undefined) return;
+      known.push([id, result]);
+    }
+    const result = applicationRecord(this.#scope, name, this.#root, known);
+    if ('rejected' in result) {
+      this.#sink.reject(name, result.rejected);
+      return this.#onChange(name, undefined);
+    }
+    const read = serviceRead(result.record, false);
+    this.#sink.read(name, read);
+    this.#onChange(name, read);
+  }
+
+  #path(name: string, id: string): string {
+    return `${this.#root}/${name}/${id}`;
+  }
+}
