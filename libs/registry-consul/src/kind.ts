@@ -1,6 +1,7 @@
 import type { RegistryKind } from '@isthmus/registry';
 import { consulConfig } from './config.ts';
 import type { ConsulConfig } from './config.ts';
+import { consulCorrector } from './corrector.ts';
 import { doctorConsul } from './doctor.ts';
 import { ConsulLedgerStore } from './ledger-store.ts';
 import { consulSink } from './sink.ts';
@@ -13,5 +14,6 @@ export const consulRegistry: RegistryKind<ConsulConfig> = {
   createSource: (id, config, deps) => new ConsulSource(id, config, deps),
   ledgerStore: (config, place, { baseDir }) => new ConsulLedgerStore(config, place, baseDir),
   doctor: doctorConsul,
+  corrector: (config, { baseDir }) => consulCorrector(config, baseDir),
   sink: { places: { namespace: false, group: false }, wire: consulSink },
 };

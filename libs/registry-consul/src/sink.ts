@@ -143,7 +143,8 @@ const CODES: Readonly<Record<FailureKind, ErrorCode>> = {
   answer: 'registry.protocol',
 };
 
-function errorOf(thrown: unknown): unknown {
+/** As the sinks and correctors of every registry throw it. */
+export function errorOf(thrown: unknown): unknown {
   if (!(thrown instanceof ConsulFailure)) return thrown;
   const rights =
     thrown.kind === 'auth' ? { remedy: 'give the token service:write on these names (docs/way-back.md, Rights)' } : {};

@@ -1,6 +1,7 @@
 import type { RegistryKind } from '@isthmus/registry';
 import { eurekaSchema } from './config.ts';
 import type { EurekaConfig } from './config.ts';
+import { eurekaCorrector } from './corrector.ts';
 import { eurekaDoctor } from './doctor.ts';
 import { eurekaSink } from './sink.ts';
 import { EurekaSource } from './source.ts';
@@ -13,5 +14,6 @@ export const eurekaRegistry: RegistryKind<EurekaConfig> = {
   schema: eurekaSchema,
   createSource: (id, config, deps) => new EurekaSource(id, config, deps),
   doctor: eurekaDoctor,
+  corrector: (config, { baseDir }) => eurekaCorrector(config, baseDir),
   sink: { places: { namespace: false, group: false }, wire: eurekaSink },
 };

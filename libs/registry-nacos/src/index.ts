@@ -1,6 +1,7 @@
 import type { RegistryKind } from '@isthmus/registry';
 import { nacosConfigSchema } from './config.ts';
 import type { NacosConfig } from './config.ts';
+import { nacosCorrector } from './corrector.ts';
 import { examineNacos } from './doctor.ts';
 import { nacosSink } from './sink.ts';
 import { NacosSource } from './source.ts';
@@ -10,6 +11,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   schema: nacosConfigSchema,
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
   doctor: examineNacos,
+  corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
   sink: { places: { namespace: true, group: true }, wire: (config, deps) => nacosSink(config, deps) },
 };
 

@@ -1,5 +1,6 @@
 import type { Clock, Diagnostic, LedgerStore, SourceId } from '@isthmus/model';
 import type { z } from 'zod';
+import type { RegistryCorrector } from './registry-corrector.ts';
 import type { SinkWire, SinkWireDeps } from './registry-sink.ts';
 import type { RegistrySource } from './registry-source.ts';
 
@@ -46,6 +47,8 @@ export interface RegistryKind<Config = unknown> {
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
+  /** How dead instances are taken out of service there; absent where that cannot be done. */
+  corrector?(config: Config, deps: Pick<SourceDeps, 'baseDir' | 'clock'>): RegistryCorrector;
 }
 
 export interface SinkKind<Config = unknown> {

@@ -1,5 +1,5 @@
 import { NOWHERE, endpointKey } from '@isthmus/model';
-import type { Endpoint, ServiceId, ServiceRecord, Workload } from '@isthmus/model';
+import type { Endpoint, ServiceId, ServiceKey, ServiceRecord, Workload } from '@isthmus/model';
 import { namesOf, ownershipName } from './ownership.ts';
 import type { OwnershipRules } from './ownership.ts';
 
@@ -9,7 +9,7 @@ export const PORT_ANNOTATION = 'isthmus.dev/port';
 /** Ready Pods that a registry does not list yet may get traffic (opt-in). */
 export interface AdmissionRule {
   /** True for the services that it is for. */
-  matches(id: ServiceId): boolean;
+  matches(key: ServiceKey): boolean;
   /** Kubernetes namespaces whose Pods are admitted: `orders` of staging is not that of shop. */
   readonly namespaces: readonly string[];
   /** Number or name of the container port; undefined: the only one that the Pod declares. */

@@ -62,7 +62,7 @@ export class CrossCheck implements RecordOverlay {
   }
 
   put(id: ServiceId, record: ServiceRecord, dirty: Set<ServiceId>): void {
-    if (!this.#options.matches(id)) return;
+    if (!this.#options.matches(record.key)) return;
     this.#records.set(id, record);
     const { added, changed, removed } = this.#listings.put(id, record);
     for (const listing of removed) this.#forget(listing);
@@ -275,8 +275,8 @@ export class CrossCheck implements RecordOverlay {
   }
 
   #admit(id: ServiceId, pod: string): void {
-    const rule = this.#options.admit.find((candidate) => candidate.matches(id));
     const record = this.#records.get(id);
+    const rule = record && this.#options.admit.find((candidate) => candidate.matches(record.key));
     if (rule === undefined || record === undefined) return;
     const workload = this.#workloads.get(pod);
     const endpoint = workload && admittedEndpoint(workload, record, rule, this.#options.ownership);

@@ -7,7 +7,7 @@ export type PairPolicy = 'registry' | 'kubernetes' | 'both';
 /** A service of a registry and a service of Kubernetes that are the same one. */
 export interface PairRule {
   /** True for the registry's services. */
-  readonly matches: (id: ServiceId) => boolean;
+  readonly matches: (key: ServiceKey) => boolean;
   /** `k8s/shop/{name}`: registry, namespace and name of the Kubernetes service; `{name}` and the like stand for the key's parts. */
   readonly kubernetes: string;
   readonly policy: PairPolicy;

@@ -7,7 +7,7 @@ import type { PairRule } from './pair-rules.ts';
 import { Pairs, differences } from './pairs.ts';
 
 const RULE: PairRule = {
-  matches: (id) => id.startsWith('a/'),
+  matches: (key) => key.source === 'a',
   kubernetes: 'k8s/shop/{name}',
   policy: 'both',
   weights: undefined,

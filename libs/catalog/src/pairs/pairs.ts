@@ -31,7 +31,7 @@ export class Pairs implements RecordOverlay {
     this.#records.set(id, record);
     for (const service of this.#servicesOf.get(id) ?? []) dirty.add(service);
     if (this.#pairs.has(id)) return;
-    const rule = this.#rules.find((candidate) => candidate.matches(id));
+    const rule = this.#rules.find((candidate) => candidate.matches(record.key));
     const twin = rule && twinOf(rule, record.key);
     if (rule === undefined || twin === undefined || twin === id) return;
     this.#pairs.set(id, { rule, twin });

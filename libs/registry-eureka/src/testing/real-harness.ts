@@ -5,12 +5,12 @@ import { EurekaRest } from './eureka-rest.ts';
 import { EUREKA_ABILITIES, openEureka } from './scripted-harness.ts';
 import { wireInstance } from './wire-instance.ts';
 
-const ACCOUNT = { username: 'lab', right: 'right-password', wrong: 'wrong-password' };
+export const ACCOUNT = { username: 'lab', right: 'right-password', wrong: 'wrong-password' };
 /** Nobody renews in these tests: what is registered stays until it is deregistered. */
 const LEASE = { leaseSeconds: 3_600 };
 
 /** The contract on a real Eureka behind Spring Security. */
-export async function realHarness(): Promise<RegistryHarness> {
+export async function realHarness(): Promise<RegistryHarness & { readonly url: string }> {
   const server = await startEureka({ auth: { username: ACCOUNT.username, password: ACCOUNT.right } });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   const rest = new EurekaRest(url, `${ACCOUNT.username}:${ACCOUNT.right}`);
@@ -18,6 +18,7 @@ export async function realHarness(): Promise<RegistryHarness> {
   const key = (service: string, address: string, port: number) => `${service} ${address} ${port}`;
 
   return {
+    url,
     abilities: EUREKA_ABILITIES,
     scope: { source: parseSourceId('old'), namespace: '', group: '' },
     open: ({ password = 'right' } = {}) =>

@@ -2,6 +2,8 @@ export { collect } from './collect.ts';
 export type { Collector, SourceView } from './collect.ts';
 export { describeRegistryContract } from './contract.ts';
 export type { ContractOptions } from './contract.ts';
+export { describeCorrectorContract } from './corrector-contract.ts';
+export type { CorrectorHarness } from './corrector-contract.ts';
 export type { HarnessAbilities, RegistryHarness, TestInstance } from './harness.ts';
 export { MemoryRegistry } from './memory-registry.ts';
 export { TEST_SOURCE, testPublication } from './publication.ts';
