@@ -4,7 +4,7 @@
  */
 const lib = (...names) => `^libs/(${names.join('|')})/`;
 const anyLib = '^libs/';
-const registries = 'registry-(?:nacos|consul|eureka|file|mcp)';
+const registries = 'registry-(?:nacos|consul|eureka|zookeeper|file|mcp)';
 const tests = '\\.test\\.ts$|/testing/|^test/';
 
 /** A lib may import itself, the libs named, and nothing else of ours. */

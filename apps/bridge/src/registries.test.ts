@@ -14,6 +14,7 @@ const LEAST: Readonly<Record<string, object>> = {
   consul: {},
   eureka: { servers: ['http://127.0.0.1:8761/eureka'] },
   mcp: { servers: ['127.0.0.1:15010'] },
+  zookeeper: { servers: ['127.0.0.1:2181'] },
 };
 
 interface EntrySchema {

@@ -3,6 +3,13 @@ import { consulRegistry } from '@isthmus/registry-consul';
 import { eurekaRegistry } from '@isthmus/registry-eureka';
 import { mcpRegistry } from '@isthmus/registry-mcp';
 import { nacosRegistry } from '@isthmus/registry-nacos';
+import { zookeeperRegistry } from '@isthmus/registry-zookeeper';
 
 /** Every kind of registry there is. Adding one is its folder, a line here, and a pass of the contract suite. */
-export const registryKinds: readonly RegistryKind[] = [nacosRegistry, consulRegistry, eurekaRegistry, mcpRegistry];
+export const registryKinds: readonly RegistryKind[] = [
+  nacosRegistry,
+  consulRegistry,
+  eurekaRegistry,
+  mcpRegistry,
+  zookeeperRegistry,
+];
