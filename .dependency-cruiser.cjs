@@ -31,6 +31,7 @@ module.exports = {
     onlyImports('config', 'model'),
     onlyImports('registry', 'model'),
     onlyImports('ledger', 'model'),
+    onlyImports('probe', 'model'),
     onlyImports('policy', 'model'),
     onlyImports('catalog', 'model'),
     onlyImports('translate', 'model', 'proto'),
@@ -41,9 +42,11 @@ module.exports = {
       name: 'registries-import-only-registry-and-model',
       comment: 'registry-nacos also has generated code of its own; nobody imports another registry.',
       severity: 'error',
-      from: { path: `^libs/(${registries})/`, pathNot: tests },
+      from: { path: `^libs/(${registries})/`, pathNot: `${tests}|^libs/registry-file/` },
       to: { path: '^(libs|apps|test)/', pathNot: ['^libs/$1/', lib('model', 'registry', 'proto')] },
     },
+    // Its file is read, watched and checked as the config is: the same limits, messages and places.
+    onlyImports('registry-file', 'model', 'registry', 'config'),
     { name: 'libs-never-import-apps', severity: 'error', from: { path: anyLib }, to: { path: '^apps/' } },
     {
       name: 'apps-never-import-each-other',

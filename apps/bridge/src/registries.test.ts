@@ -13,6 +13,7 @@ const LEAST: Readonly<Record<string, object>> = {
   nacos: { servers: ['http://127.0.0.1:8848'] },
   consul: {},
   eureka: { servers: ['http://127.0.0.1:8761/eureka'] },
+  file: { path: 'services.yaml' },
   mcp: { servers: ['127.0.0.1:15010'] },
   zookeeper: { servers: ['127.0.0.1:2181'] },
 };

@@ -1,6 +1,7 @@
 import type { RegistryKind } from '@isthmus/registry';
 import { consulRegistry } from '@isthmus/registry-consul';
 import { eurekaRegistry } from '@isthmus/registry-eureka';
+import { fileRegistry } from '@isthmus/registry-file';
 import { mcpRegistry } from '@isthmus/registry-mcp';
 import { nacosRegistry } from '@isthmus/registry-nacos';
 import { zookeeperRegistry } from '@isthmus/registry-zookeeper';
@@ -10,6 +11,7 @@ export const registryKinds: readonly RegistryKind[] = [
   nacosRegistry,
   consulRegistry,
   eurekaRegistry,
+  fileRegistry,
   mcpRegistry,
   zookeeperRegistry,
 ];

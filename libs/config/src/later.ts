@@ -6,7 +6,7 @@ const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   outputs: ['kubernetes', 'files'],
 };
 
-const LATER_KINDS: readonly string[] = ['kubernetes', 'file'];
+const LATER_KINDS: readonly string[] = ['kubernetes'];
 
 /** True for a key that a later version will know: "not in this version" helps more than "unknown". */
 export function comesLater(parent: ConfigPath, key: string): boolean {

@@ -1,9 +1,8 @@
-import { IsthmusError } from '@isthmus/model';
+import { IsthmusError, runInSlices } from '@isthmus/model';
 import type { Scope, SourceEvent } from '@isthmus/model';
 import { Completeness } from './completeness.ts';
 import type { Answer, DiscoveryStream } from './discovery-stream.ts';
 import type { Mirror } from './mirror.ts';
-import { inSlices } from './slices.ts';
 import { TYPES } from './types.ts';
 
 export interface SessionOptions {
@@ -57,8 +56,8 @@ export class Session {
     if (!TYPES.includes(answer.type)) return stream.respond(answer, []);
     if (this.#phase !== 'live' && this.#completeness.hasServices) clearTimeout(this.#timer); // not complete in the midst of this one
     const dirty = new Set<string>();
-    const refused = await inSlices(mirror.apply(answer, dirty));
-    await inSlices(this.#changes(dirty));
+    const refused = await runInSlices(mirror.apply(answer, dirty));
+    await runInSlices(this.#changes(dirty));
     stream.respond(answer, refused);
     this.#tellProblems();
     if (this.#phase === 'live') return;

@@ -21,6 +21,8 @@ export interface HarnessAbilities {
   readonly emptyAfterRestart: boolean;
   /** Needs credentials, so `open({ password: 'wrong' })` means something. */
   readonly auth: boolean;
+  /** `false`: there is no connection that could hang (a file). `hang` and `resume` are not called then. */
+  readonly hangs?: false;
 }
 
 /**
