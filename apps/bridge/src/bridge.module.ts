@@ -3,6 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { ControlController } from './control/control.controller.ts';
 import { HealthController } from './control/health.controller.ts';
 import { ProxiesController } from './control/proxies.controller.ts';
+import { PublicationsController } from './control/publications.controller.ts';
 import { Engine } from './engine/engine.ts';
 import { Metrics } from './engine/metrics.ts';
 import { XdsServers } from './engine/xds-servers.ts';
@@ -19,7 +20,7 @@ export class BridgeModule {
   static with({ engine, metrics, servers }: BridgeParts): DynamicModule {
     return {
       module: BridgeModule,
-      controllers: [ControlController, ProxiesController, HealthController],
+      controllers: [ControlController, ProxiesController, PublicationsController, HealthController],
       providers: [
         { provide: Engine, useValue: engine },
         { provide: Metrics, useValue: metrics },

@@ -5,7 +5,7 @@ import { check } from './check.ts';
 import { DOCTOR_FORMATS, doctor } from './doctor.ts';
 import type { DoctorFormat } from './doctor.ts';
 
-const USAGE = `usage: bridge serve|check|doctor -c FILE [-o table|json|yaml]   (users run it through "isthmus")\n`;
+const USAGE = `usage: bridge serve|check|doctor -c FILE [--dry-run] [-o table|json|yaml]   (users run it through "isthmus")\n`;
 
 /** The composition root. Exit codes: 0 fine, 1 it found something or failed, 2 wrong usage. */
 async function main(args: readonly string[]): Promise<number> {
@@ -15,7 +15,7 @@ async function main(args: readonly string[]): Promise<number> {
   switch (command) {
     case 'serve':
       // Loaded only here: `check` and `doctor` need no web server, which takes a second to load.
-      return (await import('./serve.ts')).serve(parsed.config);
+      return (await import('./serve.ts')).serve(parsed.config, parsed.dryRun);
     case 'check':
       return check(parsed.config);
     case 'doctor':
@@ -25,14 +25,20 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: string[]): { readonly config: string; readonly output: DoctorFormat } | undefined {
+function parse(args: string[]): { readonly config: string; readonly output: DoctorFormat; readonly dryRun: boolean } | undefined {
   try {
     const { values } = parseArgs({
       args,
-      options: { config: { type: 'string', short: 'c' }, output: { type: 'string', short: 'o', default: 'table' } },
+      options: {
+        config: { type: 'string', short: 'c' },
+        'dry-run': { type: 'boolean', default: false },
+        output: { type: 'string', short: 'o', default: 'table' },
+      },
     });
     const output = DOCTOR_FORMATS.find((format) => format === values.output);
-    return values.config === undefined || output === undefined ? undefined : { config: values.config, output };
+    return values.config === undefined || output === undefined
+      ? undefined
+      : { config: values.config, output, dryRun: values['dry-run'] };
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import type { EndpointView, SourceState } from './catalog-views.ts';
+import type { PublicationView } from './publication-views.ts';
 
 /** `GET /api/v1/explain?q=HOST|IP[:PORT]` */
 export interface ExplainAnswer {
@@ -23,6 +24,8 @@ export interface ExplainedHost {
     /** One ServiceEntry per port. */
     readonly mcp: readonly PublishedResource[];
   };
+  /** Where it is published back, or shall be. */
+  readonly published?: readonly PublicationView[];
   /** Instances that get no traffic, and why. */
   readonly leftOut: readonly LeftOut[];
 }

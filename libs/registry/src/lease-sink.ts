@@ -24,6 +24,8 @@ import type { PlannedStep } from './sink-plan.ts';
 const AT_ONCE = 16;
 /** Pieces of work between two looks at what is most urgent. */
 const ROUND = 256;
+/** Of which at most so many are renewals: a registry that is just fast enough for those must not keep writes out. */
+const MOST_RENEWALS = 192;
 /** Every name is compared with the registry again after this long, ms: somebody may have registered the same address. */
 const VERIFY_MS = 60_000;
 /** Between two attempts to connect, and of one service that is refused; ms. */
@@ -166,12 +168,11 @@ export class LeaseSink implements RegistrySink {
   /** Renewals before writes: a large change must not let go what is there. */
   #dueJobs(session: SinkSession, signal: AbortSignal): readonly (() => Promise<void>)[] {
     const now = this.#deps.clock.now();
-    const renewals = this.#leases.due(now, ROUND).map(
+    const renewals = this.#leases.due(now, MOST_RENEWALS).map(
       ({ key, item }) =>
         () =>
           this.#renew(session, key, item, signal),
     );
-    if (renewals.length === ROUND) return renewals;
     for (const { item } of this.#verify.due(now, ROUND - renewals.length)) {
       this.#dirty.add(item);
       this.#verify.put(item, item, VERIFY_MS, now);

@@ -17,6 +17,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     .setVersion('1')
     .addBearerAuth()
     .addTag('catalog', 'What the registries say and what became of it')
+    .addTag('publications', 'The way back: what is published into registries')
     .addTag('proxies', 'Who takes it')
     .build();
   const document = SwaggerModule.createDocument(app, about, { operationIdFactory: (_, method) => method });

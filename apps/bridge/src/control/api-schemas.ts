@@ -15,6 +15,7 @@ import type {
   ProxyView,
   PublishedResource,
   ReleaseAnswer,
+  ReplicaView,
   ServiceDetail,
   ServiceView,
   SourceView,
@@ -23,6 +24,7 @@ import { PROTOCOLS } from '@isthmus/model';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
+import { PUBLICATION_SCHEMAS } from './publication-schemas.ts';
 
 const STATES = ['syncing', 'live', 'partial', 'stale'];
 const state = oneOf(
@@ -63,6 +65,18 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     number: integer('80 for HTTP-like protocols'),
     name: text('protocol-number, such as http-80'),
     protocol,
+  }),
+  ReplicaView: fields<ReplicaView>('How this bridge stands to its replicas.', {
+    id: text('Of this process; empty where there is one replica'),
+    role: oneOf(['leader', 'follower', 'alone'], 'alone: the ledger is a file, and this is the only replica'),
+    epoch: integer('Grows with every new leader'),
+    ledgerRevision: integer('Of the shared ledger as far as this replica has it; equal revisions, equal answers'),
+    leader: optional(text('Who leads, as far as is known')),
+    leaderControl: optional(text('Its control API')),
+    storeSilentMs: optional(integer('Ms since the store answered last')),
+    waiting: integer('Changes that wait for the leader or the store'),
+    withheld: integer('Hosts that are not published yet because the leader has not given them an address'),
+    problem: optional(text('Why the store cannot be used now')),
   }),
   ServiceView: fields<ServiceView>('One mesh host.', {
     ...service,
@@ -134,6 +148,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
       xds: refs('PublishedResource', 'For Envoy'),
       mcp: refs('PublishedResource', 'For istiod'),
     }),
+    published: optional(refs('PublicationView', 'Where it is published back')),
     leftOut: refs('LeftOut', 'Instances that get no traffic'),
   }),
   ExplainedOrigin: fields<ExplainedOrigin>('What one registry says of one service.', {
@@ -191,6 +206,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     name: text('Name'),
     version: text('Hash of its content'),
   }),
+  ...PUBLICATION_SCHEMAS,
   Problem: fields<Problem>('Every answer that is no success (RFC 9457).', {
     type: text('about:blank'),
     title: text('What kind of problem'),

@@ -3,13 +3,16 @@ import type { MessageEvent } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiBearerAuth,
+  ApiConflictResponse,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
   ApiParam,
   ApiProduces,
   ApiQuery,
+  ApiServiceUnavailableResponse,
   ApiTags,
+  ApiTemporaryRedirectResponse,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
 import type {
@@ -20,6 +23,7 @@ import type {
   HeldView,
   ItemList,
   ReleaseAnswer,
+  ReplicaView,
   ServiceDetail,
   ServiceView,
   SourceView,
@@ -29,11 +33,15 @@ import type { Diagnostic } from '@isthmus/model';
 import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
+import { stringify } from 'yaml';
 import { Engine } from '../engine/engine.ts';
+import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { explain } from './explain.ts';
 import { liveEvents } from './live-events.ts';
 import { ProblemException } from './problem.ts';
+import { publicationDiff } from './publications.ts';
+import { elsewhere, replicaView } from './replica.ts';
 import {
   catalogDiagnostics,
   conflictViews,
@@ -144,11 +152,29 @@ export class ControlController {
   @ApiOkResponse(answerOf('ReleaseAnswer'))
   @ApiUnauthorizedResponse({ description: 'No valid token', ...answerOf('Problem') })
   @ApiNotFoundResponse({ description: 'Nothing is held there', ...answerOf('Problem') })
-  release(@Param('scope') scope: string): ReleaseAnswer {
-    const released = this.#engine.release(scope);
+  @ApiTemporaryRedirectResponse({ description: 'Another replica leads: ask it', ...answerOf('Problem') })
+  @ApiConflictResponse({ description: 'Another replica leads, and does not say where it is', ...answerOf('Problem') })
+  @ApiServiceUnavailableResponse({ description: 'No replica leads now', ...answerOf('Problem') })
+  async release(@Param('scope') scope: string, @Res() reply: FastifyReply): Promise<void> {
+    let released: number | undefined;
+    try {
+      released = await this.#engine.release(scope);
+    } catch (error) {
+      if (!(error instanceof NotLeader)) throw error;
+      const { problem, location } = elsewhere(error, `/api/v1/held/${encodeURIComponent(scope)}/release`);
+      if (location !== undefined) void reply.header('location', location);
+      return void (await reply.code(problem.status).type('application/problem+json').send(problem));
+    }
     if (released === undefined)
       throw new ProblemException(404, 'Nothing held', `nothing is held in ${scope}`, 'isthmus get held');
-    return { released };
+    await reply.code(200).send({ released } satisfies ReleaseAnswer);
+  }
+
+  @Get('replica')
+  @ApiOperation({ summary: 'Whether this bridge leads or follows, and how far it is' })
+  @ApiOkResponse(answerOf('ReplicaView'))
+  replica(): ReplicaView {
+    return replicaView(this.#engine);
   }
 
   @Get('diagnostics')
@@ -178,7 +204,12 @@ export class ControlController {
 
   @Get('export')
   @ApiOperation({ summary: 'What is published, as Istio YAML or JSON' })
-  @ApiQuery({ name: 'format', enum: ['istio', 'json'], required: false, description: 'istio (default): ServiceEntries' })
+  @ApiQuery({
+    name: 'format',
+    enum: ['istio', 'json', 'publications'],
+    required: false,
+    description: 'istio (default): ServiceEntries; publications: what would be written into registries',
+  })
   @ApiProduces('application/yaml', 'application/json')
   @ApiOkResponse({ schema: { type: 'string' } })
   @ApiBadRequestResponse({ description: 'Another format', ...answerOf('Problem') })
@@ -186,8 +217,11 @@ export class ControlController {
   async export(@Res() reply: FastifyReply, @Query('format') format = 'istio'): Promise<void> {
     const services = mergedServices(this.#engine.catalog);
     if (format === 'json') await reply.type('application/json').send(JSON.stringify({ items: services }));
-    else if (format === 'istio') await reply.type('application/yaml').send(istioYaml(services));
-    else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio or format=json');
+    else if (format === 'publications') {
+      const diff = await publicationDiff(this.#engine.sinks, AbortSignal.timeout(25_000));
+      await reply.type('application/yaml').send(stringify(diff));
+    } else if (format === 'istio') await reply.type('application/yaml').send(istioYaml(services));
+    else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio, json or publications');
   }
 
   @Sse('events')

@@ -5,6 +5,7 @@ import { formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isth
 import type { Endpoint, MeshHost, ServiceId } from '@isthmus/model';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
+import { publicationsOf } from './publications.ts';
 import { ageOf, endpointViews, kindOf } from './views.ts';
 
 /** Hosts in one answer; an address is rarely in more. */
@@ -59,6 +60,7 @@ function explainHost(engine: Engine, host: MeshHost, now: number): ExplainedHost
       ...(merged?.vip === undefined ? {} : { vip: merged.vip }),
     },
     outputs: outputsOf(engine, host),
+    published: publicationsOf(host, engine.sinks),
     leftOut: [...leftOut(engine, host)],
   };
 }

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { Engine } from '../engine/engine.ts';
 import { missingSources } from '../engine/readiness.ts';
 import { Metrics } from '../engine/metrics.ts';
+import { replicaView } from './replica.ts';
 import { PAGE_CSP, STATUS_PAGE } from './status-page.ts';
 
 /** For load balancers, Prometheus and people who just open the port. */
@@ -31,7 +32,9 @@ export class HealthController {
     const { readiness, catalog, config } = this.#engine;
     const missing = missingSources(new Set(config.registries.map((r) => r.id)), catalog.scopes());
     const ready = readiness.state !== 'waiting';
-    await reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', waitingFor: missing });
+    const { role, epoch, ledgerRevision, withheld } = replicaView(this.#engine);
+    const replica = role === 'alone' ? {} : { replica: { role, epoch, ledgerRevision, withheld } };
+    await reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', waitingFor: missing, ...replica });
   }
 
   @Get('metrics')

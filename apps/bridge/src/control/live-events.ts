@@ -1,6 +1,7 @@
 import type { MessageEvent } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { Engine } from '../engine/engine.ts';
+import { replicaView } from './replica.ts';
 
 const AT_MOST_EVERY_MS = 250;
 
@@ -15,6 +16,7 @@ export function liveEvents(engine: Engine): Observable<MessageEvent> {
         type: 'summary',
         data: {
           ledgerRevision: engine.ledger.revision,
+          role: replicaView(engine).role,
           xdsRevision: engine.xds.revision,
           ready: engine.readiness.state,
           sources: scopes.map((s) => ({

@@ -4,6 +4,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { takesTraffic } from '@isthmus/model';
 import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import type { Engine } from './engine.ts';
+import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
 export class Metrics {
@@ -64,7 +65,22 @@ export class Metrics {
       }
       for (const [code, count] of counts) observe(count, { code });
     });
+    this.#gauge('publications', 'Names published into a registry, by state', (observe) => {
+      for (const sink of engine.sinks.all) {
+        const counts = new Map<string, number>();
+        for (const { state } of sink.publications()) counts.set(state, (counts.get(state) ?? 0) + 1);
+        for (const [state, count] of counts) observe(count, { registry: sink.id, state });
+      }
+    });
+    this.#gauge('publication_writes', 'Entries written, renewed, withdrawn and refused since the start', (observe) => {
+      for (const sink of engine.sinks.all)
+        for (const [what, count] of Object.entries(sink.counters)) observe(count, { registry: sink.id, what });
+    });
+    this.#gauge('publication_failing', '1 while a registry that is published into cannot be written', (observe) => {
+      for (const sink of engine.sinks.all) observe(sink.status.state === 'failing' ? 1 : 0, { registry: sink.id });
+    });
     this.#gauge('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
+    observeReplicas(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('snapshot_revision', 'Revision of what is published', (observe) => {
       observe(engine.xds.revision, { output: 'xds' });
       observe(engine.mcp.revision, { output: 'mcp' });

@@ -9,8 +9,11 @@ export function addExport(program: Command, io: Io): void {
     .command('export')
     .description('Print what would be published, as files: the dry run of every output.')
     .addOption(
-      new Option('--format <format>', 'ServiceEntry YAML for istio, or every resource as JSON')
-        .choices(['istio', 'json'])
+      new Option(
+        '--format <format>',
+        'ServiceEntry YAML for istio, every resource as JSON, or what would be written into registries',
+      )
+        .choices(['istio', 'json', 'publications'])
         .default('istio'),
     )
     .addHelpText(
@@ -18,6 +21,7 @@ export function addExport(program: Command, io: Io): void {
       `
 Examples:
   isthmus export --format istio > serviceentries.yaml
+  isthmus export --format publications        the way back: every entry that would be written, changed or withdrawn, and why
   isthmus export --format json | jq '.items[].host'`,
     );
   withControl(command, io).action(async (options: ControlOptions & { format: string }) => {

@@ -5,6 +5,8 @@ import type {
   HeldView,
   ItemList,
   ProxyView,
+  PublicationList,
+  ReplicaView,
   ServiceDetail,
   ServiceView,
   SourceView,
@@ -22,6 +24,8 @@ import {
   endpointColumns,
   heldColumns,
   proxyColumns,
+  publicationColumns,
+  replicaColumns,
   serviceColumns,
   sourceColumns,
 } from '../render/columns.ts';
@@ -80,6 +84,16 @@ const LISTERS = {
       (rows) => renderTable(proxyColumns(now), rows),
     );
   },
+  replica: async (client, name) => {
+    const view = await client.get<ReplicaView>('/replica');
+    return { data: view, size: name === undefined || name === view.id ? 1 : 0, table: () => renderTable(replicaColumns, [view]) };
+  },
+  publications: async (client, name) => {
+    const list = await client.get<PublicationList>('/publications');
+    const items = list.items.filter((p) => name === undefined || [p.name, p.host, p.to].includes(name));
+    const data = name === undefined ? list : { items };
+    return { data, size: items.length, table: () => renderTable(publicationColumns, items) };
+  },
   diagnostics: async (client, name) => {
     const { items, counts } = await client.get<DiagnosticList>('/diagnostics');
     const shown = items.filter((d) => name === undefined || d.code === name || d.where.includes(name));
@@ -110,6 +124,8 @@ Examples:
   isthmus get conflicts                                     hosts that several services claim
   isthmus get held                                          mass deletions that wait
   isthmus get proxies                                       who is connected
+  isthmus get publications                                  what is published into registries
+  isthmus get replica                                       whether this bridge leads or follows
   isthmus get diagnostics weight.invalid -o json            what is wrong with records
 
 Exit code 1 when a name is given and there is no such thing.`,

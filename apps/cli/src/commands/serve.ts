@@ -11,11 +11,13 @@ export function addServe(program: Command, io: Io): void {
       `
 Examples:
   isthmus serve -c isthmus.yaml
+  isthmus serve -c isthmus.yaml --dry-run    then: isthmus export --format publications
   isthmus check -c isthmus.yaml && isthmus serve -c isthmus.yaml
 
 The config is watched: a valid change is taken over, a bad one is refused and the last good one stays.`,
     );
-  withConfig(command).action((options: { config: string }) => {
-    io.become('bridge', ['serve', '-c', options.config]);
+  command.option('--dry-run', 'read everything, serve it, and write nothing into registries');
+  withConfig(command).action((options: { config: string; dryRun?: boolean }) => {
+    io.become('bridge', ['serve', '-c', options.config, ...(options.dryRun === true ? ['--dry-run'] : [])]);
   });
 }

@@ -1,4 +1,13 @@
-import type { ConflictView, EndpointView, HeldView, ProxyView, ServiceView, SourceView } from '@isthmus/contract';
+import type {
+  ConflictView,
+  EndpointView,
+  HeldView,
+  ProxyView,
+  PublicationView,
+  ReplicaView,
+  ServiceView,
+  SourceView,
+} from '@isthmus/contract';
 import { formatDuration, parseServiceId } from '@isthmus/model';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import type { Column } from './table.ts';
@@ -50,6 +59,17 @@ export const endpointColumns: readonly Column<EndpointView>[] = [
   { head: 'ORIGIN', cell: (e) => e.origin },
 ];
 
+export const publicationColumns: readonly Column<PublicationView>[] = [
+  { head: 'TO', cell: (p) => p.to },
+  { head: 'NAME', cell: (p) => [p.namespace, p.group, p.name].filter((part) => part !== '').join('/') },
+  { head: 'HOST', cell: (p) => p.host },
+  { head: 'STATE', cell: (p) => p.state },
+  { head: 'ENTRIES', cell: (p) => p.entries.join(', ') },
+  { head: 'LEFT ALONE', cell: (p) => p.taken.join(', '), optional: true },
+  { head: 'LOST TO IT', cell: (p) => p.losers.join(', '), optional: true },
+  { head: 'CAUSE', cell: (p) => p.cause ?? '', optional: true },
+];
+
 export const conflictColumns: readonly Column<ConflictView>[] = [
   { head: 'HOST', cell: (c) => c.host },
   { head: 'WINNER', cell: (c) => c.winner },
@@ -88,6 +108,18 @@ export function proxyColumns(now: number): readonly Column<ProxyView>[] {
     { head: 'REFUSED', cell: (p) => String(p.types.filter((t) => t.nack !== undefined).length) },
   ];
 }
+
+export const replicaColumns: readonly Column<ReplicaView>[] = [
+  { head: 'REPLICA', cell: (r) => (r.id === '' ? '-' : r.id) },
+  { head: 'ROLE', cell: (r) => r.role },
+  { head: 'EPOCH', cell: (r) => String(r.epoch) },
+  { head: 'LEDGER', cell: (r) => String(r.ledgerRevision) },
+  { head: 'LEADER', cell: (r) => r.leader ?? '-' },
+  { head: 'STORE', cell: (r) => (r.storeSilentMs === undefined ? '-' : `${formatDuration(r.storeSilentMs)} ago`) },
+  { head: 'WAITING', cell: (r) => String(r.waiting) },
+  { head: 'WITHHELD', cell: (r) => String(r.withheld) },
+  { head: 'PROBLEM', cell: (r) => r.problem ?? '', optional: true },
+];
 
 export const diagnosticColumns: readonly Column<Diagnostic>[] = [
   { head: 'SEVERITY', cell: (d) => d.severity },

@@ -96,7 +96,10 @@ function publishedBranch(host: ExplainedHost): Branch {
   const line = (output: string, resource: PublishedResource): Branch => ({
     text: `${output}  ${typeName(resource.type)}  ${resource.name}  version ${resource.version}`,
   });
-  const lines = [...xds.map((resource) => line('xDS', resource)), ...mcp.map((resource) => line('MCP', resource))];
+  const back = (host.published ?? []).map(({ to, name, state, entries, cause }): Branch => ({
+    text: `registry ${to}  ${name}  ${state}  ${cause ?? entries.join(', ')}`,
+  }));
+  const lines = [...xds.map((resource) => line('xDS', resource)), ...mcp.map((resource) => line('MCP', resource)), ...back];
   return lines.length === 0 ? { text: 'published nowhere' } : { text: 'published as', children: bounded(lines) };
 }
 
