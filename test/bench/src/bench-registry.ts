@@ -17,9 +17,11 @@ export interface BenchRegistry {
   cluster(service: number): string;
   /** `ip:port` of an instance. */
   address(service: number, instance: number): string;
-  /** A change of one instance, never the same twice in a row: of its weight, in Eureka of metadata that proxies do not see. */
+  /** A change of one instance's weight (in Eureka: of the metadata that stands for it), never the same twice in a row. */
   change(service: number, instance: number): Promise<void>;
   deregister(service: number, instance: number): Promise<void>;
+  /** What the registry itself lists for service number n now: `ip:port weight`, sorted. */
+  list(service: number): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -71,6 +73,11 @@ async function nacos({ services, instances, heapMb }: LoadSize): Promise<BenchRe
     },
     change: (service, instance) => load.change(service, instance, { weight: nextWeight() }),
     deregister: (service, instance) => load.remove(service, instance),
+    list: async (service) => {
+      const url = `http://127.0.0.1:${server.ports.http}/nacos/v1/ns/instance/list?serviceName=load-${service}`;
+      const { hosts } = (await json(url)) as { hosts: readonly { ip: string; port: number; weight: number }[] };
+      return hosts.map(({ ip, port, weight }) => `${ip}:${port} ${weight}`).sort();
+    },
     stop: async () => {
       load.close();
       await server.stop();
@@ -105,6 +112,12 @@ async function consul({ services, instances }: LoadSize): Promise<BenchRegistry>
     },
     change: (service, instance) => load.put({ ...instanceOf(service, instance), weight: nextWeight() }),
     deregister: (service, instance) => load.delete(instanceOf(service, instance).id),
+    list: async (service) => {
+      const entries = (await json(`${url}/v1/health/service/load-${service}?passing`)) as readonly {
+        Service: { Address: string; Port: number; Weights: { Passing: number } };
+      }[];
+      return entries.map(({ Service: { Address, Port, Weights } }) => `${Address}:${Port} ${Weights.Passing}`).sort();
+    },
     stop,
   };
 }
@@ -126,6 +139,7 @@ async function eureka({ services, instances, heapMb }: LoadSize): Promise<BenchR
     await stop();
     throw error;
   });
+  const nextWeight = weights();
   const host = (service: number) => `load-${service}.eureka`;
   return {
     name: 'eureka',
@@ -137,8 +151,20 @@ async function eureka({ services, instances, heapMb }: LoadSize): Promise<BenchR
       const { address, port } = load.place(service, instance);
       return `${address}:${port}`;
     },
-    change: async (service, instance) => void (await load.change(service, instance)),
+    change: async (service, instance) => void (await load.change(service, instance, { weight: String(nextWeight()) })),
     deregister: (service, instance) => load.deregister(service, instance),
+    list: async (service) => {
+      const { application } = (await json(`${url}/apps/load-${service}`)) as {
+        application: { instance: readonly { ipAddr: string; port: { $: number }; metadata: { weight?: string } }[] };
+      };
+      return application.instance.map(({ ipAddr, port, metadata }) => `${ipAddr}:${port.$} ${metadata.weight ?? 1}`).sort();
+    },
     stop,
   };
+}
+
+async function json(url: string): Promise<unknown> {
+  const response = await fetch(url, { headers: { accept: 'application/json' } });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return response.json();
 }

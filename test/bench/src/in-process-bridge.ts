@@ -19,6 +19,7 @@ export interface Taps {
   /** A source made an event of it. */
   readonly onEvent?: (event: SourceEvent) => void;
   readonly onXds?: (event: XdsEvent) => void;
+  readonly onMcp?: (event: XdsEvent) => void;
 }
 
 /**
@@ -65,7 +66,8 @@ export class InProcessBridge {
     const at = { host: '127.0.0.1', port: 0, ready: engine.readiness.ready };
     const onXds = taps.onXds === undefined ? {} : { onEvent: taps.onXds };
     const ads = adsServer({ ...at, ...onXds, provider: new EgressProvider(engine.xds) });
-    const mcp = mcpServer({ ...at, provider: { viewFor: () => engine.mcp } });
+    const onMcp = taps.onMcp === undefined ? {} : { onEvent: taps.onMcp };
+    const mcp = mcpServer({ ...at, ...onMcp, provider: { viewFor: () => engine.mcp } });
     await ads.listen();
     await mcp.listen();
     engine.start();
@@ -74,6 +76,10 @@ export class InProcessBridge {
 
   get port(): number {
     return this.#ads.port ?? 0;
+  }
+
+  get mcpPort(): number {
+    return this.#mcp.port ?? 0;
   }
 
   async close(): Promise<void> {

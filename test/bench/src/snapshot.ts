@@ -1,7 +1,5 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { BenchChild } from './bench-child.ts';
 import { startRegistry } from './bench-registry.ts';
 import type { BenchRegistry, RegistryName } from './bench-registry.ts';
 import type { Scenario, Target } from './scenario.ts';
@@ -19,8 +17,6 @@ const SIZES = {
 
 /** A directory for a `.cpuprofile` of each bridge, to find out what a stall is made of. */
 const PROFILES = process.env['ISTHMUS_BENCH_PROFILES'];
-
-const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
 
 const SETTLE_MS = 30_000;
 const REST_MS = 20_000;
@@ -159,58 +155,24 @@ async function readOnce(
 ): Promise<Omit<Measured, 'floorMs'>> {
   const setup: ChildSetup = { entry: registry.entry, services, settleMs: SETTLE_MS, restMs: REST_MS };
   const profile = PROFILES === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${PROFILES}`];
-  const child = fork(join(import.meta.dirname, 'snapshot-child.ts'), [JSON.stringify(setup)], {
-    // As `isthmus serve` starts it (apps/cli/src/run-app.ts).
-    execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...profile],
-  });
-  const ended = once(child, 'exit');
+  const child = new BenchChild<ChildMessage, ParentMessage>(join(import.meta.dirname, 'snapshot-child.ts'), setup, profile);
   try {
-    const ready = await next(child, 'ready', 300_000);
+    const ready = await child.next('ready', 300_000);
     log(`${registry.name}: ready after ${figure(ready.tookMs / 1_000, 's')}`);
     const client = new XdsClient({ port: ready.port, transport: 'delta', endpoints: undefined });
     try {
       await waitFor('the client has all endpoints', () => client.endpoints >= services, 60_000);
-      tell(child, 'served');
-      const served = await next(child, 'served', SETTLE_MS + 30_000);
+      child.tell('served');
+      const served = await child.next('served', SETTLE_MS + 30_000);
       if (PROFILES !== undefined) {
         for (const { kind, stalls } of [ready, served]) for (const stall of stalls.top) log(`${kind}: ${stallText(stall)}`);
       }
-      const rest = await next(child, 'rest', REST_MS + 150_000);
+      const rest = await child.next('rest', REST_MS + 150_000);
       return { name: registry.name, ready, served, rest };
     } finally {
       await client.close();
     }
   } finally {
-    if (child.connected) tell(child, 'end');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await ended;
-    clearTimeout(timer);
+    await child.close('end');
   }
-}
-
-function tell(child: ChildProcess, message: ParentMessage): void {
-  child.send(message);
-}
-
-/** @throws Error when the child ends or says nothing in time */
-function next<Kind extends ChildMessage['kind']>(
-  child: ChildProcess,
-  kind: Kind,
-  deadlineMs: number,
-): Promise<Extract<ChildMessage, { kind: Kind }>> {
-  return new Promise((resolve, reject) => {
-    const end = (settle: () => void) => {
-      clearTimeout(timer);
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-      settle();
-    };
-    const onMessage = (message: ChildMessage) => {
-      if (message.kind === kind) end(() => resolve(message as Extract<ChildMessage, { kind: Kind }>));
-    };
-    const onExit = (code: number | null) => end(() => reject(new Error(`the bridge ended with ${code} before it was ${kind}`)));
-    const timer = setTimeout(() => end(() => reject(new Error(`not ${kind} within ${deadlineMs / 1_000} s`))), deadlineMs);
-    child.on('message', onMessage);
-    child.on('exit', onExit);
-  });
 }

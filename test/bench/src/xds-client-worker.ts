@@ -8,11 +8,12 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from '@isthmus/proto/discovery';
+import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
 import { CDS, EDS } from '@isthmus/xds';
 import { monotonic } from './monotonic.ts';
 import type { ClientSetup, Arrival } from './xds-client.ts';
 
-const { port, transport, endpoints } = workerData as ClientSetup;
+const { port, transport, endpoints, contents = false } = workerData as ClientSetup;
 const node = { id: 'sidecar~127.0.0.1~bench.default~default.svc.cluster.local', cluster: 'bench' };
 const method = transport === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
 const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
@@ -44,7 +45,23 @@ function takeDelta(bytes: Buffer, at: number): Arrival {
   sendDelta({ typeUrl, responseNonce: nonce });
   // As Envoy does: the endpoints of every new cluster are asked for.
   if (typeUrl === CDS && endpoints === undefined) sendDelta({ typeUrl: EDS, resourceNamesSubscribe: names });
-  return { at, type: typeUrl, names, bytes: bytes.length };
+  const arrival = { at, type: typeUrl, names, bytes: bytes.length };
+  if (!contents || typeUrl !== EDS) return arrival;
+  const assignments = resources.flatMap(({ resource }) => resource ?? []);
+  return { ...arrival, contents: new Map(assignments.map(({ value }) => contentsOf(value))) };
+}
+
+function contentsOf(bytes: Uint8Array): [string, readonly string[]] {
+  const { clusterName, endpoints: localities } = fromBinary(ClusterLoadAssignmentSchema, bytes);
+  const lines = localities.flatMap(({ lbEndpoints }) =>
+    lbEndpoints.map(({ hostIdentifier, loadBalancingWeight }) => {
+      const address = hostIdentifier.case === 'endpoint' ? hostIdentifier.value.address?.address : undefined;
+      if (address?.case !== 'socketAddress') return 'no socket address';
+      const { address: ip, portSpecifier } = address.value;
+      return `${ip}:${String(portSpecifier.value)} ${loadBalancingWeight ?? 0}`;
+    }),
+  );
+  return [clusterName, lines.sort()];
 }
 
 function takeSotw(bytes: Buffer, at: number): Arrival {

@@ -6,6 +6,8 @@ export interface ClientSetup {
   readonly transport: 'sotw' | 'delta';
   /** Names of endpoints to subscribe to; undefined: those of all clusters that it is told of. */
   readonly endpoints: readonly string[] | undefined;
+  /** Decode what endpoints say, too: `Arrival.contents`. Default: names only. */
+  readonly contents?: boolean;
 }
 
 /** One response, as its bytes came. */
@@ -15,6 +17,8 @@ export interface Arrival {
   readonly type: string;
   readonly names: readonly string[];
   readonly bytes: number;
+  /** By cluster, `ip:port weight` of every endpoint, sorted. */
+  readonly contents?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A subscriber in a thread of its own, so that it neither delays the bridge nor is delayed by it. */

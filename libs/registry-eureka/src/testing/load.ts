@@ -37,11 +37,11 @@ export class EurekaLoad {
     }
   }
 
-  /** New metadata `generation`: a change that every reader has to see. @returns the new value. */
-  async change(service: number, instance: number): Promise<string> {
+  /** New metadata `generation`, and `more`: a change that every reader has to see. @returns the new value. */
+  async change(service: number, instance: number, more: Readonly<Record<string, string>> = {}): Promise<string> {
     this.#generation += 1;
     const generation = String(this.#generation);
-    await this.#rest.register(this.#instance(service, instance, { generation }));
+    await this.#rest.register(this.#instance(service, instance, { generation, ...more }));
     return generation;
   }
 

@@ -1,0 +1,51 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+/** As `isthmus serve` starts the bridge (apps/cli/src/run-app.ts). */
+const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
+
+/** Another process of the bench, which says messages that have a `kind`. */
+export class BenchChild<Said extends { readonly kind: string }, Told extends string> {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+
+  /** @param setup given as JSON in `process.argv[2]` */
+  constructor(file: string, setup: object, flags: readonly string[] = []) {
+    this.#child = fork(file, [JSON.stringify(setup)], {
+      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...flags],
+    });
+    this.#ended = once(this.#child, 'exit');
+  }
+
+  tell(message: Told): void {
+    if (this.#child.connected) this.#child.send(message);
+  }
+
+  /** @throws Error when the child ends or says nothing of the kind in time */
+  next<Kind extends Said['kind']>(kind: Kind, deadlineMs: number): Promise<Extract<Said, { kind: Kind }>> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        clearTimeout(timer);
+        this.#child.off('message', onMessage);
+        this.#child.off('exit', onExit);
+        settle();
+      };
+      const onMessage = (message: Said) => {
+        if (message.kind === kind) end(() => resolve(message as Extract<Said, { kind: Kind }>));
+      };
+      const onExit = (code: number | null) => end(() => reject(new Error(`the bridge ended with ${code} before it was ${kind}`)));
+      const timer = setTimeout(() => end(() => reject(new Error(`not ${kind} within ${deadlineMs / 1_000} s`))), deadlineMs);
+      this.#child.on('message', onMessage);
+      this.#child.on('exit', onExit);
+    });
+  }
+
+  /** @param farewell makes it end by itself; after ten seconds it is killed */
+  async close(farewell: Told): Promise<void> {
+    this.tell(farewell);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,237 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BenchChild } from './bench-child.ts';
+import { startRegistry } from './bench-registry.ts';
+import type { BenchRegistry, RegistryName } from './bench-registry.ts';
+import type { ChurnMessage, ChurnReport, ChurnRequest, ChurnSetup } from './churn-child.ts';
+import { monotonic } from './monotonic.ts';
+import type { Scenario, Target } from './scenario.ts';
+import { figure, largest, percentile } from './statistics.ts';
+import { waitFor } from './wait.ts';
+import { XdsClient } from './xds-client.ts';
+
+const SERVICES = 10_000;
+const INSTANCES = 10;
+const SECONDS = 60;
+/** Changes under way at the registry at once. */
+const IN_FLIGHT = 256;
+/** Registries speak in fractions of 1, Envoy in hundredths. */
+const SCALE = 100;
+
+const RUNS = [
+  { registry: 'nacos', rate: 200 },
+  { registry: 'nacos', rate: 1_000 },
+  { registry: 'eureka', rate: 200 },
+] as const satisfies readonly { registry: RegistryName; rate: number }[];
+
+/** Changes without a pause: is anything lost, and does anything wait? */
+export const churn: Scenario = {
+  name: 'churn',
+  title: 'Churn: 10,000 services that change all the time',
+  async run(log) {
+    const measured: Measured[] = [];
+    for (const name of ['nacos', 'eureka'] as const) {
+      const registry = await startRegistry(name, { services: SERVICES, instances: INSTANCES, heapMb: 2_048 });
+      try {
+        log(`${name}: ${SERVICES} × ${INSTANCES} are in`);
+        for (const { rate } of RUNS.filter((run) => run.registry === name)) measured.push(await measure(registry, rate, log));
+      } finally {
+        await registry.stop();
+      }
+    }
+    return {
+      about: [
+        `${SERVICES} services × ${INSTANCES} instances in a real registry; for ${SECONDS} s the weight of one instance of another service changes`,
+        'again and again. The bridge (engine, file ledger, MCP and xDS servers) is a process of its own, a delta client in a third',
+        'thread subscribes to everything. *From the message*: from the last byte of the registry’s message until the client has',
+        'the bytes. *From the change*: from the registry’s answer to whoever made it. CPU: of the bridge’s process. *Lost*: endpoints',
+        'that a second client is told in the end and that differ from what the registry itself then lists, entry by entry.',
+      ].join('\n'),
+      tables: [
+        {
+          title: 'ms',
+          columns: [
+            ...['registry', 'changes/s wanted', 'changes/s made', 'changes seen'],
+            ...['from the message p50', 'p99', 'longest', 'from the change p50', 'p99', 'longest'],
+            ...['CPU, % of a core', 'RSS MB', 'lost'],
+          ],
+          rows: measured.map((m) => [
+            m.registry,
+            String(m.rate),
+            figure(m.madeRate),
+            String(m.fromMessage.length),
+            ...spread(m.fromMessage),
+            ...spread(m.fromChange),
+            figure(m.corePercent),
+            figure(m.rssMb),
+            String(m.lost.length),
+          ]),
+        },
+      ],
+      targets: measured.flatMap((m): Target[] => [
+        { what: `${m.registry}, ${m.rate}/s: entries lost`, unit: '', atMost: 0, measured: m.lost.length, because: m.lost[0] },
+        m.registry === 'eureka'
+          ? {
+              what: `eureka, ${m.rate}/s: from the change, p99 (poll interval of 5 s, a tenth of jitter, + 500 ms)`,
+              unit: 'ms',
+              atMost: 6_000,
+              measured: percentile(m.fromChange, 0.99),
+            }
+          : {
+              what: `${m.registry}, ${m.rate}/s: from the message, p99`,
+              unit: 'ms',
+              atMost: 100,
+              measured: percentile(m.fromMessage, 0.99),
+            },
+      ]),
+    };
+  },
+};
+
+interface Measured {
+  readonly registry: RegistryName;
+  readonly rate: number;
+  readonly madeRate: number;
+  readonly fromMessage: readonly number[];
+  readonly fromChange: readonly number[];
+  readonly corePercent: number;
+  readonly rssMb: number;
+  /** "load-7: the registry lists …, the client was told …" */
+  readonly lost: readonly string[];
+}
+
+async function measure(registry: BenchRegistry, rate: number, log: (line: string) => void): Promise<Measured> {
+  const setup: ChurnSetup = { entry: registry.entry };
+  const bridge = new BenchChild<ChurnMessage, ChurnRequest>(join(import.meta.dirname, 'churn-child.ts'), setup);
+  try {
+    const { port } = await bridge.next('ready', 300_000);
+    const client = new XdsClient({ port, transport: 'delta', endpoints: undefined });
+    try {
+      await waitFor('the client has all endpoints', () => client.endpoints >= SERVICES, 120_000);
+      await pause(10_000); // what follows a large first read: Nacos repeats pushes, Eureka's first delta holds everything
+      const arrivals = new Map<string, number[]>();
+      const stop = client.onArrival(({ at, names }) => {
+        for (const name of names) arrivals.set(name, [...(arrivals.get(name) ?? []), at]);
+      });
+      bridge.tell('begin');
+      const made = await makeChanges(registry, rate);
+      log(`${registry.name}: ${made.changes.length} changes in ${figure(made.seconds, 's')}, ${rate}/s were wanted`);
+      const lost = await lostEntries(registry, port);
+      stop();
+      bridge.tell('report');
+      const { report } = await bridge.next('report', 60_000);
+      return {
+        registry: registry.name,
+        rate,
+        madeRate: made.changes.length / made.seconds,
+        fromMessage: followed(report.messages, registry, arrivals),
+        fromChange: followed(made.changes, registry, arrivals),
+        corePercent: share(report),
+        rssMb: report.rssMb,
+        lost,
+      };
+    } finally {
+      await client.close();
+    }
+  } finally {
+    await bridge.close('end');
+  }
+}
+
+interface Made {
+  /** Name of the service, and when the registry had taken the change. */
+  readonly changes: readonly (readonly [service: string, at: number])[];
+  readonly seconds: number;
+}
+
+/** One service after the other, so that a change has arrived long before the same service changes again. */
+async function makeChanges(registry: BenchRegistry, rate: number): Promise<Made> {
+  const changes: [string, number][] = [];
+  const start = performance.now();
+  const total = rate * SECONDS;
+  let started = 0;
+  let underWay = 0;
+  let failure: unknown;
+  const one = async (n: number) => {
+    underWay += 1;
+    try {
+      await registry.change(n % SERVICES, n % INSTANCES);
+      changes.push([`load-${n % SERVICES}`, monotonic()]);
+    } catch (error) {
+      failure = error;
+    } finally {
+      underWay -= 1;
+    }
+  };
+  // A registry that cannot take the rate is not asked for more than it takes, nor for longer.
+  while (started < total && performance.now() - start < SECONDS * 1_000 && failure === undefined) {
+    const due = Math.min(total, Math.floor(((performance.now() - start) / 1_000) * rate));
+    while (started < due && underWay < IN_FLIGHT) void one(started++);
+    await pause(4);
+  }
+  await waitFor('the last changes at the registry', () => underWay === 0, 30_000);
+  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
+  return { changes, seconds: (performance.now() - start) / 1_000 };
+}
+
+/** ms from each moment until the client first heard of the service after it. */
+function followed(
+  moments: readonly (readonly [service: string, at: number])[],
+  registry: BenchRegistry,
+  arrivals: ReadonlyMap<string, readonly number[]>,
+): readonly number[] {
+  return moments.map(([service, from]) => {
+    const cluster = registry.cluster(Number(service.slice('load-'.length)));
+    return (arrivals.get(cluster)?.find((at) => at >= from) ?? Number.NaN) - from;
+  });
+}
+
+/** Compares what a new client is told with what the registry lists, until nothing differs or nothing changes any more. */
+async function lostEntries(registry: BenchRegistry, port: number): Promise<readonly string[]> {
+  let before = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const lost = await differences(registry, port);
+    if (lost.length === 0 || lost.length >= before) return lost;
+    before = lost.length;
+    await pause(6_000); // a poll of Eureka's, a repeated push of Nacos's
+  }
+}
+
+async function differences(registry: BenchRegistry, port: number): Promise<readonly string[]> {
+  const told = new Map<string, readonly string[]>();
+  const client = new XdsClient({ port, transport: 'delta', endpoints: undefined, contents: true });
+  try {
+    client.onArrival(({ contents }) => {
+      for (const [cluster, lines] of contents ?? []) told.set(cluster, lines);
+    });
+    await waitFor('the second client has all endpoints', () => told.size >= SERVICES, 120_000);
+    const lost: string[] = [];
+    const numbers = Array.from({ length: SERVICES }, (_, n) => n).values();
+    const compare = async () => {
+      for (const n of numbers) {
+        const listed = (await registry.list(n)).map(scaled).sort().join(', ');
+        const known = (told.get(registry.cluster(n)) ?? []).join(', ');
+        if (listed !== known) lost.push(`load-${n}: the registry lists ${listed}; the client was told ${known}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, compare));
+    return lost;
+  } finally {
+    await client.close();
+  }
+}
+
+function scaled(line: string): string {
+  const [address, weight] = line.split(' ');
+  return `${address} ${Math.round(Number(weight) * SCALE)}`;
+}
+
+function share({ cpuMs, wallMs }: ChurnReport): number {
+  return (cpuMs / wallMs) * 100;
+}
+
+/** A change that never arrived counts as endless. */
+function spread(values: readonly number[]): readonly string[] {
+  const known = values.map((value) => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value));
+  return [figure(percentile(known, 0.5)), figure(percentile(known, 0.99)), figure(largest(known))];
+}
