@@ -1,0 +1,92 @@
+import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { probe } from './probe.ts';
+import type { ProbeOptions } from './probe.ts';
+
+const options = (more: Partial<ProbeOptions>): ProbeOptions => ({
+  type: 'tcp',
+  path: '/',
+  service: '',
+  timeoutMs: 2_000,
+  ...more,
+});
+const never = new AbortController().signal;
+const closers: (() => void)[] = [];
+afterEach(() => closers.splice(0).forEach((close) => close()));
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  const port = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+describe('a check', () => {
+  test('over TCP wants a connection', async () => {
+    const port = await listening(createTcpServer((socket) => socket.destroy()));
+    expect(await probe('127.0.0.1', port, options({}), never)).toEqual({ healthy: true });
+    expect(await probe('127.0.0.1', await freePort(), options({}), never)).toEqual({
+      healthy: false,
+      reason: 'connection refused',
+    });
+  });
+
+  test('over HTTP wants 2xx or 3xx, and an answer in time', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      if (request.url === '/hangs') return;
+      response.writeHead(request.url === '/ready' ? 204 : request.url === '/login' ? 302 : 503).end();
+    });
+    const port = await listening(server);
+    closers.push(() => server.closeAllConnections());
+    const ask = (path: string, timeoutMs = 2_000) => probe('127.0.0.1', port, options({ type: 'http', path, timeoutMs }), never);
+    expect(await ask('/ready')).toEqual({ healthy: true });
+    expect(await ask('/login')).toEqual({ healthy: true });
+    expect(await ask('/busy')).toEqual({ healthy: false, reason: 'HTTP 503' });
+    expect(await ask('/hangs', 50)).toEqual({ healthy: false, reason: 'no answer within 50 ms' });
+    expect(asked).toEqual(['/ready', '/login', '/busy', '/hangs']);
+  });
+
+  test('over gRPC wants SERVING of the service that it asks for', async () => {
+    const server = new GrpcServer();
+    const identity = (bytes: Buffer) => bytes;
+    server.addService(
+      {
+        check: {
+          path: '/grpc.health.v1.Health/Check',
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: identity,
+          requestDeserialize: identity,
+          responseSerialize: identity,
+          responseDeserialize: identity,
+        },
+      },
+      {
+        check: (call: { request: Buffer }, answer: (error: null, bytes: Buffer) => void) =>
+          answer(null, Buffer.from([8, call.request.includes('orders') ? 1 : 2])),
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    closers.push(() => server.forceShutdown());
+    const ask = (service: string) => probe('127.0.0.1', port, options({ type: 'grpc', service }), never);
+    expect(await ask('orders')).toEqual({ healthy: true });
+    expect(await ask('')).toEqual({ healthy: false, reason: 'grpc.health.v1 says NOT_SERVING' });
+    const nobody = await probe('127.0.0.1', await freePort(), options({ type: 'grpc', timeoutMs: 500 }), never);
+    expect(nobody.healthy).toBe(false);
+  });
+});

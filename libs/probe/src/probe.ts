@@ -1,0 +1,77 @@
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { messageOf } from '@isthmus/model';
+import { grpcHealth } from './grpc-health.ts';
+
+export interface ProbeOptions {
+  /** tcp: it accepts a connection; http: it answers 2xx or 3xx; grpc: grpc.health.v1 says SERVING. */
+  readonly type: 'tcp' | 'http' | 'grpc';
+  /** Of an http check. */
+  readonly path: string;
+  /** That a grpc check asks for; `''`: the server as a whole. */
+  readonly service: string;
+  readonly timeoutMs: number;
+}
+
+export type ProbeResult = { readonly healthy: true } | { readonly healthy: false; readonly reason: string };
+
+/** Asks once. Never throws. Follows no redirect, reads no body, keeps no connection. */
+export async function probe(address: string, port: number, options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    switch (options.type) {
+      case 'tcp':
+        return await tcp(address, port, either);
+      case 'http':
+        return await http(address, port, options.path, either);
+      case 'grpc':
+        return await grpcHealth(address, port, options.service, options.timeoutMs, signal);
+      default:
+        return options.type satisfies never;
+    }
+  } catch (thrown) {
+    if (deadline.aborted) return { healthy: false, reason: `no answer within ${options.timeoutMs} ms` };
+    return { healthy: false, reason: reasonOf(thrown) };
+  }
+}
+
+function tcp(address: string, port: number, signal: AbortSignal): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port });
+    const abort = () => socket.destroy(new Error('aborted'));
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('connect', () => {
+      resolve({ healthy: true });
+      socket.destroy();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => signal.removeEventListener('abort', abort));
+  });
+}
+
+function http(address: string, port: number, path: string, signal: AbortSignal): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'user-agent': 'isthmus-check', connection: 'close' };
+    const call = request({ host: address, port, path, headers, agent: false, signal }, (response) => {
+      const status = response.statusCode ?? 0;
+      resolve(status >= 200 && status < 400 ? { healthy: true } : { healthy: false, reason: `HTTP ${status}` });
+      response.destroy();
+    });
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+function reasonOf(thrown: unknown): string {
+  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : '';
+  return REASONS[code] ?? messageOf(thrown).slice(0, 200);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'connection timed out',
+};
