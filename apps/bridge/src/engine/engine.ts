@@ -3,7 +3,8 @@ import { formatListen } from '@isthmus/config';
 import type { Config } from '@isthmus/config';
 import { messageOf, runInSlices, steadyClock } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
-import type { FileLedger } from '@isthmus/ledger';
+import { SharedLedger } from '@isthmus/ledger';
+import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
 import type { RegistryKind, Writer } from '@isthmus/registry';
 import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
@@ -13,6 +14,7 @@ import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
 import { XdsPublisher } from '../pipeline/xds-publisher.ts';
 import { Readiness } from './readiness.ts';
+import { Replicas } from './replicas.ts';
 import { Sinks, completeSources } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
@@ -37,7 +39,9 @@ export class Engine {
   readonly xds = new SnapshotStore([CDS, EDS, LDS, RDS]);
   readonly mcp = new SnapshotStore(MCP_TYPES);
   readonly readiness: Readiness;
-  readonly #ledger: FileLedger;
+  readonly #ledger: LocalLedger;
+  /** Undefined: one replica. */
+  readonly replicas: Replicas | undefined;
   readonly #publishers = { xds: new XdsPublisher(), mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
   readonly #options: EngineOptions;
@@ -52,11 +56,12 @@ export class Engine {
   #confirmation: NodeJS.Timeout | undefined;
   #reload: readonly Diagnostic[] = [];
 
-  constructor(config: BridgeConfig, ledger: FileLedger, options: EngineOptions = {}) {
+  constructor(config: BridgeConfig, ledger: LocalLedger, options: EngineOptions = {}) {
     this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
     this.#catalog = this.#makeCatalog();
+    this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
     this.#sinks = this.#makeSinks();
     this.readiness = new Readiness(new Set(config.registries.map((r) => r.id)), config.readiness.maxWaitMs);
   }
@@ -77,7 +82,7 @@ export class Engine {
     return this.#publishers;
   }
 
-  get ledger(): FileLedger {
+  get ledger(): LocalLedger {
     return this.#ledger;
   }
 
@@ -103,6 +108,7 @@ export class Engine {
     clearTimeout(this.#confirmation);
     this.#stop.abort();
     await this.#running;
+    this.replicas?.close();
     await this.#ledger.close();
   }
 
@@ -131,8 +137,9 @@ export class Engine {
     this.#tell();
   }
 
-  /** Lets a held removal through; undefined when nothing is held in that scope. */
-  release(scope: string): number | undefined {
+  /** Lets a held removal through; undefined when nothing is held in that scope. @throws NotLeader */
+  async release(scope: string): Promise<number | undefined> {
+    if (this.replicas !== undefined) return this.replicas.release(scope);
     const result = this.#catalog.release(scope);
     if (result === undefined) return undefined;
     this.#pipeline?.touch(result.dirty);
@@ -151,8 +158,21 @@ export class Engine {
     });
   }
 
+  #makeReplicas(ledger: SharedLedger): Replicas {
+    const touch = (hosts: Iterable<MeshHost>): void => {
+      this.#pipeline?.touch(hosts);
+      if (this.#pipeline !== undefined) this.#applied(this.#pipeline);
+    };
+    return new Replicas(ledger, { catalog: () => this.#catalog, touch, changed: () => this.#tell() });
+  }
+
   #makeSinks(): Sinks {
-    return new Sinks({ config: this.#config, ledger: this.#ledger, clock: steadyClock, writer: this.#options.writer });
+    return new Sinks({
+      config: this.#config,
+      ledger: this.#ledger,
+      clock: steadyClock,
+      writer: this.#options.writer ?? this.replicas?.writerOf(this.#config),
+    });
   }
 
   #startPipeline(alsoTouch: readonly MeshHost[]): void {
@@ -185,13 +205,16 @@ export class Engine {
     this.#tell();
     // Only then: a reading that is half applied while the pipeline has nothing to do is not complete.
     if (this.readiness.state === 'waiting' && this.readiness.isComplete(this.#catalog.scopes())) {
-      void pipeline.settled().then(() => this.readiness.check(this.#catalog.scopes()));
+      void pipeline.settled().then(() => {
+        if ((this.replicas?.withheld ?? 0) === 0) this.readiness.check(this.#catalog.scopes());
+      });
     }
     const { sinks } = this;
     if (sinks.isNews(this.#catalog.scopes())) {
       const complete = completeSources(this.#catalog.scopes());
       void pipeline.settled().then(() => sinks.takeComplete(complete));
     }
+    this.replicas?.settleHeld();
     if (this.#catalog.waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
   }
 

@@ -129,8 +129,9 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   }
 
   delete(table: LedgerTable, key: string): void {
-    if (this.#isShared(table)) this.#want({ table, key, value: undefined });
-    else this.#options.local.delete(table, key);
+    if (!this.#isShared(table)) this.#options.local.delete(table, key);
+    else if (this.#keeper.isLeader) this.#want({ table, key, value: undefined });
+    else this.#wanted.delete(`${table} ${key}`); // a follower takes back what it wished, not what the leader decided
   }
 
   /** Called when entries changed for everyone, on every replica in the same order of revisions. Must not throw. */

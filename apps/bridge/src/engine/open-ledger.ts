@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { formatListen } from '@isthmus/config';
+import { FileLedger, SharedLedger } from '@isthmus/ledger';
+import type { LocalLedger, Replica } from '@isthmus/ledger';
+import { IsthmusError } from '@isthmus/model';
+import type { LedgerTable } from '@isthmus/model';
+import type { BridgeConfig } from './engine.ts';
+
+/**
+ * What one replica decides for all: addresses, held removals, what was written into registries. The rest is what each
+ * reads or retains by itself (docs/adr/0014-replicas.md).
+ */
+const SHARED_TABLES: readonly LedgerTable[] = ['vip', 'held', 'corrected', 'publication'];
+/** How long the start waits for the store; without it, what the local copy knows has to do. */
+const LOAD_MS = 5_000;
+
+/** The ledger that the config names. @throws IsthmusError `ledger.*`, or `config.invalid` for a registry that cannot keep one. */
+export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
+  const local = await FileLedger.open(config.ledger.file);
+  const { shared } = config.ledger;
+  if (shared === undefined) return local;
+  const entry = config.registries.find(({ id }) => id === shared.registry);
+  const store = entry?.kind.ledgerStore?.(entry.config, shared.place, config);
+  if (store === undefined) {
+    await local.close();
+    throw new IsthmusError('config.invalid', `the registry ${shared.registry} cannot keep a ledger`, {
+      where: config.file,
+      meaning: 'replicas need a store that they share',
+      remedy: 'name a registry of kind consul, nacos or kubernetes',
+    });
+  }
+  const ledger = SharedLedger.start({
+    store,
+    local,
+    sharedTables: SHARED_TABLES,
+    self: self(config),
+    leaseMs: shared.leaseMs,
+    monotonic: () => performance.now(),
+    random: Math.random,
+  });
+  await ledger.loaded(LOAD_MS);
+  return ledger;
+}
+
+function self({ control, ledger, roles }: BridgeConfig): Replica {
+  const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const url = ledger.shared?.advertise ?? `${control.tls === undefined ? 'http' : 'https'}://${formatListen(control.listen)}`;
+  const everywhere = ledger.shared?.advertise === undefined && /^(0\.0\.0\.0|::)$/.test(control.listen.host);
+  return roles.includes('control') && !everywhere ? { id, control: url.replace(/\/$/, '') } : { id };
+}
