@@ -4,6 +4,8 @@ import { formatListen, isLoopback, parseListen } from './listen.ts';
 import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 import { ledgerProblems } from './sections/ledger.ts';
+import { livenessProblems } from './sections/liveness-rules.ts';
+import { roleProblems } from './sections/roles.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
 
@@ -18,6 +20,8 @@ export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
     ...precedenceProblems(yaml),
     ...hostProblems(yaml),
     ...ledgerProblems(yaml),
+    ...livenessProblems(yaml),
+    ...roleProblems(yaml),
   ];
 }
 
