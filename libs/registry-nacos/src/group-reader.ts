@@ -5,6 +5,7 @@ import type { ScopeView, ServiceRead } from '@isthmus/registry';
 import { eachLimited } from './each-limited.ts';
 import { endsConnection } from './errors.ts';
 import type { ServiceInfo } from './normalize.ts';
+import { isCallable, notCallable } from './normalize-dubbo.ts';
 import { outcomeOf, outcomeOfError } from './service-outcome.ts';
 import type { ServiceOutcome } from './outcome.ts';
 
@@ -37,6 +38,7 @@ export interface GroupReaderOptions {
 export class GroupReader {
   readonly view: ScopeView;
   readonly #reads: GroupReads;
+  readonly #listed: (name: string) => boolean;
   readonly #wanted: (name: string) => boolean;
   readonly #subscribed = new Set<string>();
   /** Their pushes would kill the stream, so they are only queried. */
@@ -51,7 +53,8 @@ export class GroupReader {
   constructor(options: GroupReaderOptions) {
     this.view = options.view;
     this.#reads = options.reads;
-    this.#wanted = options.wanted;
+    this.#listed = options.wanted;
+    this.#wanted = (name) => isCallable(name) && options.wanted(name);
   }
 
   /** Lists and subscribes everything, then commits. A refused listing makes the scope stale. @throws when the connection has ended. */
@@ -146,8 +149,9 @@ export class GroupReader {
   /** Undefined when the listing was refused; the scope is stale then and read anew at the next listing. */
   async #list(): Promise<readonly string[] | undefined> {
     try {
-      const names = await this.#reads.list();
+      const names = (await this.#reads.list()).filter(this.#listed);
       this.view.diagnose('', undefined);
+      this.view.diagnose('not callable:', notCallable(this.view.scope, names));
       return names.filter(this.#wanted);
     } catch (thrown) {
       if (!IsthmusError.is(thrown) || endsConnection(thrown)) throw thrown;

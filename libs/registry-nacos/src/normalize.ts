@@ -1,6 +1,7 @@
 import type { ServiceKey } from '@isthmus/model';
-import { buildRecord, meshHostName } from '@isthmus/registry';
+import { buildRecord, dubboCategory, isDubboApplication, meshHostName } from '@isthmus/registry';
 import type { RawInstance, RecordResult } from '@isthmus/registry';
+import { dubboApplication, dubboProvider } from './normalize-dubbo.ts';
 import type { Json } from './json-body.ts';
 import type { ServiceOutcome } from './outcome.ts';
 
@@ -44,12 +45,26 @@ function hostOf(key: ServiceKey) {
 }
 
 export function recordOf(key: ServiceKey, info: ServiceInfo): RecordResult {
-  return buildRecord(key, hostOf(key), info.hosts.map(rawInstance));
+  if (dubboCategory(key.name) === 'providers') {
+    return buildRecord(
+      key,
+      hostOf(key),
+      info.hosts.map((host) => dubboProvider(rawInstance(host))),
+    );
+  }
+  return buildRecord(key, hostOf(key), info.hosts.flatMap(instancesOf));
 }
 
 /** Ephemeral and persistent instances do not mix in a service (Nacos refuses it). Persistent ones survive a restart. */
 export function isPersistent(info: ServiceInfo): boolean {
   return info.hosts.length > 0 && info.hosts.every((host) => host['ephemeral'] === false);
+}
+
+function instancesOf(host: Json): readonly RawInstance[] {
+  const instance = rawInstance(host);
+  const { metadata } = instance;
+  const isDubbo = typeof metadata === 'object' && metadata !== null && isDubboApplication(metadata as Json);
+  return isDubbo ? dubboApplication(instance) : [instance];
 }
 
 function rawInstance(host: Json): RawInstance {
