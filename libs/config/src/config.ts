@@ -4,6 +4,7 @@ import type { ListenAddress } from './listen.ts';
 import type { ROLES } from './schema.ts';
 import type { GuardConfig } from './sections/guard.ts';
 import type { SharedLedgerConfig } from './sections/ledger.ts';
+import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 
@@ -43,6 +44,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   };
   /** Milliseconds that the outputs wait for registries of which nothing is known. */
   readonly readiness: { readonly maxWaitMs: number };
+  readonly liveness: LivenessConfig;
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

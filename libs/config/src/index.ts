@@ -8,6 +8,8 @@ export type { ConfigResult, LoadOptions } from './load-config.ts';
 export { configError, formatProblem, formatProblems, reloadDiagnostic, sortProblems } from './problem.ts';
 export type { ConfigPath, ConfigProblem } from './problem.ts';
 export { readBounded } from './read-bounded.ts';
+export type { KubernetesPairConfig } from './sections/kubernetes-pairs.ts';
+export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } from './sections/liveness.ts';
 export type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 export { watchConfig } from './watch-config.ts';
 export type { WatchOptions } from './watch-config.ts';

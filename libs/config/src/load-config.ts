@@ -13,6 +13,7 @@ import type { ParsedConfig } from './schema.ts';
 import { scanSecrets } from './secrets.ts';
 import { guardConfig } from './sections/guard.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
+import { livenessConfig } from './sections/liveness.ts';
 import { mergeConfig } from './sections/merge.ts';
 import { publishConfig } from './sections/publish.ts';
 import type { SecretScan } from './secrets.ts';
@@ -190,5 +191,6 @@ function build<Kind extends ConfigurableKind>(
       ...sharedLedgerConfig(base.ledger, base.meshId),
     },
     readiness: { maxWaitMs: base.readiness.maxWait },
+    liveness: livenessConfig(base.liveness),
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationField, listenerFields } from './fields.ts';
 import { guardSection } from './sections/guard.ts';
 import { sharedLedgerFields } from './sections/ledger.ts';
+import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
 
@@ -71,6 +72,7 @@ export const configSchema = z.strictObject({
   control,
   ledger,
   readiness,
+  liveness: livenessSchema,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

@@ -41,6 +41,8 @@ export interface RegistryKind<Config = unknown> {
   /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
   readonly schema: z.ZodType<Config>;
   createSource(id: SourceId, config: Config, deps: SourceDeps): RegistrySource;
+  /** Its sources have `workloads`. */
+  readonly knowsWorkloads?: true;
   /** Undefined: replicas cannot keep their ledger there. */
   ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */

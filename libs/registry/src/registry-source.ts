@@ -1,4 +1,4 @@
-import type { SourceEvent, SourceId } from '@isthmus/model';
+import type { SourceEvent, SourceId, WorkloadEvent } from '@isthmus/model';
 
 /**
  * Reads one registry for as long as the signal lives.
@@ -10,6 +10,12 @@ import type { SourceEvent, SourceId } from '@isthmus/model';
 export interface RegistrySource {
   readonly id: SourceId;
   watch(signal: AbortSignal): AsyncIterable<SourceEvent>;
+  /**
+   * Where the registry knows what runs behind addresses (Kubernetes): its workloads, with the same promises as `watch`: a
+   * complete read is one snapshot, followed by the status `live`; `stale` while it cannot be followed. Independent of
+   * `watch`, which need not run.
+   */
+  workloads?(signal: AbortSignal): AsyncIterable<WorkloadEvent>;
 }
 
 /** Services to read; patterns may hold `*`. Default: everything. */

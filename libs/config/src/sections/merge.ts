@@ -2,6 +2,8 @@ import { PROTOCOLS } from '@isthmus/model';
 import type { Protocol, SourceId } from '@isthmus/model';
 import { z } from 'zod';
 import { sourceName } from '../fields.ts';
+import { kubernetesPairsConfig, kubernetesPairsSchema } from './kubernetes-pairs.ts';
+import type { KubernetesPairConfig } from './kubernetes-pairs.ts';
 
 type PortTable = Readonly<Partial<Record<Protocol, number>>>;
 
@@ -31,6 +33,7 @@ export interface MergeConfig {
     readonly namespace?: string;
     readonly exportTo?: readonly string[];
   }[];
+  readonly kubernetes: readonly KubernetesPairConfig[];
 }
 
 const MOST_RULES = 1_000;
@@ -168,6 +171,7 @@ export const mergeSection = z
       .max(MOST_RULES)
       .default([])
       .describe('Mesh namespaces of services, and who sees them; the first that matches counts.'),
+    kubernetes: kubernetesPairsSchema,
   })
   .prefault({})
   .describe('How what the registries say becomes mesh hosts.');
@@ -190,5 +194,6 @@ export function mergeConfig(parsed: z.output<typeof mergeSection>, registries: r
     locality: { ...parsed.locality, defaults: parsed.locality.defaults.map(given) },
     weights: parsed.weights,
     namespaces: parsed.namespaces.map(given),
+    kubernetes: kubernetesPairsConfig(parsed.kubernetes),
   };
 }
