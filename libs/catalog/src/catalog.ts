@@ -159,6 +159,15 @@ export class Catalog {
     return this.#records.goesIn(scope, retained);
   }
 
+  /** How long what is held in a scope stays at least, ms. */
+  heldFor(scope: ScopeState): number {
+    let least = this.#guard.confirmAfterMs;
+    for (const id of scope.waiting)
+      for (const retained of scope.records.get(id)?.retained.values() ?? [])
+        if (retained.why === 'mass') least = Math.min(least, this.goesIn(scope, retained));
+    return least;
+  }
+
   get tombstones(): number {
     return this.#records.tombstones.size;
   }

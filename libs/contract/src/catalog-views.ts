@@ -15,12 +15,20 @@ export interface SourceView {
   readonly since?: number;
   /** Why it is partial or stale. */
   readonly cause?: string;
-  /** Milliseconds since the registry last said anything about this scope; absent when it never did. */
+  /** Milliseconds since the registry last confirmed what is known of this scope, restarts included; absent when it never did. */
   readonly ageMs?: number;
+  /** Milliseconds since it is in this state. */
+  readonly stateMs?: number;
+  /** Milliseconds since the registry lists nothing at all; absent while it lists something. */
+  readonly emptyMs?: number;
   readonly services: number;
   readonly endpoints: number;
   /** Removals that wait for a confirmation (see `HeldView`). */
   readonly held: number;
+  /** Endpoints that come and go so often that their going waits. */
+  readonly damped?: number;
+  /** Endpoints that are left out as older views of registrations that are over. */
+  readonly refused?: number;
   readonly diagnostics: number;
 }
 
@@ -36,6 +44,13 @@ export interface ServiceView {
   readonly vip?: string;
   /** At least one origin's registry is stale. */
   readonly stale: boolean;
+  /** Milliseconds since the least recently heard of its registries confirmed what it says. */
+  readonly ageMs?: number;
+  /** Milliseconds since what the registries say of it changed. */
+  readonly changedMs?: number;
+  /** Mesh namespace, and the namespaces that may see it where not all do. */
+  readonly namespace?: string;
+  readonly exportTo?: readonly string[];
   readonly diagnostics: number;
 }
 
@@ -62,6 +77,22 @@ export interface EndpointView {
   readonly cluster: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly takesTraffic: boolean;
+  /** Milliseconds since its registry confirmed it. */
+  readonly ageMs?: number;
+  /** Set where its registry no longer lists it. */
+  readonly retained?: RetainedView;
+  /** What the registry said, where the labels are not just that; in `explain` only. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Why an endpoint is published although its registry no longer lists it. */
+export interface RetainedView {
+  /** `mass`: it would go with too many others. `flap`: it comes and goes. */
+  readonly why: 'mass' | 'flap';
+  /** Milliseconds since the registry stopped listing it. */
+  readonly forMs: number;
+  /** Milliseconds until it goes if nothing changes; absent while its registry is not followed. */
+  readonly goesInMs?: number;
 }
 
 /** Several services claim one host: `GET /api/v1/conflicts` */
@@ -86,6 +117,8 @@ export interface HeldView {
   readonly of: number;
   /** Milliseconds since the epoch from which a second complete read confirms it. */
   readonly confirmAt: number;
+  /** Milliseconds since it is held. */
+  readonly heldMs?: number;
   /** Ids of services concerned, at most 20. */
   readonly services: readonly string[];
 }

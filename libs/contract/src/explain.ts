@@ -18,6 +18,11 @@ export interface ExplainedHost {
     readonly rule: string;
     readonly ports: readonly ServicePort[];
     readonly vip?: string;
+    readonly namespace?: string;
+    /** Namespaces that may see it, where not all do. */
+    readonly exportTo?: readonly string[];
+    /** What the other rules of the host did: "merge.namespaces[0]: namespace shop". */
+    readonly rules?: readonly string[];
   };
   readonly outputs: {
     readonly xds: readonly PublishedResource[];
@@ -41,6 +46,13 @@ export interface ExplainedOrigin {
   readonly cause?: string;
   /** Milliseconds since the registry last said anything about this service's scope. */
   readonly ageMs?: number;
+  /** Milliseconds since what the registry says of this service changed. */
+  readonly changedMs?: number;
+  /** The host that the registry's users expect, where a rule gave another. */
+  readonly defaultHost?: string;
+  /** What the rules did to its endpoints: "merge.weights[0]: weight × 0.5 (2 endpoints)". */
+  readonly rules?: readonly string[];
+  /** As published: after the rules. */
   readonly endpoints: readonly EndpointView[];
   readonly diagnostics: readonly Diagnostic[];
 }

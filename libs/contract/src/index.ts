@@ -3,13 +3,13 @@ export type {
   ConflictView,
   EndpointView,
   HeldView,
+  RetainedView,
   ServiceDetail,
   ServiceView,
   SourceState,
   SourceView,
 } from './catalog-views.ts';
 export type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from './explain.ts';
-export type { ReplicaView } from './replica-view.ts';
 export type { ReplicaView } from './replica-view.ts';
 export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
 export type { PublicationChangeView, PublicationDiff, PublicationList, PublicationView, SinkView } from './publication-views.ts';

@@ -46,6 +46,9 @@ function normalize(id: string, status: string, wire: Readonly<Record<string, unk
   const ip = textOf(wire['ipAddr']);
   const metadata = readMetadata(wire['metadata']);
   const locality = localityOf(wire['dataCenterInfo']);
+  // Set by the client at every registration and change of its own, and replicated as it is: Eureka's servers themselves
+  // believe the greater one (`AbstractInstanceRegistry.register`).
+  const incarnation = Number(wire['lastDirtyTimestamp']);
   return {
     instanceId: id,
     // Spring registers the host name in ipAddr where no interface was found; a name is dialled by hostName then.
@@ -54,6 +57,7 @@ function normalize(id: string, status: string, wire: Readonly<Record<string, unk
     weight: weightOf(isObject(metadata) ? metadata['weight'] : undefined),
     health: healthOf(effectiveStatus(status, textOf(wire['overriddenStatus'] ?? wire['overriddenstatus']).toUpperCase())),
     metadata,
+    ...(Number.isSafeInteger(incarnation) && incarnation > 0 ? { incarnation } : {}),
     ...(locality === undefined ? {} : { locality }),
   };
 }

@@ -18,6 +18,8 @@ export interface RawInstance {
   readonly notLabels?: ReadonlySet<string>;
   /** Used where the metadata names none. */
   readonly locality?: Locality;
+  /** `Endpoint.incarnation`, where the registry numbers registrations. */
+  readonly incarnation?: number;
   /** What the registry itself says of the protocol (Eureka's secure port, a Consul tag); metadata wins. */
   readonly protocol?: string;
   /**
@@ -147,6 +149,7 @@ export function buildEndpoint(raw: RawInstance, service: string): BuiltEndpoint 
       network: raw.network ?? '',
       ...(raw.portName === undefined ? {} : { portName: raw.portName }),
       identity: raw.identity ?? '',
+      ...(raw.incarnation === undefined ? {} : { incarnation: raw.incarnation }),
     },
     diagnostics,
   };

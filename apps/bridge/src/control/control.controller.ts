@@ -74,7 +74,7 @@ export class ControlController {
   @ApiOkResponse(listOf('SourceView'))
   sources(): ItemList<SourceView> {
     const { catalog, config } = this.#engine;
-    const views = [...catalog.scopes()].map((s) => sourceView(s, kindOf(config.registries, s.scope.source), Date.now()));
+    const views = [...catalog.scopes()].map((s) => sourceView(s, kindOf(config.registries, s.scope.source), catalog.now()));
     const seen = new Set(views.map((view) => view.source));
     const silent = config.registries.filter((r) => !seen.has(r.id));
     const none = silent.map((r): SourceView => ({
@@ -127,7 +127,7 @@ export class ControlController {
   @ApiQuery(HOST_QUERY)
   @ApiOkResponse(listOf('EndpointView'))
   endpoints(@Query('host') host?: string): ItemList<EndpointView> {
-    return { items: this.#services(host).flatMap((service) => endpointViews(service)) };
+    return { items: this.#services(host).flatMap((service) => endpointViews(service, this.#engine.catalog)) };
   }
 
   @Get('conflicts')
@@ -199,7 +199,7 @@ export class ControlController {
     if (query === undefined || query.trim() === '' || query.length > 300) {
       throw new ProblemException(400, 'No query', 'the parameter q is missing or too long', 'ask for q=HOST, q=IP or q=IP:PORT');
     }
-    return explain(this.#engine, query, Date.now());
+    return explain(this.#engine, query);
   }
 
   @Get('export')
@@ -239,7 +239,7 @@ export class ControlController {
 
   *#diagnostics(): Generator<Diagnostic> {
     yield* this.#engine.diagnostics;
-    yield* catalogDiagnostics(this.#engine.catalog);
+    yield* catalogDiagnostics(this.#engine.catalog, this.#engine.config.ledger.maxAgeMs);
     yield* this.#engine.publishers.mcp.diagnostics();
   }
 }

@@ -1,20 +1,21 @@
 import { isIP } from 'node:net';
-import type { Catalog } from '@isthmus/catalog';
+import type { Catalog, KnownRecord } from '@isthmus/catalog';
 import type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from '@isthmus/contract';
-import { formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
-import type { Endpoint, MeshHost, ServiceId } from '@isthmus/model';
+import { endpointKey, formatDuration, scopeId, scopeOf, serviceId } from '@isthmus/model';
+import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
 import { publicationsOf } from './publications.ts';
-import { ageOf, endpointViews, kindOf } from './views.ts';
+import { ageOfRecord } from './ages.ts';
+import { endpointView, kindOf } from './views.ts';
 
 /** Hosts in one answer; an address is rarely in more. */
 const MOST_MATCHES = 50;
 
 /** Where a host or address comes from, what became of it, what was left out and why. */
-export function explain(engine: Engine, query: string, now: number): ExplainAnswer {
+export function explain(engine: Engine, query: string): ExplainAnswer {
   const hosts = matchingHosts(engine.catalog, query.trim().toLowerCase());
-  return { query, matches: hosts.slice(0, MOST_MATCHES).map((host) => explainHost(engine, host, now)) };
+  return { query, matches: hosts.slice(0, MOST_MATCHES).map((host) => explainHost(engine, host)) };
 }
 
 function matchingHosts(catalog: Catalog, query: string): readonly MeshHost[] {
@@ -41,7 +42,7 @@ function hostsAt(catalog: Catalog, address: string, port: number | undefined): r
     .sort();
 }
 
-function explainHost(engine: Engine, host: MeshHost, now: number): ExplainedHost {
+function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
   const { catalog } = engine;
   const merged = catalog.merged(host);
   const records = catalog.recordsOf(host);
@@ -53,11 +54,13 @@ function explainHost(engine: Engine, host: MeshHost, now: number): ExplainedHost
   );
   return {
     host,
-    origins: records.map(({ record }) => explainOrigin(engine, host, serviceId(record.key), now)),
+    origins: records.map((known) => explainOrigin(engine, host, known)),
     merge: {
       rule: [...rules].sort().join(', '),
       ports: merged?.ports ?? [],
       ...(merged?.vip === undefined ? {} : { vip: merged.vip }),
+      ...(merged === undefined ? {} : { namespace: merged.namespace, rules: hostRules(catalog, merged) }),
+      ...(merged?.exportTo === undefined ? {} : { exportTo: merged.exportTo }),
     },
     outputs: outputsOf(engine, host),
     published: publicationsOf(host, engine.sinks),
@@ -65,13 +68,16 @@ function explainHost(engine: Engine, host: MeshHost, now: number): ExplainedHost
   };
 }
 
-function explainOrigin(engine: Engine, host: MeshHost, id: ServiceId, now: number): ExplainedOrigin {
-  const known = engine.catalog.recordOf(id);
-  if (known === undefined) throw new Error(`${id} is in the index but not in its scope`);
-  const { record } = known;
-  const state = engine.catalog.scopeById(scopeId(scopeOf(record.key)));
+function explainOrigin(engine: Engine, host: MeshHost, known: KnownRecord): ExplainedOrigin {
+  const { catalog } = engine;
+  const id = serviceId(known.record.key);
+  const { record, did } = catalog.rules.map(known.record);
+  const state = catalog.scopeById(scopeId(scopeOf(record.key)));
   const status = state?.status ?? { state: 'syncing' as const };
-  const portName = (e: Endpoint) => engine.catalog.merged(host)?.ports.find((p) => p.protocol === e.protocol)?.name ?? e.protocol;
+  const ports = catalog.merged(host)?.ports ?? [];
+  const portName = (e: Endpoint) => e.portName ?? ports.find((p) => p.protocol === e.protocol)?.name ?? e.protocol;
+  const age = ageOfRecord(catalog, known);
+  const excluded = catalog.rules.excludedBy(record.key);
   return {
     service: id,
     source: record.key.source,
@@ -79,23 +85,29 @@ function explainOrigin(engine: Engine, host: MeshHost, id: ServiceId, now: numbe
     state: status.state,
     ...(status.state === 'stale' ? { since: status.since } : {}),
     ...('cause' in status ? { cause: status.cause } : {}),
-    ...(state === undefined ? {} : { ageMs: ageOf(state, now) }),
-    endpoints: record.endpoints.map((e) => ({
-      host,
-      address: e.address,
-      port: e.port,
-      portName: portName(e),
-      protocol: e.protocol,
-      weight: e.weight,
-      health: e.health,
-      locality: formatLocality(e.locality),
-      origin: id,
-      cluster: e.cluster,
-      labels: e.labels,
-      takesTraffic: takesTraffic(e),
+    ...(age === undefined ? {} : { ageMs: age }),
+    changedMs: Math.max(0, catalog.now() - known.changedAt),
+    ...(record.host === host ? {} : { defaultHost: record.host }),
+    rules: excluded === undefined ? did : [`${excluded}: left out`, ...did],
+    endpoints: record.endpoints.map((endpoint) => ({
+      ...endpointView(host, { endpoint, portName: portName(endpoint), origin: id }, catalog),
+      ...(endpoint.labels === endpoint.metadata ? {} : { metadata: endpoint.metadata }),
     })),
     diagnostics: record.diagnostics,
   };
+}
+
+/** What rules said of the host as a whole. */
+function hostRules(catalog: Catalog, merged: MeshService): readonly string[] {
+  const members = merged.origins
+    .flatMap((id) => catalog.recordOf(id)?.record ?? [])
+    .sort((a, b) => catalog.rules.compare(a.key, b.key));
+  const { rule: placed, namespace } = catalog.rules.placementOf(members);
+  const { rule: ported } = catalog.rules.portsFor(members);
+  return [
+    ...(placed === undefined ? [] : [`merge.namespaces[${placed}]: namespace ${namespace}`]),
+    ...(ported === undefined ? [] : [`merge.servicePorts[${ported}]`]),
+  ];
 }
 
 function outputsOf(engine: Engine, host: MeshHost): ExplainedHost['outputs'] {
@@ -118,17 +130,26 @@ function outputsOf(engine: Engine, host: MeshHost): ExplainedHost['outputs'] {
 }
 
 function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
-  const merged = engine.catalog.merged(host);
-  const published = new Set(merged === undefined ? [] : endpointViews(merged).map((e) => `${e.origin} ${e.address} ${e.port}`));
-  for (const { record } of engine.catalog.recordsOf(host)) {
+  const { catalog } = engine;
+  const merged = catalog.merged(host);
+  const published = new Set(merged?.endpoints.map((m) => `${m.origin} ${endpointKey(m.endpoint)}`));
+  for (const known of catalog.recordsOf(host)) {
+    const { record } = catalog.rules.map(known.record);
     const service = serviceId(record.key);
+    const excluded = catalog.rules.excludedBy(record.key);
     for (const e of record.endpoints) {
       const at = { address: e.address, port: e.port, service };
-      if (!published.has(`${service} ${e.address} ${e.port}`))
-        yield { ...at, reason: `${merged?.origins.join(', ') ?? 'another service'} is published under this host` };
+      if (excluded !== undefined) yield { ...at, reason: `${excluded} leaves the service out` };
       else if (e.health === 'disabled') yield { ...at, reason: 'disabled at the registry' };
       else if (e.health === 'unhealthy') yield { ...at, reason: 'unhealthy at the registry' };
       else if (e.weight === 0) yield { ...at, reason: 'weight 0' };
+      else if (!published.has(`${service} ${endpointKey(e)}`))
+        yield { ...at, reason: `${merged?.origins.join(', ') ?? 'another service'} is published under this host` };
+    }
+    for (const { endpoint: e, buriedAt } of known.refused) {
+      const ago = formatDuration(catalog.now() - buriedAt);
+      const reason = `deregistered ${ago} ago, and the registration listed now is not a newer one: an older view of it`;
+      yield { address: e.address, port: e.port, service, reason };
     }
     for (const d of record.diagnostics)
       if (d.severity === 'error') yield { address: d.where, port: 0, service, reason: `${d.what} [${d.code}]` };

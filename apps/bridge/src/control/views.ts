@@ -1,7 +1,8 @@
 import type { Catalog, ScopeState } from '@isthmus/catalog';
 import type { ConflictView, EndpointView, HeldView, ServiceDetail, ServiceView, SourceView } from '@isthmus/contract';
-import { formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
-import type { Diagnostic, MeshHost, MeshService, SourceId } from '@isthmus/model';
+import { formatDuration, formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
+import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, SourceId } from '@isthmus/model';
+import { ageOf, ageOfRecord, agesOfHost, retainedView } from './ages.ts';
 
 /** The catalog in the shapes of the control API. Pure; called on demand, so nothing is kept for it. */
 
@@ -11,6 +12,9 @@ export function sourceView(state: ScopeState, kind: string, now: number): Source
   const { status, records, scope } = state;
   let endpoints = 0;
   let diagnostics = state.diagnostics.length;
+  let refused = 0;
+  const age = ageOf(state, now);
+  for (const id of state.waiting) refused += records.get(id)?.refused.length ?? 0;
   for (const { record } of records.values()) {
     endpoints += record.endpoints.length;
     diagnostics += record.diagnostics.length;
@@ -23,18 +27,16 @@ export function sourceView(state: ScopeState, kind: string, now: number): Source
     state: status.state,
     ...(status.state === 'stale' ? { since: status.since } : {}),
     ...('cause' in status ? { cause: status.cause } : {}),
-    ...(state.lastSync === undefined ? {} : { ageMs: ageOf(state, now) }),
+    ...(age === undefined ? {} : { ageMs: age }),
+    stateMs: Math.max(0, now - state.statusSince),
+    ...(state.lastSync === undefined || state.emptySince === undefined ? {} : { emptyMs: Math.max(0, now - state.emptySince) }),
     services: records.size,
     endpoints,
     held: state.held?.removing ?? 0,
+    damped: state.retained.flap,
+    refused,
     diagnostics,
   };
-}
-
-/** A live scope is as old as now: its source would have said otherwise. */
-export function ageOf(state: ScopeState, now: number): number {
-  if (state.status.state === 'live') return 0;
-  return now - (state.status.state === 'stale' ? state.status.since : (state.lastSync ?? now));
 }
 
 export function serviceView(catalog: Catalog, service: MeshService): ServiceView {
@@ -43,7 +45,7 @@ export function serviceView(catalog: Catalog, service: MeshService): ServiceView
 }
 
 export function serviceDetail(catalog: Catalog, service: MeshService): ServiceDetail {
-  const endpoints = endpointViews(service);
+  const endpoints = endpointViews(service, catalog);
   const stale = catalog
     .recordsOf(service.host)
     .some(({ record }) => catalog.scopeById(scopeId(scopeOf(record.key)))?.status.state === 'stale');
@@ -55,13 +57,23 @@ export function serviceDetail(catalog: Catalog, service: MeshService): ServiceDe
     origins: service.origins,
     ...(service.vip === undefined ? {} : { vip: service.vip }),
     stale,
+    ...agesOfHost(catalog, service.host),
+    namespace: service.namespace,
+    ...(service.exportTo === undefined ? {} : { exportTo: service.exportTo }),
     diagnostics: service.diagnostics,
   };
 }
 
-export function endpointViews(service: MeshService): readonly EndpointView[] {
-  return service.endpoints.map(({ endpoint, portName, origin }) => ({
-    host: service.host,
+export function endpointViews(service: MeshService, catalog: Catalog): readonly EndpointView[] {
+  return service.endpoints.map((member) => endpointView(service.host, member, catalog));
+}
+
+export function endpointView(host: MeshHost, { endpoint, portName, origin }: MeshEndpoint, catalog: Catalog): EndpointView {
+  const known = catalog.recordOf(origin);
+  const age = known === undefined ? undefined : ageOfRecord(catalog, known);
+  const retained = known === undefined ? undefined : retainedView(catalog, known, endpoint);
+  return {
+    host,
     address: endpoint.address,
     port: endpoint.port,
     portName,
@@ -73,7 +85,9 @@ export function endpointViews(service: MeshService): readonly EndpointView[] {
     cluster: endpoint.cluster,
     labels: endpoint.labels,
     takesTraffic: takesTraffic(endpoint),
-  }));
+    ...(age === undefined ? {} : { ageMs: age }),
+    ...(retained === undefined ? {} : { retained }),
+  };
 }
 
 export function mergedServices(catalog: Catalog): readonly MeshService[] {
@@ -95,6 +109,7 @@ export function conflictViews(catalog: Catalog): readonly ConflictView[] {
 }
 
 export function heldViews(catalog: Catalog): readonly HeldView[] {
+  const now = catalog.now();
   return [...catalog.scopes()].flatMap((state) => {
     if (state.held === undefined) return [];
     const { since, removing, of, services } = state.held;
@@ -104,7 +119,8 @@ export function heldViews(catalog: Catalog): readonly HeldView[] {
         since,
         removing,
         of,
-        confirmAt: since + catalog.guard.confirmAfterMs,
+        confirmAt: now + catalog.heldFor(state),
+        heldMs: Math.max(0, now - since),
         services: services.slice(0, MOST_HELD_NAMES),
       },
     ];
@@ -112,9 +128,10 @@ export function heldViews(catalog: Catalog): readonly HeldView[] {
 }
 
 /** Everything that is wrong with what the registries said, in a stable order. */
-export function* catalogDiagnostics(catalog: Catalog): Generator<Diagnostic> {
+export function* catalogDiagnostics(catalog: Catalog, maxAgeMs: number): Generator<Diagnostic> {
   for (const state of catalog.scopes()) {
     yield* state.diagnostics;
+    yield* tooOld(state, catalog.now(), maxAgeMs);
     for (const { record } of state.records.values()) yield* record.diagnostics;
   }
   for (const conflict of conflictViews(catalog)) {
@@ -126,11 +143,25 @@ export function* catalogDiagnostics(catalog: Catalog): Generator<Diagnostic> {
       code: 'removal.held',
       severity: 'warning',
       where: held.scope,
-      what: `a complete read would remove ${held.removing} of ${held.of} endpoints`,
+      what: `${held.removing} of ${held.of} endpoints are no longer listed`,
       meaning: 'they stay until the registry has said so for a while',
       remedy: `wait, look at \`isthmus get held\`, or let it through: isthmus release-held ${held.scope}`,
     };
   }
+}
+
+/** Said loudly, and served all the same: what is deleted because nobody answers is an outage (rule 1). */
+function* tooOld(state: ScopeState, now: number, maxAgeMs: number): Generator<Diagnostic> {
+  const age = ageOf(state, now);
+  if (age === undefined || age <= maxAgeMs || state.records.size === 0) return;
+  yield {
+    code: 'scope.too-old',
+    severity: 'error',
+    where: scopeId(state.scope),
+    what: `what is known of it is ${formatDuration(age)} old, more than ledger.maxAge`,
+    meaning: `its ${state.size} endpoints are served all the same; many of them may be dead`,
+    remedy: 'bring the registry back, or take it out of the config: then what it said goes',
+  };
 }
 
 export function kindOf(

@@ -4,6 +4,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { takesTraffic } from '@isthmus/model';
 import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import type { Engine } from './engine.ts';
+import { observeSafety } from './safety-metrics.ts';
 import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
@@ -52,10 +53,7 @@ export class Metrics {
         observe(all - live, { ...labels, traffic: 'no' });
       }
     });
-    this.#gauge('source_held_endpoints', 'Endpoints whose mass removal waits for its confirmation', (observe) => {
-      for (const { scope, held } of engine.catalog.scopes())
-        observe(held?.removing ?? 0, { source: scope.source, namespace: scope.namespace, group: scope.group });
-    });
+    observeSafety(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
       const counts = new Map<string, number>();
       for (const { records, diagnostics } of engine.catalog.scopes()) {

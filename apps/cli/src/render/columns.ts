@@ -5,6 +5,7 @@ import type {
   ProxyView,
   PublicationView,
   ReplicaView,
+  RetainedView,
   ServiceView,
   SourceView,
 } from '@isthmus/contract';
@@ -20,7 +21,7 @@ export function sourceColumns(now: number): readonly Column<SourceView>[] {
     { head: 'SOURCE', cell: (s) => s.source },
     { head: 'KIND', cell: (s) => s.kind },
     { head: 'SCOPE', cell: (s) => scopeName(s.namespace, s.group) },
-    { head: 'STATE', cell: (s) => (s.state === 'stale' && s.since !== undefined ? `stale for ${ago(now, s.since)}` : s.state) },
+    { head: 'STATE', cell: (s) => sourceState(s, now) },
     {
       head: 'AS OF',
       cell: (s) => (s.state === 'live' ? 'now' : s.ageMs === undefined ? 'never' : `${formatDuration(s.ageMs)} ago`),
@@ -28,9 +29,23 @@ export function sourceColumns(now: number): readonly Column<SourceView>[] {
     { head: 'SERVICES', cell: (s) => String(s.services) },
     { head: 'ENDPOINTS', cell: (s) => String(s.endpoints) },
     { head: 'HELD', cell: (s) => String(s.held) },
+    { head: 'DAMPED', cell: (s) => (s.damped ? String(s.damped) : ''), optional: true },
+    { head: 'REFUSED', cell: (s) => (s.refused ? String(s.refused) : ''), optional: true },
     { head: 'PROBLEMS', cell: (s) => String(s.diagnostics) },
     { head: 'CAUSE', cell: (s) => s.cause ?? '', optional: true },
   ];
+}
+
+/** Gone, empty, partial and unreachable are four different things, each with its age. */
+function sourceState(s: SourceView, now: number): string {
+  if (s.state === 'stale' && s.since !== undefined) return `stale for ${ago(now, s.since)}`;
+  if (s.emptyMs !== undefined) return `${s.state}, empty for ${formatDuration(s.emptyMs)}`;
+  return s.state === 'live' || s.stateMs === undefined ? s.state : `${s.state} for ${formatDuration(s.stateMs)}`;
+}
+
+/** Of what is not as old as now. */
+function age(ageMs: number | undefined): string {
+  return ageMs === undefined || ageMs === 0 ? '' : `${formatDuration(ageMs)} old`;
 }
 
 function formatPorts(ports: readonly ServicePort[]): string {
@@ -45,6 +60,8 @@ export const serviceColumns: readonly Column<ServiceView>[] = [
   { head: 'ADDRESS', cell: (s) => s.vip ?? '', optional: true },
   { head: 'PROBLEMS', cell: (s) => String(s.diagnostics) },
   { head: 'STATE', cell: (s) => (s.stale ? 'stale' : 'live') },
+  { head: 'AGE', cell: (s) => age(s.ageMs), optional: true },
+  { head: 'CHANGED', cell: (s) => (s.changedMs === undefined ? '' : `${formatDuration(s.changedMs)} ago`), optional: true },
 ];
 
 export const endpointColumns: readonly Column<EndpointView>[] = [
@@ -57,7 +74,15 @@ export const endpointColumns: readonly Column<EndpointView>[] = [
   { head: 'LOCALITY', cell: (e) => e.locality, optional: true },
   { head: 'CLUSTER', cell: (e) => e.cluster, optional: true },
   { head: 'ORIGIN', cell: (e) => e.origin },
+  { head: 'AGE', cell: (e) => age(e.ageMs), optional: true },
+  { head: 'KEPT', cell: (e) => (e.retained === undefined ? '' : keptText(e.retained)), optional: true },
 ];
+
+/** Why an endpoint is there that its registry no longer lists. */
+export function keptText({ why, forMs, goesInMs }: RetainedView): string {
+  const goes = goesInMs === undefined ? 'when its registry is followed again' : `in ${formatDuration(goesInMs)}`;
+  return `${why === 'mass' ? 'held' : 'damped: it comes and goes'}, not listed for ${formatDuration(forMs)}, goes ${goes}`;
+}
 
 export const publicationColumns: readonly Column<PublicationView>[] = [
   { head: 'TO', cell: (p) => p.to },
@@ -86,7 +111,7 @@ export function heldColumns(now: number): readonly Column<HeldView>[] {
   return [
     { head: 'SCOPE', cell: (h) => h.scope },
     { head: 'REMOVING', cell: (h) => `${h.removing} of ${h.of}` },
-    { head: 'HELD FOR', cell: (h) => ago(now, h.since) },
+    { head: 'HELD FOR', cell: (h) => (h.heldMs === undefined ? ago(now, h.since) : formatDuration(h.heldMs)) },
     {
       head: 'CONFIRMED',
       cell: (h) => (h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'by the next complete read'),

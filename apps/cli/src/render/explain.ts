@@ -1,6 +1,7 @@
 import type { EndpointView, ExplainedHost, ExplainedOrigin, HeldView, PublishedResource } from '@isthmus/contract';
 import { formatDuration } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
+import { keptText } from './columns.ts';
 import { renderTree } from './tree.ts';
 import type { Branch } from './tree.ts';
 import { ago, count, hostPort, typeName } from './words.ts';
@@ -59,9 +60,11 @@ function originBranch(
     const reason = reasons.get(keyOf(origin.service, endpoint.address, endpoint.port));
     return { text: endpointText(endpoint, width, reason, asked(endpoint.address, endpoint.port)) };
   });
+  const host = origin.defaultHost === undefined ? [] : [{ text: `its registry's own host for it: ${origin.defaultHost}` }];
+  const rules = (origin.rules ?? []).map((rule) => ({ text: `rule ${rule}` }));
   return {
     text: `comes from ${origin.service} (${origin.kind}, ${state})`,
-    children: lines.length === 0 ? [{ text: 'the registry lists no instance' }] : bounded(lines),
+    children: [...host, ...rules, ...(lines.length === 0 ? [{ text: 'the registry lists no instance' }] : bounded(lines))],
   };
 }
 
@@ -79,6 +82,7 @@ function endpointText(endpoint: EndpointView, width: number, reason: string | un
   if (endpoint.portName !== '') parts.push(endpoint.portName);
   if (endpoint.locality !== '') parts.push(endpoint.locality);
   if (endpoint.cluster !== '') parts.push(`cluster ${endpoint.cluster}`);
+  if (endpoint.retained !== undefined) parts.push(keptText(endpoint.retained));
   const version = endpoint.labels['version'];
   if (version !== undefined) parts.push(`version ${version}`);
   if (asked) parts.push('← asked for');
@@ -88,7 +92,10 @@ function endpointText(endpoint: EndpointView, width: number, reason: string | un
 function mergeBranch(host: ExplainedHost): Branch {
   const ports = host.merge.ports.map((port) => ({ text: `port ${port.number} ${port.protocol}, named ${port.name}` }));
   const vip = host.merge.vip === undefined ? [] : [{ text: `virtual address ${host.merge.vip}` }];
-  return { text: 'became', children: [{ text: `host rule: ${host.merge.rule}` }, ...ports, ...vip] };
+  const rules = (host.merge.rules ?? []).map((rule) => ({ text: `rule ${rule}` }));
+  const seen = host.merge.exportTo === undefined ? '' : `, seen by ${host.merge.exportTo.join(', ')}`;
+  const place = host.merge.namespace === undefined ? [] : [{ text: `mesh namespace ${host.merge.namespace}${seen}` }];
+  return { text: 'became', children: [{ text: `host rule: ${host.merge.rule}` }, ...rules, ...ports, ...vip, ...place] };
 }
 
 function publishedBranch(host: ExplainedHost): Branch {

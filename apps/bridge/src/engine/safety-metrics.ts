@@ -1,0 +1,33 @@
+import type { ScopeState } from '@isthmus/catalog';
+import { ageOf } from '../control/ages.ts';
+import type { Engine } from './engine.ts';
+
+type Gauge = (
+  name: string,
+  description: string,
+  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
+) => void;
+
+/** How old what is known is, and what is kept or left out against the registries' last word. */
+export function observeSafety(engine: Engine, gauge: Gauge): void {
+  const perScope = (name: string, description: string, value: (scope: ScopeState) => number | undefined): void =>
+    gauge(name, description, (observe) => {
+      for (const state of engine.catalog.scopes()) {
+        const measured = value(state);
+        const { source, namespace, group } = state.scope;
+        if (measured !== undefined) observe(measured, { source, namespace, group });
+      }
+    });
+  perScope('scope_age_seconds', 'Since the registry confirmed what is known of a scope; absent when it never did', (scope) => {
+    const age = ageOf(scope, engine.catalog.now());
+    return age === undefined ? undefined : age / 1_000;
+  });
+  perScope('source_held_endpoints', 'Endpoints whose mass removal waits for its confirmation', (s) => s.retained.mass);
+  perScope('source_damped_endpoints', 'Endpoints whose removal waits because they come and go', (s) => s.retained.flap);
+  perScope('source_refused_endpoints', 'Endpoints left out as older views of registrations that are over', (scope) => {
+    let refused = 0;
+    for (const id of scope.waiting) refused += scope.records.get(id)?.refused.length ?? 0;
+    return refused;
+  });
+  gauge('tombstones', 'Registrations that are over and remembered', (observe) => observe(engine.catalog.tombstones, {}));
+}
