@@ -48,16 +48,6 @@ export class WorkQueue<T> {
     this.#wake();
   }
 
-  /** Tries everything that failed again now. */
-  retryNow(): void {
-    for (const [item, timer] of this.#timers) {
-      clearTimeout(timer);
-      this.#due.add(item);
-    }
-    this.#timers.clear();
-    this.#wake();
-  }
-
   /** Works until the signal aborts; what is being worked on is awaited. */
   async run(signal: AbortSignal): Promise<void> {
     const running = new Set<Promise<void>>();

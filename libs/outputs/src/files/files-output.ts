@@ -3,6 +3,7 @@ import { messageOf, planOf } from '@isthmus/model';
 import type { Diagnostic, MeshHost, MeshObject, OutputPlan } from '@isthmus/model';
 import type { ObjectOutput, Render } from '../object-output.ts';
 import { Problems } from '../problems.ts';
+import { SyncGate } from '../sync-gate.ts';
 import { DONE, WorkQueue } from '../work-queue.ts';
 import type { WorkQueueOptions, WorkResult } from '../work-queue.ts';
 import { contentHash, fileNameOf, headerOf } from './file-format.ts';
@@ -42,15 +43,11 @@ export class FilesOutput implements ObjectOutput {
   readonly #problems = new Problems();
   /** Whose file it is. */
   readonly #hosts = new Map<string, MeshHost>();
-  /** Touched, and not asked yet what they are. */
-  readonly #unseen = new Set<string>();
-  /** Of those, the ones that the sweep waits for. */
-  #awaited = new Set<string>();
+  readonly #gate = new SyncGate<string>();
   /** Files that a host has wanted since the start. */
   readonly #wanted = new Set<string>();
   /** Hash of what is in our files; read once. */
   #there: Promise<Map<string, string>> | undefined;
-  #complete = false;
 
   constructor(options: FilesOutputOptions) {
     this.#options = options;
@@ -72,16 +69,13 @@ export class FilesOutput implements ObjectOutput {
     for (const host of hosts) {
       const name = fileNameOf(host);
       this.#hosts.set(name, host);
-      this.#unseen.add(name);
+      this.#gate.touched(name);
       this.#queue.add(name);
     }
   }
 
   complete(isComplete: boolean): void {
-    if (this.#complete === isComplete) return;
-    this.#complete = isComplete;
-    this.#awaited = new Set(this.#unseen);
-    if (isComplete) this.#queue.add(SWEEP);
+    if (this.#gate.set(isComplete)) this.#queue.add(SWEEP);
   }
 
   diagnostics(): readonly Diagnostic[] {
@@ -134,11 +128,10 @@ export class FilesOutput implements ObjectOutput {
   async #write(name: string, there: Map<string, string>): Promise<Diagnostic | undefined> {
     const host = this.#hosts.get(name);
     const text = host === undefined ? undefined : this.#text(host);
-    this.#unseen.delete(name);
-    this.#awaited.delete(name);
+    this.#gate.seen(name);
     if (text === undefined) {
       // What was not wanted since the start is a leftover, which may be wanted by a source that was not read yet.
-      if (this.#wanted.has(name) || this.#complete) await this.#remove(name, there);
+      if (this.#wanted.has(name) || this.#gate.state === 'open') await this.#remove(name, there);
       this.#hosts.delete(name);
       this.#wanted.delete(name);
       return undefined;
@@ -162,8 +155,8 @@ export class FilesOutput implements ObjectOutput {
   }
 
   #sweep(there: ReadonlyMap<string, string>): WorkResult {
-    if (!this.#complete) return DONE;
-    if (this.#awaited.size > 0) return { kind: 'again', afterMs: 100 };
+    if (this.#gate.state === 'closed') return DONE;
+    if (this.#gate.state === 'waiting') return { kind: 'again', afterMs: 100 };
     for (const name of there.keys()) if (!this.#wanted.has(name)) this.#queue.add(name);
     return DONE;
   }

@@ -1,0 +1,278 @@
+import { SERVICE_ENTRIES, TokenBucket, inform } from '@isthmus/kube';
+import type { InformerEvent, InformerTiming, KubeClient } from '@isthmus/kube';
+import { messageOf, objectKey } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshObject, OutputPlan, Writer } from '@isthmus/model';
+import type { ObjectOutput, Render } from '../object-output.ts';
+import { Problems } from '../problems.ts';
+import { SyncGate } from '../sync-gate.ts';
+import { DONE, WorkQueue } from '../work-queue.ts';
+import type { WorkQueueOptions, WorkResult } from '../work-queue.ts';
+import { Drift } from './drift.ts';
+import { digestOf, observe, owned, ownSelector } from './own-objects.ts';
+import type { Observed, StoredObject } from './own-objects.ts';
+import { planObjects } from './plan-objects.ts';
+import { removeObject, resultOf, writeObject } from './write-object.ts';
+import type { WriteContext, WriteOutcome } from './write-object.ts';
+
+export interface KubernetesOutputOptions {
+  /** As the config has it: `kubernetes k8s/isthmus`. */
+  readonly name: string;
+  readonly client: KubeClient;
+  readonly meshId: string;
+  readonly render: Render;
+  /** Where all objects go; undefined: each into the namespace of its service, and the watch is over all of them. */
+  readonly namespace: string | undefined;
+  readonly createNamespaces: boolean;
+  readonly rate: { readonly perSecond: number; readonly burst: number };
+  readonly writer: Writer;
+  /** Share of our objects, percent, of which more at once are removed only after a pause. */
+  readonly maxRemovalPercent: number;
+  readonly confirmAfterMs: number;
+  readonly retry?: WorkQueueOptions<string>['retry'];
+  readonly timing?: Partial<InformerTiming>;
+}
+
+/** Calls under way at the same time. */
+const CONCURRENCY = 8;
+/** So few may always go. */
+const FEW = 10;
+/** An item of the queue that is no host: looks for objects that nobody wants. */
+const SWEEP = '';
+
+/**
+ * ServiceEntries in a Kubernetes cluster, by server-side apply. A burst of changes of a host is one write; writes keep to a rate;
+ * what is there already is not written. Our objects are watched: whoever changes or deletes one sees it come back.
+ */
+export class KubernetesOutput implements ObjectOutput {
+  readonly name: string;
+  readonly #options: KubernetesOutputOptions;
+  /** Of hosts, and of keys of leftovers (which have a slash). */
+  readonly #queue: WorkQueue<string>;
+  readonly #gate = new SyncGate<string>();
+  readonly #problems = new Problems();
+  readonly #bucket: TokenBucket;
+  readonly #drift: Drift;
+  readonly #keys = new Map<string, readonly string[]>();
+  readonly #wanted = new Map<string, { readonly host: MeshHost; readonly digest: string }>();
+  #observed = new Map<string, Observed>();
+  #live = false;
+  #heldSince: number | undefined;
+
+  constructor(options: KubernetesOutputOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#bucket = new TokenBucket(options.rate);
+    this.#drift = new Drift((key) => this.#check(key));
+    this.#queue = new WorkQueue<string>({
+      work: (item, signal) => this.#work(item, signal).catch((error: unknown) => this.#failed(item, error, signal)),
+      concurrency: CONCURRENCY,
+      ...(options.retry === undefined ? {} : { retry: options.retry }),
+    });
+    this.#queue.pause(true);
+  }
+
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  touch(hosts: Iterable<MeshHost>): void {
+    for (const host of hosts) {
+      this.#gate.touched(host);
+      this.#queue.add(host);
+    }
+  }
+
+  complete(isComplete: boolean): void {
+    if (this.#gate.set(isComplete)) this.#queue.add(SWEEP);
+  }
+
+  diagnostics(): readonly Diagnostic[] {
+    return this.#problems.list();
+  }
+
+  plan(hosts: Iterable<MeshHost>, signal: AbortSignal): Promise<OutputPlan> {
+    const { client, meshId, namespace } = this.#options;
+    const wanted = [...hosts].flatMap((host) => this.#objectsOf(host));
+    return planObjects(this.name, wanted, { client, meshId, namespace, signal });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { client, meshId, namespace, writer, timing } = this.#options;
+    const unsubscribe = writer.onChange(() => this.#mayWork());
+    const watching = async (): Promise<void> => {
+      const options = {
+        resource: SERVICE_ENTRIES,
+        ...(namespace === undefined ? {} : { namespace }),
+        labelSelector: ownSelector(meshId),
+        keep: observe,
+        same: (a: Observed, b: Observed) => a.uid === b.uid && a.digest === b.digest && a.applied === b.applied,
+        ...(timing === undefined ? {} : { timing }),
+      };
+      for await (const event of inform<StoredObject, Observed>(client, options, signal)) this.#take(event);
+    };
+    await Promise.all([this.#queue.run(signal), watching()]);
+    unsubscribe();
+    this.#drift.stop();
+  }
+
+  #take(event: InformerEvent<Observed>): void {
+    switch (event.kind) {
+      case 'snapshot':
+        this.#observed = new Map([...event.objects].map(([key, kept]) => [keyOf(key), kept]));
+        for (const key of this.#wanted.keys()) this.#compare(key);
+        // What came while nobody looked may be a leftover.
+        if (this.#gate.state !== 'closed') this.#queue.add(SWEEP);
+        return;
+      case 'upsert':
+        this.#observed.set(keyOf(event.key), event.object);
+        return this.#compare(keyOf(event.key));
+      case 'remove':
+        this.#observed.delete(keyOf(event.key));
+        return this.#compare(keyOf(event.key));
+      case 'status': {
+        const { status } = event;
+        this.#live = status.state === 'live';
+        this.#problems.set(
+          this.name,
+          status.state === 'stale' ? this.#unwatched(status.error.message, status.error.remedy) : undefined,
+        );
+        return this.#mayWork();
+      }
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Without a view of what is there, nothing is written: all of it would be written again. */
+  #mayWork(): void {
+    this.#queue.pause(!this.#live || !this.#options.writer.isWriter());
+  }
+
+  #compare(key: string): void {
+    if (this.#wanted.get(key)?.digest !== this.#observed.get(key)?.digest) this.#drift.suspect(key);
+  }
+
+  #check(key: string): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      if (this.#observed.has(key) && this.#gate.state === 'open') this.#queue.add(key);
+      return;
+    }
+    if (wanted.digest === this.#observed.get(key)?.digest) return;
+    this.#drift.repaired(key);
+    this.#queue.add(wanted.host);
+  }
+
+  async #work(item: string, signal: AbortSignal): Promise<WorkResult> {
+    if (item === SWEEP) return this.#sweep();
+    if (item.includes('/')) return this.#wanted.has(item) ? DONE : this.#remove(item, signal);
+    return this.#write(item as MeshHost, signal);
+  }
+
+  async #write(host: MeshHost, signal: AbortSignal): Promise<WorkResult> {
+    const objects = new Map(this.#objectsOf(host).map((object) => [objectKey(object), object]));
+    this.#gate.seen(host);
+    const before = this.#keys.get(host) ?? [];
+    if (objects.size === 0) this.#keys.delete(host);
+    else this.#keys.set(host, [...objects.keys()]);
+    for (const [key, object] of objects) this.#wanted.set(key, { host, digest: digestOf(object) });
+    for (const key of before) {
+      if (objects.has(key)) continue;
+      this.#wanted.delete(key);
+      this.#queue.add(key);
+    }
+    const outcomes: WriteOutcome[] = [];
+    for (const [key, object] of objects) {
+      const known = this.#observed.get(key);
+      if (known?.digest === this.#wanted.get(key)?.digest) {
+        this.#problems.set(key, undefined);
+        continue;
+      }
+      const outcome = await writeObject(object, this.#context(known, signal));
+      if (outcome.observed !== undefined) this.#observed.set(key, outcome.observed);
+      this.#problems.set(key, outcome.problem);
+      outcomes.push(outcome);
+    }
+    return resultOf(outcomes.find((outcome) => outcome.retryAfterMs !== undefined) ?? {});
+  }
+
+  async #remove(key: string, signal: AbortSignal): Promise<WorkResult> {
+    const known = this.#observed.get(key);
+    this.#problems.set(key, undefined);
+    if (known === undefined) return DONE;
+    const [namespace = '', name = ''] = key.slice(key.indexOf(' ') + 1).split('/');
+    const outcome = await removeObject({ namespace, name }, key, { ...this.#context(known, signal), known });
+    if (outcome.problem === undefined && outcome.retryAfterMs === undefined) this.#observed.delete(key);
+    this.#problems.set(key, outcome.problem);
+    return resultOf(outcome);
+  }
+
+  /** Writing turns what the API server says into problems; anything else that is thrown is a bug, which costs this item alone. */
+  #failed(item: string, error: unknown, signal: AbortSignal): WorkResult {
+    if (signal.aborted) return DONE;
+    this.#problems.set(item, this.#unwatched(`${item}: ${messageOf(error)}`, 'this is a bug: report it with the log'));
+    return { kind: 'again' };
+  }
+
+  #sweep(): WorkResult {
+    if (this.#gate.state === 'closed') return DONE;
+    if (this.#gate.state === 'waiting') return { kind: 'again', afterMs: 200 };
+    const leftovers = [...this.#observed.keys()].filter((key) => !this.#wanted.has(key));
+    if (this.#isHeld(leftovers.length)) return { kind: 'again', afterMs: this.#options.confirmAfterMs };
+    for (const key of leftovers) this.#queue.add(key);
+    return DONE;
+  }
+
+  /** Most of what we wrote being unwanted all at once smells of a lost ledger and a registry that came up empty. */
+  #isHeld(removing: number): boolean {
+    const { maxRemovalPercent, confirmAfterMs } = this.#options;
+    const of = this.#observed.size;
+    const isMany = removing > FEW && removing * 100 > of * maxRemovalPercent;
+    const since = (this.#heldSince ??= performance.now());
+    const held = isMany && performance.now() - since < confirmAfterMs;
+    if (!held) this.#heldSince = undefined;
+    this.#problems.set(SWEEP, held ? this.#held(removing, of) : undefined);
+    return held;
+  }
+
+  #objectsOf(host: MeshHost): readonly MeshObject[] {
+    const { render, meshId, namespace } = this.#options;
+    return render(host).map((object) => owned(object, meshId, namespace ?? object.metadata.namespace));
+  }
+
+  #context(known: Observed | undefined, signal: AbortSignal): WriteContext {
+    const { client, meshId, createNamespaces, writer } = this.#options;
+    const mayWrite = async (): Promise<boolean> => {
+      await this.#bucket.take(signal);
+      return writer.isWriter(); // asked last: who was paused for long is told so by its clock
+    };
+    return { client, meshId, createNamespaces, known, signal, mayWrite };
+  }
+
+  #unwatched(what: string, remedy: string | undefined): Diagnostic {
+    return {
+      code: 'output.unwritable',
+      severity: 'error',
+      where: this.name,
+      what,
+      meaning: 'nothing is written to the cluster; what is there stays',
+      remedy: remedy ?? 'is the API server up?',
+    };
+  }
+
+  #held(removing: number, of: number): Diagnostic {
+    return {
+      code: 'removal.held',
+      severity: 'warning',
+      where: this.name,
+      what: `${removing} of ${of} objects in the cluster are wanted by no service any more`,
+      meaning: `they stay for ${Math.round(this.#options.confirmAfterMs / 1_000)} s, and go if that is still so`,
+      remedy: 'if the registries came up empty, stop the bridge and mend them first',
+    };
+  }
+}
+
+/** The informer's keys have no kind. */
+function keyOf(key: string): string {
+  return `ServiceEntry ${key}`;
+}
