@@ -61,11 +61,12 @@ export class BridgeProcess {
     await writeFile(join(this.directory, 'isthmus.yaml'), stringify(config));
   }
 
-  /** Starts the process; resolves when the outputs speak. */
-  async run(): Promise<void> {
+  /** Starts the process; resolves when the outputs speak, or when `isReady` says so for a bridge without the control role. */
+  async run(isReady?: () => Promise<boolean>): Promise<void> {
     const child = this.#spawn();
     await until('the bridge is ready', async () => {
       if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
+      if (isReady !== undefined) return isReady();
       const answer = await fetch(`http://127.0.0.1:${this.ports.control}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
         () => undefined,
       );
@@ -107,6 +108,11 @@ export class BridgeProcess {
 
   get log(): string {
     return this.#log;
+  }
+
+  /** Sends a signal and does not wait: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 
   /** Resolves with the exit code, null after a signal. */
