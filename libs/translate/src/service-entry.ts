@@ -4,6 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Diagnostic, Endpoint, Locality, MeshService, ServicePort } from '@isthmus/model';
 import type { ServiceEntry } from '@isthmus/proto/istio';
 import { endpointShards } from './endpoint-shards.ts';
+import { exportTo } from './export-to.ts';
 import { contentVersion } from './resource.ts';
 import { endpointFault, serviceEntryFaults } from './service-entry-rules.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
@@ -86,6 +87,7 @@ function build(service: MeshService, port: ServicePort, endpoints: readonly Endp
     location: ServiceEntry_Location.MESH_INTERNAL,
     resolution: service.resolution === 'static' ? ServiceEntry_Resolution.STATIC : ServiceEntry_Resolution.DNS,
     endpoints: endpoints.map((endpoint) => workloadEntry(endpoint, port)),
+    exportTo: exportTo(service),
   });
 }
 
