@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -130,5 +130,44 @@ describe('a ledger in a file', () => {
     const again = await FileLedger.open(directory);
     expect(again.get('record', 'k42')).toEqual({ round: 89, n: 42 });
     await again.close();
+  });
+
+  test('of the version before, without the tables that came later, is read whole and written on', async () => {
+    const path = join(directory, 'journal');
+    await copyFile(new URL('testdata/journal-before-0.2', import.meta.url), path);
+    const first = await FileLedger.open(directory);
+    expect(first.diagnostics).toEqual([]);
+    expect([...first.entries('record').keys()].sort()).toEqual(['a/ns/g/orders', 'a/ns/g/stock']);
+    expect([...first.entries('vip').keys()].sort()).toEqual(['orders.test', 'stock.test']);
+    expect(first.get('held', 'a/ns/g')).toMatchObject({ removing: 12, of: 15 });
+    first.put('tombstone', 'a/ns/g/orders 10.0.0.1 8000', { incarnation: 1, at: 2 });
+    first.put('retained', 'a/ns/g/orders', [{ key: '10.0.0.1 8000', why: 'mass', since: 1, forMs: 30_000 }]);
+    first.put('scope', 'a/ns/g', { asOf: 3 });
+    await first.close();
+    const second = await FileLedger.open(directory);
+    expect(second.get('scope', 'a/ns/g')).toEqual({ asOf: 3 });
+    expect(second.get('retained', 'a/ns/g/orders')).toMatchObject([{ why: 'mass' }]);
+    expect(second.entries('tombstone').size).toBe(1);
+    expect(second.entries('record').size).toBe(2);
+    await second.close();
+  });
+
+  test('serves what goes beyond its bound, keeps the rest on disk, and says so', async () => {
+    const first = await FileLedger.open(directory, 3);
+    for (const key of ['a', 'b', 'c', 'd', 'e']) first.put('record', key, { key });
+    first.put('vip', 'host', '240.241.0.1');
+    expect(first.get('record', 'e')).toEqual({ key: 'e' });
+    expect(first.diagnostics).toMatchObject([
+      { code: 'ledger.full', severity: 'warning', what: expect.stringMatching(/^2 services/) },
+    ]);
+    first.put('record', 'a', { key: 'a', changed: true });
+    first.delete('record', 'd');
+    await first.close();
+    const second = await FileLedger.open(directory, 3);
+    expect(Object.keys(dump(second).record).sort()).toEqual(['a', 'b', 'c']);
+    expect(second.get('record', 'a')).toEqual({ key: 'a', changed: true });
+    expect(dump(second).vip).toEqual({ host: '240.241.0.1' });
+    expect(second.diagnostics).toEqual([]);
+    await second.close();
   });
 });

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IsthmusError, LEDGER_TABLES, messageOf } from '@isthmus/model';
 import type { Diagnostic, Ledger, LedgerTable } from '@isthmus/model';
+import { EntryBound } from './entry-bound.ts';
 import { lockFile } from './file-lock.ts';
 import { HEADER, formatLine, parseLine } from './journal-line.ts';
 import { MemoryLedger } from './memory-ledger.ts';
@@ -19,6 +20,7 @@ const CHUNK = 128 * 1024;
 /** The journal is rewritten when it is this many times longer than what lives in it. */
 const COMPACT_RATIO = 2;
 const COMPACT_MIN_LINES = 4096;
+const MOST_ENTRIES = 500_000;
 
 /**
  * A ledger in one directory: an append-only journal of checksummed lines, rewritten when most of it is history.
@@ -28,6 +30,7 @@ const COMPACT_MIN_LINES = 4096;
 export class FileLedger implements Ledger {
   readonly #memory = new MemoryLedger();
   readonly #directory: string;
+  readonly #bound: EntryBound;
   readonly #dirty = new Map<string, { readonly table: LedgerTable; readonly key: string }>();
   #file: FileHandle | undefined;
   #unlock: (() => Promise<void>) | undefined;
@@ -37,15 +40,17 @@ export class FileLedger implements Ledger {
   #writing: Promise<void> = Promise.resolve();
   #diagnostics: Diagnostic[] = [];
 
-  private constructor(directory: string) {
+  private constructor(directory: string, maxEntries: number) {
     this.#directory = directory;
+    this.#bound = new EntryBound(maxEntries);
   }
 
   /**
+   * @param maxEntries entries on disk; records beyond are kept in memory only. Default 500,000.
    * @throws IsthmusError `ledger.unreadable` (another version) or `ledger.unwritable` (rights, a second bridge).
    */
-  static async open(directory: string): Promise<FileLedger> {
-    const ledger = new FileLedger(directory);
+  static async open(directory: string, maxEntries = MOST_ENTRIES): Promise<FileLedger> {
+    const ledger = new FileLedger(directory, maxEntries);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       ledger.#unlock = await lockFile(join(directory, 'lock'));
@@ -71,7 +76,7 @@ export class FileLedger implements Ledger {
 
   /** Damage found at the start, or that the disk refuses writes now. */
   get diagnostics(): readonly Diagnostic[] {
-    return this.#diagnostics;
+    return [...this.#diagnostics, ...this.#bound.diagnostics(this.#directory)];
   }
 
   get(table: LedgerTable, key: string): unknown {
@@ -84,14 +89,16 @@ export class FileLedger implements Ledger {
 
   put(table: LedgerTable, key: string, value: unknown): void {
     const before = this.#memory.revision;
+    const isNew = this.#memory.get(table, key) === undefined;
     this.#memory.put(table, key, value);
-    if (this.#memory.revision !== before) this.#touch(table, key);
+    if (this.#memory.revision === before) return;
+    if (this.#bound.admits(table, key, isNew, this.#live())) this.#touch(table, key);
   }
 
   delete(table: LedgerTable, key: string): void {
     const before = this.#memory.revision;
     this.#memory.delete(table, key);
-    if (this.#memory.revision !== before) this.#touch(table, key);
+    if (this.#memory.revision !== before && !this.#bound.forget(table, key)) this.#touch(table, key);
   }
 
   /** Resolves when everything changed so far is on disk. */
@@ -184,7 +191,10 @@ export class FileLedger implements Ledger {
         const entries = this.#memory.entries(table);
         await this.#append(
           next,
-          entries.entries().map(([key, value]) => ({ table, key, value })),
+          entries
+            .entries()
+            .filter(([key]) => this.#bound.isWritten(table, key))
+            .map(([key, value]) => ({ table, key, value })),
         );
       }
       await next.sync();

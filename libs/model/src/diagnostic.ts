@@ -14,6 +14,7 @@ export type DiagnosticCode =
   | 'instance.overridden'
   | 'label.changed'
   | 'ledger.damaged'
+  | 'ledger.full'
   | 'ledger.no-leader'
   | 'ledger.unreachable'
   | 'metadata.invalid'

@@ -17,7 +17,7 @@ const LOAD_MS = 5_000;
 
 /** The ledger that the config names. @throws IsthmusError `ledger.*`, or `config.invalid` for a registry that cannot keep one. */
 export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
-  const local = await FileLedger.open(config.ledger.file);
+  const local = await FileLedger.open(config.ledger.file, config.ledger.maxEntries);
   const { shared } = config.ledger;
   if (shared === undefined) return local;
   const entry = config.registries.find(({ id }) => id === shared.registry);
