@@ -10,6 +10,7 @@ export type {
   SourceView,
 } from './catalog-views.ts';
 export type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from './explain.ts';
+export type { CorrectionView, DifferenceView, DiffView } from './liveness-views.ts';
 export type { ReplicaView } from './replica-view.ts';
 export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
 export type { PublicationChangeView, PublicationDiff, PublicationList, PublicationView, SinkView } from './publication-views.ts';

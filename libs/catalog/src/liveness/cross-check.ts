@@ -1,19 +1,19 @@
-import { BlockList, isIPv6 } from 'node:net';
 import { endpointKey } from '@isthmus/model';
-import type { ServiceId, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
+import type { ServiceId, ServiceKey, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
+import { AddressRanges } from './address-ranges.ts';
 import { Admissions, admittedEndpoint } from './admission.ts';
 import type { CrossCheckOptions } from './cross-check-options.ts';
 import { EvictionGuard } from './eviction-guard.ts';
 import { judge } from './judge.ts';
+import type { Verdict } from './judge.ts';
 import { Listings } from './listings.ts';
 import type { Eviction, Listing } from './listings.ts';
 import { namesOf, ownershipName } from './ownership.ts';
 import { WorkloadIndex, nothingTouched } from './workload-index.ts';
 import type { Touched } from './workload-index.ts';
 
-/** Listings judged between two chances for the event loop. */
-const STEP = 500;
+const STEP = 500; // listings judged between two chances for the event loop
 
 /**
  * What registries list against what runs in one cluster (architecture, rule 4). The work of a Pod's event is that of the
@@ -29,7 +29,7 @@ export class CrossCheck implements RecordOverlay {
   readonly #records = new Map<ServiceId, ServiceRecord>();
   readonly #admissions = new Admissions();
   readonly #guard: EvictionGuard;
-  readonly #ranges = new BlockList();
+  readonly #ranges: AddressRanges;
   readonly #evicted = new Map<ServiceId, Set<string>>();
   #status: SourceStatus = { state: 'syncing' };
   #dirty = new Set<ServiceId>();
@@ -39,10 +39,7 @@ export class CrossCheck implements RecordOverlay {
     this.#options = options;
     this.#workloads = new WorkloadIndex(options.ownership);
     this.#guard = new EvictionGuard(options.guard, options.clock, (listing) => this.#evict(listing));
-    for (const cidr of options.podCidrs) {
-      const [address = '', bits] = cidr.split('/');
-      this.#ranges.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4');
-    }
+    this.#ranges = new AddressRanges(options.podCidrs);
   }
 
   get status(): SourceStatus {
@@ -120,9 +117,25 @@ export class CrossCheck implements RecordOverlay {
     if (this.#status.state === 'live') yield* this.#judgeTouched(touched, dirty);
   }
 
+  /** Whether its address is the cluster's business, so that nobody else has to check it. */
+  covers(address: string): boolean {
+    return this.#ranges.has(address) || this.#workloads.at(address).length > 0;
+  }
+
+  /** Whether it is this cluster that says who lives. */
+  isFor(key: ServiceKey): boolean {
+    return this.#options.matches(key);
+  }
+
+  /** What becomes of an endpoint that may not be listed (any more); `unknown` while the view is not live. */
+  verdictOf(of: Pick<Listing, 'key' | 'endpoint' | 'backing'>): 'keep' | 'evict' | 'unknown' {
+    return this.#status.state === 'live' ? this.#verdictOf(of).kind : 'unknown';
+  }
+
   /** Every listing that is evicted or about to be, for views and corrections. */
   *evictions(): Generator<Listing> {
-    for (const id of this.#listings.services()) yield* this.evictionsOf(id);
+    const services = new Set([...this.#evicted.keys(), ...this.#guard.held().flatMap((held) => held.services)]);
+    for (const id of services) yield* this.evictionsOf(id);
   }
 
   *evictionsOf(id: ServiceId): Generator<Listing> {
@@ -184,7 +197,7 @@ export class CrossCheck implements RecordOverlay {
 
   /** Runs a change and, unless more of it follows, lets the guard decide. */
   #within(dirty: Set<ServiceId>, change: () => void, settle = true): void {
-    this.#dirty = dirty; // other sources' events may have come in between two steps
+    this.#dirty = dirty; // another event may have come in between two steps
     change();
     if (settle) this.#guard.settle();
   }
@@ -220,18 +233,7 @@ export class CrossCheck implements RecordOverlay {
 
   #judge(listing: Listing): void {
     if (this.#status.state !== 'live') return;
-    const { endpoint, key, backing } = listing;
-    const verdict = judge(
-      {
-        key,
-        endpoint,
-        backing,
-        at: this.#workloads.at(endpoint.address),
-        inRange: this.#ranges.check(endpoint.address, isIPv6(endpoint.address) ? 'ipv6' : 'ipv4'),
-        named: this.#workloads.isNamed(ownershipName(key.name)),
-      },
-      this.#options.ownership,
-    );
+    const verdict = this.#verdictOf(listing);
     listing.backing = verdict.backing;
     if (verdict.kind === 'keep') {
       if (listing.state === 'kept') return;
@@ -245,6 +247,18 @@ export class CrossCheck implements RecordOverlay {
     listing.eviction = { cause, pod, since: this.#options.clock.now(), backing: verdict.backing };
     if (listing.state === 'kept') this.#guard.want(listing);
     else if (listing.state === 'evicted') this.#options.ledger.put('evicted', listing.id, listing.eviction);
+  }
+
+  #verdictOf({ key, endpoint, backing }: Pick<Listing, 'key' | 'endpoint' | 'backing'>): Verdict {
+    const evidence = {
+      key,
+      endpoint,
+      backing,
+      at: this.#workloads.at(endpoint.address),
+      inRange: this.#ranges.has(endpoint.address),
+      named: this.#workloads.isNamed(ownershipName(key.name)),
+    };
+    return judge(evidence, this.#options.ownership);
   }
 
   #evict(listing: Listing): void {

@@ -89,10 +89,6 @@ export class Listings {
     return this.#ofService.get(service) ?? NONE;
   }
 
-  services(): Iterable<ServiceId> {
-    return this.#ofService.keys();
-  }
-
   /** Services that a Pod of this name would be an instance of. */
   named(name: string): Iterable<ServiceId> {
     return this.#byName.get(name) ?? [];
