@@ -9,6 +9,8 @@ import type { WatchedTree } from './watched-tree.ts';
 interface Application {
   /** By id; undefined until its data is read. */
   readonly instances: Map<string, InstanceResult | undefined>;
+  /** Found gone when they were read; what they said stays until the list has been read, which follows. */
+  readonly absent: Set<string>;
   listed: boolean;
   failed: boolean;
 }
@@ -48,7 +50,7 @@ export class Applications {
   }
 
   #add(name: string): void {
-    const entry: Application = { instances: new Map(), listed: false, failed: false };
+    const entry: Application = { instances: new Map(), absent: new Set(), listed: false, failed: false };
     this.#applications.set(name, entry);
     this.#tree.watchChildren(`${this.#root}/${name}`, (read) => {
       if (read.kind === 'refused') {
@@ -67,18 +69,25 @@ export class Applications {
     for (const id of entry.instances.keys()) {
       if (listed.has(id)) continue;
       entry.instances.delete(id);
+      entry.absent.delete(id);
       this.#tree.forget('data', this.#path(name, id));
     }
-    for (const id of listed) if (!entry.instances.has(id)) this.#addInstance(name, entry, id);
+    for (const id of listed) {
+      const isBack = entry.absent.delete(id); // a provider that restarts registers under the same id
+      if (!entry.instances.has(id) || isBack) this.#watchInstance(name, entry, id);
+    }
     this.#update(name, entry);
   }
 
-  #addInstance(name: string, entry: Application, id: string): void {
+  #watchInstance(name: string, entry: Application, id: string): void {
     entry.instances.set(id, undefined);
     this.#tree.watchData(this.#path(name, id), (read) => {
-      // Gone between the list and now: the list says so in a moment. It must not keep the others waiting.
-      if (read.kind === 'absent') entry.instances.set(id, { instances: [] });
-      else if (read.kind === 'refused') entry.instances.set(id, { problem: read.error.message });
+      if (read.kind === 'absent') {
+        this.#tree.forget('data', this.#path(name, id));
+        entry.absent.add(id);
+        return;
+      }
+      if (read.kind === 'refused') entry.instances.set(id, { problem: read.error.message });
       else entry.instances.set(id, instancesOf(id, read.value));
       this.#update(name, entry);
     });

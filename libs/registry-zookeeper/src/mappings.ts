@@ -43,6 +43,7 @@ export class Mappings {
   #add(interfaceName: string): void {
     this.#applicationsOf.set(interfaceName, []);
     this.#tree.watchData(`${this.#root}/${interfaceName}`, (read) => {
+      if (read.kind === 'absent') return this.#drop(interfaceName); // the list is read again now, and adds it if it is back
       this.#map(interfaceName, read.kind === 'there' ? applicationsOf(read.value) : []);
       this.#update(interfaceName);
     });

@@ -24,6 +24,8 @@ export class FakeZookeeper {
   #hanging = false;
   /** Bytes to answer a greeting with, instead of a session. */
   greeting: Buffer | undefined;
+  /** What it answers to the four-letter word `srvr`; undefined: it is not on its whitelist. */
+  status: string | undefined = 'Zookeeper version: 3.4.14-test, built on 2019\nMode: standalone\n';
   /** By path: an error code for every read. */
   readonly errors = new Map<string, number>();
   /** How often each path was read. */
@@ -93,6 +95,7 @@ export class FakeZookeeper {
     this.#clients.add(client);
     if (this.#hanging) socket.pause();
     socket.on('data', (chunk: Buffer) => {
+      if (!client.greeted && chunk.toString('latin1') === 'srvr') return void socket.end(this.status ?? '');
       for (const frame of client.frames.push(chunk)) this.#serve(client, new JuteReader(frame));
     });
     socket.on('error', () => undefined);
