@@ -32,7 +32,7 @@ export function startSidecar(
   });
 }
 
-function http2Cluster(name: string, port: number): object {
+export function http2Cluster(name: string, port: number): object {
   return {
     name,
     type: 'STATIC',

@@ -1,0 +1,47 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+/** What a caller did since it was last asked. */
+export interface CallerReport {
+  readonly calls: number;
+  readonly failures: readonly string[];
+  /** How often the service went from some instances to none. */
+  readonly emptied: number;
+  /** `path body` → count. */
+  readonly bodies: Readonly<Record<string, number>>;
+  /** Instances that it would call now, `host:port`. */
+  readonly known: readonly string[];
+}
+
+/** An unchanged service with an SDK, in a process of its own; see `sdk-caller-main.ts`. */
+export class SdkCaller {
+  readonly kind: string;
+  readonly #child: ChildProcess;
+
+  private constructor(kind: string, child: ChildProcess) {
+    this.kind = kind;
+    this.#child = child;
+  }
+
+  static start(kind: 'nacos' | 'consul' | 'eureka', port: number, service: string): SdkCaller {
+    const main = join(import.meta.dirname, 'sdk-caller-main.ts');
+    const child = fork(main, [kind, `127.0.0.1:${port}`, service], { stdio: 'ignore', execArgv: ['--no-warnings'] });
+    return new SdkCaller(kind, child);
+  }
+
+  async report(): Promise<CallerReport> {
+    const answer = once(this.#child, 'message', { signal: AbortSignal.timeout(20_000) });
+    this.#child.send('report');
+    const [report] = (await answer) as [CallerReport];
+    return report;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}

@@ -1,0 +1,218 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ExplainAnswer, PublicationDiff, PublicationList } from '@isthmus/contract';
+import { freePorts, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
+import type { ConsulServer, EnvoyServer, EurekaServer, NacosServer } from '@isthmus/servers';
+import { stringify } from 'yaml';
+import { BridgeProcess } from './support/bridge.ts';
+import { EurekaClient } from './support/eureka-client.ts';
+import { startGateway } from './support/gateway.ts';
+import { SdkCaller } from './support/sdk-caller.ts';
+import type { CallerReport } from './support/sdk-caller.ts';
+import { until } from './support/until.ts';
+
+const PATIENCE_MS = 90_000;
+
+/**
+ * A monolith that is in no registry becomes callable from services with an SDK, through a gateway that routes by path; one
+ * path of it moves out into a new service, and back.
+ */
+describe('the way back: an unregistered monolith and unchanged callers with an SDK', () => {
+  let nacos: NacosServer;
+  let consul: ConsulServer;
+  let eureka: EurekaServer;
+  let bridge: BridgeProcess;
+  let gateway: EnvoyServer<'gateway'>;
+  let routes: (to: 'monolith' | 'reviews') => Promise<void>;
+  let gatewayPort = 0;
+  const servers: Server[] = [];
+  const callers: SdkCaller[] = [];
+
+  const serve = async (name: string): Promise<number> => {
+    const server = createServer((incoming, response) => void response.end(`${name}`).on('close', () => incoming.resume()));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  };
+  const at = (port: number) => `127.0.0.1:${port}`;
+  const reports = () => Promise.all(callers.map((caller) => caller.report()));
+  /** Asks until each caller's answers by a path come from one service alone. */
+  const answered = async (path: string, by: string) => {
+    const all: CallerReport[] = [];
+    await until(
+      `${path} is answered by ${by} for every caller`,
+      async () => {
+        const now = await reports();
+        all.push(...now);
+        return now.every(({ bodies }) => {
+          const seen = Object.keys(bodies).filter((key) => key.startsWith(`${path} `));
+          return seen.length === 1 && seen[0] === `${path} ${by}` && (bodies[seen[0]] ?? 0) > 2;
+        });
+      },
+      PATIENCE_MS,
+    );
+    return all;
+  };
+
+  beforeAll(async () => {
+    [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+    const [monolith, reviews] = [await serve('monolith'), await serve('reviews')];
+    // The new service registers itself, as its team is used to.
+    const put = await fetch(`http://${at(consul.ports.http)}/v1/agent/service/register`, {
+      method: 'PUT',
+      body: JSON.stringify({ ID: 'reviews-1', Name: 'reviews', Address: '127.0.0.1', Port: reviews }),
+    });
+    expect(put.status).toBe(200);
+    await new EurekaClient(eureka.ports.http).register('bystander', 9);
+    [gatewayPort = 0] = await freePorts(1);
+    bridge = await BridgeProcess.prepare([]);
+    const file = { services: [{ host: 'monolith.shop.mesh', endpoints: [{ address: '127.0.0.1', port: monolith }] }] };
+    await writeFile(join(bridge.directory, 'services.yaml'), stringify(file));
+    const publish = ['shop', 'hq', 'old'].map((to) => ({
+      to,
+      services: ['monolith.*'],
+      name: 'monolith',
+      address: 'gateway',
+      gateway: at(gatewayPort),
+      metadata: { version: 'v1' },
+    }));
+    await bridge.configure(
+      [
+        { name: 'fixed', kind: 'file', path: 'services.yaml' },
+        { name: 'shop', kind: 'nacos', servers: [`http://${at(nacos.ports.http)}`] },
+        { name: 'hq', kind: 'consul', servers: [`http://${at(consul.ports.http)}`] },
+        { name: 'old', kind: 'eureka', servers: [`http://${at(eureka.ports.http)}/eureka`], pollInterval: '500ms' },
+      ],
+      { publish },
+    );
+    await bridge.run();
+    const file2 = join(bridge.directory, 'routes.yaml');
+    routes = async (to) => {
+      const clusters = { monolith: 'outbound|80||monolith.shop.mesh', reviews: 'outbound|80||reviews.dc1.consul' };
+      const route = (prefix: string, cluster: string) => ({ match: { prefix }, route: { cluster } });
+      const virtualHost = {
+        name: 'monolith',
+        domains: ['*'],
+        routes: [route('/reviews', clusters[to]), route('/', clusters.monolith)],
+      };
+      const resource = {
+        '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
+        name: 'gateway',
+        virtual_hosts: [virtualHost],
+      };
+      await writeFile(`${file2}.new`, stringify({ version_info: to, resources: [resource] }));
+      await rename(`${file2}.new`, file2); // Envoy watches for files that are moved into place
+    };
+    await routes('monolith');
+    gateway = await startGateway(bridge.ports.xds, gatewayPort, file2);
+    callers.push(
+      SdkCaller.start('nacos', nacos.ports.http, 'monolith'),
+      SdkCaller.start('consul', consul.ports.http, 'monolith'),
+      SdkCaller.start('eureka', eureka.ports.http, 'monolith'),
+    );
+  }, 600_000);
+
+  afterAll(async () => {
+    await Promise.all(callers.map((caller) => caller.stop()));
+    await gateway?.stop();
+    await bridge?.close();
+    await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }, 60_000);
+
+  test('it is published into Nacos, Consul and Eureka, and callers of npm nacos, consul and eureka-js-client find it', async () => {
+    await until(
+      'all are published',
+      async () => {
+        const { items } = await bridge.get<PublicationList>('publications');
+        return items.length === 3 && items.every((p) => p.state === 'published' && p.entries.join() === at(gatewayPort));
+      },
+      PATIENCE_MS,
+    );
+    const all = [...(await answered('/orders', 'monolith')), ...(await answered('/reviews', 'monolith'))];
+    expect(all.flatMap((report) => report.failures)).toEqual([]);
+    expect(all.filter((report) => report.known.length > 0).every((report) => report.known.join() === at(gatewayPort))).toBe(true);
+  }, 200_000);
+
+  test('our own publications are not imported: no host is made of them, nothing goes round', async () => {
+    const { items } = await bridge.get<{ items: readonly { host: string }[] }>('services');
+    expect(items.map((service) => service.host).filter((host) => host.startsWith('monolith'))).toEqual(['monolith.shop.mesh']);
+    const { counts } = await bridge.get<{ counts: Record<string, number> }>('diagnostics');
+    expect(counts['import.own']).toBe(3);
+  });
+
+  test('explain shows where it is published, and a dry run finds nothing left to write', async () => {
+    const explained = await bridge.get<ExplainAnswer>('explain?q=monolith.shop.mesh');
+    expect(explained.matches[0]?.published?.map(({ to, name, state }) => `${to} ${name} ${state}`)).toEqual([
+      'shop monolith published',
+      'hq monolith published',
+      'old monolith published',
+    ]);
+    expect(await bridge.get<PublicationDiff>('publications/diff')).toEqual({ items: [], failed: [] });
+    const metrics = await (await fetch(`http://${at(bridge.ports.control)}/metrics`)).text();
+    expect(metrics).toMatch(/publications\{[^}]*registry="shop"[^}]*state="published"[^}]*\} 1/);
+  });
+
+  test('one path moves into a new service and back under load: 0 failed calls', async () => {
+    await reports();
+    const all: CallerReport[] = [];
+    for (const to of ['reviews', 'monolith', 'reviews', 'monolith'] as const) {
+      await routes(to);
+      all.push(...(await answered('/reviews', to)), ...(await answered('/orders', 'monolith')));
+    }
+    const failures = all.flatMap((report) => report.failures);
+    const calls = all.reduce((sum, report) => sum + report.calls, 0);
+    process.stdout.write(`one path moved out and back twice: ${calls} calls, ${failures.length} failed\n`);
+    expect(failures).toEqual([]);
+    expect(calls).toBeGreaterThan(100);
+  }, 400_000);
+
+  test('consul-k8s#319: a bridge that is restarted withdraws nothing: callers lose no call and see no gap', async () => {
+    await reports();
+    await bridge.end('SIGTERM');
+    await bridge.run();
+    await until(
+      'all are published again',
+      async () => {
+        const { items, sinks } = await bridge.get<PublicationList>('publications');
+        return items.length === 3 && items.every((p) => p.state === 'published') && sinks.every((s) => s.renewed > 1);
+      },
+      PATIENCE_MS,
+    );
+    const after = await reports();
+    expect(after.flatMap((report) => report.failures)).toEqual([]);
+    expect(after.map((report) => report.emptied)).toEqual([0, 0, 0]);
+    expect(after.map((report) => report.known)).toEqual([[at(gatewayPort)], [at(gatewayPort)], [at(gatewayPort)]]);
+    const { sinks } = await bridge.get<PublicationList>('publications');
+    expect(sinks.map((sink) => sink.withdrawn)).toEqual([0, 0, 0]);
+  }, 200_000);
+
+  test('consul-k8s#404: a bridge that is killed for good leaves nothing behind once the TTL is over, and touches nothing else', async () => {
+    await bridge.end('SIGKILL');
+    const seen = {
+      nacos: async () => {
+        const query = 'serviceName=DEFAULT_GROUP%40%40monolith&namespaceId=public';
+        const answer = await fetch(`http://${at(nacos.ports.http)}/nacos/v1/ns/instance/list?${query}`);
+        return ((await answer.json()) as { hosts: readonly unknown[] }).hosts.length;
+      },
+      consul: async () => {
+        const answer = await fetch(`http://${at(consul.ports.http)}/v1/health/service/monolith`);
+        return ((await answer.json()) as readonly unknown[]).length;
+      },
+      eureka: async () => ((await fetch(`http://${at(eureka.ports.http)}/eureka/apps/MONOLITH`)).status === 404 ? 0 : 1),
+    };
+    for (const [name, count] of Object.entries(seen)) {
+      await until(`${name} has dropped it`, async () => (await count()) === 0, 240_000);
+    }
+    const services = (await (await fetch(`http://${at(consul.ports.http)}/v1/agent/services`)).json()) as Record<string, unknown>;
+    expect(Object.keys(services)).toEqual(['reviews-1']);
+    expect((await fetch(`http://${at(eureka.ports.http)}/eureka/apps/BYSTANDER`)).status).toBe(200);
+  }, 300_000);
+});
