@@ -28,7 +28,12 @@ export interface ControlClient {
 }
 
 export function controlClient(options: ControlClientOptions): ControlClient {
-  const call = (method: string, path: string) => exchange(options, method, path);
+  const call = async (method: string, path: string): Promise<HttpAnswer> => {
+    const base = options.url.pathname.replace(/\/$/, '');
+    const answer = await exchange(options, method, new URL(`${base}${API_PREFIX}${path}`, options.url));
+    const leader = leaderOf(options, answer);
+    return leader === undefined ? answer : exchange(options, method, leader);
+  };
   return {
     get: async <Answer>(path: string) => json<Answer>(options, await call('GET', path)),
     getText: async (path) => text(options, await call('GET', path)),
@@ -39,24 +44,37 @@ export function controlClient(options: ControlClientOptions): ControlClient {
 interface HttpAnswer {
   readonly status: number;
   readonly type: string;
+  readonly location: string | undefined;
   readonly body: Buffer;
 }
 
-function exchange(options: ControlClientOptions, method: string, path: string): Promise<HttpAnswer> {
-  const { url, token, ca, deadlineMs = DEADLINE_MS } = options;
-  const base = url.pathname.replace(/\/$/, '');
-  const target = new URL(`${base}${API_PREFIX}${path}`, url);
+/** A replica that follows names the one that leads; the token goes there only where nobody on the way can read it. */
+function leaderOf({ token }: ControlClientOptions, { status, location }: HttpAnswer): URL | undefined {
+  if (status !== 307 || location === undefined || !URL.canParse(location)) return undefined;
+  const url = new URL(location);
+  if (url.protocol === 'https:') return url;
+  return url.protocol === 'http:' && (token === undefined || isLoopbackName(url.hostname)) ? url : undefined;
+}
+
+/** A name or address of this machine, as URLs write it. */
+export function isLoopbackName(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function exchange(options: ControlClientOptions, method: string, target: URL): Promise<HttpAnswer> {
+  const { token, ca, deadlineMs = DEADLINE_MS } = options;
   const headers: Record<string, string> = { accept: 'application/json, application/yaml, application/problem+json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise<HttpAnswer>((resolve, reject) => {
-    const failed = (cause: unknown) => reject(unreachable(url, cause, deadlineMs));
+    const failed = (cause: unknown) => reject(unreachable(target, cause, deadlineMs));
     const request = send(
       target,
       { method, headers, agent: false, signal: AbortSignal.timeout(deadlineMs), ...(ca === undefined ? {} : { ca }) },
       (response) => {
         readAll(response).then((body) => {
-          resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body });
+          const { location, 'content-type': type = '' } = response.headers;
+          resolve({ status: response.statusCode ?? 0, type, location, body });
         }, failed);
       },
     );

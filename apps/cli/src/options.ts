@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { DEFAULT_CONTROL_URL } from '@isthmus/contract';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
-import { controlClient } from './control-client.ts';
+import { controlClient, isLoopbackName } from './control-client.ts';
 import type { ControlClient } from './control-client.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { Io } from './io.ts';
@@ -77,11 +77,6 @@ function clientWith(options: ControlOptions, io: Io, token: string | undefined):
     ...(token === undefined ? {} : { token: token.trim() }),
     ...(options.caFile === undefined ? {} : { ca: readText(io, options.caFile, '--ca-file') }),
   });
-}
-
-/** A name or address of this machine, as URLs write it. */
-export function isLoopbackName(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 /** A file that an option names; `what` is that option in messages. */

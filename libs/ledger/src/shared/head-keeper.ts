@@ -2,25 +2,7 @@ import type { LedgerHead, LedgerStore } from '@isthmus/model';
 import { Alarm } from './alarm.ts';
 import { formatHead, parseHead } from './head.ts';
 import type { Head, Replica } from './head.ts';
-
-/** What a leader wants to write: blobs that are in the store already. */
-export interface Prepared {
-  /** Segments with new blobs; an empty list: the segment is gone. */
-  readonly segments: Readonly<Record<string, readonly string[]>>;
-}
-
-/** Who has the content; the keeper only knows the head. */
-export interface HeadOwner<P extends Prepared> {
-  /** Reads what the head names. Throws when it cannot; it is asked again then. */
-  load(head: Head, signal: AbortSignal): Promise<void>;
-  /** There is something that a leader would write. */
-  readonly pending: boolean;
-  /** Writes blobs for what is pending, or for everything there is (a store that lost its data). `write` is theirs alone. */
-  prepare(write: string, everything: boolean): Promise<P>;
-  committed(prepared: P | undefined, head: Head): void;
-  /** Role or health changed. */
-  changed(): void;
-}
+import type { HeadOwner, Prepared } from './head-owner.ts';
 
 export interface KeeperOptions {
   readonly store: LedgerStore;
@@ -132,8 +114,6 @@ export class HeadKeeper<P extends Prepared> {
       try {
         if (this.#role.kind === 'leader') await this.#lead(this.#role);
         else await this.#follow();
-        this.#failures = 0;
-        this.#say(undefined);
       } catch (error) {
         if (signal.aborted) return;
         this.#say(error);
@@ -142,6 +122,13 @@ export class HeadKeeper<P extends Prepared> {
         this.#failures = Math.min(this.#failures + 1, 10);
       }
     }
+  }
+
+  /** The store answered. */
+  #contact(): void {
+    this.#contactAt = this.#options.monotonic();
+    this.#failures = 0;
+    this.#say(undefined);
   }
 
   #say(problem: unknown): void {
@@ -156,9 +143,9 @@ export class HeadKeeper<P extends Prepared> {
     const late = this.#fresh && monotonic() >= due;
     const stored = !this.#fresh || late ? await this.#call((s) => store.readHead(s)) : await this.#next(due - monotonic());
     if (stored === 'nothing') return;
-    this.#contactAt = monotonic();
-    if (!this.#fresh || stored?.version !== this.#version) return this.#take(stored);
-    if (late) await this.#campaign();
+    if (!this.#fresh || stored?.version !== this.#version) await this.#take(stored);
+    else if (late) await this.#campaign();
+    this.#contact();
   }
 
   /** Waits for a change until it is time to take over. */
@@ -261,14 +248,14 @@ export class HeadKeeper<P extends Prepared> {
   }
 
   #won({ prepared, head, startedAt }: Writing<P>, version: string): void {
-    const { leaseMs, monotonic } = this.#options;
+    const { leaseMs } = this.#options;
     const wasLeader = this.#role.kind === 'leader';
     this.#unsure.clear();
     if (prepared !== undefined && prepared === this.#prepared) this.#prepared = undefined;
     this.#version = version;
     this.#head = head;
     this.#seenAt = startedAt;
-    this.#contactAt = monotonic();
+    this.#contact();
     this.#role = { kind: 'leader', validUntil: startedAt + leaseMs * SAFETY, renewAt: startedAt + leaseMs / 3 };
     this.#owner.committed(prepared, head);
     if (!wasLeader) this.#owner.changed();

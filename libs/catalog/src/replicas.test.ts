@@ -1,0 +1,157 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { MemoryLedger, SharedLedger } from '@isthmus/ledger';
+import { MemoryServer, MemoryStore } from '@isthmus/ledger/testing';
+import type { Diagnostic, MeshHost } from '@isthmus/model';
+import { Catalog } from './catalog.ts';
+import { DEFAULT_RULES } from './merge-rules.ts';
+import { DEFAULT_GUARD } from './removal-guard.ts';
+import { endpoint, record, snapshotOf } from './testing/index.ts';
+
+interface Replica {
+  readonly catalog: Catalog;
+  readonly ledger: SharedLedger;
+  readonly store: MemoryStore;
+  readonly dirty: Set<MeshHost>;
+  /** Its clock goes on by so much. */
+  pass(ms: number): void;
+}
+
+const replicas: Replica[] = [];
+
+function replica(server: MemoryServer, id: string): Replica {
+  const store = new MemoryStore(server);
+  const local = Object.assign(new MemoryLedger(), {
+    diagnostics: [] as Diagnostic[],
+    flush: async () => undefined,
+    close: async () => undefined,
+  });
+  const ledger = SharedLedger.start({
+    store,
+    local,
+    sharedTables: ['vip', 'held'],
+    self: { id },
+    leaseMs: 300,
+    monotonic: () => performance.now(),
+    random: Math.random,
+  });
+  let now = 1_000_000;
+  const catalog = new Catalog({
+    rules: DEFAULT_RULES,
+    guard: DEFAULT_GUARD,
+    ledger,
+    clock: { now: () => now },
+    allocateVips: true,
+  });
+  const dirty = new Set<MeshHost>();
+  ledger.onCommitted((changes) => {
+    for (const host of catalog.ledgerChanged(changes)) dirty.add(host);
+  });
+  const made: Replica = { catalog, ledger, store, dirty, pass: (ms) => (now += ms) };
+  replicas.push(made);
+  return made;
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function pair(): Promise<{ readonly leader: Replica; readonly follower: Replica }> {
+  const server = new MemoryServer();
+  const [a, b] = [replica(server, 'a'), replica(server, 'b')];
+  await until('one leads', () => [a, b].filter((r) => r.ledger.writer.isWriter()).length === 1);
+  return a.ledger.writer.isWriter() ? { leader: a, follower: b } : { leader: b, follower: a };
+}
+
+afterEach(async () => {
+  await Promise.all(replicas.splice(0).map(({ ledger }) => ledger.close()));
+});
+
+const host = (name: string) => record(name, [endpoint()]).host;
+
+/** Enough for some to hash to the address of another. */
+const many = Array.from({ length: 400 }, (_, i) => record(`s${i}`, [endpoint()]));
+
+describe('two replicas', () => {
+  test('publish a host when the leader’s address for it is written, and have the same for all of them', async () => {
+    const { leader, follower } = await pair();
+    // In another order, so that hashing and probing alone would differ.
+    follower.catalog.apply(snapshotOf(many.toReversed()));
+    for (const { host } of many.toReversed()) expect(follower.catalog.merged(host)).toBeUndefined();
+    expect(follower.catalog.pendingVips?.withheld).toBe(many.length);
+    expect(follower.ledger.status.waiting).toBe(0);
+    leader.catalog.apply(snapshotOf(many));
+    for (const { host } of many) expect(leader.catalog.merged(host)).toBeUndefined();
+    await until('both have all', () => [leader, follower].every((r) => r.ledger.entries('vip').size === many.length));
+    expect(follower.dirty.size).toBe(many.length);
+    for (const { host } of many) {
+      const merged = leader.catalog.merged(host);
+      expect(merged?.vip).toMatch(/^240\.241\./);
+      expect(follower.catalog.merged(host)).toEqual(merged);
+    }
+    expect(follower.catalog.pendingVips?.withheld).toBe(0);
+  });
+
+  test('a host waits no longer than 5 s for its address, and one that was published is never taken back', async () => {
+    const { follower } = await pair();
+    follower.catalog.apply(snapshotOf([record('orders', [endpoint()])]));
+    expect(follower.catalog.merged(host('orders'))).toBeUndefined();
+    follower.pass(5_001);
+    expect(follower.catalog.merged(host('orders'))).toMatchObject({ vip: undefined });
+  });
+
+  test('a declared address waits for nobody; one that is no longer declared does not take the host away', async () => {
+    const { follower } = await pair();
+    const declared = { ...record('orders', [endpoint()]), vip: '10.9.8.7' };
+    follower.catalog.apply(snapshotOf([declared]));
+    expect(follower.catalog.merged(declared.host)).toMatchObject({ vip: '10.9.8.7' });
+    follower.catalog.apply(snapshotOf([record('orders', [endpoint()])]));
+    expect(follower.catalog.merged(declared.host)).toMatchObject({ vip: undefined });
+  });
+
+  test('let a held removal go when the leader says so, and not before', async () => {
+    const { leader, follower } = await pair();
+    const services = Array.from({ length: 12 }, (_, i) => record(`s${i}`, [endpoint()]));
+    for (const { catalog } of [leader, follower]) {
+      catalog.apply(snapshotOf(services));
+      catalog.apply({ kind: 'status', scope: services[0]?.key as never, status: { state: 'live' } });
+      catalog.apply(snapshotOf([]));
+    }
+    await until('it is said', () => follower.ledger.entries('held').size === 1);
+    const confirmed = (r: Replica): number => {
+      for (let ms = 0; ms <= DEFAULT_GUARD.confirmAfterMs + 5_000; ms += 1_000) {
+        r.pass(1_000);
+        r.catalog.confirmDue();
+      }
+      return [...r.catalog.hosts()].length;
+    };
+    expect(confirmed(follower)).toBe(12);
+    expect(confirmed(leader)).toBe(12); // it is decided, and takes effect when it is written
+    await until('all have let go', () => [leader, follower].every((r) => [...r.catalog.hosts()].length === 0));
+    expect([leader, follower].map((r) => r.ledger.entries('held').size)).toEqual([0, 0]);
+    expect(leader.ledger.revision).toBe(follower.ledger.revision);
+  });
+
+  test('while nobody leads, what is held stays', async () => {
+    const { leader, follower } = await pair();
+    const services = Array.from({ length: 12 }, (_, i) => record(`s${i}`, [endpoint()]));
+    for (const { catalog } of [leader, follower]) {
+      catalog.apply(snapshotOf(services));
+      catalog.apply({ kind: 'status', scope: services[0]?.key as never, status: { state: 'live' } });
+      catalog.apply(snapshotOf([]));
+    }
+    await until('it is said', () => follower.ledger.entries('held').size === 1);
+    for (const r of [leader, follower]) r.store.cut = true;
+    await until('nobody leads', () => !leader.ledger.writer.isWriter());
+    for (const r of [leader, follower]) {
+      for (let ms = 0; ms < 60_000; ms += 1_000) {
+        r.pass(1_000);
+        r.catalog.confirmDue();
+      }
+      expect([...r.catalog.hosts()].length).toBe(12);
+    }
+  });
+});
