@@ -7,7 +7,6 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { configError, formatListen, isLoopback, loadConfig, watchConfig } from '@isthmus/config';
 import type { ListenerConfig } from '@isthmus/config';
-import { FileLedger } from '@isthmus/ledger';
 import { IsthmusError, formatDiagnostic, messageOf } from '@isthmus/model';
 import { AdsTransport } from '@isthmus/xds/nest';
 import { pino } from 'pino';
@@ -19,6 +18,7 @@ import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
 import type { BridgeConfig } from './engine/engine.ts';
 import { Metrics } from './engine/metrics.ts';
+import { openLedger } from './engine/open-ledger.ts';
 import { XdsServers } from './engine/xds-servers.ts';
 import { NestLog } from './nest-log.ts';
 import { registryKinds } from './registries.ts';
@@ -33,7 +33,7 @@ export async function serve(file: string): Promise<number> {
   const { config } = loaded;
   const log = pino({ name: 'isthmus', level: process.env['ISTHMUS_LOG'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
   setLogVerbosity(logVerbosity.NONE); // it prints plain lines among ours; what matters comes back as an error
-  const ledger = await FileLedger.open(config.ledger.file);
+  const ledger = await openLedger(config);
   const engine = new Engine(config, ledger);
   const stopped = new AbortController();
   try {
