@@ -50,7 +50,8 @@ async function examine(config: BridgeConfig, entry: BridgeConfig['registries'][n
 
 async function outputs(config: BridgeConfig): Promise<Report> {
   const findings: Finding[] = [];
-  for (const [name, listener] of Object.entries({ ...config.outputs, control: config.control })) {
+  const { mcp, xds } = config.outputs;
+  for (const [name, listener] of Object.entries({ mcp, xds, control: config.control })) {
     if (listener === undefined) continue;
     const at = formatListen(listener.listen);
     const taken = await answers(listener.listen.host, listener.listen.port);

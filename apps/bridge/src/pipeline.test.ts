@@ -45,6 +45,7 @@ function line(
     xds: { publisher: new XdsPublisher(), store: xds },
     mcp: { publisher: new McpPublisher(), store: mcp },
     sinks: new SinkPublisher([], new Map()),
+    onTouched: () => undefined,
     pacer: new Pacer(),
     onApplied: () => (applied += 1),
     onSourceError,

@@ -16,6 +16,8 @@ export interface PipelineParts {
   readonly xds: { readonly publisher: XdsPublisher; readonly store: SnapshotStore };
   /** Undefined: no MCP output. */
   readonly mcp: { readonly publisher: McpPublisher; readonly store: SnapshotStore } | undefined;
+  /** Hosts that were translated, for outputs that write when they can. */
+  readonly onTouched: (hosts: ReadonlySet<MeshHost>) => void;
   /** The way back: what is written into registries. */
   readonly sinks: SinkPublisher;
   readonly pacer: Pacer;
@@ -99,6 +101,7 @@ export class Pipeline {
       runInSlices(xds.publisher.composeRoutes()).then(() => void xds.store.commit(xds.publisher.routes()));
     await runInSlices(this.#translate(touched, changes), commit);
     if (xds.publisher.hasRoutes) await commitRoutes();
+    this.#parts.onTouched(touched);
     if (mcp === undefined) return;
     // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
     await runInSlices(

@@ -43,7 +43,7 @@ export function withConfig(command: Command): Command {
   return command.requiredOption('-c, --config <file>', 'the config file (docs/config.md)');
 }
 
-function controlUrl(text: string, fromEnvironment: unknown): URL {
+export function controlUrl(text: string, fromEnvironment?: unknown): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
   const sentence = 'It must be an http or https URL such as http://127.0.0.1:15080.';

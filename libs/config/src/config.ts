@@ -6,6 +6,7 @@ import type { GuardConfig } from './sections/guard.ts';
 import type { SharedLedgerConfig } from './sections/ledger.ts';
 import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
+import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outputs.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
@@ -33,7 +34,12 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly guard: GuardConfig;
   readonly imports: ImportsConfig;
   readonly publish: readonly PublishConfig[];
-  readonly outputs: { readonly mcp?: ListenerConfig; readonly xds?: ListenerConfig };
+  readonly outputs: {
+    readonly mcp?: ListenerConfig;
+    readonly xds?: ListenerConfig;
+    readonly files?: FilesOutputConfig;
+    readonly kubernetes?: KubernetesOutputConfig;
+  };
   readonly control: ListenerConfig;
   readonly ledger: {
     readonly file: string;

@@ -2,7 +2,6 @@ import { dirname, resolve } from 'node:path';
 import type { SourceId } from '@isthmus/model';
 import type { ConfigurableKind, Config, ListenerConfig, RegistryEntry } from './config.ts';
 import { issueProblems, valueAt } from './issues.ts';
-import { kindComesLater } from './later.ts';
 import { sortProblems } from './problem.ts';
 import type { ConfigProblem } from './problem.ts';
 import { readBounded } from './read-bounded.ts';
@@ -15,6 +14,7 @@ import { guardConfig } from './sections/guard.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
 import { livenessConfig } from './sections/liveness.ts';
 import { mergeConfig } from './sections/merge.ts';
+import { objectOutputsConfig } from './sections/outputs.ts';
 import { publishConfig } from './sections/publish.ts';
 import type { SecretScan } from './secrets.ts';
 import { shapeOf } from './shape.ts';
@@ -128,16 +128,13 @@ function parseRegistry<Kind extends ConfigurableKind>(
     const list = `one of ${known.join(', ')}`;
     const text = typeof named === 'string' ? named : undefined;
     const meant = text === undefined ? undefined : suggest(text, known);
-    const later = text !== undefined && kindComesLater(text);
     const [what, remedy] =
       named === undefined || named === null
         ? [`registries[${index}].kind is missing`, `add it: \`kind: ${known[0] ?? '...'}\` (${list})`]
-        : later
-          ? [`registries[${index}].kind is ${text}, which is not in this version`, `remove the registry, or use ${list}`]
-          : [
-              `registries[${index}].kind is ${JSON.stringify(String(named).slice(0, 60))}, which is no kind of registry`,
-              meant === undefined ? `use ${list}` : `did you mean ${meant}? (${list})`,
-            ];
+        : [
+            `registries[${index}].kind is ${JSON.stringify(String(named).slice(0, 60))}, which is no kind of registry`,
+            meant === undefined ? `use ${list}` : `did you mean ${meant}? (${list})`,
+          ];
     const why = 'the kind says how the registry is spoken to';
     return { problems: [{ file: yaml.file, ...yaml.valueAt([...path, 'kind']), what, why, remedy }] };
   }
@@ -182,7 +179,11 @@ function build<Kind extends ConfigurableKind>(
     guard: guardConfig(base.guard),
     imports: base.imports,
     publish: publishConfig(base.publish),
-    outputs: { ...(mcp === undefined ? {} : { mcp: listener(mcp) }), ...(xds === undefined ? {} : { xds: listener(xds) }) },
+    outputs: {
+      ...(mcp === undefined ? {} : { mcp: listener(mcp) }),
+      ...(xds === undefined ? {} : { xds: listener(xds) }),
+      ...objectOutputsConfig(base.outputs, at),
+    },
     control: listener(base.control),
     ledger: {
       file: at(base.ledger.file),

@@ -5,6 +5,7 @@ import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 import { ledgerProblems } from './sections/ledger.ts';
 import { livenessProblems } from './sections/liveness-rules.ts';
+import { outputProblems } from './sections/outputs.ts';
 import { roleProblems } from './sections/roles.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
@@ -21,6 +22,7 @@ export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
     ...hostProblems(yaml),
     ...ledgerProblems(yaml),
     ...livenessProblems(yaml),
+    ...outputProblems(yaml),
     ...roleProblems(yaml),
   ];
 }

@@ -4,6 +4,7 @@ import { guardSection } from './sections/guard.ts';
 import { sharedLedgerFields } from './sections/ledger.ts';
 import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
+import { objectOutputFields } from './sections/outputs.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
 
 /** What one process runs: reading registries and merging, serving proxies, the control API. */
@@ -16,6 +17,7 @@ const outputs = z
       .optional()
       .describe('MCP-over-xDS server for istiod (a configSource of its mesh config).'),
     xds: z.strictObject(listenerFields).optional().describe('xDS server for Envoy and proxyless gRPC.'),
+    ...objectOutputFields,
   })
   .prefault({})
   .describe('Where the result goes.');

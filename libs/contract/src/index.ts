@@ -13,5 +13,6 @@ export type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedR
 export type { CorrectionView, DifferenceView, DiffView } from './liveness-views.ts';
 export type { ReplicaView } from './replica-view.ts';
 export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
+export type { OutputPlanList, OutputView } from './output-views.ts';
 export type { PublicationChangeView, PublicationDiff, PublicationList, PublicationView, SinkView } from './publication-views.ts';
 export type { ConfiguredResource, ProxyConfigView, ProxyNack, ProxyTypeView, ProxyView } from './proxy-views.ts';

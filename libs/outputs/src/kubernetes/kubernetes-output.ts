@@ -1,7 +1,7 @@
 import { SERVICE_ENTRIES, TokenBucket, inform } from '@isthmus/kube';
 import type { InformerEvent, InformerTiming, KubeClient } from '@isthmus/kube';
 import { messageOf, objectKey } from '@isthmus/model';
-import type { Diagnostic, MeshHost, MeshObject, OutputPlan, Writer } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshObject, OutputPlan } from '@isthmus/model';
 import type { ObjectOutput, Render } from '../object-output.ts';
 import { Problems } from '../problems.ts';
 import { SyncGate } from '../sync-gate.ts';
@@ -24,7 +24,8 @@ export interface KubernetesOutputOptions {
   readonly namespace: string | undefined;
   readonly createNamespaces: boolean;
   readonly rate: { readonly perSecond: number; readonly burst: number };
-  readonly writer: Writer;
+  /** Asked right before every write. */
+  readonly writer: { isWriter(): boolean; onChange(listener: () => void): () => void };
   /** Share of our objects, percent, of which more at once are removed only after a pause. */
   readonly maxRemovalPercent: number;
   readonly confirmAfterMs: number;

@@ -1,0 +1,115 @@
+import type { ScopeState } from '@isthmus/catalog';
+import { KubeClient, openAccess } from '@isthmus/kube';
+import { soleWriter } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshObject, MeshService, OutputPlan, SourceId } from '@isthmus/model';
+import { FilesOutput, KubernetesOutput } from '@isthmus/outputs';
+import type { KubernetesOutputOptions, ObjectOutput } from '@isthmus/outputs';
+import { istioObjects, objectYaml } from '@isthmus/translate';
+import type { BridgeConfig } from './engine.ts';
+import { completeSources } from './sinks.ts';
+
+/** The calls that the Kubernetes output needs; undefined: there is no such output. @throws IsthmusError `config.invalid` */
+export async function openCluster(config: BridgeConfig): Promise<KubeClient | undefined> {
+  const { kubernetes } = config.outputs;
+  if (kubernetes === undefined) return undefined;
+  const { registry, kubeconfig, context } = kubernetes;
+  const entry = config.registries.find(({ id }) => id === registry);
+  const named = entry?.kind.cluster?.(entry.config, config) ?? {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  };
+  return new KubeClient(await openAccess(named));
+}
+
+export interface ObjectOutputsParts {
+  readonly config: BridgeConfig;
+  /** Of the Kubernetes output. */
+  readonly cluster: KubeClient | undefined;
+  /** Undefined: the one replica. Files are each replica's own. */
+  readonly writer: KubernetesOutputOptions['writer'] | undefined;
+  /** Of the catalog in force. */
+  readonly merged: (host: MeshHost) => MeshService | undefined;
+}
+
+/** The outputs that keep objects, files and Kubernetes, as long as the bridge runs: a changed config changes what they are told. */
+export class ObjectOutputs {
+  readonly all: readonly ObjectOutput[];
+  readonly #merged: ObjectOutputsParts['merged'];
+  readonly #diagnostics = new Map<MeshHost, readonly Diagnostic[]>();
+  readonly #isAlone: boolean;
+  #complete = false;
+
+  constructor({ config, cluster, writer = soleWriter, merged }: ObjectOutputsParts) {
+    this.#merged = merged;
+    this.#isAlone = config.outputs.mcp === undefined;
+    const { meshId, guard } = config;
+    const { files, kubernetes } = config.outputs;
+    const render = (host: MeshHost): readonly MeshObject[] => this.#render(host);
+    const { maxRemovalPercent, confirmAfterMs } = guard;
+    const { namespace, allNamespaces = false } = kubernetes ?? {};
+    this.all = [
+      ...(files === undefined ? [] : [new FilesOutput({ dir: files.dir, meshId, render, toYaml: objectYaml })]),
+      ...(kubernetes === undefined || cluster === undefined
+        ? []
+        : [
+            new KubernetesOutput({
+              ...kubernetes,
+              name: `kubernetes ${kubernetes.registry ?? cluster.access.server}/${allNamespaces ? '*' : namespace}`,
+              namespace: allNamespaces ? undefined : namespace,
+              client: cluster,
+              ...{ meshId, render, writer, maxRemovalPercent, confirmAfterMs },
+            }),
+          ]),
+    ];
+  }
+
+  touch(hosts: Iterable<MeshHost>): void {
+    for (const output of this.all) output.touch(hosts);
+  }
+
+  /** True as long as it is worth asking whether every source has been read. */
+  get waits(): boolean {
+    return this.all.length > 0 && !this.#complete;
+  }
+
+  /** Call it when everything applied so far was touched: with every source read, leftovers may go. */
+  takeComplete(sources: readonly SourceId[], scopes: Iterable<ScopeState>): void {
+    const complete = new Set(completeSources(scopes));
+    this.#setComplete(sources.every((source) => complete.has(source)));
+  }
+
+  /** The sources are read anew. */
+  reset(): void {
+    this.#setComplete(false);
+  }
+
+  /** Of writing, and what Istio would refuse of services (which the MCP output says too, where there is one). */
+  *diagnostics(): Generator<Diagnostic> {
+    for (const output of this.all) yield* output.diagnostics();
+    if (this.#isAlone) for (const list of this.#diagnostics.values()) yield* list;
+  }
+
+  /** What each would write now. @throws when what is there cannot be read */
+  async plans(hosts: readonly MeshHost[], signal: AbortSignal): Promise<readonly OutputPlan[]> {
+    const plans: OutputPlan[] = [];
+    for (const output of this.all) plans.push(await output.plan(hosts, signal));
+    return plans;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.all.map((output) => output.run(signal)));
+  }
+
+  #setComplete(isComplete: boolean): void {
+    this.#complete = isComplete;
+    for (const output of this.all) output.complete(isComplete);
+  }
+
+  #render(host: MeshHost): readonly MeshObject[] {
+    const service = this.#merged(host);
+    const { objects, diagnostics } = service === undefined ? { objects: [], diagnostics: [] } : istioObjects(service);
+    if (diagnostics.length === 0) this.#diagnostics.delete(host);
+    else this.#diagnostics.set(host, diagnostics);
+    return objects;
+  }
+}
