@@ -1,4 +1,4 @@
-import type { Clock, Diagnostic, LedgerStore, SourceId } from '@isthmus/model';
+import type { Clock, Diagnostic, LedgerStore, Scope, SourceId } from '@isthmus/model';
 import type { z } from 'zod';
 import type { RegistryCorrector } from './registry-corrector.ts';
 import type { SinkWire, SinkWireDeps } from './registry-sink.ts';
@@ -11,6 +11,11 @@ export interface SourceDeps {
   readonly random: () => number;
   /** Directory that relative secret and certificate paths in the config start from. */
   readonly baseDir: string;
+  /**
+   * Scopes that are known of this source, from the ledger too. A source whose scopes come and go (namespaces) needs them to tell
+   * that those are gone which disappeared while nobody watched.
+   */
+  readonly knownScopes?: (source: SourceId) => Iterable<Scope>;
   /** For the bench: called with `performance.now()` when the last byte of a message of the registry is there, before it is parsed. */
   readonly onMessage?: (atMs: number) => void;
 }
@@ -43,6 +48,11 @@ export interface RegistryKind<Config = unknown> {
   createSource(id: SourceId, config: Config, deps: SourceDeps): RegistrySource;
   /** Its sources have `workloads`. */
   readonly knowsWorkloads?: true;
+  /** Kubernetes: which cluster it reads, so that an output can write there; paths are absolute. */
+  cluster?(
+    config: Config,
+    deps: Pick<SourceDeps, 'baseDir'>,
+  ): { readonly kubeconfig?: string; readonly context?: string };
   /** Undefined: replicas cannot keep their ledger there. */
   ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
