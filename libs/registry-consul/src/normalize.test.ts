@@ -49,7 +49,7 @@ describe('health', () => {
     expect(health([])).toMatchObject({ health: 'healthy', weight: 5 });
   });
 
-  test('the worst check counts, the node’s included', () => {
+  test('consul-k8s#4206 #4207 #29: the worst check counts, the node’s included', () => {
     expect(
       health([
         { CheckID: 'serfHealth', Status: 'critical' },

@@ -29,7 +29,7 @@ const many = (count: number) => Array.from({ length: count }, (_, n) => `s-${n}`
 const scope = (namespace: string) => ({ ...DC1, namespace });
 
 describe('more services than connections', () => {
-  test('all are read, changes of those without a blocking query are found, and the scope says which limit it is', async () => {
+  test('consul-k8s#60: all are read over a bounded number of connections, changes of those without a blocking query are found, and the scope says which limit it is', async () => {
     now = await scenario(many(60), {}, { maxConnections: 24 });
     const { consul, view, state } = now;
     await state('live');
@@ -119,7 +119,7 @@ describe('what is read', () => {
     expect(now.consul.asked.some((path) => path.startsWith('/v1/health/service/consul'))).toBe(false);
   });
 
-  test('an idle registry is asked again only when its wait is over', async () => {
+  test('consul-k8s#60: an idle registry is asked again only when its wait is over', async () => {
     now = await scenario(many(20), {}, { wait: '10m', requestTimeout: '5s' });
     const { consul, view, state } = now;
     await state('live');

@@ -97,7 +97,7 @@ describe('a source on Eureka', () => {
     expect(ports(view)).toEqual([8_002]);
   });
 
-  test('does not believe an empty server while another one has services', async () => {
+  test('nacos-sync: does not believe an empty server while another one has services', async () => {
     const [one, two] = both();
     two.register(orders(1));
     await watch(2);
@@ -202,7 +202,7 @@ describe('a source on Eureka', () => {
     await view.until('live', (v) => state(v) === 'live');
   });
 
-  test('a server that stops in the middle of a list is stale, and nothing of the list counts', async () => {
+  test('slime#389: a server that stops in the middle of a list is stale, and nothing of the list counts', async () => {
     const [one] = both();
     const begun = '{"applications":{"application":[{"name":"ORDERS","instance":[]},';
     one.script('full', { body: begun, hang: true });
