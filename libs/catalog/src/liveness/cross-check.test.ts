@@ -100,6 +100,15 @@ describe('the cross-check', () => {
     expect(sees()).toEqual(['10.0.0.1:8080 healthy']);
   });
 
+  test('where the Pods of some namespaces only are known, an address without a Pod proves nothing, and a Pod that goes does', () => {
+    const { list, say, sees } = setUp();
+    list(ordersAt('10.0.0.1', '10.0.0.2'));
+    say(workloadSnapshot([workload('orders-1')]), { kind: 'status', status: { state: 'partial', cause: 'shop only' } });
+    expect(sees()).toEqual(['10.0.0.1:8080 healthy', '10.0.0.2:8080 healthy']);
+    say(gone('orders-1'));
+    expect(sees()).toEqual(['10.0.0.1:8080 evicted', '10.0.0.2:8080 healthy']);
+  });
+
   test('what was evicted stays evicted while the view is stale, and is judged anew when it is live', () => {
     const { list, say, sees } = setUp();
     list(ordersAt('10.0.0.1'));

@@ -2,14 +2,14 @@ import { endpointKey } from '@isthmus/model';
 import type { ServiceId, ServiceKey, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 import { AddressRanges } from './address-ranges.ts';
-import { Admissions, admittedEndpoint } from './admission.ts';
+import { Admitter } from './admitter.ts';
 import type { CrossCheckOptions } from './cross-check-options.ts';
 import { EvictionGuard } from './eviction-guard.ts';
 import { judge } from './judge.ts';
 import type { Verdict } from './judge.ts';
 import { Listings } from './listings.ts';
 import type { Eviction, Listing } from './listings.ts';
-import { namesOf, ownershipName } from './ownership.ts';
+import { ownershipName } from './ownership.ts';
 import { WorkloadIndex, nothingTouched } from './workload-index.ts';
 import type { Touched } from './workload-index.ts';
 
@@ -27,7 +27,7 @@ export class CrossCheck implements RecordOverlay {
   readonly #workloads: WorkloadIndex;
   readonly #listings = new Listings();
   readonly #records = new Map<ServiceId, ServiceRecord>();
-  readonly #admissions = new Admissions();
+  readonly #admitter: Admitter;
   readonly #guard: EvictionGuard;
   readonly #ranges: AddressRanges;
   readonly #evicted = new Map<ServiceId, Set<string>>();
@@ -38,6 +38,13 @@ export class CrossCheck implements RecordOverlay {
     this.source = options.source;
     this.#options = options;
     this.#workloads = new WorkloadIndex(options.ownership);
+    this.#admitter = new Admitter({
+      rules: options.admit,
+      ownership: options.ownership,
+      workloads: this.#workloads,
+      listings: this.#listings,
+      recordOf: (id) => this.#records.get(id),
+    });
     this.#guard = new EvictionGuard(options.guard, options.clock, (listing) => this.#evict(listing));
     this.#ranges = new AddressRanges(options.podCidrs);
   }
@@ -46,12 +53,17 @@ export class CrossCheck implements RecordOverlay {
     return this.#status;
   }
 
+  /** The Pods are known: all of them, or (`partial`) all of some namespaces, where an address without one proves nothing. */
+  get isKnown(): boolean {
+    return this.#status.state === 'live' || this.#status.state === 'partial';
+  }
+
   get workloads(): number {
     return this.#workloads.size;
   }
 
   get admitted(): number {
-    return this.#admissions.size;
+    return this.#admitter.size;
   }
 
   get guard(): Pick<EvictionGuard, 'held' | 'nextConfirmation'> {
@@ -66,20 +78,20 @@ export class CrossCheck implements RecordOverlay {
     for (const listing of added) this.#welcome(listing);
     this.#within(dirty, () => {
       for (const listing of [...added, ...changed]) this.#judge(listing);
-      if (this.#status.state === 'live') for (const pod of this.#candidates(id, [...removed, ...added])) this.#admit(id, pod);
+      if (this.isKnown) this.#admitter.listingChanged(record, [...removed, ...added], dirty);
     });
   }
 
   drop(id: ServiceId, dirty: Set<ServiceId>): void {
     if (!this.#records.delete(id)) return;
     for (const listing of this.#listings.drop(id)) this.#forget(listing);
-    this.#admissions.drop(id);
+    this.#admitter.drop(id);
     this.#within(dirty, () => undefined);
   }
 
   view(id: ServiceId, record: ServiceRecord): ServiceRecord {
     const evicted = this.#evicted.get(id);
-    const admitted = [...this.#admissions.of(id)].filter((endpoint) => !this.#listings.of(id).has(endpointKey(endpoint)));
+    const admitted = [...this.#admitter.of(id)];
     if (admitted.length === 0 && evicted === undefined) return record;
     const endpoints = record.endpoints.map((endpoint) =>
       evicted?.has(endpointKey(endpoint)) === true ? ({ ...endpoint, health: 'evicted' } as const) : endpoint,
@@ -108,13 +120,13 @@ export class CrossCheck implements RecordOverlay {
       case 'status': {
         const before = this.#status;
         this.#status = event.status;
-        if (event.status.state === 'live' && before.state !== 'live') yield* this.#judgeAll(dirty);
+        if (this.isKnown && before.state !== event.status.state) yield* this.#judgeAll(dirty);
         return;
       }
       default:
         event satisfies never;
     }
-    if (this.#status.state === 'live') yield* this.#judgeTouched(touched, dirty);
+    if (this.isKnown) yield* this.#judgeTouched(touched, dirty);
   }
 
   /** Whether its address is the cluster's business, so that nobody else has to check it. */
@@ -129,7 +141,7 @@ export class CrossCheck implements RecordOverlay {
 
   /** What becomes of an endpoint that may not be listed (any more); `unknown` while the view is not live. */
   verdictOf(of: Pick<Listing, 'key' | 'endpoint' | 'backing'>): 'keep' | 'evict' | 'unknown' {
-    return this.#status.state === 'live' ? this.#verdictOf(of).kind : 'unknown';
+    return this.isKnown ? this.#verdictOf(of).kind : 'unknown';
   }
 
   /** Every listing that is evicted or about to be, for views and corrections. */
@@ -150,18 +162,18 @@ export class CrossCheck implements RecordOverlay {
 
   confirmDue(dirty: Set<ServiceId>): void {
     this.#dirty = dirty;
-    if (this.#status.state === 'live') this.#guard.confirmDue(() => true);
+    if (this.isKnown) this.#guard.confirmDue(() => true);
   }
 
   *#judgeAll(dirty: Set<ServiceId>): Generator<void> {
     this.#guard.restartWaiting();
     let seen = 0;
-    for (const id of [...this.#records.keys()]) {
+    for (const [id, record] of [...this.#records]) {
       this.#within(
         dirty,
         () => {
           for (const listing of this.#listings.of(id).values()) this.#judge(listing);
-          for (const pod of this.#candidates(id, [...this.#listings.of(id).values()])) this.#admit(id, pod);
+          this.#admitter.listingChanged(record, [...this.#listings.of(id).values()], dirty);
         },
         false,
       );
@@ -183,15 +195,7 @@ export class CrossCheck implements RecordOverlay {
       seen += 1;
       if (seen % STEP === 0) yield;
     }
-    for (const pod of touched.workloads) {
-      this.#within(
-        dirty,
-        () => {
-          for (const id of this.#servicesFor(pod)) this.#admit(id, pod);
-        },
-        false,
-      );
-    }
+    for (const pod of touched.workloads) this.#admitter.workloadChanged(pod, dirty);
     this.#within(dirty, () => undefined);
   }
 
@@ -232,7 +236,7 @@ export class CrossCheck implements RecordOverlay {
   }
 
   #judge(listing: Listing): void {
-    if (this.#status.state !== 'live') return;
+    if (!this.isKnown) return;
     const verdict = this.#verdictOf(listing);
     listing.backing = verdict.backing;
     if (verdict.kind === 'keep') {
@@ -255,7 +259,7 @@ export class CrossCheck implements RecordOverlay {
       endpoint,
       backing,
       at: this.#workloads.at(endpoint.address),
-      inRange: this.#ranges.has(endpoint.address),
+      inRange: this.#status.state === 'live' && this.#ranges.has(endpoint.address),
       named: this.#workloads.isNamed(ownershipName(key.name)),
     };
     return judge(evidence, this.#options.ownership);
@@ -265,36 +269,5 @@ export class CrossCheck implements RecordOverlay {
     this.#mark(listing);
     this.#options.ledger.put('evicted', listing.id, listing.eviction);
     this.#dirty.add(listing.service);
-  }
-
-  #servicesFor(pod: string): Iterable<ServiceId> {
-    if (this.#options.admit.length === 0) return [];
-    const services = new Set(this.#admissions.servicesOf(pod));
-    const workload = this.#workloads.get(pod);
-    if (workload !== undefined) {
-      for (const name of namesOf(workload, this.#options.ownership))
-        for (const id of this.#listings.named(name)) services.add(id);
-    }
-    return services;
-  }
-
-  /** Pods that a service may have to admit: those at addresses that came or went; all of its name when it is new. */
-  #candidates(id: ServiceId, changed: readonly Listing[]): Iterable<string> {
-    if (this.#options.admit.length === 0) return [];
-    const listings = this.#listings.of(id);
-    const at = changed.flatMap((listing) => this.#workloads.at(listing.endpoint.address));
-    const isNew = changed.length >= listings.size;
-    const named = isNew ? this.#workloads.named(ownershipName(this.#records.get(id)?.key.name ?? '')) : [];
-    return new Set([...[...at, ...named].map((workload) => workload.id), ...(isNew ? this.#admissions.podsOf(id) : [])]);
-  }
-
-  #admit(id: ServiceId, pod: string): void {
-    const record = this.#records.get(id);
-    const rule = record && this.#options.admit.find((candidate) => candidate.matches(record.key));
-    if (rule === undefined || record === undefined) return;
-    const workload = this.#workloads.get(pod);
-    const endpoint = workload && admittedEndpoint(workload, record, rule, this.#options.ownership);
-    const listed = endpoint !== undefined && this.#listings.of(id).has(endpointKey(endpoint));
-    if (this.#admissions.set(id, pod, listed ? undefined : endpoint)) this.#dirty.add(id);
   }
 }
