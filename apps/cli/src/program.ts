@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './commands/check.ts';
+import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addExport } from './commands/export.ts';
@@ -48,6 +49,7 @@ Data goes to stdout, everything else to stderr.`,
   addDoctor(program, io);
   addGet(program, io);
   addExplain(program, io);
+  addDiff(program, io);
   addExport(program, io);
   addProxy(program, io);
   addReleaseHeld(program, io);

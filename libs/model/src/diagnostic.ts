@@ -1,11 +1,14 @@
 /** One code per thing that can be wrong with a record; `docs/diagnostics.md` says more of each. */
 export type DiagnosticCode =
-  | 'address.invalid'
   | 'address.hostname'
+  | 'address.invalid'
   | 'answer.invalid'
   | 'answer.too-large'
   | 'config.reload'
+  | 'correction.failed'
   | 'endpoint.duplicate'
+  | 'endpoint.evicted'
+  | 'eviction.held'
   | 'host.conflict'
   | 'host.invalid'
   | 'import.left-out'
@@ -29,16 +32,17 @@ export type DiagnosticCode =
   | 'registry.partial'
   | 'registry.unreachable'
   | 'removal.held'
+  | 'scope.too-old'
   | 'service.imported'
   | 'service.not-callable'
   | 'service.too-large'
   | 'text.invalid'
-  | 'scope.too-old'
   | 'translate.rejected'
   | 'vip.conflict'
   | 'vip.pending'
+  | 'weight.clamped'
   | 'weight.invalid'
-  | 'weight.clamped';
+  | 'workloads.unknown';
 
 export type Severity = 'error' | 'warning' | 'info';
 

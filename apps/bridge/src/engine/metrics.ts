@@ -5,6 +5,7 @@ import { takesTraffic } from '@isthmus/model';
 import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import type { Engine } from './engine.ts';
 import { observeSafety } from './safety-metrics.ts';
+import { observeLiveness } from './liveness-metrics.ts';
 import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
@@ -77,6 +78,7 @@ export class Metrics {
     this.#gauge('publication_failing', '1 while a registry that is published into cannot be written', (observe) => {
       for (const sink of engine.sinks.all) observe(sink.status.state === 'failing' ? 1 : 0, { registry: sink.id });
     });
+    observeLiveness(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
     observeReplicas(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('snapshot_revision', 'Revision of what is published', (observe) => {

@@ -120,7 +120,7 @@ export class Corrections {
     const { config, crossChecks, ledger } = this.#options;
     const allowed = new Set(config?.registries ?? []);
     for (const check of crossChecks) {
-      if (check.status.state !== 'live') continue;
+      if (!check.isKnown) continue;
       for (const listing of check.evictions()) {
         if (listing.state !== 'evicted' || !allowed.has(listing.key.source) || !takesTraffic(listing.endpoint)) continue;
         yield { action: 'disable', id: listing.id, entry: entryOf(listing) };

@@ -76,6 +76,13 @@ export class Liveness implements RecordOverlay {
     return view;
   }
 
+  /** A record as its registry lists it, with what is known of who lives, and without what Kubernetes adds. */
+  seen(id: ServiceId, record: ServiceRecord): ServiceRecord {
+    let view = record;
+    for (const check of this.crossChecks) view = check.view(id, view);
+    return this.checks.view(id, view);
+  }
+
   /** Lets held evictions, or the findings of checks that are not believed, through. Undefined: nothing is held there. */
   release(scope: string): number | undefined {
     const dirty = new Set<ServiceId>();

@@ -1,5 +1,6 @@
 import type {
   ConflictView,
+  CorrectionView,
   DiagnosticList,
   EndpointView,
   HeldView,
@@ -20,6 +21,7 @@ import { readClient, withControl, withOutput } from '../options.ts';
 import type { ReadOptions } from '../options.ts';
 import {
   conflictColumns,
+  correctionColumns,
   diagnosticColumns,
   endpointColumns,
   heldColumns,
@@ -88,6 +90,13 @@ const LISTERS = {
     const view = await client.get<ReplicaView>('/replica');
     return { data: view, size: name === undefined || name === view.id ? 1 : 0, table: () => renderTable(replicaColumns, [view]) };
   },
+  corrections: async (client, name) => {
+    const { items } = await client.get<ItemList<CorrectionView>>('/corrections');
+    return listing(
+      items.filter((c) => name === undefined || c.service === name || c.address === name),
+      (rows) => renderTable(correctionColumns, rows),
+    );
+  },
   publications: async (client, name) => {
     const list = await client.get<PublicationList>('/publications');
     const items = list.items.filter((p) => name === undefined || [p.name, p.host, p.to].includes(name));
@@ -125,6 +134,7 @@ Examples:
   isthmus get held                                          mass deletions that wait
   isthmus get proxies                                       who is connected
   isthmus get publications                                  what is published into registries
+  isthmus get corrections                                   dead endpoints that registries were told of
   isthmus get replica                                       whether this bridge leads or follows
   isthmus get diagnostics weight.invalid -o json            what is wrong with records
 

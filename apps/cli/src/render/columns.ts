@@ -1,5 +1,7 @@
 import type {
   ConflictView,
+  CorrectionView,
+  DiffView,
   EndpointView,
   HeldView,
   ProxyView,
@@ -95,6 +97,34 @@ export const publicationColumns: readonly Column<PublicationView>[] = [
   { head: 'CAUSE', cell: (p) => p.cause ?? '', optional: true },
 ];
 
+export const correctionColumns: readonly Column<CorrectionView>[] = [
+  { head: 'SERVICE', cell: (c) => c.service },
+  { head: 'ADDRESS', cell: (c) => hostPort(c.address, c.port) },
+  { head: 'ACTION', cell: (c) => c.action },
+  { head: 'STATE', cell: (c) => c.state },
+  { head: 'REASON', cell: (c) => c.reason },
+  { head: 'CAUSE', cell: (c) => c.cause ?? '', optional: true },
+];
+
+/** One difference a row; a service without any has none. */
+export type DiffRow = DiffView['differences'][number] & Pick<DiffView, 'host'>;
+
+const DIFFERENCES: Readonly<Record<DiffRow['kind'], string>> = {
+  'only-registry': 'only in the registry',
+  'only-kubernetes': 'only in Kubernetes',
+  port: 'other port',
+  health: 'other health',
+  labels: 'other labels',
+};
+
+export const diffColumns: readonly Column<DiffRow>[] = [
+  { head: 'HOST', cell: (d) => d.host },
+  { head: 'AT', cell: (d) => d.at },
+  { head: 'DIFFERENCE', cell: (d) => DIFFERENCES[d.kind] },
+  { head: 'REGISTRY', cell: (d) => d.registry ?? '', optional: true },
+  { head: 'KUBERNETES', cell: (d) => d.kubernetes ?? '', optional: true },
+];
+
 export const conflictColumns: readonly Column<ConflictView>[] = [
   { head: 'HOST', cell: (c) => c.host },
   { head: 'WINNER', cell: (c) => c.winner },
@@ -114,7 +144,12 @@ export function heldColumns(now: number): readonly Column<HeldView>[] {
     { head: 'HELD FOR', cell: (h) => (h.heldMs === undefined ? ago(now, h.since) : formatDuration(h.heldMs)) },
     {
       head: 'CONFIRMED',
-      cell: (h) => (h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'by the next complete read'),
+      cell: (h) =>
+        h.scope.startsWith('checks:')
+          ? 'when a check succeeds'
+          : h.confirmAt > now
+            ? `in ${formatDuration(h.confirmAt - now)} at the earliest`
+            : 'by the next complete read',
     },
     {
       head: 'SERVICES',
