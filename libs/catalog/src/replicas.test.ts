@@ -18,7 +18,7 @@ interface Replica {
 
 const replicas: Replica[] = [];
 
-function replica(server: MemoryServer, id: string): Replica {
+function replica(server: MemoryServer, id: string, leaseMs: number): Replica {
   const store = new MemoryStore(server);
   const local = Object.assign(new MemoryLedger(), {
     diagnostics: [] as Diagnostic[],
@@ -30,7 +30,7 @@ function replica(server: MemoryServer, id: string): Replica {
     local,
     sharedTables: ['vip', 'held'],
     self: { id },
-    leaseMs: 300,
+    leaseMs,
     monotonic: () => performance.now(),
     random: Math.random,
   });
@@ -59,9 +59,9 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-async function pair(): Promise<{ readonly leader: Replica; readonly follower: Replica }> {
+async function pair(leaseMs = 10_000): Promise<{ readonly leader: Replica; readonly follower: Replica }> {
   const server = new MemoryServer();
-  const [a, b] = [replica(server, 'a'), replica(server, 'b')];
+  const [a, b] = [replica(server, 'a', leaseMs), replica(server, 'b', leaseMs)];
   await until('one leads', () => [a, b].filter((r) => r.ledger.writer.isWriter()).length === 1);
   return a.ledger.writer.isWriter() ? { leader: a, follower: b } : { leader: b, follower: a };
 }
@@ -136,7 +136,7 @@ describe('two replicas', () => {
   });
 
   test('while nobody leads, what is held stays', async () => {
-    const { leader, follower } = await pair();
+    const { leader, follower } = await pair(1_000);
     const services = Array.from({ length: 12 }, (_, i) => record(`s${i}`, [endpoint()]));
     for (const { catalog } of [leader, follower]) {
       catalog.apply(snapshotOf(services));

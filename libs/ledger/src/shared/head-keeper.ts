@@ -195,8 +195,8 @@ export class HeadKeeper<P extends Prepared> {
     const write = this.#nextWrite(epoch);
     const prepared = everything ? await this.#owner.prepare(write, true) : undefined;
     const revision = (this.#head?.revision ?? 0) + (everything ? 1 : 0);
-    const segments = prepared === undefined ? (this.#head?.segments ?? {}) : withoutEmpty(prepared.segments);
-    const head: Head = { epoch, revision, leader: self, leaseMs, write, segments };
+    const { content } = prepared ?? this.#head ?? { content: [] };
+    const head: Head = { epoch, revision, leader: self, leaseMs, write, content };
     const startedAt = monotonic();
     const version = await this.#call((signal) => store.writeHead(formatHead(head), this.#version, signal));
     if (version === undefined) return void (this.#fresh = false); // another was faster
@@ -234,9 +234,9 @@ export class HeadKeeper<P extends Prepared> {
     if (before === undefined) return this.#stepDown();
     const prepared = this.#prepared;
     const write = this.#nextWrite(before.epoch);
-    const segments = prepared === undefined ? before.segments : withoutEmpty({ ...before.segments, ...prepared.segments });
+    const { content } = prepared ?? before;
     const revision = before.revision + (prepared === undefined ? 0 : 1);
-    const writing = { prepared, head: { ...before, leader: self, leaseMs, write, revision, segments }, startedAt: monotonic() };
+    const writing = { prepared, head: { ...before, leader: self, leaseMs, write, revision, content }, startedAt: monotonic() };
     this.#unsure.set(write, writing);
     const version = await this.#call((signal) => store.writeHead(formatHead(writing.head), this.#version, signal));
     if (version !== undefined) return this.#won(writing, version);
@@ -281,8 +281,4 @@ export class HeadKeeper<P extends Prepared> {
   #call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return call(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#deadlineMs)]));
   }
-}
-
-function withoutEmpty(segments: Head['segments']): Head['segments'] {
-  return Object.fromEntries(Object.entries(segments).filter(([, blobs]) => blobs.length > 0));
 }

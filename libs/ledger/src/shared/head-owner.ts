@@ -2,8 +2,8 @@ import type { Head } from './head.ts';
 
 /** What a leader wants to write: blobs that are in the store already. */
 export interface Prepared {
-  /** Segments with new blobs; an empty list: the segment is gone. */
-  readonly segments: Readonly<Record<string, readonly string[]>>;
+  /** What the head is to name. */
+  readonly content: readonly string[];
 }
 
 /** Who has the content; the keeper only knows the head. */

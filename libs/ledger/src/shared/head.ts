@@ -8,7 +8,7 @@ export interface Replica {
 }
 
 /**
- * The whole of a shared ledger in one small document. A replica that has read what `segments` names knows the ledger at
+ * The whole of a shared ledger in one small document. A replica that has read what `content` names knows the ledger at
  * `revision`. Whoever changes it must have read its version: that is the fencing token.
  */
 export interface Head {
@@ -22,17 +22,16 @@ export interface Head {
   readonly leaseMs: number;
   /** Name of the write that made it, never used again: tells a late success from another's. */
   readonly write: string;
-  /** `table/bucket` → names of its blobs, in order. */
-  readonly segments: Readonly<Record<string, readonly string[]>>;
+  /** Names of the blobs of the index, in order (`stored-content.ts`). */
+  readonly content: readonly string[];
 }
 
 const FORMAT = 1;
-/** 64 buckets of a few tables are 10 kB. */
-const MOST_HEAD_BYTES = 1024 * 1024;
+/** It has a few hundred. */
+const MOST_HEAD_BYTES = 64 * 1024;
 
 export function formatHead(head: Head): string {
-  const segments = Object.fromEntries(Object.entries(head.segments).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return JSON.stringify({ isthmusLedger: FORMAT, ...head, leader: head.leader ?? null, segments });
+  return JSON.stringify({ isthmusLedger: FORMAT, ...head, leader: head.leader ?? null });
 }
 
 /** @throws IsthmusError `ledger.unreadable` for another version's head, and for what is none. */
@@ -47,10 +46,10 @@ export function parseHead(text: string, where: string): Head {
   if (json['isthmusLedger'] !== FORMAT) {
     throw unreadable(where, `it has format ${JSON.stringify(json['isthmusLedger'])}, this version reads ${FORMAT}`);
   }
-  const { epoch, revision, leader, leaseMs, write, segments } = json;
+  const { epoch, revision, leader, leaseMs, write, content } = json;
   const counts = [epoch, revision, leaseMs].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   const named = leader === null || (isObject(leader) && typeof leader['id'] === 'string');
-  const listed = isObject(segments) && Object.values(segments).every(isNames);
+  const listed = isNames(content);
   if (!counts || !named || !listed || typeof write !== 'string')
     throw unreadable(where, 'fields are missing or have another type');
   return {
@@ -59,7 +58,7 @@ export function parseHead(text: string, where: string): Head {
     leader: isObject(leader) ? replicaOf(leader) : undefined,
     leaseMs: leaseMs as number,
     write,
-    segments: segments as Head['segments'],
+    content: content as Head['content'],
   };
 }
 

@@ -1,13 +1,14 @@
 import type { Diagnostic, Ledger, LedgerTable, Writer } from '@isthmus/model';
-import { eachLimited } from './each-limited.ts';
 import type { Head } from './head.ts';
 import { HeadKeeper } from './head-keeper.ts';
 import type { KeeperOptions } from './head-keeper.ts';
 import type { HeadOwner, Prepared } from './head-owner.ts';
-import { decodeSegment, encodeSegment, segmentOf, tableOf } from './segment.ts';
+import { segmentOf, tableOf } from './segment.ts';
 import type { SegmentName } from './segment.ts';
 import { replicaDiagnostics, replicaStatus } from './replica-status.ts';
 import type { ReplicaStatus } from './replica-status.ts';
+import { StoredContent } from './stored-content.ts';
+import type { Written } from './stored-content.ts';
 import { SharedTables, sameValue } from './tables.ts';
 import type { LedgerChange } from './tables.ts';
 
@@ -25,13 +26,7 @@ export interface SharedLedgerOptions extends KeeperOptions {
   readonly sharedTables: readonly LedgerTable[];
 }
 
-/** Calls to the store that are under way at once. */
-const AT_ONCE = 8;
-/** Blobs that no head names any more stay this long: another replica may be reading them. */
-const GARBAGE_MS = 60_000;
-const BLOB_DEADLINE_MS = 10_000;
-
-interface Batch extends Prepared {
+interface Batch extends Prepared, Written {
   readonly changes: readonly LedgerChange[];
 }
 
@@ -49,16 +44,14 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   readonly #onCommitted = new Set<(changes: readonly LedgerChange[]) => void>();
   readonly #onChanged = new Set<() => void>();
   readonly #onWriter = new Set<(isWriter: boolean) => void>();
-  readonly #garbage: { readonly name: string; readonly at: number }[] = [];
-  readonly #stop = new AbortController();
-  /** What `#tables` was read from. */
-  #segments: Head['segments'] = {};
+  readonly #content: StoredContent;
   #revision = 0;
   #lease: NodeJS.Timeout | undefined;
   #wasWriter = false;
 
   private constructor(options: SharedLedgerOptions) {
     this.#options = options;
+    this.#content = new StoredContent(options.store, options.monotonic);
     this.#keeper = new HeadKeeper(options, this);
     this.writer = {
       isWriter: () => this.#keeper.isLeader,
@@ -154,7 +147,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   async close(): Promise<void> {
     clearTimeout(this.#lease);
     await this.#keeper.close();
-    this.#stop.abort();
+    this.#content.close();
     await this.#options.store.close();
     await this.#options.local.close();
   }
@@ -177,16 +170,12 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   }
 
   async load(head: Head, signal: AbortSignal): Promise<void> {
-    const names = new Set([...Object.keys(head.segments), ...Object.keys(this.#segments), ...this.#tables.segmentNames()]);
-    const stale = [...names].filter((name) => !sameNames(head.segments[name], this.#segments[name])) as SegmentName[];
-    const changes: LedgerChange[] = [];
-    await eachLimited(stale, AT_ONCE, async (name) => {
-      const blobs = head.segments[name] ?? [];
-      const parts = await Promise.all(blobs.map((blob) => this.#read(blob, signal)));
-      const content = parts.length === 0 ? new Map<string, unknown>() : await decodeSegment(parts, this.#options.store.where);
-      changes.push(...this.#tables.difference(name, tableOf(name), content));
-    });
-    this.#segments = head.segments;
+    const { changed, index } = await this.#content.read(head.content, signal);
+    const content = new Map(changed);
+    // What the local copy knows and the store does not have.
+    for (const name of this.#tables.segmentNames()) if (!index.has(name)) content.set(name, new Map());
+    const changes = [...content].flatMap(([name, entries]) => this.#tables.difference(name, tableOf(name), entries));
+    this.#content.accept(head.content, index, false);
     this.#revision = head.revision;
     // The segments came in any order; what follows from them must not depend on it.
     changes.sort((a, b) => (`${a.table} ${a.key}` < `${b.table} ${b.key}` ? -1 : 1));
@@ -204,27 +193,13 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
       if (value === undefined) content.delete(key);
       else content.set(key, value);
     }
-    const { store } = this.#options;
-    const segments: Record<string, readonly string[]> = {};
-    let count = 0;
-    await eachLimited([...touched], AT_ONCE, async ([name, content]) => {
-      const parts = content.size === 0 ? [] : await encodeSegment(content, store.mostBlobBytes);
-      const blobs = parts.map(() => `${write}-${(count += 1)}`);
-      segments[name] = blobs;
-      for (const [i, bytes] of parts.entries()) await store.writeBlob(blobs[i] ?? '', bytes, this.#within());
-    });
-    return { changes, segments };
+    return { changes, ...(await this.#content.write(write, touched, everything)) };
   }
 
   committed(batch: Batch | undefined, head: Head): void {
-    const replaced = Object.entries(this.#segments).flatMap(([name, blobs]) =>
-      sameNames(blobs, head.segments[name]) ? [] : blobs,
-    );
-    this.#segments = head.segments;
     this.#revision = head.revision;
-    const at = this.#options.monotonic();
-    for (const name of replaced) this.#garbage.push({ name, at });
-    void this.#sweep();
+    if (batch !== undefined) this.#content.accept(batch.content, batch.index, true);
+    void this.#content.sweep();
     this.#watchLease();
     if (batch === undefined) return;
     for (const change of batch.changes) {
@@ -260,41 +235,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     if (is) this.#lease = setTimeout(() => this.changed(), this.#options.leaseMs / 4).unref();
     if (is === this.#wasWriter) return;
     this.#wasWriter = is;
-    if (is) void this.#findOrphans();
+    if (is) void this.#content.findOrphans(this.#keeper.head?.epoch ?? 0);
     for (const listener of this.#onWriter) listener(is);
   }
-
-  async #read(blob: string, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#options.store.readBlob(blob, AbortSignal.any([signal, this.#within()]));
-    // The leader has written newer ones and removed this one: read the head again.
-    if (bytes === undefined) throw new Error(`${blob} is not in ${this.#options.store.where} any more`);
-    return bytes;
-  }
-
-  /** Removes what was replaced a while ago. What fails is found again by the next leader. */
-  async #sweep(): Promise<void> {
-    const limit = this.#options.monotonic() - GARBAGE_MS;
-    const due = this.#garbage.findIndex(({ at }) => at > limit);
-    const names = this.#garbage.splice(0, due < 0 ? this.#garbage.length : due).map(({ name }) => name);
-    const { store } = this.#options;
-    await eachLimited(names, AT_ONCE, (name) => store.removeBlob(name, this.#within())).catch(() => undefined);
-  }
-
-  /** Blobs of leaders that died in the middle of a write. */
-  async #findOrphans(): Promise<void> {
-    const names = await this.#options.store.listBlobs(this.#within()).catch(() => undefined);
-    const known = new Set([...Object.values(this.#segments).flat(), ...this.#garbage.map(({ name }) => name)]);
-    const at = this.#options.monotonic();
-    const ours = `e${this.#keeper.head?.epoch ?? 0}-`;
-    // Those of our own epoch may be of a write that is under way.
-    for (const name of names ?? []) if (!known.has(name) && !name.startsWith(ours)) this.#garbage.push({ name, at });
-  }
-
-  #within(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(BLOB_DEADLINE_MS)]);
-  }
-}
-
-function sameNames(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return (a ?? []).join() === (b ?? []).join();
 }

@@ -183,4 +183,4 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
   });
 }
 
-const EMPTY = { isthmusLedger: 1, epoch: 0, revision: 0, leader: null, leaseMs: 1_000, write: 'e0-test-0', segments: {} };
+const EMPTY = { isthmusLedger: 1, epoch: 0, revision: 0, leader: null, leaseMs: 1_000, write: 'e0-test-0', content: [] };
