@@ -4,7 +4,7 @@
  */
 const lib = (...names) => `^libs/(${names.join('|')})/`;
 const anyLib = '^libs/';
-const registries = 'registry-(?:nacos|consul|eureka|zookeeper|file|mcp)';
+const registries = 'registry-(?:nacos|consul|eureka|zookeeper|kubernetes|file|mcp)';
 const tests = '\\.test\\.ts$|/testing/|^test/';
 
 /** A lib may import itself, the libs named, and nothing else of ours. */
@@ -42,11 +42,12 @@ module.exports = {
       name: 'registries-import-only-registry-and-model',
       comment: 'registry-nacos also has generated code of its own; nobody imports another registry.',
       severity: 'error',
-      from: { path: `^libs/(${registries})/`, pathNot: `${tests}|^libs/registry-file/` },
+      from: { path: `^libs/(${registries})/`, pathNot: `${tests}|^libs/registry-(file|kubernetes)/` },
       to: { path: '^(libs|apps|test)/', pathNot: ['^libs/$1/', lib('model', 'registry', 'proto')] },
     },
     // Its file is read, watched and checked as the config is: the same limits, messages and places.
     onlyImports('registry-file', 'model', 'registry', 'config'),
+    onlyImports('registry-kubernetes', 'model', 'registry', 'kube'),
     { name: 'libs-never-import-apps', severity: 'error', from: { path: anyLib }, to: { path: '^apps/' } },
     {
       name: 'apps-never-import-each-other',

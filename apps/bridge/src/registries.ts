@@ -2,6 +2,7 @@ import type { RegistryKind } from '@isthmus/registry';
 import { consulRegistry } from '@isthmus/registry-consul';
 import { eurekaRegistry } from '@isthmus/registry-eureka';
 import { fileRegistry } from '@isthmus/registry-file';
+import { kubernetesRegistry } from '@isthmus/registry-kubernetes';
 import { mcpRegistry } from '@isthmus/registry-mcp';
 import { nacosRegistry } from '@isthmus/registry-nacos';
 import { zookeeperRegistry } from '@isthmus/registry-zookeeper';
@@ -12,6 +13,7 @@ export const registryKinds: readonly RegistryKind[] = [
   consulRegistry,
   eurekaRegistry,
   fileRegistry,
+  kubernetesRegistry,
   mcpRegistry,
   zookeeperRegistry,
 ];

@@ -4,6 +4,7 @@ export { Heartbeat } from './heartbeat.ts';
 export type { HeartbeatOptions } from './heartbeat.ts';
 export { inform } from './informer.ts';
 export type { InformerEvent, InformerOptions, InformerStatus, InformerTiming } from './informer.ts';
+export { KeyedQueue } from './keyed-queue.ts';
 export { KubeClient } from './kube-client.ts';
 export type { KubeAnswer, KubeCall, KubeClientOptions, KubeStream } from './kube-client.ts';
 export { describeAttempt, KubeError, ruleFor } from './kube-error.ts';
@@ -27,5 +28,6 @@ export {
   WORKLOAD_ENTRIES,
 } from './resource.ts';
 export type { KubeObject, ObjectMeta, Resource } from './resource.ts';
+export { SharedInformer } from './shared-informer.ts';
 export { TokenBucket } from './token-bucket.ts';
 export type { TokenBucketOptions } from './token-bucket.ts';

@@ -180,7 +180,14 @@ export class Engine {
     this.#stop = new AbortController();
     const names = new Set(registries.map((r) => r.id));
     const { onMessage } = this.#options;
-    const deps = { clock: steadyClock, random: Math.random, baseDir, ...(onMessage === undefined ? {} : { onMessage }) };
+    const deps = {
+      clock: steadyClock,
+      random: Math.random,
+      baseDir,
+      knownScopes: (source: SourceId) =>
+        [...this.#catalog.scopes()].map(({ scope }) => scope).filter((scope) => scope.source === source),
+      ...(onMessage === undefined ? {} : { onMessage }),
+    };
     const restored = this.#catalog.restore((source) => names.has(source));
     const pipeline = new Pipeline({
       sources: registries.map((r) =>
