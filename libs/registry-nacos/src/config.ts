@@ -50,6 +50,10 @@ export const nacosConfigSchema = z
     services: serviceFilterField,
     auth: auth.optional(),
     tls: clientTlsField.optional(),
+    grpcTls: z
+      .boolean()
+      .optional()
+      .describe('gRPC over TLS; default: as the server URL says. Nacos switches HTTP and gRPC separately.'),
     listInterval: durationField(200, 3_600_000)
       .prefault('10s')
       .describe('How often services are listed to find new ones (with ±20 % jitter).'),

@@ -2,7 +2,7 @@ import { Client, credentials, Metadata, status as Status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import { Acknowledgements } from './acknowledgements.ts';
-import { refusal, REFUSED } from './errors.ts';
+import { lost, refusal, REFUSED } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
 import type { LargeJson } from './large-json.ts';
@@ -285,13 +285,6 @@ export class NacosConnection {
 
 function payload(type: string, body: Json, headers: Readonly<Record<string, string>> = {}): Payload {
   return { type, headers, body: Buffer.from(JSON.stringify(body)) };
-}
-
-function lost(what: string, cause?: Error): IsthmusError {
-  return new IsthmusError('registry.unreachable', what, {
-    remedy: 'nothing, a new connection is made',
-    ...(cause === undefined ? {} : { cause }),
-  });
 }
 
 function timedOut(what: string, ms: number): IsthmusError {

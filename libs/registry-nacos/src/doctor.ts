@@ -12,6 +12,8 @@ import { NacosLogin } from './login.ts';
 import { serverAddress } from './server-address.ts';
 import type { ServerAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
+import { TLS_REMEDY, grpcChannel, isTlsFailure, readTls } from './tls.ts';
+import type { Tls } from './tls.ts';
 
 /** Everything together must end within 10 s. */
 const DEADLINE = 8_000;
@@ -25,13 +27,20 @@ export async function examineNacos(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const http = new HttpClient(defaultTiming.mostMessageBytes);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE)]);
+  let tls: Tls | undefined;
+  try {
+    tls = await readTls(config, deps.baseDir);
+  } catch (thrown) {
+    const remedy = 'check tls.caFile, tls.certFile and tls.keyFile of this registry';
+    return [{ level: 'error', what: `the TLS files are not usable: ${messageOf(thrown)}`, remedy }];
+  }
+  const http = new HttpClient(defaultTiming.mostMessageBytes, tls);
   try {
     for (const url of config.servers) {
-      const server = serverAddress(url, config.grpcPortOffset);
+      const server = serverAddress(url, config.grpcPortOffset, config.grpcTls);
       try {
-        await examineServer({ id, config, deps, http, server, signal: limited }, findings);
+        await examineServer({ id, config, deps, http, tls, server, signal: limited }, findings);
       } catch (thrown) {
         findings.push(failure(`Nacos at ${server.http}`, thrown));
       }
@@ -47,12 +56,13 @@ interface Examination {
   readonly config: NacosConfig;
   readonly deps: SourceDeps;
   readonly http: HttpClient;
+  readonly tls: Tls | undefined;
   readonly server: ServerAddress;
   readonly signal: AbortSignal;
 }
 
 async function examineServer(on: Examination, findings: Finding[]): Promise<void> {
-  const { config, server, http, signal } = on;
+  const { config, server, http, tls, signal } = on;
   const version = await versionOf(on);
   const login = new NacosLogin(config.auth, on.deps.baseDir, http, systemClock, STEP);
   await login.ensure(server, signal);
@@ -68,7 +78,14 @@ async function examineServer(on: Examination, findings: Finding[]): Promise<void
   const timing = { ...defaultTiming, requestDeadline: STEP };
   for (const namespace of config.namespaces) {
     const connection = await NacosConnection.open(
-      { address: server.grpc, token: () => login.current(server), namespace, timing, onPush: () => undefined },
+      {
+        ...grpcChannel(server, tls),
+        address: server.grpc,
+        token: () => login.current(server),
+        namespace,
+        timing,
+        onPush: () => undefined,
+      },
       signal,
     ).catch((thrown: unknown) => {
       findings.push(grpcFailure(server, version, config, thrown));
@@ -128,6 +145,8 @@ async function versionOf({ http, server, signal }: Examination): Promise<string 
 }
 
 function grpcFailure(server: ServerAddress, version: string | undefined, config: NacosConfig, thrown: unknown): Finding {
+  if (isTlsFailure(messageOf(thrown)))
+    return { level: 'error', what: `gRPC at ${server.grpc}: ${messageOf(thrown)}`, remedy: TLS_REMEDY };
   const old = config.api === 'auto';
   return {
     level: old ? 'warning' : 'error',

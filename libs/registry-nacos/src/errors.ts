@@ -1,5 +1,6 @@
 import { IsthmusError } from '@isthmus/model';
 import type { ErrorCode, ErrorDetails } from '@isthmus/model';
+import { TLS_REMEDY, isTlsFailure } from './tls.ts';
 
 /** What Nacos itself answered, with its own code (`errorCode` of an answer, or an HTTP status). */
 export class NacosRefusal extends IsthmusError {
@@ -55,4 +56,13 @@ export function endsConnection(thrown: unknown): boolean {
 /** True when asking again with the same token cannot help, but a new login might. */
 export function wantsLogin(thrown: unknown): boolean {
   return thrown instanceof NacosRefusal && thrown.nacosCode === REFUSED.forbidden;
+}
+
+/** A connection that is gone; certificates are the one cause that a new connection does not mend. */
+export function lost(what: string, cause?: Error): IsthmusError {
+  const isTls = isTlsFailure(what);
+  return new IsthmusError('registry.unreachable', isTls ? `${what}; ${TLS_REMEDY}` : what, {
+    remedy: isTls ? TLS_REMEDY : 'nothing, a new connection is made',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

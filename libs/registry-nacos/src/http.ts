@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { IsthmusError, messageOf } from '@isthmus/model';
+import { TLS_REMEDY, isTlsFailure } from './tls.ts';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -69,7 +70,10 @@ export class HttpClient {
         incoming.on('error', (error) => fail(unreachable(name, error)));
         incoming.on('end', () => {
           clearTimeout(timer);
-          resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) });
+          const body = Buffer.concat(chunks);
+          // How Tomcat answers plaintext on a TLS port.
+          if (incoming.statusCode === 400 && body.includes('requires TLS')) return fail(speaksTls(name));
+          resolve({ status: incoming.statusCode ?? 0, body });
         });
       });
       outgoing.end(form);
@@ -85,9 +89,16 @@ export class HttpClient {
 function unreachable(name: string, cause: NodeJS.ErrnoException): IsthmusError {
   const text =
     cause.code !== undefined && !cause.message.includes(cause.code) ? `${cause.code} ${cause.message}` : messageOf(cause);
-  return new IsthmusError('registry.unreachable', `${name} failed: ${text}`, {
-    remedy: 'check the address, and that Nacos runs there',
+  const isTls = isTlsFailure(text);
+  return new IsthmusError('registry.unreachable', `${name} failed: ${text}${isTls ? `; ${TLS_REMEDY}` : ''}`, {
+    remedy: isTls ? TLS_REMEDY : 'check the address, and that Nacos runs there',
     cause,
+  });
+}
+
+function speaksTls(name: string): IsthmusError {
+  return new IsthmusError('registry.unreachable', `${name} failed: the server speaks TLS only; write https:// in servers`, {
+    remedy: 'write https:// in servers, and its authority into tls.caFile',
   });
 }
 

@@ -4,19 +4,20 @@ export interface ServerAddress {
   readonly http: string;
   /** `127.0.0.1:9848` */
   readonly grpc: string;
+  /** gRPC over TLS. */
   readonly secure: boolean;
 }
 
 /** Nacos serves under `/nacos` unless its context path was changed. */
-export function serverAddress(url: string, grpcPortOffset: number): ServerAddress {
+export function serverAddress(url: string, grpcPortOffset: number, grpcTls?: boolean): ServerAddress {
   const parsed = new URL(url);
-  const secure = parsed.protocol === 'https:';
-  const port = Number(parsed.port === '' ? (secure ? 443 : 80) : parsed.port);
+  const isHttps = parsed.protocol === 'https:';
+  const port = Number(parsed.port === '' ? (isHttps ? 443 : 80) : parsed.port);
   const path = parsed.pathname.replace(/\/+$/, '');
   return {
     http: `${parsed.protocol}//${parsed.hostname}:${port}${path === '' ? '/nacos' : path}`,
     grpc: `${parsed.hostname}:${port + grpcPortOffset}`,
-    secure,
+    secure: grpcTls ?? isHttps,
   };
 }
 

@@ -1,5 +1,3 @@
-import { credentials } from '@grpc/grpc-js';
-import type { ChannelCredentials } from '@grpc/grpc-js';
 import { messageOf } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
 import { EventChannel, ScopeView, serviceFilter } from '@isthmus/registry';
@@ -14,7 +12,8 @@ import { NamespaceLoop } from './namespace-loop.ts';
 import { serverAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
 import type { NacosTiming } from './timing.ts';
-import { readTls } from './tls.ts';
+import { grpcChannel, readTls } from './tls.ts';
+import type { Tls } from './tls.ts';
 
 /** Reads the namespaces and groups of one Nacos cluster; one connection and one loop for each namespace. */
 export class NacosSource implements RegistrySource {
@@ -54,11 +53,10 @@ export class NacosSource implements RegistrySource {
       const tls = await readTls(this.#config, this.#deps.baseDir);
       http = new HttpClient(this.#timing.mostMessageBytes, tls);
       const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
-      const grpc = tls === undefined ? undefined : credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
       const client = http;
       await Promise.all(
         namespaces.map(({ namespace, views }) =>
-          this.#namespaceLoop(namespace, views, { http: client, login, large, grpc, serverName: tls?.servername }).run(signal),
+          this.#namespaceLoop(namespace, views, { http: client, login, large, tls }).run(signal),
         ),
       );
     } catch (thrown) {
@@ -72,7 +70,6 @@ export class NacosSource implements RegistrySource {
   }
 
   #namespaceLoop(namespace: string, views: Views, shared: Shared): NamespaceLoop {
-    const { grpc, serverName } = shared;
     let report: unknown;
     const context: NamespaceContext = {
       config: this.#config,
@@ -85,7 +82,7 @@ export class NacosSource implements RegistrySource {
       wanted: serviceFilter(this.#config.services),
       views: views.all,
       view: views.view,
-      channel: ({ secure }) => (secure ? { credentials: grpc ?? credentials.createSsl(), serverName } : {}),
+      channel: (server) => grpcChannel(server, shared.tls),
       report: (thrown) => (report ??= thrown),
       takeReport: () => {
         const taken = report;
@@ -93,7 +90,7 @@ export class NacosSource implements RegistrySource {
         return taken;
       },
     };
-    const servers = this.#config.servers.map((url) => serverAddress(url, this.#config.grpcPortOffset));
+    const servers = this.#config.servers.map((url) => serverAddress(url, this.#config.grpcPortOffset, this.#config.grpcTls));
     return new NamespaceLoop(context, servers, views.lost);
   }
 
@@ -142,6 +139,5 @@ interface Shared {
   readonly http: HttpClient;
   readonly login: NacosLogin;
   readonly large: LargeJson;
-  readonly grpc: ChannelCredentials | undefined;
-  readonly serverName: string | undefined;
+  readonly tls: Tls | undefined;
 }

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { NacosConfig } from './config.ts';
+import type { ServerAddress } from './server-address.ts';
 
 /** PEM contents, for HTTP and gRPC alike. */
 export interface Tls {
@@ -11,8 +14,8 @@ export interface Tls {
 }
 
 /** Certificates of the config; undefined where no server speaks TLS. @throws when a file cannot be read. */
-export async function readTls({ tls, servers }: NacosConfig, baseDir: string): Promise<Tls | undefined> {
-  if (tls === undefined || !servers.some((url) => url.startsWith('https:'))) return undefined;
+export async function readTls({ tls, servers, grpcTls }: NacosConfig, baseDir: string): Promise<Tls | undefined> {
+  if (tls === undefined || !(grpcTls === true || servers.some((url) => url.startsWith('https:')))) return undefined;
   const read = (path: string | undefined) => (path === undefined ? undefined : readFile(resolve(baseDir, path)));
   const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
   return {
@@ -22,3 +25,23 @@ export async function readTls({ tls, servers }: NacosConfig, baseDir: string): P
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
   };
 }
+
+/** How a server's gRPC port is dialled. */
+export function grpcChannel(
+  server: ServerAddress,
+  tls: Tls | undefined,
+): { readonly credentials?: ChannelCredentials; readonly serverName?: string | undefined } {
+  if (!server.secure) return {};
+  return {
+    credentials: credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null),
+    serverName: tls?.servername,
+  };
+}
+
+/** Whose certificate is not believed, or who speaks no TLS. */
+export function isTlsFailure(text: string): boolean {
+  return /certificate|SELF_SIGNED|UNABLE_TO_|ALTNAME|wrong version number|EPROTO|ERR_SSL/i.test(text);
+}
+
+export const TLS_REMEDY =
+  'give the authority of the server’s certificate in tls.caFile, and its name in tls.serverName where it is not the host dialled; a server that speaks no TLS wants http://';

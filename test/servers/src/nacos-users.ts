@@ -26,10 +26,16 @@ const paths = {
 } as const;
 
 /** Creates the administrator with the user's password and, unless the user is the administrator, the user with all rights. */
-export async function createUsers(generation: 2 | 3, port: number, user: NacosUser, signal: AbortSignal): Promise<void> {
+export async function createUsers(
+  generation: 2 | 3,
+  port: number,
+  user: NacosUser,
+  signal: AbortSignal,
+  tls = false,
+): Promise<void> {
   const path = paths[generation];
   const post = async (to: string, form: Record<string, string>): Promise<string> => {
-    const { status, body } = await http(port, to, { form, signal });
+    const { status, body } = await http(port, to, { form, signal, tls });
     if (status !== 200) throw new Error(`Nacos answered ${status} to POST ${to}: ${body.slice(0, 200)}`);
     return body;
   };

@@ -25,6 +25,8 @@ export interface NacosOptions extends CommonOptions {
   readonly port?: number;
   /** Switches authentication on and creates this user with all rights (`nacos` is the administrator's name). Default: off. */
   readonly auth?: NacosUser;
+  /** HTTP and gRPC speak TLS only, with these PEM files. Default: plaintext. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Maximum heap, MB. Default 192, enough for 2,000 services; 10,000 × 10 want 768. */
   readonly heapMb?: number;
   /** Lines for application.properties, over ours. */
@@ -50,6 +52,7 @@ async function start(generation: Generation, options: NacosOptions): Promise<Nac
   const name = generation === 2 ? 'nacos2' : 'nacos3';
   const build = await provide(name, { ...(options.signal === undefined ? {} : { signal: options.signal }), ...options.provide });
   const { auth } = options;
+  const tls = options.tls !== undefined;
   return ManagedServer.start<NacosPorts>({
     name,
     version: build.version,
@@ -59,9 +62,9 @@ async function start(generation: Generation, options: NacosOptions): Promise<Nac
     prepare: (dir, ports) => prepare(generation, build, dir, ports, options),
     probe: async (ports, signal) => {
       const path = generation === 2 ? '/nacos/actuator/health' : '/nacos/v3/admin/core/state/readiness';
-      return (await http(ports.http, path, { signal })).status === 200 && (await accepts(ports.grpc));
+      return (await http(ports.http, path, { signal, tls })).status === 200 && (await accepts(ports.grpc));
     },
-    ...(auth === undefined ? {} : { furnish: (ports, signal) => createUsers(generation, ports.http, auth, signal) }),
+    ...(auth === undefined ? {} : { furnish: (ports, signal) => createUsers(generation, ports.http, auth, signal, tls) }),
     data: ['data'],
     startTimeoutMs: 90_000,
     stopGraceMs: 5_000,
@@ -84,7 +87,7 @@ async function prepare(
   const own = generation === 2 ? nacos2Properties(ports) : nacos3Properties(ports, options);
   await writeFile(
     join(conf, 'application.properties'),
-    properties({ ...commonProperties(options), ...own, ...options.properties }),
+    properties({ ...commonProperties(options), ...own, ...tlsProperties(options), ...options.properties }),
   );
   const { recipe } = servers[build.server];
   if (recipe.kind !== 'maven') throw new Error(`${build.server} is not built by Maven`);
@@ -119,6 +122,21 @@ function commonProperties({ auth }: NacosOptions): Record<string, string | boole
     'nacos.core.auth.server.identity.value': 'test',
     // Base64 of at least 32 bytes, or Nacos does not start.
     'nacos.core.auth.plugin.nacos.token.secret.key': Buffer.from('a key for servers that only tests start').toString('base64'),
+  };
+}
+
+function tlsProperties({ tls }: NacosOptions): Record<string, string | boolean> {
+  if (tls === undefined) return {};
+  return {
+    'server.ssl.enabled': true,
+    'server.ssl.certificate': `file:${tls.certFile}`,
+    'server.ssl.certificate-private-key': `file:${tls.keyFile}`,
+    'nacos.remote.server.rpc.tls.enableTls': true,
+    'nacos.remote.server.rpc.tls.sslProvider': 'JDK',
+    'nacos.remote.server.rpc.tls.certChainFile': `file:${tls.certFile}`,
+    'nacos.remote.server.rpc.tls.certPrivateKey': `file:${tls.keyFile}`,
+    // Else it takes plaintext on the same port too.
+    'nacos.remote.server.rpc.tls.compatibility': false,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Small questions to a server that is starting. Node's own fetch keeps connections alive, which a restarted server does not like. */
 import { request, type IncomingMessage } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 
 const maxAnswer = 4 * 1024 * 1024;
@@ -15,6 +16,8 @@ export interface HttpCall {
   /** Sent as a form; makes the method POST unless one is given. */
   readonly form?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** By HTTPS; whose certificate it is does not matter to a question on loopback. */
+  readonly tls?: boolean;
 }
 
 /** One HTTP/1.1 call to 127.0.0.1 on a connection of its own. @throws when it cannot connect, is aborted or the answer exceeds 4 MB. */
@@ -23,8 +26,9 @@ export function http(port: number, path: string, call: HttpCall = {}): Promise<H
   const headers: Record<string, string> = { ...call.headers };
   if (body !== undefined) headers['content-type'] = 'application/x-www-form-urlencoded';
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const outgoing = (call.tls === true ? requestTls : request)(
       {
+        rejectUnauthorized: false,
         host: '127.0.0.1',
         port,
         path,
