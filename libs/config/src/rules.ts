@@ -7,6 +7,7 @@ import { ledgerProblems } from './sections/ledger.ts';
 import { livenessProblems } from './sections/liveness-rules.ts';
 import { outputProblems } from './sections/outputs.ts';
 import { roleProblems } from './sections/roles.ts';
+import { patternProblems } from './sections/merge-patterns.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
 
@@ -20,6 +21,10 @@ export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
     ...nameProblems(yaml),
     ...precedenceProblems(yaml),
     ...hostProblems(yaml),
+    ...patternProblems(
+      yaml,
+      registryNames(yaml).filter((name) => name !== undefined),
+    ),
     ...ledgerProblems(yaml),
     ...livenessProblems(yaml),
     ...outputProblems(yaml),

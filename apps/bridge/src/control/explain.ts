@@ -5,6 +5,7 @@ import { endpointKey, formatDuration, scopeId, scopeOf, serviceId } from '@isthm
 import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
+import { whyLeftOut } from './liveness-views.ts';
 import { publicationsOf } from './publications.ts';
 import { ageOfRecord } from './ages.ts';
 import { endpointView, kindOf } from './views.ts';
@@ -36,10 +37,9 @@ function matchingHosts(catalog: Catalog, query: string): readonly MeshHost[] {
 
 function hostsAt(catalog: Catalog, address: string, port: number | undefined): readonly MeshHost[] {
   const at = (e: Endpoint) => e.address === address && (port === undefined || e.port === port);
+  const isThere = ({ record, refused }: KnownRecord) => record.endpoints.some(at) || refused.some(({ endpoint }) => at(endpoint));
   const byVip = (host: MeshHost) => catalog.merged(host)?.vip === address;
-  return [...catalog.hosts()]
-    .filter((host) => catalog.recordsOf(host).some(({ record }) => record.endpoints.some(at)) || byVip(host))
-    .sort();
+  return [...catalog.hosts()].filter((host) => catalog.recordsOf(host).some(isThere) || byVip(host)).sort();
 }
 
 function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
@@ -71,7 +71,7 @@ function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
 function explainOrigin(engine: Engine, host: MeshHost, known: KnownRecord): ExplainedOrigin {
   const { catalog } = engine;
   const id = serviceId(known.record.key);
-  const { record, did } = catalog.rules.map(known.record);
+  const { record, did } = catalog.rules.map(engine.liveness.seen(id, known.record));
   const state = catalog.scopeById(scopeId(scopeOf(record.key)));
   const status = state?.status ?? { state: 'syncing' as const };
   const ports = catalog.merged(host)?.ports ?? [];
@@ -82,6 +82,7 @@ function explainOrigin(engine: Engine, host: MeshHost, known: KnownRecord): Expl
     service: id,
     source: record.key.source,
     kind: kindOf(engine.config.registries, record.key.source),
+    ...(record.origins === undefined ? {} : { via: record.origins }),
     state: status.state,
     ...(status.state === 'stale' ? { since: status.since } : {}),
     ...('cause' in status ? { cause: status.cause } : {}),
@@ -139,7 +140,9 @@ function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
     const excluded = catalog.rules.excludedBy(record.key);
     for (const e of record.endpoints) {
       const at = { address: e.address, port: e.port, service };
-      if (excluded !== undefined) yield { ...at, reason: `${excluded} leaves the service out` };
+      const why = whyLeftOut(engine, service, e);
+      if (why !== undefined) yield { ...at, reason: why };
+      else if (excluded !== undefined) yield { ...at, reason: `${excluded} leaves the service out` };
       else if (e.health === 'disabled') yield { ...at, reason: 'disabled at the registry' };
       else if (e.health === 'unhealthy') yield { ...at, reason: 'unhealthy at the registry' };
       else if (e.weight === 0) yield { ...at, reason: 'weight 0' };
