@@ -3,7 +3,6 @@ import type { SourceId } from '@isthmus/model';
 import { backoff, pause } from './backoff.ts';
 import { eachLimited } from './each-limited.ts';
 import { LeaseQueue } from './lease-queue.ts';
-import { marksToMetadata } from './marks.ts';
 import type {
   Publication,
   PublicationState,
@@ -16,20 +15,24 @@ import type {
   SinkStatus,
   SinkWire,
 } from './registry-sink.ts';
+import { RequestPace, isUnanswered } from './request-pace.ts';
+import { RetryTimes } from './retry-times.ts';
 import { SinkBook } from './sink-book.ts';
-import { addressKey, entryOf, planPublication } from './sink-plan.ts';
+import { addressKey, changeOf, compareChanges, entryOf, planPublication } from './sink-plan.ts';
 import type { PlannedStep } from './sink-plan.ts';
 
-/** Requests under way at once. */
-const AT_ONCE = 16;
-/** Pieces of work between two looks at what is most urgent. */
-const ROUND = 256;
+/** Pieces of work between two looks at what is most urgent, for each request under way at once. */
+const ROUND = 16;
 /** Of which at most so many are renewals: a registry that is just fast enough for those must not keep writes out. */
-const MOST_RENEWALS = 192;
+const MOST_RENEWALS = 12;
+/** Requests of a dry run at once. */
+const DIFF_AT_ONCE = 4;
 /** Every name is compared with the registry again after this long, ms: somebody may have registered the same address. */
 const VERIFY_MS = 60_000;
 /** Between two attempts to connect, and of one service that is refused; ms. */
 const RETRY = { base: 500, most: 30_000 } as const;
+
+const LIVE: SinkStatus = { state: 'live' };
 
 /**
  * Entries with a lease in any registry: written when they are wanted, renewed while they are, withdrawn when they are not and
@@ -43,11 +46,14 @@ export class LeaseSink implements RegistrySink {
   readonly #dirty = new Set<string>();
   readonly #leases = new LeaseQueue<SinkEntry>();
   readonly #verify = new LeaseQueue<string>();
-  readonly #retries = new Map<string, { readonly attempt: number; readonly at: number }>();
+  readonly #retries: RetryTimes;
   readonly #waiting = new Set<string>();
   readonly #counters = { registered: 0, renewed: 0, withdrawn: 0, failed: 0 };
   #status: SinkStatus = { state: 'idle' };
+  readonly #pace = new RequestPace();
   #attempt = 0;
+  /** What the registry has of ours must be looked at: after a start, or when another replica wrote until now. */
+  #unknown: 'all' | 'leases' | 'none' = 'all';
   #wake: () => void = () => undefined;
 
   constructor(id: SourceId, wire: SinkWire, deps: SinkDeps) {
@@ -55,6 +61,7 @@ export class LeaseSink implements RegistrySink {
     this.#wire = wire;
     this.#deps = deps;
     this.#book = new SinkBook(id, deps.ledger);
+    this.#retries = new RetryTimes(deps.random, RETRY.base, RETRY.most);
   }
 
   get status(): SinkStatus {
@@ -75,7 +82,7 @@ export class LeaseSink implements RegistrySink {
 
   want(id: string, publication: Publication | undefined): void {
     if (!this.#book.want(id, publication)) return;
-    this.#retries.delete(id);
+    this.#retries.forget(id);
     this.#dirty.add(id);
     this.#wake();
   }
@@ -93,6 +100,7 @@ export class LeaseSink implements RegistrySink {
         if (!this.#deps.writer.isWriter()) {
           await this.#rest({ state: 'standby' }, signal);
           this.#book.reload(); // whoever wrote until now has changed it
+          this.#unknown = 'all';
         } else if (this.#book.isEmpty) await this.#rest({ state: 'idle' }, signal);
         else await this.#session(signal);
       }
@@ -102,16 +110,16 @@ export class LeaseSink implements RegistrySink {
   }
 
   async diff(signal: AbortSignal): Promise<readonly SinkChange[]> {
-    const session = await this.#wire.connect(0, signal);
+    const session = await this.#wire.connect(this.#attempt, signal);
     const changes: SinkChange[] = [];
     try {
-      await eachLimited(this.#book.ids(), AT_ONCE, async (id) => {
+      await eachLimited(this.#book.ids(), DIFF_AT_ONCE, async (id) => {
         for (const step of await this.#plan(session, id, signal)) if (step.action !== 'keep') changes.push(changeOf(step));
       });
     } finally {
       session.close();
     }
-    return changes.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    return changes.sort(compareChanges);
   }
 
   async #rest(status: SinkStatus, signal: AbortSignal): Promise<void> {
@@ -125,7 +133,7 @@ export class LeaseSink implements RegistrySink {
     try {
       const session = await this.#wire.connect(this.#attempt, signal);
       try {
-        this.#renewAll();
+        this.#lookAgain();
         await this.#work(session, signal);
       } finally {
         session.close();
@@ -135,50 +143,50 @@ export class LeaseSink implements RegistrySink {
       const since = this.#status.state === 'failing' ? this.#status.since : this.#deps.clock.now();
       this.#status = { state: 'failing', since, cause: messageOf(thrown) };
       this.#attempt += 1;
+      if (IsthmusError.is(thrown) && thrown.code === 'registry.unreachable' && this.#unknown === 'none') this.#unknown = 'leases';
       await pause(backoff(this.#attempt, this.#deps.random, RETRY.base, RETRY.most), signal);
     }
   }
 
-  /** What was written before is renewed and looked at first: its leases may be near their end, or the registry empty. */
-  #renewAll(): void {
+  /** What was written before is renewed first: its leases may be near their end, or the registry was restarted and is empty. */
+  #lookAgain(): void {
     const { meshId, writer } = this.#deps;
-    for (const [id, publication] of this.#book.writtenOnes()) {
-      for (const instance of publication.instances) this.#lease(id, entryOf(publication, instance, meshId, writer.owner), 0);
-      this.#dirty.add(id);
+    this.#pace.reset();
+    for (const [id, publication] of this.#unknown === 'none' ? [] : this.#book.writtenOnes()) {
+      for (const instance of publication.instances) this.#lease(id, entryOf(publication, instance, meshId, writer.owner), 'now');
+      if (this.#unknown === 'all') this.#dirty.add(id);
     }
+    this.#unknown = 'none';
   }
 
   async #work(session: SinkSession, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#deps.writer.isWriter()) {
       const jobs = this.#dueJobs(session, signal);
       if (jobs.length > 0) {
-        await eachLimited(jobs, AT_ONCE, async (job) => {
+        await eachLimited(jobs, this.#pace.atOnce, async (job) => {
           if (!signal.aborted && this.#deps.writer.isWriter()) await job();
         });
-        this.#attempt = 0;
-        this.#status = { state: 'live' };
         continue;
       }
       if (this.#book.isEmpty) return;
-      const retry = Math.min(Number.POSITIVE_INFINITY, ...[...this.#retries.values()].map(({ at }) => at));
-      await this.#sleep(Math.min(this.#leases.nextDue(), this.#verify.nextDue(), retry) - this.#deps.clock.now(), signal);
+      const due = Math.min(this.#leases.nextDue(), this.#verify.nextDue(), this.#retries.nextDue());
+      await this.#sleep(due - this.#deps.clock.now(), signal);
     }
   }
 
   /** Renewals before writes: a large change must not let go what is there. */
   #dueJobs(session: SinkSession, signal: AbortSignal): readonly (() => Promise<void>)[] {
     const now = this.#deps.clock.now();
-    const renewals = this.#leases.due(now, MOST_RENEWALS).map(
-      ({ key, item }) =>
-        () =>
-          this.#renew(session, key, item, signal),
-    );
-    for (const { item } of this.#verify.due(now, ROUND - renewals.length)) {
+    const { atOnce } = this.#pace;
+    const most = ROUND * atOnce;
+    const leases = this.#leases.due(now, MOST_RENEWALS * atOnce);
+    const renewals = leases.map((lease) => () => this.#renew(session, lease.key, lease.item, signal));
+    for (const { item } of this.#verify.due(now, most - renewals.length)) {
       this.#dirty.add(item);
       this.#verify.put(item, item, VERIFY_MS, now);
     }
-    for (const [id, { at }] of this.#retries) if (at <= now) this.#dirty.add(id);
-    const names = [...this.#dirty].filter((id) => (this.#retries.get(id)?.at ?? 0) <= now).slice(0, ROUND - renewals.length);
+    for (const id of this.#retries.due(now)) this.#dirty.add(id);
+    const names = [...this.#dirty].filter((id) => this.#retries.mayTry(id, now)).slice(0, most - renewals.length);
     return [...renewals, ...names.map((id) => () => this.#sync(session, id, signal))];
   }
 
@@ -187,10 +195,10 @@ export class LeaseSink implements RegistrySink {
     try {
       if ((await session.renew(entry, signal)) === 'renewed') this.#counters.renewed += 1;
       else this.#dirty.add(idOfLease(key));
+      this.#answered();
     } catch (thrown) {
-      if (!endsSession(thrown)) return this.#failed(idOfLease(key), thrown);
-      this.#lease(idOfLease(key), entry, 0); // the next session renews it first
-      throw thrown;
+      if (isUnanswered(thrown)) this.#lease(idOfLease(key), entry, 'now');
+      this.#refused(idOfLease(key), thrown, signal);
     }
   }
 
@@ -201,14 +209,14 @@ export class LeaseSink implements RegistrySink {
       this.#book.intend(id);
       for (const step of steps) await this.#do(session, id, step, signal);
       this.#book.done(id, steps);
-      this.#retries.delete(id);
+      this.#retries.forget(id);
       if (steps.some((step) => step.action === 'wait')) this.#waiting.add(id);
       if (this.#book.state(id) === undefined) this.#verify.delete(id);
       else this.#verify.put(id, id, VERIFY_MS, this.#deps.clock.now());
+      this.#answered();
     } catch (thrown) {
       this.#dirty.add(id);
-      if (endsSession(thrown) || signal.aborted) throw thrown;
-      this.#failed(id, thrown);
+      this.#refused(id, thrown, signal);
     }
   }
 
@@ -218,16 +226,9 @@ export class LeaseSink implements RegistrySink {
     const at = (wanted ?? written)?.at;
     if (at === undefined) return [];
     const listed = await session.list(at, signal);
-    const { meshId, writer, isComplete } = this.#deps;
-    return planPublication({
-      meshId,
-      owner: writer.owner,
-      wanted,
-      written,
-      listed,
-      changed: this.#book.hasChanged(id),
-      isComplete,
-    });
+    const { meshId, isComplete } = this.#deps;
+    const { owner } = this.#deps.writer;
+    return planPublication({ meshId, owner, wanted, written, listed, changed: this.#book.hasChanged(id), isComplete });
   }
 
   async #do(session: SinkSession, id: string, { action, entry }: PlannedStep, signal: AbortSignal): Promise<void> {
@@ -255,17 +256,28 @@ export class LeaseSink implements RegistrySink {
     }
   }
 
-  #failed(id: string, thrown: unknown): void {
+  #answered(): void {
+    this.#pace.succeeded();
+    this.#attempt = 0;
+    this.#status = LIVE;
+  }
+
+  /** @throws what was thrown, when it is about the registry and not about that name. */
+  #refused(id: string, thrown: unknown, signal: AbortSignal): void {
+    if (signal.aborted) throw thrown;
+    if (isUnanswered(thrown)) {
+      if (thrown.code === 'registry.unreachable' || this.#pace.timedOut()) throw thrown;
+      return; // asked again in the next round, with fewer at once
+    }
+    if (this.#status.state !== 'failing') this.#status = LIVE;
     this.#counters.failed += 1;
-    const attempt = (this.#retries.get(id)?.attempt ?? 0) + 1;
-    const at = this.#deps.clock.now() + backoff(attempt, this.#deps.random, RETRY.base, RETRY.most);
-    this.#retries.set(id, { attempt, at });
+    this.#retries.failed(id, this.#deps.clock.now());
     this.#book.failed(id, messageOf(thrown));
   }
 
-  #lease(id: string, entry: SinkEntry, after = entry.ttlMs / this.#wire.renewalsPerTtl): void {
-    const period = Math.round(entry.ttlMs / this.#wire.renewalsPerTtl);
-    this.#leases.put(leaseKey(id, entry), entry, period, this.#deps.clock.now() - period + Math.round(after));
+  #lease(id: string, entry: SinkEntry, when: 'now' | 'in time' = 'in time'): void {
+    const period = when === 'now' ? 0 : Math.round(entry.ttlMs / this.#wire.renewalsPerTtl);
+    this.#leases.put(leaseKey(id, entry), entry, period, this.#deps.clock.now());
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -277,26 +289,10 @@ export class LeaseSink implements RegistrySink {
   }
 }
 
-/** Errors that are about the server, not about one service. */
-function endsSession(thrown: unknown): boolean {
-  return IsthmusError.is(thrown) && (thrown.code === 'registry.unreachable' || thrown.code === 'registry.timeout');
-}
-
 function leaseKey(id: string, entry: SinkEntry): string {
   return `${id} ${addressKey(entry)}`;
 }
 
 function idOfLease(key: string): string {
   return key.slice(0, key.indexOf(' ')); // ids are URL-encoded
-}
-
-function changeOf({ action, entry, why }: PlannedStep): SinkChange {
-  const { at, address, port, weight } = entry;
-  const written = action === 'register' || action === 'change';
-  const content = written ? { weight, metadata: { ...entry.metadata, ...marksToMetadata(entry.marks) } } : {};
-  return { action: action as SinkChange['action'], at, address, port, why, ...content };
-}
-
-function sortKey({ at, address, port }: SinkChange): string {
-  return `${at.namespace}/${at.group}/${at.name} ${address} ${port}`;
 }

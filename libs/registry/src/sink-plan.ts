@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SourceId } from '@isthmus/model';
-import { withoutMarks } from './marks.ts';
-import type { ListedEntry, Publication, PublishedInstance, PublishedName, SinkEntry } from './registry-sink.ts';
+import { marksToMetadata, withoutMarks } from './marks.ts';
+import type { ListedEntry, Publication, PublishedInstance, SinkChange, SinkEntry } from './registry-sink.ts';
 
 export interface PlanInput {
   readonly meshId: string;
@@ -79,6 +79,18 @@ export function addressKey(entry: { readonly address: string; readonly port: num
   return `${entry.address.toLowerCase()} ${entry.port}`;
 }
 
-export function sameName(a: PublishedName, b: PublishedName): boolean {
-  return a.name === b.name && a.group === b.group && a.namespace === b.namespace;
+/** A step as a dry run tells it. */
+export function changeOf({ action, entry, why }: PlannedStep): SinkChange {
+  const { at, address, port, weight } = entry;
+  const written = action === 'register' || action === 'change';
+  const content = written ? { weight, metadata: { ...entry.metadata, ...marksToMetadata(entry.marks) } } : {};
+  return { action: action as SinkChange['action'], at, address, port, why, ...content };
+}
+
+export function compareChanges(a: SinkChange, b: SinkChange): number {
+  return sortKey(a) < sortKey(b) ? -1 : 1;
+}
+
+function sortKey({ at, address, port }: SinkChange): string {
+  return `${at.namespace}/${at.group}/${at.name} ${address} ${port}`;
 }

@@ -13,12 +13,12 @@ interface ListedInstance {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The sink contract on a real Eureka behind Spring Security; callers see what is UP. */
-export async function sinkRealHarness(): Promise<SinkHarness> {
+/** The sink contract on a real Eureka, behind Spring Security unless told otherwise; callers see what is UP. */
+export async function sinkRealHarness({ withAuth = true } = {}): Promise<SinkHarness> {
   const account = { username: 'lab', password: 'right-password' };
   process.env['ISTHMUS_TEST_EUREKA_RIGHT'] = account.password;
   process.env['ISTHMUS_TEST_EUREKA_WRONG'] = 'wrong-password';
-  const server = await startEureka({ auth: account });
+  const server = await startEureka(withAuth ? { auth: account } : {});
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   const authorization = `Basic ${Buffer.from(`${account.username}:${account.password}`).toString('base64')}`;
   const rest = new EurekaRest(url, `${account.username}:${account.password}`);

@@ -1,11 +1,9 @@
-import { systemClock } from '@isthmus/model';
-import type { Ledger, SourceId } from '@isthmus/model';
-import { LeaseSink } from '../lease-sink.ts';
-import { publicationId } from '../registry-sink.ts';
-import type { Publication, SinkDeps, Writer } from '../registry-sink.ts';
+import type { Writer } from '../registry-sink.ts';
 import { testPublication } from './publication.ts';
 import { testLedger } from './test-ledger.ts';
-import type { SeenInstance, SinkHarness } from './sink-harness.ts';
+import { placesOf, poll, startBridge, watchFor } from './sink-bridge.ts';
+import type { Bridge, BridgeOptions } from './sink-bridge.ts';
+import type { SinkHarness } from './sink-harness.ts';
 
 export interface SinkContractOptions {
   /** Most milliseconds that any one condition may take. Default 10,000. */
@@ -16,16 +14,6 @@ export interface SinkContractOptions {
 
 /** What users have by default: short TTLs for many services are a load test of the registry. */
 const MANY_TTL_MS = 30_000;
-
-/** One bridge process as far as a sink can tell: it may be killed and started again on the same ledger. */
-interface Bridge {
-  readonly sink: LeaseSink;
-  want(...publications: readonly Publication[]): void;
-  withdraw(...names: readonly string[]): void;
-  openGate(): void;
-  /** As with SIGKILL: nothing is withdrawn. */
-  kill(): Promise<void>;
-}
 
 /**
  * What every sink promises, on a registry in memory (unit) and on the real server (real) alike. One harness serves all
@@ -44,34 +32,8 @@ export function describeSinkContract(
     let harness: SinkHarness;
     const running: Bridge[] = [];
 
-    const start = (
-      more: { ledger?: Ledger; writer?: Partial<Writer>; gate?: 'open' | 'closed'; password?: 'wrong' } = {},
-    ): Bridge => {
-      const abort = new AbortController();
-      let open = more.gate !== 'closed';
-      const deps: SinkDeps = {
-        clock: systemClock,
-        random: Math.random,
-        meshId: 'shop',
-        writer: { isWriter: () => true, owner: 'one', onChange: () => () => undefined, ...more.writer },
-        ledger: more.ledger ?? testLedger(),
-        isComplete: (_: SourceId) => open,
-      };
-      const sink = new LeaseSink('target' as SourceId, harness.wire(more.password ?? 'right'), deps);
-      const ended = sink.run(abort.signal);
-      const bridge: Bridge = {
-        sink,
-        want: (...publications) => publications.forEach((p) => sink.want(publicationId(p.at), p)),
-        withdraw: (...names) => names.forEach((n) => sink.want(publicationId({ namespace: '', group: '', name: n }), undefined)),
-        openGate: () => {
-          open = true;
-          sink.gateChanged();
-        },
-        kill: async () => {
-          abort.abort();
-          await ended;
-        },
-      };
+    const start = (more: BridgeOptions = {}): Bridge => {
+      const bridge = startBridge(harness, more);
       running.push(bridge);
       return bridge;
     };
@@ -326,32 +288,5 @@ export function describeSinkContract(
   /** Longer than any harness's TTL, of which only the harness knows when the timeouts are set. */
   function ttls(times: number): number {
     return times * 15_000;
-  }
-}
-
-function placesOf(instances: readonly SeenInstance[]): string {
-  return instances
-    .map(({ address, port }) => `${address}:${port}`)
-    .sort()
-    .join();
-}
-
-/** Looks every 20 ms; the moments in which callers saw no instance. */
-async function watchFor(harness: SinkHarness, service: string, ms: number): Promise<readonly string[]> {
-  const gaps: string[] = [];
-  const from = Date.now();
-  while (Date.now() - from < ms) {
-    if ((await harness.seen(service)).length === 0) gaps.push(`${service} after ${Date.now() - from} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return gaps;
-}
-
-async function poll(what: string, condition: () => Promise<boolean>, deadlineMs: number): Promise<void> {
-  const end = Date.now() + deadlineMs;
-  // A registry that is down cannot be asked.
-  while (!(await condition().catch(() => false))) {
-    if (Date.now() > end) throw new Error(`"${what}" did not come true in ${deadlineMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
