@@ -3,6 +3,7 @@ import { Alarm } from './alarm.ts';
 import { formatHead, parseHead } from './head.ts';
 import type { Head, Replica } from './head.ts';
 import type { HeadOwner, Prepared } from './head-owner.ts';
+import { within } from './within.ts';
 
 export interface KeeperOptions {
   readonly store: LedgerStore;
@@ -104,8 +105,9 @@ export class HeadKeeper<P extends Prepared> {
     if (!this.isLeader || this.#head === undefined) return;
     const head: Head = { ...this.#head, leader: undefined, write: this.#nextWrite(this.#head.epoch) };
     this.#role = FOLLOWER;
-    const signal = AbortSignal.timeout(this.#deadlineMs);
-    await this.#options.store.writeHead(formatHead(head), this.#version, signal).catch(() => undefined); // its lease ends by itself
+    const going = new AbortController().signal;
+    const write = (signal: AbortSignal) => this.#options.store.writeHead(formatHead(head), this.#version, signal);
+    await within(this.#deadlineMs, going, write).catch(() => undefined); // its lease ends by itself
   }
 
   async #run(): Promise<void> {
@@ -150,11 +152,14 @@ export class HeadKeeper<P extends Prepared> {
 
   /** Waits for a change until it is time to take over. */
   async #next(ms: number): Promise<LedgerHead | undefined | 'nothing'> {
-    const limit = AbortSignal.timeout(Math.ceil(ms));
+    let isOver = false;
     try {
-      return await this.#options.store.nextHead(this.#version, AbortSignal.any([this.#stop.signal, limit]));
+      return await within(ms, this.#stop.signal, (signal) => {
+        signal.addEventListener('abort', () => (isOver = true));
+        return this.#options.store.nextHead(this.#version, signal);
+      });
     } catch (error) {
-      if (limit.aborted) return 'nothing';
+      if (isOver) return 'nothing';
       throw error;
     }
   }
@@ -279,6 +284,6 @@ export class HeadKeeper<P extends Prepared> {
   }
 
   #call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return call(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(this.#deadlineMs)]));
+    return within(this.#deadlineMs, this.#stop.signal, call);
   }
 }

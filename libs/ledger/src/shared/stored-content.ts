@@ -2,6 +2,7 @@ import type { LedgerStore } from '@isthmus/model';
 import { eachLimited } from './each-limited.ts';
 import { decodeSegment, encodeSegment } from './segment.ts';
 import type { SegmentName } from './segment.ts';
+import { within } from './within.ts';
 
 /** Calls to the store that are under way at once. */
 const AT_ONCE = 8;
@@ -67,7 +68,7 @@ export class StoredContent {
       const names: string[] = [];
       for (const bytes of await encodeSegment(content, this.#store.mostBlobBytes)) {
         const name = `${write}-${(count += 1)}`;
-        await this.#store.writeBlob(name, bytes, this.#within());
+        await this.#call((signal) => this.#store.writeBlob(name, bytes, signal));
         names.push(name);
       }
       return names;
@@ -96,12 +97,14 @@ export class StoredContent {
     const limit = this.#monotonic() - GARBAGE_MS;
     const young = this.#garbage.findIndex(({ at }) => at > limit);
     const names = this.#garbage.splice(0, young < 0 ? this.#garbage.length : young).map(({ name }) => name);
-    await eachLimited(names, AT_ONCE, (name) => this.#store.removeBlob(name, this.#within())).catch(() => undefined);
+    await eachLimited(names, AT_ONCE, (name) => this.#call((signal) => this.#store.removeBlob(name, signal))).catch(
+      () => undefined,
+    );
   }
 
   /** Blobs of leaders that died in the middle of a write; those of this epoch may be of a write that is under way. */
   async findOrphans(epoch: number): Promise<void> {
-    const names = await this.#store.listBlobs(this.#within()).catch(() => undefined);
+    const names = await this.#call((signal) => this.#store.listBlobs(signal)).catch(() => undefined);
     const known = new Set([...this.#content, ...[...this.#index.values()].flat(), ...this.#garbage.map(({ name }) => name)]);
     const at = this.#monotonic();
     for (const name of names ?? []) if (!known.has(name) && !name.startsWith(`e${epoch}-`)) this.#garbage.push({ name, at });
@@ -113,14 +116,14 @@ export class StoredContent {
   }
 
   async #blob(name: string, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#store.readBlob(name, AbortSignal.any([signal, this.#within()]));
+    const bytes = await within(DEADLINE_MS, signal, (limited) => this.#store.readBlob(name, limited));
     // The leader has written newer ones and removed this one: read the head again.
     if (bytes === undefined) throw new Error(`${name} is not in ${this.#store.where} any more, or not yet`);
     return bytes;
   }
 
-  #within(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(DEADLINE_MS)]);
+  #call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(DEADLINE_MS, this.#stop.signal, call);
   }
 }
 
