@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { ControlController } from './control/control.controller.ts';
 import { HealthController } from './control/health.controller.ts';
+import { LivenessController } from './control/liveness.controller.ts';
+import { OutputsController } from './control/outputs.controller.ts';
 import { ProxiesController } from './control/proxies.controller.ts';
 import { PublicationsController } from './control/publications.controller.ts';
 import { Engine } from './engine/engine.ts';
@@ -20,7 +22,14 @@ export class BridgeModule {
   static with({ engine, metrics, servers }: BridgeParts): DynamicModule {
     return {
       module: BridgeModule,
-      controllers: [ControlController, ProxiesController, PublicationsController, HealthController],
+      controllers: [
+        ControlController,
+        OutputsController,
+        ProxiesController,
+        PublicationsController,
+        LivenessController,
+        HealthController,
+      ],
       providers: [
         { provide: Engine, useValue: engine },
         { provide: Metrics, useValue: metrics },

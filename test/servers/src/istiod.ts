@@ -24,6 +24,8 @@ export interface IstiodOptions extends CommonOptions {
   readonly meshConfig?: Readonly<Record<string, unknown>>;
   /** Reads `*.yaml` from there in place of `meshConfig.configSources`. 1.27 has a start-up race with it: endpoints may stay empty. */
   readonly configDir?: string;
+  /** Of a Kubernetes API server with Istio's CRDs: istiod reads Services there, and `k8s://` in `configSources` works. */
+  readonly kubeconfig?: string;
   readonly ports?: Partial<IstiodPorts>;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -67,12 +69,15 @@ async function prepare(program: string, dir: string, ports: IstiodPorts, options
   await writeFile(mesh, stringify(meshConfig));
   const files = join(dir, 'config');
   await mkdir(files, { recursive: true });
-  const configDir = options.configDir ?? ('configSources' in meshConfig ? undefined : files);
+  const hasSource = 'configSources' in meshConfig || options.kubeconfig !== undefined;
+  const configDir = options.configDir ?? (hasSource ? undefined : files);
   return {
     command: [
       program,
       'discovery',
-      '--registries=', // no Kubernetes
+      ...(options.kubeconfig === undefined
+        ? ['--registries=']
+        : ['--registries=Kubernetes', `--kubeconfig=${options.kubeconfig}`]),
       `--meshConfig=${mesh}`,
       `--networksConfig=${join(dir, 'no-networks.yaml')}`,
       ...(configDir === undefined ? [] : [`--configDir=${configDir}`]),
@@ -93,6 +98,7 @@ async function prepare(program: string, dir: string, ports: IstiodPorts, options
       POD_NAME: 'istiod-test',
       INJECTION_WEBHOOK_CONFIG_NAME: '',
       VALIDATION_WEBHOOK_CONFIG_NAME: '',
+      ...(options.kubeconfig === undefined ? {} : { PILOT_ENABLE_GATEWAY_API: 'false' }), // its CRDs are not Istio's
       ...options.env,
     },
   };

@@ -25,6 +25,8 @@ import { PROTOCOLS } from '@isthmus/model';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
+import { OUTPUT_SCHEMAS } from './output-schemas.ts';
+import { LIVENESS_SCHEMAS } from './liveness-schemas.ts';
 import { PUBLICATION_SCHEMAS } from './publication-schemas.ts';
 
 const STATES = ['syncing', 'live', 'partial', 'stale'];
@@ -104,7 +106,10 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     portName: text('The port of the mesh host that it serves'),
     protocol,
     weight: { type: 'number', description: "The registry's scale: 1 is normal, 0 gets nothing" },
-    health: oneOf(['healthy', 'unhealthy', 'disabled'], 'disabled: an operator took it out'),
+    health: oneOf(
+      ['healthy', 'unhealthy', 'disabled', 'evicted'],
+      'unhealthy: checks say so; disabled: an operator took it out; evicted: its Pod is gone or not ready',
+    ),
     locality: text('region/zone/subzone; empty when unknown'),
     origin: text('Service id'),
     cluster: text('Cluster of the registry (Nacos)'),
@@ -176,6 +181,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     service: text('Service id'),
     source: text("The registry's name in the config"),
     kind: text('nacos, consul, eureka'),
+    via: optional(texts('Set where the source is another bridge: the services that it has it from')),
     state,
     since: optional(at('When it became stale')),
     cause: optional(text('Why it is partial or stale')),
@@ -230,7 +236,9 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     name: text('Name'),
     version: text('Hash of its content'),
   }),
+  ...OUTPUT_SCHEMAS,
   ...PUBLICATION_SCHEMAS,
+  ...LIVENESS_SCHEMAS,
   Problem: fields<Problem>('Every answer that is no success (RFC 9457).', {
     type: text('about:blank'),
     title: text('What kind of problem'),

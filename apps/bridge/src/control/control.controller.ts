@@ -39,6 +39,7 @@ import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { explain } from './explain.ts';
 import { liveEvents } from './live-events.ts';
+import { heldLivenessViews, livenessDiagnostics } from './liveness-views.ts';
 import { ProblemException } from './problem.ts';
 import { publicationDiff } from './publications.ts';
 import { elsewhere, replicaView } from './replica.ts';
@@ -141,7 +142,7 @@ export class ControlController {
   @ApiOperation({ summary: 'Mass removals that wait for their confirmation' })
   @ApiOkResponse(listOf('HeldView'))
   held(): ItemList<HeldView> {
-    return { items: heldViews(this.#engine.catalog) };
+    return { items: [...heldViews(this.#engine.catalog), ...heldLivenessViews(this.#engine)] };
   }
 
   @Post('held/:scope/release')
@@ -240,6 +241,8 @@ export class ControlController {
   *#diagnostics(): Generator<Diagnostic> {
     yield* this.#engine.diagnostics;
     yield* catalogDiagnostics(this.#engine.catalog, this.#engine.config.ledger.maxAgeMs);
+    yield* livenessDiagnostics(this.#engine);
     yield* this.#engine.publishers.mcp.diagnostics();
+    yield* this.#engine.objects.diagnostics();
   }
 }

@@ -1,8 +1,8 @@
 import { Catalog } from '@isthmus/catalog';
-import { formatListen } from '@isthmus/config';
 import type { Config } from '@isthmus/config';
-import { messageOf, runInSlices, steadyClock } from '@isthmus/model';
+import { messageOf, runInSlices, soleWriter, steadyClock } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
+import type { KubeClient } from '@isthmus/kube';
 import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
@@ -13,8 +13,12 @@ import { Pipeline } from '../pipeline.ts';
 import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
 import { XdsPublisher } from '../pipeline/xds-publisher.ts';
+import { Liveness } from '../liveness/liveness.ts';
+import type { CorrectionAudit } from '../liveness/corrections.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
+import { needsRestart } from './needs-restart.ts';
+import { ObjectOutputs } from './object-outputs.ts';
 import { Sinks, completeSources } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
@@ -29,6 +33,10 @@ export interface EngineOptions {
   readonly writer?: Writer;
   /** Reads everything and writes into no registry: `isthmus get publications --diff` tells what it would. */
   readonly dryRun?: boolean;
+  /** Of the Kubernetes output (`openCluster`). */
+  readonly cluster?: KubeClient | undefined;
+  /** Every correction that is written into a registry. */
+  readonly audit?: (entry: CorrectionAudit) => void;
 }
 
 /**
@@ -47,10 +55,16 @@ export class Engine {
   readonly #options: EngineOptions;
   #config: BridgeConfig;
   #catalog: Catalog;
+  #liveness: Liveness;
   #pipeline: Pipeline | undefined;
   #sinks: Sinks;
+  /** Files and Kubernetes. */
+  readonly objects: ObjectOutputs;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** Of files and Kubernetes, which outlive a change of the config. */
+  readonly #stopWriting = new AbortController();
+  #writing: Promise<void> = Promise.resolve();
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
   #confirmation: NodeJS.Timeout | undefined;
@@ -60,9 +74,16 @@ export class Engine {
     this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
+    this.#liveness = this.#makeLiveness();
     this.#catalog = this.#makeCatalog();
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
     this.#sinks = this.#makeSinks();
+    this.objects = new ObjectOutputs({
+      config,
+      cluster: options.cluster,
+      writer: options.writer ?? this.replicas?.writerOf(config),
+      merged: (host) => this.#catalog.merged(host),
+    });
     this.readiness = new Readiness(new Set(config.registries.map((r) => r.id)), config.readiness.maxWaitMs);
   }
 
@@ -72,6 +93,10 @@ export class Engine {
 
   get catalog(): Catalog {
     return this.#catalog;
+  }
+
+  get liveness(): Liveness {
+    return this.#liveness;
   }
 
   get sinks(): Sinks {
@@ -98,6 +123,7 @@ export class Engine {
   }
 
   start(): void {
+    if (this.#options.dryRun !== true) this.#writing = this.objects.run(this.#stopWriting.signal);
     this.#startPipeline([]);
   }
 
@@ -108,6 +134,9 @@ export class Engine {
     clearTimeout(this.#confirmation);
     this.#stop.abort();
     await this.#running;
+    this.#stopWriting.abort();
+    await this.#writing;
+    this.#options.cluster?.close();
     this.replicas?.close();
     await this.#ledger.close();
   }
@@ -125,7 +154,9 @@ export class Engine {
     this.#stop.abort();
     await this.#running;
     const before = [...this.#catalog.hosts()];
+    this.objects.reset();
     this.#config = config;
+    this.#liveness = this.#makeLiveness();
     this.#catalog = this.#makeCatalog();
     this.#sinks = this.#makeSinks();
     this.#startPipeline(before);
@@ -139,6 +170,8 @@ export class Engine {
 
   /** Lets a held removal through; undefined when nothing is held in that scope. @throws NotLeader */
   async release(scope: string): Promise<number | undefined> {
+    const evicted = this.#liveness.release(scope);
+    if (evicted !== undefined) return evicted;
     if (this.replicas !== undefined) return this.replicas.release(scope);
     const result = this.#catalog.release(scope);
     if (result === undefined) return undefined;
@@ -155,7 +188,15 @@ export class Engine {
       ledger: this.#ledger,
       clock: steadyClock,
       allocateVips: true,
+      overlay: this.#liveness,
     });
+  }
+
+  #makeLiveness(): Liveness {
+    const { audit = () => undefined, dryRun = false } = this.#options;
+    const shared = this.#ledger instanceof SharedLedger ? this.#ledger.writer : soleWriter;
+    const parts = { config: this.#config, ledger: this.#ledger, clock: steadyClock, audit, dryRun };
+    return new Liveness({ ...parts, writer: this.#options.writer ?? shared });
   }
 
   #makeReplicas(ledger: SharedLedger): Replicas {
@@ -189,13 +230,13 @@ export class Engine {
       ...(onMessage === undefined ? {} : { onMessage }),
     };
     const restored = this.#catalog.restore((source) => names.has(source));
+    const sources = registries.map((r) => r.kind.createSource(r.id, r.config, deps));
     const pipeline = new Pipeline({
-      sources: registries.map((r) =>
-        guardImports(r.kind.createSource(r.id, r.config, deps), { meshId, leaveOut: imports.leaveOut }),
-      ),
+      sources: sources.map((source) => guardImports(source, { meshId, leaveOut: imports.leaveOut })),
       catalog: this.#catalog,
       xds: { publisher: this.#publishers.xds, store: this.xds },
       mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
+      onTouched: (hosts) => this.objects.touch(hosts),
       sinks: this.#sinks.publisher,
       pacer: new Pacer(),
       onApplied: () => this.#applied(pipeline),
@@ -204,7 +245,16 @@ export class Engine {
     this.#pipeline = pipeline;
     pipeline.touch([...restored, ...alsoTouch]);
     const writing = this.#options.dryRun === true ? undefined : this.#sinks.run(this.#stop.signal);
-    this.#running = Promise.all([pipeline.run(this.#stop.signal), writing]).then(() => undefined);
+    const living = this.#liveness.run(
+      sources,
+      (services) => {
+        pipeline.touch(this.#catalog.hostsOf(services));
+        this.#applied(pipeline);
+      },
+      (source, error) => this.#sourceFailed(source, error),
+      this.#stop.signal,
+    );
+    this.#running = Promise.all([pipeline.run(this.#stop.signal), writing, living]).then(() => undefined);
     this.#applied(pipeline);
   }
 
@@ -221,8 +271,16 @@ export class Engine {
       const complete = completeSources(this.#catalog.scopes());
       void pipeline.settled().then(() => sinks.takeComplete(complete));
     }
+    if (this.objects.waits) void pipeline.settled().then(() => this.#openGate(pipeline));
     this.replicas?.settleHeld();
     if (this.#catalog.waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
+  }
+
+  /** Everything that was applied is written or waits to be. */
+  #openGate(pipeline: Pipeline): void {
+    if (pipeline !== this.#pipeline || (this.replicas?.withheld ?? 0) > 0) return;
+    const sources = this.#config.registries.map((r) => r.id);
+    this.objects.takeComplete(sources, this.#catalog.scopes());
   }
 
   /** Once a second while removals wait: only time in which somebody looks counts as watched. */
@@ -254,20 +312,4 @@ export class Engine {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** Sockets and files that are opened once. */
-function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
-  const bound = (config: BridgeConfig) => JSON.stringify([config.outputs, config.control, config.ledger, config.roles]);
-  if (bound(before) === bound(after)) return [];
-  return [
-    {
-      code: 'config.reload',
-      severity: 'warning',
-      where: after.file,
-      what: 'outputs, control, ledger or roles changed',
-      meaning: `the bridge still listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
-      remedy: 'restart the bridge to use the new addresses; proxies keep what they have meanwhile',
-    },
-  ];
 }
