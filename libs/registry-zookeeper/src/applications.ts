@@ -1,14 +1,15 @@
 import type { Scope } from '@isthmus/model';
-import { serviceRead } from '@isthmus/registry';
 import type { ServiceRead } from '@isthmus/registry';
-import { applicationRecord, instancesOf } from './normalize-application.ts';
-import type { InstanceResult } from './normalize-application.ts';
+import { applicationRead, readInstance, refusedInstance } from './normalize-application.ts';
+import type { ReadInstance } from './normalize-application.ts';
 import type { SessionSink } from './session-sink.ts';
 import type { WatchedTree } from './watched-tree.ts';
 
 interface Application {
-  /** By id; undefined until its data is read. */
-  readonly instances: Map<string, InstanceResult | undefined>;
+  /** By id; those whose data was read. */
+  readonly instances: Map<string, ReadInstance>;
+  /** Ids whose data is being read. */
+  readonly pending: Set<string>;
   /** Found gone when they were read; what they said stays until the list has been read, which follows. */
   readonly absent: Set<string>;
   listed: boolean;
@@ -49,8 +50,13 @@ export class Applications {
     for (const name of names) if (!this.#applications.has(name)) this.#add(name);
   }
 
+  /** False while an instance is known to be gone whose list has not been read again: the picture is not complete then. */
+  isSettled(): boolean {
+    return [...this.#applications.values()].every((entry) => entry.pending.size === 0);
+  }
+
   #add(name: string): void {
-    const entry: Application = { instances: new Map(), absent: new Set(), listed: false, failed: false };
+    const entry: Application = { instances: new Map(), pending: new Set(), absent: new Set(), listed: false, failed: false };
     this.#applications.set(name, entry);
     this.#tree.watchChildren(`${this.#root}/${name}`, (read) => {
       if (read.kind === 'refused') {
@@ -66,29 +72,34 @@ export class Applications {
 
   #setInstances(name: string, entry: Application, ids: readonly string[]): void {
     const listed = new Set(ids);
-    for (const id of entry.instances.keys()) {
+    for (const id of [...entry.instances.keys(), ...entry.pending]) {
       if (listed.has(id)) continue;
       entry.instances.delete(id);
+      entry.pending.delete(id);
       entry.absent.delete(id);
       this.#tree.forget('data', this.#path(name, id));
     }
     for (const id of listed) {
       const isBack = entry.absent.delete(id); // a provider that restarts registers under the same id
-      if (!entry.instances.has(id) || isBack) this.#watchInstance(name, entry, id);
+      if (isBack || !(entry.instances.has(id) || entry.pending.has(id))) this.#watchInstance(name, entry, id);
     }
     this.#update(name, entry);
   }
 
   #watchInstance(name: string, entry: Application, id: string): void {
-    entry.instances.set(id, undefined);
+    entry.pending.add(id);
     this.#tree.watchData(this.#path(name, id), (read) => {
       if (read.kind === 'absent') {
         this.#tree.forget('data', this.#path(name, id));
         entry.absent.add(id);
         return;
       }
-      if (read.kind === 'refused') entry.instances.set(id, { problem: read.error.message });
-      else entry.instances.set(id, instancesOf(id, read.value));
+      const instance =
+        read.kind === 'refused'
+          ? refusedInstance(this.#scope, name, id, read.error.message)
+          : readInstance(this.#scope, name, id, read.value);
+      entry.pending.delete(id);
+      entry.instances.set(id, instance);
       this.#update(name, entry);
     });
   }
@@ -97,25 +108,20 @@ export class Applications {
     const entry = this.#applications.get(name);
     this.#applications.delete(name);
     this.#tree.forget('children', `${this.#root}/${name}`);
-    for (const id of entry?.instances.keys() ?? []) this.#tree.forget('data', this.#path(name, id));
+    for (const id of [...(entry?.instances.keys() ?? []), ...(entry?.pending ?? [])])
+      this.#tree.forget('data', this.#path(name, id));
     this.#sink.remove(name);
     this.#onChange(name, undefined);
   }
 
   /** Not before every listed instance is read: one that replaces another would otherwise leave a moment without any. */
   #update(name: string, entry: Application): void {
-    if (!entry.listed) return;
-    const known: [string, InstanceResult][] = [];
-    for (const [id, result] of entry.instances) {
-      if (result === undefined) return;
-      known.push([id, result]);
-    }
-    const result = applicationRecord(this.#scope, name, this.#root, known);
-    if ('rejected' in result) {
-      this.#sink.reject(name, result.rejected);
+    if (!entry.listed || entry.pending.size > 0) return;
+    const read = applicationRead(this.#scope, name, this.#root, entry.instances);
+    if ('rejected' in read) {
+      this.#sink.reject(name, read.rejected);
       return this.#onChange(name, undefined);
     }
-    const read = serviceRead(result.record, false);
     this.#sink.read(name, read);
     this.#onChange(name, read);
   }

@@ -1,11 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Scope } from '@isthmus/model';
-import { providersOf } from './normalize-providers.ts';
+import { providersOf, readProvider } from './normalize-providers.ts';
+import type { Provider } from './normalize-providers.ts';
 import type { SessionSink } from './session-sink.ts';
 import type { Children, NodeRead, WatchedTree } from './watched-tree.ts';
 
 interface Interface {
-  /** Undefined until they are read the first time. */
-  providers: readonly string[] | undefined;
+  /** By the names of their nodes; undefined until they are read the first time. */
+  providers: ReadonlyMap<string, Provider> | undefined;
   configurators: readonly string[] | undefined;
   /** Names of the services that it has now. */
   services: ReadonlySet<string>;
@@ -15,6 +17,9 @@ interface Interface {
 
 /** Names below `/dubbo` that are no interfaces. */
 const RESERVED: ReadonlySet<string> = new Set(['config', 'mapping', 'metadata']);
+
+/** Reading that many providers takes about 5 ms. */
+const PORTION = 200;
 
 /** Everything that is registered at interface level below `root`, for one session. */
 export class Interfaces {
@@ -43,16 +48,32 @@ export class Interfaces {
   #add(name: string): void {
     const entry: Interface = { providers: undefined, configurators: undefined, services: new Set(), failed: [] };
     this.#interfaces.set(name, entry);
-    this.#tree.watchChildren(`${this.#root}/${name}/providers`, (read) => {
+    this.#tree.watchChildren(`${this.#root}/${name}/providers`, async (read) => {
       if (read.kind === 'refused') return this.#fail(name, entry, read.error.message);
-      entry.providers = namesOf(read);
-      this.#update(name, entry);
+      entry.providers = await this.#readProviders(name, namesOf(read), entry.providers);
+      if (this.#interfaces.get(name) === entry) this.#update(name, entry);
     });
     // Without the right to read them they change nothing.
     this.#tree.watchChildren(`${this.#root}/${name}/configurators`, (read) => {
       entry.configurators = namesOf(read);
       this.#update(name, entry);
     });
+  }
+
+  /** Only what is new is read; thousands at once in turns of the event loop of their own. */
+  async #readProviders(
+    interfaceName: string,
+    texts: readonly string[],
+    known: ReadonlyMap<string, Provider> | undefined,
+  ): Promise<ReadonlyMap<string, Provider>> {
+    const providers = new Map<string, Provider>();
+    let fresh = 0;
+    for (const text of texts) {
+      const same = known?.get(text);
+      providers.set(text, same ?? readProvider(this.#scope, interfaceName, text));
+      if (same === undefined && (fresh += 1) % PORTION === 0) await setImmediate();
+    }
+    return providers;
   }
 
   #drop(name: string): void {
@@ -66,13 +87,16 @@ export class Interfaces {
 
   #update(name: string, entry: Interface): void {
     if (entry.providers === undefined || entry.configurators === undefined) return;
-    const result = providersOf(this.#scope, name, entry.providers, entry.configurators);
+    const result = providersOf(this.#scope, name, entry.providers.values(), entry.configurators);
     for (const service of entry.failed) this.#sink.unfail(service);
     entry.failed = [];
-    for (const [service, record] of result.services) this.#sink.record(service, record);
+    for (const [service, read] of result.services) {
+      if ('rejected' in read) this.#sink.reject(service, read.rejected);
+      else this.#sink.read(service, read);
+    }
     for (const service of entry.services) if (!result.services.has(service)) this.#sink.remove(service);
     entry.services = new Set(result.services.keys());
-    this.#sink.diagnose(name, result.diagnostics[0]);
+    this.#sink.diagnose(name, result.diagnostic);
   }
 
   /** What was known of it stays, from this session or from before. */

@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto';
 import type { Diagnostic, Scope } from '@isthmus/model';
 import { serviceId } from '@isthmus/model';
 import {
   applicationEndpoints,
+  buildEndpoint,
   buildRecord,
   dubboMetadata,
   dubboWeight,
@@ -11,20 +13,39 @@ import {
   meshProtocol,
   printable,
 } from '@isthmus/registry';
-import type { RawInstance, RecordResult } from '@isthmus/registry';
+import type { BuiltEndpoint, RawInstance, ServiceRead } from '@isthmus/registry';
 
 /** A Curator instance has 1 kB, with long metadata 10 kB; ZooKeeper allows a megabyte. */
 const MOST_BYTES = 128 * 1024;
 
 type Json = Readonly<Record<string, unknown>>;
 
-export type InstanceResult = { readonly instances: readonly RawInstance[] } | { readonly problem: string };
+/** What the data of one node says; read once, however often its neighbours change. */
+export interface ReadInstance {
+  readonly built: readonly BuiltEndpoint[];
+  readonly diagnostic: Diagnostic | undefined;
+  /** Of the data. */
+  readonly hash: string;
+}
+
+export function readInstance(scope: Scope, application: string, id: string, data: Buffer): ReadInstance {
+  const where = serviceId({ ...scope, name: application });
+  const result = instancesOf(id, data);
+  const content = hash('sha1', data, 'base64');
+  if ('problem' in result) return { built: [], diagnostic: notReadable(where, id, result.problem), hash: content };
+  return { built: result.instances.map((raw) => buildEndpoint(raw, where)), diagnostic: undefined, hash: content };
+}
+
+/** An instance that we may not read. */
+export function refusedInstance(scope: Scope, application: string, id: string, why: string): ReadInstance {
+  return { built: [], diagnostic: notReadable(serviceId({ ...scope, name: application }), id, why), hash: why };
+}
 
 /**
  * Dubbo 3 at application level and Spring Cloud ZooKeeper: the data of `/services/<application>/<id>`, JSON of Curator's service
  * discovery. A Dubbo application has an endpoint for each of its protocols.
  */
-export function instancesOf(id: string, data: Buffer): InstanceResult {
+function instancesOf(id: string, data: Buffer): { readonly instances: readonly RawInstance[] } | { readonly problem: string } {
   if (data.length === 0) return { problem: 'no data' };
   if (data.length > MOST_BYTES) return { problem: `${data.length} bytes of data, the most is ${MOST_BYTES}` };
   let json: unknown;
@@ -60,30 +81,37 @@ export function instancesOf(id: string, data: Buffer): InstanceResult {
 }
 
 /** `dubbo-greeter.services.zookeeper`: what Higress gives for the root `/services`. */
-export function applicationRecord(
+export function applicationRead(
   scope: Scope,
   application: string,
   root: string,
-  instances: Iterable<readonly [id: string, result: InstanceResult]>,
-): RecordResult {
+  instances: ReadonlyMap<string, ReadInstance>,
+): ServiceRead | { readonly rejected: Diagnostic } {
   const key = { ...scope, name: application };
-  const good: RawInstance[] = [];
-  const diagnostics: Diagnostic[] = [];
-  for (const [id, result] of instances) {
-    if ('instances' in result) good.push(...result.instances);
-    else {
-      diagnostics.push({
-        code: 'answer.invalid',
-        severity: 'error',
-        where: `${serviceId(key)} ${printable(id)}`,
-        what: result.problem,
-        meaning: 'the instance is left out',
-        remedy: 'look at who writes that node',
-      });
-    }
-  }
   const host = meshHostName([application, root.split('/').filter(Boolean).join('-')], 'zookeeper');
-  return buildRecord(key, host, good, { diagnostics });
+  const all = [...instances.values()];
+  const diagnostics = all.flatMap(({ diagnostic }) => diagnostic ?? []);
+  const result = buildRecord(
+    key,
+    host,
+    all.flatMap(({ built }) => built),
+    { diagnostics },
+  );
+  if ('rejected' in result) return result;
+  // The record is made of these alone, and they are shorter than it.
+  const texts = [...instances].map(([id, instance]) => `${id} ${instance.hash}`).sort();
+  return { id: serviceId(key), record: result.record, hash: hash('sha1', texts.join(' '), 'base64'), persistent: false };
+}
+
+function notReadable(where: string, id: string, what: string): Diagnostic {
+  return {
+    code: 'answer.invalid',
+    severity: 'error',
+    where: `${where} ${printable(id)}`,
+    what,
+    meaning: 'the instance is left out',
+    remedy: 'look at who writes that node',
+  };
 }
 
 /** Spring Cloud writes `instance_status`; Curator has `enabled`, which an operator may set; Dubbo has the parameters of a provider. */

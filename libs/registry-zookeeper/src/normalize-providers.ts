@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import type { Diagnostic, Scope, ServiceKey } from '@isthmus/model';
 import { serviceId } from '@isthmus/model';
 import {
+  buildEndpoint,
   buildRecord,
   concerns,
   dubboServiceName,
@@ -12,21 +14,45 @@ import {
   printable,
   scopeDiagnostic,
 } from '@isthmus/registry';
-import type { DubboOverride, DubboService, DubboUrl, RawInstance, RecordResult } from '@isthmus/registry';
+import type { BuiltEndpoint, DubboOverride, DubboService, DubboUrl, ServiceRead } from '@isthmus/registry';
 
 /** What Dubbo and Higress call a service without version. */
 const NO_VERSION = '0.0.0';
 
+/** What the name of one node below `providers` says; read once, however often its neighbours change. */
+export type Provider =
+  | {
+      readonly kind: 'provider';
+      readonly text: string;
+      readonly service: DubboService;
+      readonly url: DubboUrl;
+      readonly built: BuiltEndpoint;
+    }
+  /** Dubbo's own mark for "no provider". */
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'unreadable'; readonly what: string };
+
 export interface ProvidersResult {
   /** By the name of their key, `providers:com.acme.Greeter:1.0.0:g1`. */
-  readonly services: ReadonlyMap<string, RecordResult>;
-  /** Of nodes that are no provider URL: they cannot be told to belong to one of the services. */
-  readonly diagnostics: readonly Diagnostic[];
+  readonly services: ReadonlyMap<string, ServiceRead | { readonly rejected: Diagnostic }>;
+  /** About nodes that are no provider URL: they cannot be told to belong to one of the services. */
+  readonly diagnostic: Diagnostic | undefined;
 }
 
 /** `providers-com.acme.greeter-1.0.0-g1.zookeeper`: what Higress gives (`providers:com.acme.Greeter:1.0.0:g1.zookeeper`), as a DNS name. */
 function hostOfService({ interfaceName, version, group }: DubboService) {
   return meshHostName([dubboServiceName({ interfaceName, version: version === '' ? NO_VERSION : version, group })], 'zookeeper');
+}
+
+export function readProvider(scope: Scope, interfaceName: string, text: string): Provider {
+  const parsed = parseDubboUrl(text);
+  if ('problem' in parsed) return { kind: 'unreadable', what: `${printable(text)}: ${parsed.problem}` };
+  const { url } = parsed;
+  if (url.protocol === 'empty') return { kind: 'empty' };
+  const { version = '', group = '' } = url.parameters;
+  const service = { interfaceName, version, group };
+  const built = buildEndpoint(instanceOfProvider(url), serviceId({ ...scope, name: dubboServiceName(service) }));
+  return { kind: 'provider', text, service, url, built };
 }
 
 /**
@@ -36,46 +62,46 @@ function hostOfService({ interfaceName, version, group }: DubboService) {
 export function providersOf(
   scope: Scope,
   interfaceName: string,
-  providers: readonly string[],
+  providers: Iterable<Provider>,
   configurators: readonly string[],
 ): ProvidersResult {
   const bad: string[] = [];
-  const overrides = configurators.flatMap((text) => readOverride(text));
-  const urls = new Map<string, { readonly service: DubboService; readonly list: DubboUrl[] }>();
-  for (const text of providers.toSorted()) {
-    const parsed = parseDubboUrl(text);
-    if ('problem' in parsed) {
-      bad.push(`${printable(text)}: ${parsed.problem}`);
-      continue;
-    }
-    if (parsed.url.protocol === 'empty') continue; // Dubbo's own mark for "no provider"
-    const { version = '', group = '' } = parsed.url.parameters;
-    const service = { interfaceName, version, group };
-    const name = dubboServiceName(service);
-    const known = urls.get(name);
-    if (known === undefined) urls.set(name, { service, list: [parsed.url] });
-    else known.list.push(parsed.url);
+  const overrides = configurators.toSorted().flatMap((text) => readOverride(text));
+  const byName = new Map<string, (Provider & { readonly kind: 'provider' })[]>();
+  for (const provider of providers) {
+    if (provider.kind === 'unreadable') bad.push(provider.what);
+    if (provider.kind !== 'provider') continue;
+    const name = dubboServiceName(provider.service);
+    const known = byName.get(name);
+    if (known === undefined) byName.set(name, [provider]);
+    else known.push(provider);
   }
-  const services = new Map<string, RecordResult>();
-  for (const [name, { service, list }] of urls) services.set(name, recordOf({ ...scope, name }, service, list, overrides));
-  return { services, diagnostics: bad.length === 0 ? [] : [notReadable(scope, interfaceName, bad)] };
+  const services = new Map<string, ServiceRead | { readonly rejected: Diagnostic }>();
+  for (const [name, list] of byName) services.set(name, readOf({ ...scope, name }, list, overrides));
+  return { services, diagnostic: bad.length === 0 ? undefined : notReadable(scope, interfaceName, bad.sort()) };
 }
 
-function recordOf(
+function readOf(
   key: ServiceKey,
-  service: DubboService,
-  urls: readonly DubboUrl[],
+  providers: readonly (Provider & { readonly kind: 'provider' })[],
   overrides: readonly DubboOverride[],
-): RecordResult {
+): ServiceRead | { readonly rejected: Diagnostic } {
+  const { service } = providers[0] as Provider & { readonly kind: 'provider' };
   const concerned = overrides.filter((override) => concerns(override, service));
   const diagnostics: Diagnostic[] = [];
-  const instances = urls.map((url): RawInstance => {
-    if (concerned.length === 0) return instanceOfProvider(url);
+  const instances = providers.map(({ url, built }) => {
+    if (concerned.length === 0) return built;
     const changed = overridden(url, concerned);
-    if (changed !== url) diagnostics.push(overrideNote(key, url, changed));
+    if (changed === url) return built;
+    diagnostics.push(overrideNote(key, url, changed));
     return instanceOfProvider(changed);
   });
-  return buildRecord(key, hostOfService(service), instances, { diagnostics });
+  const result = buildRecord(key, hostOfService(service), instances, { diagnostics });
+  if ('rejected' in result) return result;
+  // The record is made of these alone, and they are shorter than it.
+  const texts = providers.map(({ text }) => text).sort();
+  const content = hash('sha1', `${texts.join(' ')} ${JSON.stringify(concerned)}`, 'base64');
+  return { id: serviceId(key), record: result.record, hash: content, persistent: false };
 }
 
 /** An override that cannot be read changes nothing. */

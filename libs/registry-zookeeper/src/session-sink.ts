@@ -1,6 +1,5 @@
 import type { Diagnostic } from '@isthmus/model';
-import { serviceRead } from '@isthmus/registry';
-import type { RecordResult, ScopeView, ServiceRead } from '@isthmus/registry';
+import type { ScopeView, ServiceRead } from '@isthmus/registry';
 
 /**
  * Between what one session reads and what the scope says: the first complete picture is committed as one, later changes one by one.
@@ -19,11 +18,6 @@ export class SessionSink {
   /** Names that the scope knows from before this session too. */
   knownNames(): readonly string[] {
     return this.#view.names();
-  }
-
-  record(name: string, result: RecordResult): void {
-    if ('record' in result) this.read(name, serviceRead(result.record, false));
-    else this.reject(name, result.rejected);
   }
 
   read(name: string, read: ServiceRead): void {

@@ -50,7 +50,9 @@ export async function runSession(options: SessionOptions, signal: AbortSignal): 
     return { why, trace: undefined };
   }
   const sink = new SessionSink(view);
+  let applications: Applications | undefined;
   const onIdle = () => {
+    if (!complete && applications?.isSettled() === false) return;
     complete = true;
     sink.commit(() => before !== undefined && continues(before, connection, births));
   };
@@ -64,7 +66,7 @@ export async function runSession(options: SessionOptions, signal: AbortSignal): 
   if (signal.aborted) abort();
   try {
     await connection.sync();
-    watchRoots(tree, sink, options, births, onBroken);
+    applications = watchRoots(tree, sink, options, births, onBroken);
     const why = await connection.ended;
     return { why: broken ?? why, trace: complete ? traceOf(connection, births) : undefined };
   } catch (why) {
@@ -91,7 +93,7 @@ function watchRoots(
   { config, view }: SessionOptions,
   births: Map<string, string>,
   onBroken: (thrown: unknown) => void,
-): void {
+): Applications | undefined {
   const { root, applicationRoot } = config;
   const wanted = serviceFilter(config.services);
   const interfaces = new Interfaces(tree, root, view.scope, wanted, sink);
@@ -103,13 +105,14 @@ function watchRoots(
       setNames(read.kind === 'there' ? read.value.names : []);
     });
   watchRoot(root, (names) => interfaces.setNames(names));
-  if (applicationRoot === false) return;
+  if (applicationRoot === false) return undefined;
   const mappings = new Mappings(tree, root, view.scope, wanted, sink);
   const applications = new Applications(tree, applicationRoot, view.scope, wanted, sink, (name, read) =>
     mappings.setApplication(name, read),
   );
   mappings.start();
   watchRoot(applicationRoot, (names) => applications.setNames(names));
+  return applications;
 }
 
 /**

@@ -24,7 +24,7 @@ export interface ZkReads {
 interface WatchedNode {
   readonly path: string;
   readonly read: () => Promise<void>;
-  readonly onRefused: (error: IsthmusError) => void;
+  readonly onRefused: (error: IsthmusError) => void | Promise<void>;
   state: 'idle' | 'queued' | 'reading';
   /** A watch went off while it was read. */
   again: boolean;
@@ -59,8 +59,8 @@ export class WatchedTree {
     this.#onBroken = onBroken;
   }
 
-  /** `onRead` is called now and after each change. A node that is not there is waited for. */
-  watchChildren(path: string, onRead: (read: NodeRead<Children>) => void): void {
+  /** `onRead` is called now and after each change, not before its last call has ended. A node that is not there is waited for. */
+  watchChildren(path: string, onRead: (read: NodeRead<Children>) => void | Promise<void>): void {
     this.#add(`children ${path}`, path, onRead, async () => {
       for (;;) {
         try {
@@ -102,7 +102,7 @@ export class WatchedTree {
     this.#nodes.clear();
   }
 
-  #add<T>(id: string, path: string, onRead: (read: NodeRead<T>) => void, read: () => Promise<NodeRead<T>>): void {
+  #add<T>(id: string, path: string, onRead: (read: NodeRead<T>) => void | Promise<void>, read: () => Promise<NodeRead<T>>): void {
     if (this.#nodes.has(id)) return;
     const node: WatchedNode = {
       path,
@@ -110,11 +110,11 @@ export class WatchedTree {
       again: false,
       read: async () => {
         const result = await read();
-        if (!this.#closed && this.#nodes.get(id) === node) onRead(result);
+        if (!this.#closed && this.#nodes.get(id) === node) await onRead(result);
       },
-      onRefused: (error) => {
+      onRefused: async (error) => {
         if (this.#closed || this.#nodes.get(id) !== node) return;
-        onRead({ kind: 'refused', error });
+        await onRead({ kind: 'refused', error });
         setTimeout(() => {
           if (!this.#closed && this.#nodes.get(id) === node) this.#enqueue(node);
         }, RETRY_REFUSED_MS).unref();
@@ -151,7 +151,7 @@ export class WatchedTree {
     } catch (thrown) {
       if (this.#closed) return;
       if (!(thrown instanceof ZkRefusal)) return this.#onBroken(thrown); // the connection has ended, or a bug of ours
-      node.onRefused(thrown);
+      await node.onRefused(thrown);
     }
     this.#underWay -= 1;
     node.state = 'idle';

@@ -1,7 +1,7 @@
 import { endpointKey, serviceId } from '@isthmus/model';
 import type { Diagnostic, Endpoint, MeshHost, ServiceKey, ServiceRecord } from '@isthmus/model';
 import { buildEndpoint } from './build-endpoint.ts';
-import type { RawInstance } from './build-endpoint.ts';
+import type { BuiltEndpoint, RawInstance } from './build-endpoint.ts';
 
 /** More than that in one service is a registry gone wrong, or an attack. */
 const MOST_ENDPOINTS = 50_000;
@@ -17,12 +17,15 @@ export type RecordResult = { readonly record: ServiceRecord } | { readonly rejec
 
 /**
  * The one way from a registry's instances to a `ServiceRecord`: every source has the same rules for bad input.
+ * Instances that were built before (with `buildEndpoint`, for this service) are taken as they are: a change of one among thousands
+ * then costs one.
+ *
  * Deterministic: the order in which the registry lists instances does not show.
  */
 export function buildRecord(
   key: ServiceKey,
   host: MeshHost | undefined,
-  instances: Iterable<RawInstance>,
+  instances: Iterable<RawInstance | BuiltEndpoint>,
   declared: DeclaredService = {},
 ): RecordResult {
   const where = serviceId(key);
@@ -45,7 +48,7 @@ export function buildRecord(
   for (const raw of instances) {
     count += 1;
     if (count > MOST_ENDPOINTS) continue;
-    const built = buildEndpoint(raw, where);
+    const built = 'diagnostics' in raw ? raw : buildEndpoint(raw, where);
     diagnostics.push(...built.diagnostics);
     if (built.endpoint === undefined) continue;
     // Two declared ports may lead to one address and port.

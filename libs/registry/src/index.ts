@@ -1,6 +1,6 @@
 export { backoff, pause } from './backoff.ts';
-export { printable } from './build-endpoint.ts';
-export type { RawInstance } from './build-endpoint.ts';
+export { buildEndpoint, printable } from './build-endpoint.ts';
+export type { BuiltEndpoint, RawInstance } from './build-endpoint.ts';
 export { buildRecord } from './build-record.ts';
 export type { DeclaredService, RecordResult } from './build-record.ts';
 export { clientTlsField, durationField, registryName, serviceFilterField } from './config-fields.ts';

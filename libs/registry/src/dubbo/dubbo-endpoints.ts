@@ -13,7 +13,7 @@ export function isDubboApplication(metadata: Readonly<Record<string, unknown>>):
 }
 
 /** `dubbo.endpoints` of an application's metadata; undefined when it is not there or makes no sense. */
-export function dubboEndpoints(text: unknown): readonly DubboEndpoint[] | undefined {
+function dubboEndpoints(text: unknown): readonly DubboEndpoint[] | undefined {
   if (typeof text !== 'string') return undefined;
   let list: unknown;
   try {
