@@ -24,6 +24,7 @@ describeStoreContract('Consul 1.22 with ACLs', async () => {
     },
     hang: async () => server.pause(),
     resume: async () => server.resume(),
+    canList: true,
     hasPasswords: true,
     close: () => server.stop(),
   };

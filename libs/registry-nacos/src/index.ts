@@ -3,6 +3,7 @@ import { nacosConfigSchema } from './config.ts';
 import type { NacosConfig } from './config.ts';
 import { nacosCorrector } from './corrector.ts';
 import { examineNacos } from './doctor.ts';
+import { NacosLedgerStore } from './ledger-store.ts';
 import { nacosSink } from './sink.ts';
 import { NacosSource } from './source.ts';
 
@@ -10,6 +11,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   kind: 'nacos',
   schema: nacosConfigSchema,
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
+  ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
   doctor: examineNacos,
   corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
   sink: { places: { namespace: true, group: true }, wire: (config, deps) => nacosSink(config, deps) },

@@ -16,6 +16,7 @@ describeStoreContract('the store in memory', async () => {
     },
     hang: cut(true),
     resume: cut(false),
+    canList: true,
     hasPasswords: false,
     close: async () => undefined,
   };
