@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import type { Server as HttpsServer } from 'node:https';
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -18,7 +19,10 @@ import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
 import type { BridgeConfig } from './engine/engine.ts';
 import { Metrics } from './engine/metrics.ts';
+import { openCluster } from './engine/object-outputs.ts';
 import { openLedger } from './engine/open-ledger.ts';
+import { renewCertificates } from './engine/renew-certificates.ts';
+import type { CertifiedServer } from './engine/renew-certificates.ts';
 import { XdsServers } from './engine/xds-servers.ts';
 import { NestLog } from './nest-log.ts';
 import { registryKinds } from './registries.ts';
@@ -27,17 +31,23 @@ import { registryKinds } from './registries.ts';
 const STOP_WITHIN_MS = 4_500;
 
 /** Runs the bridge until SIGTERM or SIGINT. Logs are JSON lines on stderr. */
-export async function serve(file: string): Promise<number> {
+export async function serve(file: string, dryRun = false): Promise<number> {
   const loaded = await loadConfig(file, { kinds: registryKinds });
   if (!loaded.ok) throw configError(loaded.problems);
   const { config } = loaded;
   const log = pino({ name: 'isthmus', level: process.env['ISTHMUS_LOG'] ?? 'info' }, pino.destination({ dest: 2, sync: true }));
   setLogVerbosity(logVerbosity.NONE); // it prints plain lines among ours; what matters comes back as an error
+  const cluster = await openCluster(config);
   const ledger = await openLedger(config);
-  const engine = new Engine(config, ledger);
+  const engine = new Engine(config, ledger, {
+    cluster,
+    dryRun,
+    audit: (entry) =>
+      log.warn(entry, `registry: ${entry.action} ${entry.address}:${entry.port} of ${entry.service}: ${entry.reason}`),
+  });
   const stopped = new AbortController();
   try {
-    const app = await startApp(engine, config, log);
+    const app = await startApp(engine, config, log, stopped.signal);
     engine.start();
     await watchConfig(config.file, {
       kinds: registryKinds,
@@ -52,6 +62,8 @@ export async function serve(file: string): Promise<number> {
       },
     });
     announce(config, log);
+    if (dryRun)
+      log.warn('dry run: nothing is written into registries; `isthmus export --format publications` tells what would be');
     const signal = await stopSignal();
     log.info({ signal }, 'stopping: streams are closed, proxies keep what they have');
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
@@ -63,7 +75,7 @@ export async function serve(file: string): Promise<number> {
   }
 }
 
-async function startApp(engine: Engine, config: BridgeConfig, log: Logger): Promise<NestFastifyApplication> {
+async function startApp(engine: Engine, config: BridgeConfig, log: Logger, signal: AbortSignal): Promise<NestFastifyApplication> {
   const metrics = new Metrics(engine);
   const servers = new XdsServers(engine, metrics, log);
   const tokens = await AdminTokens.open(join(dirname(config.ledger.file), 'admin.token'), config.control.auth?.tokensFile);
@@ -84,6 +96,7 @@ async function startApp(engine: Engine, config: BridgeConfig, log: Logger): Prom
     await app.startAllMicroservices();
     if (config.roles.includes('control')) await listen(app, config.control);
     else await app.init();
+    await renewCertificates([...servers.certified, controlServer(app, config)], log, signal);
   } catch (error) {
     await app.close(); // an output that listens already would keep the process
     throw error;
@@ -104,6 +117,15 @@ async function listen(app: NestFastifyApplication, { listen: at }: ListenerConfi
   }
 }
 
+function controlServer(app: NestFastifyApplication, { control, roles }: BridgeConfig): CertifiedServer {
+  const server = app.getHttpServer() as HttpsServer;
+  const renew = async () => {
+    const context = (await https(control)).https;
+    if (context !== undefined) server.setSecureContext(context);
+  };
+  return { name: 'control', tls: roles.includes('control') ? control.tls : undefined, renew };
+}
+
 async function https({
   tls,
 }: ListenerConfig): Promise<{ https?: { cert: Buffer; key: Buffer; ca?: Buffer; requestCert?: boolean } }> {
@@ -114,7 +136,8 @@ async function https({
 }
 
 function announce(config: BridgeConfig, log: Logger): void {
-  const listeners = { control: config.control, ...config.outputs };
+  const { mcp, xds } = config.outputs;
+  const listeners = { ...(config.roles.includes('control') ? { control: config.control } : {}), mcp, xds };
   for (const [name, listener] of Object.entries(listeners)) {
     if (listener === undefined) continue;
     log.info(`${name} listens on ${formatListen(listener.listen)}`);

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { IsthmusError, messageOf } from '@isthmus/model';
 
@@ -10,19 +12,43 @@ export interface TlsOptions {
   readonly clientCaFile?: string;
 }
 
+/** @throws IsthmusError `config.invalid` when a file cannot be read or is no key pair */
+export async function serverCredentials(tls: TlsOptions | undefined): Promise<RenewableCredentials | undefined> {
+  return tls === undefined ? undefined : new RenewableCredentials(tls, await secureContext(tls));
+}
+
 /**
- * The files are read once: a renewed certificate needs a restart.
- * @throws IsthmusError `config.invalid` when a file cannot be read or is no key pair
+ * TLS whose files can be read again while it is used: grpc-js gives a new context to its server. Connections that are open
+ * keep theirs.
  */
-export async function serverCredentials(tls: TlsOptions | undefined): Promise<ServerCredentials> {
-  if (tls === undefined) return ServerCredentials.createInsecure();
+export class RenewableCredentials extends ServerCredentials {
+  readonly #tls: TlsOptions;
+
+  constructor(tls: TlsOptions, context: SecureContextOptions) {
+    super({ requestCert: tls.clientCaFile !== undefined }, context);
+    this.#tls = tls;
+  }
+
+  /** @throws IsthmusError `config.invalid`, and what was there before stays in use */
+  async renew(): Promise<void> {
+    this.updateSecureContextOptions(await secureContext(this.#tls));
+  }
+
+  _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+async function secureContext(tls: TlsOptions): Promise<SecureContextOptions> {
   const [cert, key, ca] = await Promise.all([
     read(tls.certFile),
     read(tls.keyFile),
-    tls.clientCaFile === undefined ? null : read(tls.clientCaFile),
+    tls.clientCaFile === undefined ? undefined : read(tls.clientCaFile),
   ]);
+  const context = { cert, key, ...(ca === undefined ? {} : { ca }) };
   try {
-    return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
+    createSecureContext(context);
+    return context;
   } catch (cause) {
     throw new IsthmusError('config.invalid', `the TLS files are not usable: ${messageOf(cause)}`, {
       where: tls.certFile,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -230,6 +230,36 @@ describe('TLS', () => {
     const known = connect({ port: mutual.port, credentials: credentials.createSsl(cert, key, cert) });
     known.send({ node, typeUrl: CDS });
     await known.next();
+  });
+
+  test('shows renewed files to new connections, keeps open ones, and keeps what it has when the new pair does not fit', async () => {
+    const other = join(import.meta.dirname, '../../registry-consul/src/testdata/tls');
+    const files = { certFile: join(dir, 'now.crt'), keyFile: join(dir, 'now.key') };
+    const use = (cert: string, key: string) => Promise.all([copyFile(cert, files.certFile), copyFile(key, files.keyFile)]);
+    const newCert = join(other, 'localhost.pem');
+    const newKey = join(other, 'localhost-key.pem');
+    const trusting = async (cert: string) => credentials.createSsl(await readFile(cert));
+    await use(certFile, keyFile);
+    const { server, port } = await serve({ tls: files });
+    const before = connect({ port, credentials: await trusting(certFile) });
+    before.send({ node, typeUrl: CDS });
+    await before.next();
+
+    await use(newCert, newKey);
+    await server.renewCertificates();
+    const after = connect({ port, credentials: await trusting(newCert) });
+    after.send({ node, typeUrl: CDS });
+    await after.next();
+    expect((await connect({ port, credentials: await trusting(certFile) }).ended).code).toBe(status.UNAVAILABLE);
+
+    await use(certFile, newKey);
+    await expect(server.renewCertificates()).rejects.toMatchObject({ code: 'config.invalid', where: files.certFile });
+    const still = connect({ port, credentials: await trusting(newCert) });
+    still.send({ node, typeUrl: CDS });
+    await still.next();
+    set(EDS, 'a', '1');
+    before.send({ typeUrl: EDS, resourceNames: ['a'] });
+    expect(await before.next()).toMatchObject({ typeUrl: EDS });
   });
 
   test('names the file that it cannot use', async () => {

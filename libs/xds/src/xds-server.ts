@@ -1,11 +1,11 @@
-import { Server, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
 import { BearerTokens } from './bearer-tokens.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { serverCredentials } from './listen-options.ts';
-import type { TlsOptions } from './listen-options.ts';
+import type { RenewableCredentials, TlsOptions } from './listen-options.ts';
 import type { ResourceProvider } from './resource-provider.ts';
 import { SendBudget } from './send-budget.ts';
 import { ADS_METHODS, MCP_METHODS, serviceDefinition } from './services.ts';
@@ -71,6 +71,7 @@ export class XdsServer {
   readonly #streams = new Set<XdsStream>();
   readonly #budget = new SendBudget();
   #tokens: BearerTokens | undefined;
+  #credentials: RenewableCredentials | undefined;
   #state: 'waiting' | 'open' | 'closing' = 'waiting';
   #opened = 0;
   #port: number | undefined;
@@ -102,7 +103,8 @@ export class XdsServer {
   async listen(): Promise<number> {
     const { host, port, tls, auth, ready } = this.#options;
     if (auth !== undefined) this.#tokens = await BearerTokens.open(auth.tokensFile);
-    const credentials = await serverCredentials(tls);
+    this.#credentials = await serverCredentials(tls);
+    const credentials = this.#credentials ?? ServerCredentials.createInsecure();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, credentials, (error, at) => {
@@ -113,6 +115,23 @@ export class XdsServer {
     if (ready === undefined) this.#open();
     else void ready.then(() => this.#open());
     return this.#port;
+  }
+
+  /** `ads` or `mcp`. */
+  get name(): StreamProfile['name'] {
+    return this.#profile.name;
+  }
+
+  get tls(): TlsOptions | undefined {
+    return this.#options.tls;
+  }
+
+  /**
+   * Takes the certificate files as they are now: new connections see them, open ones stay. Does nothing without TLS.
+   * @throws IsthmusError `config.invalid` when they cannot be used; those in use stay
+   */
+  async renewCertificates(): Promise<void> {
+    await this.#credentials?.renew();
   }
 
   /** Ends every stream with UNAVAILABLE, so that clients keep what they have and come back. Takes at most 1 s. */

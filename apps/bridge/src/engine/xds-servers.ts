@@ -6,10 +6,13 @@ import type { Logger } from 'pino';
 import { EgressProvider } from '../pipeline/egress-provider.ts';
 import type { Engine } from './engine.ts';
 import type { Metrics } from './metrics.ts';
+import type { CertifiedServer } from './renew-certificates.ts';
 
 /** The outputs that clients connect to; either may be missing in the config. */
 export class XdsServers {
   readonly all: readonly XdsServer[];
+  /** Those of them whose certificates may be renewed. */
+  readonly certified: readonly CertifiedServer[];
 
   constructor(engine: Engine, metrics: Metrics, log: Logger) {
     const { xds, mcp } = engine.config.outputs;
@@ -32,6 +35,7 @@ export class XdsServers {
         ? []
         : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),
     ];
+    this.certified = this.all.map((server) => ({ name: server.name, tls: server.tls, renew: () => server.renewCertificates() }));
     metrics.observeClients(() => this.all.flatMap((server) => server.clients()));
   }
 }
