@@ -25,7 +25,7 @@ export type InformerStatus =
 
 export type InformerEvent<Kept> =
   /** A complete list: what is not in it is gone. The map is the reader's own. */
-  | { readonly kind: 'snapshot'; readonly objects: ReadonlyMap<string, Kept> }
+  | { readonly kind: 'snapshot'; readonly objects: Map<string, Kept> }
   | { readonly kind: 'upsert'; readonly key: string; readonly object: Kept }
   | { readonly kind: 'remove'; readonly key: string }
   | { readonly kind: 'status'; readonly status: InformerStatus };
@@ -177,10 +177,11 @@ class Informer<Raw extends KubeObject, Kept> {
   /** Removals are told by a complete list only, so that the reader can judge how many they are. */
   #tellList(before: ReadonlyMap<string, Entry<Kept>>, next: ReadonlyMap<string, Entry<Kept>>): void {
     const wasLive = this.#status.state === 'live';
-    const lost = wasLive && [...before.keys()].some((key) => !next.has(key));
-    if (!wasLive || lost) {
+    if (!wasLive || lacksSome(next, before)) {
+      const objects = new Map<string, Kept>();
+      for (const [key, { kept }] of next) objects.set(key, kept);
       this.#queue.clear(); // a slow reader need not see what is over
-      this.#queue.push({ kind: 'snapshot', objects: new Map([...next].map(([key, { kept }]) => [key, kept])) });
+      this.#queue.push({ kind: 'snapshot', objects });
       this.#say({ state: 'live' });
       return;
     }
@@ -235,6 +236,11 @@ class Informer<Raw extends KubeObject, Kept> {
     this.#status = status;
     this.#queue.pushOver({ kind: 'status', status }, (last) => last.kind === 'status');
   }
+}
+
+function lacksSome(now: ReadonlyMap<string, unknown>, before: ReadonlyMap<string, unknown>): boolean {
+  for (const key of before.keys()) if (!now.has(key)) return true;
+  return false;
 }
 
 type Selection = Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector'>;

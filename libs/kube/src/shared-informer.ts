@@ -59,7 +59,7 @@ export class SharedInformer<Raw extends KubeObject, Kept> {
   #take(event: InformerEvent<Kept>): void {
     switch (event.kind) {
       case 'snapshot':
-        this.#objects = new Map(event.objects);
+        this.#objects = event.objects;
         break;
       case 'upsert':
         this.#objects.set(event.key, event.object);

@@ -3,6 +3,7 @@ import type { RegistryKind } from '@isthmus/registry';
 import { kubernetesSchema } from './config.ts';
 import type { KubernetesConfig } from './config.ts';
 import { kubernetesDoctor } from './doctor.ts';
+import { KubernetesLedgerStore } from './ledger-store.ts';
 import { KubernetesSource } from './source.ts';
 
 export type { KubernetesConfig } from './config.ts';
@@ -17,5 +18,6 @@ export const kubernetesRegistry: RegistryKind<KubernetesConfig> = {
     ...(context === undefined ? {} : { context }),
   }),
   createSource: (id, config, deps) => new KubernetesSource(id, config, deps),
+  ledgerStore: (config, place, { baseDir }) => new KubernetesLedgerStore(config, place, baseDir),
   doctor: kubernetesDoctor,
 };

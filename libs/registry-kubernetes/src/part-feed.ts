@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { serviceId } from '@isthmus/model';
 import type { Diagnostic, SourceEvent, SourceStatus } from '@isthmus/model';
 import type { InformerEvent, InformerStatus } from '@isthmus/kube';
@@ -11,6 +10,7 @@ import { keyOf, recordOf } from './record.ts';
 import type { RecordRules, Surroundings } from './record.ts';
 import { ScopeBook } from './scope-book.ts';
 import { SliceIndex } from './slice-index.ts';
+import { Turn } from './turn.ts';
 
 /** Work between two turns of the event loop, milliseconds. */
 const SLICE_MS = 5;
@@ -33,7 +33,9 @@ export interface PartFeedOptions {
 export class PartFeed {
   readonly #options: PartFeedOptions;
   readonly #book: ScopeBook;
-  readonly #slices = new SliceIndex();
+  #slices = new SliceIndex();
+  /** The slices were listed anew: index them before anything else. */
+  #unindexed = true;
   readonly #around: Surroundings;
   readonly #dirty = new Set<string>();
   readonly #changed = new Set<string>();
@@ -57,8 +59,6 @@ export class PartFeed {
   start(): void {
     const { part, nodes } = this.#options;
     this.#book.open(part.namespace);
-    // A later watch of a source that runs already finds everything there.
-    this.#slices.replace(part.slices.objects);
     this.#leave.push(
       part.services.listen((event) => this.#onService(event)),
       part.slices.listen((event) => this.#onSlice(event)),
@@ -88,7 +88,7 @@ export class PartFeed {
       case 'status':
         return this.#onStatus();
       case 'snapshot':
-        this.#slices.replace(event.objects);
+        this.#unindexed = true;
         this.#everything();
         break;
       case 'upsert':
@@ -114,21 +114,24 @@ export class PartFeed {
   }
 
   #onStatus(): void {
-    const { part, nodes } = this.#options;
+    const { part } = this.#options;
     this.#sayProblems();
     const lost = [part.services.status, part.slices.status].find((status) => status.state === 'stale');
     if (lost !== undefined) {
       this.#live = false;
       this.#whole = true;
       this.#sayAll(statusOf(lost));
-      return;
+    } else if (!this.#live && this.#isReady) {
+      this.#everything();
+      this.#pump();
     }
-    const ready = part.services.status.state === 'live' && part.slices.status.state === 'live';
+  }
+
+  get #isReady(): boolean {
+    const { part, nodes } = this.#options;
     // Endpoints are not told without their labels only because the Pods came later.
     const settled = isSettled(nodes.status) && (part.pods === undefined || isSettled(part.pods.status));
-    if (this.#live || !ready || !settled) return;
-    this.#everything();
-    this.#pump();
+    return part.services.status.state === 'live' && part.slices.status.state === 'live' && settled;
   }
 
   #everything(): void {
@@ -139,7 +142,7 @@ export class PartFeed {
 
   /** In the turn of the event that made it dirty, as long as that is short. */
   #pump(): void {
-    if (this.#pumping) return;
+    if (this.#pumping || !this.#isReady) return;
     this.#work().catch((error: unknown) => {
       this.#stopped = true;
       this.#options.onError(error);
@@ -149,22 +152,37 @@ export class PartFeed {
   async #work(): Promise<void> {
     this.#pumping = true;
     try {
-      let since = performance.now();
+      const turn = new Turn(SLICE_MS);
       do {
+        await this.#index(turn);
         for (const key of this.#dirty) {
-          if (this.#stopped) return;
+          if (this.#stopped || this.#unindexed) break;
           this.#dirty.delete(key);
           this.#update(key);
-          if (performance.now() - since < SLICE_MS) continue;
-          await nextTurn();
-          since = performance.now();
+          if (turn.isOver) await turn.next();
         }
+        if (this.#stopped) return;
+        if (this.#unindexed) continue;
         if (this.#whole) this.#sayWhole();
         for (const namespace of this.#changed) this.#book.tellDiagnostics(namespace);
         this.#changed.clear();
-      } while (this.#dirty.size > 0);
+      } while (this.#dirty.size > 0 || this.#unindexed);
     } finally {
       this.#pumping = false;
+    }
+  }
+
+  /** What changes meanwhile is put into the new index too: the objects are walked while they are kept up to date. */
+  async #index(turn: Turn): Promise<void> {
+    while (this.#unindexed && !this.#stopped) {
+      this.#unindexed = false;
+      this.#slices = new SliceIndex();
+      for (const [key, slice] of this.#options.part.slices.objects) {
+        this.#slices.put(key, slice);
+        if (!turn.isOver) continue;
+        await turn.next();
+        if (this.#unindexed) break;
+      }
     }
   }
 
@@ -195,9 +213,8 @@ export class PartFeed {
 
   /** All that is dirty is worked out: what there is now is what the cluster has, if it could be read. */
   #sayWhole(): void {
-    const { part, nodes, knownNamespaces } = this.#options;
-    if (part.services.status.state !== 'live' || part.slices.status.state !== 'live') return;
-    if (!isSettled(nodes.status) || (part.pods !== undefined && !isSettled(part.pods.status))) return;
+    const { part, knownNamespaces } = this.#options;
+    if (!this.#isReady) return;
     const wasLive = this.#live;
     this.#live = true;
     this.#whole = false;

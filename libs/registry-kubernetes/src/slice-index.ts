@@ -53,13 +53,6 @@ export class SliceIndex {
     return service;
   }
 
-  replace(slices: ReadonlyMap<string, KeptSlice>): void {
-    this.#byService.clear();
-    this.#serviceOf.clear();
-    this.#usersOf.clear();
-    for (const [key, slice] of slices) this.put(key, slice);
-  }
-
   /** A Pod is in a Service as often as its endpoints name it there (two address families, two slices). */
   #count({ service, endpoints }: KeptSlice, by: 1 | -1): void {
     for (const { pod } of endpoints) {

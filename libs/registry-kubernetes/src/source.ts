@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Scope, SourceEvent, SourceId, WorkloadEvent } from '@isthmus/model';
+import type { Scope, SourceEvent, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
 import { KeyedQueue, KubeClient, KubeError, openAccess } from '@isthmus/kube';
 import type { KubeAccess } from '@isthmus/kube';
 import { EventChannel, backoff, pause } from '@isthmus/registry';
@@ -41,69 +41,60 @@ export class KubernetesSource implements RegistrySource {
     if (config.workloads) this.workloads = (signal) => this.#workloads(signal);
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+  watch(signal: AbortSignal): AsyncIterable<SourceEvent> {
     const channel = new EventChannel();
-    const ended = new AbortController();
-    let failure: { readonly error: unknown } | undefined;
-    const both = AbortSignal.any([signal, ended.signal]);
-    const running = this.#reading(
-      (informers) => {
-        const feeds = informers.parts.map(
-          (part) =>
-            new PartFeed({
-              part,
-              nodes: informers.nodes,
-              rules: { source: this.id, ...this.#config },
-              emit: (event) => channel.push(event),
-              knownNamespaces: () => [...(this.#deps.knownScopes?.(this.id) ?? [])].map((scope) => scope.namespace),
-              onError: (error) => {
-                failure = { error };
-                ended.abort();
-              },
-            }),
-        );
+    return this.#follow(
+      (until) => channel.read(until),
+      (informers, onError) => {
+        const knownNamespaces = () => [...(this.#deps.knownScopes?.(this.id) ?? [])].map((scope) => scope.namespace);
+        const common = { nodes: informers.nodes, rules: { source: this.id, ...this.#config }, knownNamespaces, onError };
+        const feeds = informers.parts.map((part) => new PartFeed({ ...common, part, emit: (event) => channel.push(event) }));
         for (const feed of feeds) feed.start();
         return async () => void (await Promise.all(feeds.map((feed) => feed.stop())));
       },
-      (cause, since) => {
-        for (const scope of this.#firstScopes()) {
-          if (since === undefined) channel.push({ kind: 'status', scope, status: { state: 'syncing' } });
-          else channel.push({ kind: 'status', scope, status: { state: 'stale', since, cause } });
-        }
+      (status) => {
+        for (const scope of this.#firstScopes()) channel.push({ kind: 'status', scope, status });
       },
-      both,
+      signal,
     );
+  }
+
+  #workloads(signal: AbortSignal): AsyncIterable<WorkloadEvent> {
+    const queue = new KeyedQueue<WorkloadEvent>();
+    return this.#follow(
+      (until) => queue.read(until),
+      (informers, onError) => {
+        const feed = new WorkloadFeed(informers, queue, onError);
+        feed.start();
+        return () => feed.stop();
+      },
+      (status) => queue.push({ kind: 'status', status }),
+      signal,
+    );
+  }
+
+  /** Reads `read` while the watches run that `start` listens to. Throws what it calls back with: a bug. */
+  async *#follow<T>(
+    read: (until: AbortSignal) => AsyncIterable<T>,
+    start: (informers: Informers, onError: (error: unknown) => void) => () => Promise<void>,
+    say: (status: SourceStatus) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    const ended = new AbortController();
+    let failure: { readonly error: unknown } | undefined;
+    const both = AbortSignal.any([signal, ended.signal]);
+    const fail = (error: unknown): void => {
+      failure = { error };
+      ended.abort();
+    };
+    const running = this.#reading((informers) => start(informers, fail), say, both);
     try {
-      yield* channel.read(both);
+      yield* read(both);
     } finally {
       ended.abort();
       await running;
     }
     if (failure !== undefined) throw failure.error;
-  }
-
-  async *#workloads(signal: AbortSignal): AsyncGenerator<WorkloadEvent> {
-    const queue = new KeyedQueue<WorkloadEvent>();
-    const ended = new AbortController();
-    const running = this.#reading(
-      (informers) => {
-        const feed = new WorkloadFeed(informers, queue);
-        feed.start();
-        return () => feed.stop();
-      },
-      (cause, since) =>
-        queue.pushOver(
-          { kind: 'status', status: since === undefined ? { state: 'syncing' } : { state: 'stale', since, cause } },
-          () => false,
-        ),
-      AbortSignal.any([signal, ended.signal]),
-    );
-    try {
-      yield* queue.read(signal);
-    } finally {
-      ended.abort();
-      await running;
-    }
   }
 
   /** Where problems are told before any namespace is known: those of the config, or the cluster's own. */
@@ -115,10 +106,10 @@ export class KubernetesSource implements RegistrySource {
   /** Connects, however long that takes, and reads until the signal aborts. */
   async #reading(
     start: (informers: Informers) => () => Promise<void>,
-    sayProblem: (cause: string, since: number | undefined) => void,
+    say: (status: SourceStatus) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const informers = await this.#join(sayProblem, signal);
+    const informers = await this.#join(say, signal);
     if (informers === undefined) return;
     const stop = start(informers);
     await new Promise<void>((done) => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
@@ -127,10 +118,7 @@ export class KubernetesSource implements RegistrySource {
   }
 
   /** Undefined when the signal aborted first. */
-  async #join(
-    sayProblem: (cause: string, since: number | undefined) => void,
-    signal: AbortSignal,
-  ): Promise<Informers | undefined> {
+  async #join(say: (status: SourceStatus) => void, signal: AbortSignal): Promise<Informers | undefined> {
     let since: number | undefined;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
@@ -146,9 +134,9 @@ export class KubernetesSource implements RegistrySource {
         this.#readers += 1;
         return this.#shared?.informers;
       } catch (thrown) {
-        if (since === undefined) sayProblem('', undefined);
+        if (since === undefined) say({ state: 'syncing' });
         since ??= this.#deps.clock.now();
-        sayProblem(KubeError.from(thrown).line, since);
+        say({ state: 'stale', since, cause: KubeError.from(thrown).line });
         await pause(backoff(attempt, this.#deps.random, 200, LAST_RETRY_MS), signal);
       }
     }
