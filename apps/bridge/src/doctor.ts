@@ -3,6 +3,7 @@ import { configError, formatListen, loadConfig } from '@isthmus/config';
 import { messageOf, systemClock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { stringify } from 'yaml';
+import { examineCluster, examineFiles } from './doctor-outputs.ts';
 import type { BridgeConfig } from './engine/engine.ts';
 import { registryKinds } from './registries.ts';
 
@@ -61,6 +62,8 @@ async function outputs(config: BridgeConfig): Promise<Report> {
         : { level: 'ok', what: `${name}: ${at} is free` },
     );
   }
+  if (config.outputs.files !== undefined) findings.push(await examineFiles(config.outputs.files.dir));
+  findings.push(...(await examineCluster(config, AbortSignal.timeout(WITHIN_MS))));
   if (config.outputs.mcp !== undefined) {
     findings.push({
       level: 'warning',

@@ -63,7 +63,9 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     });
     announce(config, log);
     if (dryRun)
-      log.warn('dry run: nothing is written into registries; `isthmus export --format publications` tells what would be');
+      log.warn(
+        'dry run: nothing is written; `isthmus export --diff` and `isthmus export --format publications` tell what would be',
+      );
     const signal = await stopSignal();
     log.info({ signal }, 'stopping: streams are closed, proxies keep what they have');
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
@@ -138,6 +140,10 @@ async function https({
 function announce(config: BridgeConfig, log: Logger): void {
   const { mcp, xds } = config.outputs;
   const listeners = { ...(config.roles.includes('control') ? { control: config.control } : {}), mcp, xds };
+  const { files, kubernetes } = config.outputs;
+  if (files !== undefined) log.info(`files are written to ${files.dir}`);
+  if (kubernetes !== undefined)
+    log.info(`ServiceEntries are written to Kubernetes, at most ${kubernetes.rate.perSecond} a second`);
   for (const [name, listener] of Object.entries(listeners)) {
     if (listener === undefined) continue;
     log.info(`${name} listens on ${formatListen(listener.listen)}`);
