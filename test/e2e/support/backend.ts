@@ -15,9 +15,10 @@ export class Backend {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  static async start(name: string): Promise<Backend> {
+  /** @param address one of 127.0.0.0/8; port 0 takes a free one */
+  static async start(name: string, address = '127.0.0.1', port = 0): Promise<Backend> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));
     const backend = new Backend(name, server);
     server.on('request', (_, response) => {
       backend.calls += 1;

@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { CorrectionView, DiagnosticList, EndpointView, ExplainAnswer, ItemList } from '@isthmus/contract';
+import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmus/servers';
+import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
+import { Backend } from './support/backend.ts';
+import { BridgeProcess } from './support/bridge.ts';
+import { callEgress } from './support/egress.ts';
+import { hostsOf, startSidecar } from './support/envoy.ts';
+import { Pods } from './support/pods.ts';
+import { SteadyCaller } from './support/steady-caller.ts';
+import type { Outcome } from './support/steady-caller.ts';
+import { until } from './support/until.ts';
+
+const HOST = 'orders.default-group.public.nacos';
+/** Kubernetes takes such addresses for Pods (not for EndpointSlices), and this machine has them. */
+const [A, B, C] = ['127.0.3.11', '127.0.3.12', '127.0.3.13'] as const;
+
+describe('a Pod moves, and the registry lists the dead one and not yet the new one', () => {
+  let kubernetes: KubernetesServer;
+  let nacos: NacosServer;
+  let spring: SpringApp;
+  let bridge: BridgeProcess;
+  let envoy: EnvoyServer<'egress'>;
+  let pods: Pods;
+  let mesh: SteadyCaller;
+  let sdk: SteadyCaller;
+  let port = 0;
+  let stranger: Backend | undefined;
+  const backends = new Map<string, Backend>();
+
+  const registries = () => [
+    { name: 'shop', kind: 'nacos', servers: [`http://127.0.0.1:${nacos.ports.http}`], listInterval: '1s' },
+    { name: 'k8s', kind: 'kubernetes', kubeconfig: kubernetes.kubeconfig },
+  ];
+  const inMesh = async () => {
+    const { items } = await bridge.get<ItemList<EndpointView>>(`endpoints?host=${HOST}`);
+    return items
+      .filter((e) => e.takesTraffic)
+      .map((e) => e.address)
+      .sort();
+  };
+  const inEnvoy = () => hostsOf(envoy, `outbound|80||${HOST}`);
+  const corrections = async () => (await bridge.get<ItemList<CorrectionView>>('corrections')).items;
+
+  async function bringUp(address: string): Promise<void> {
+    backends.set(address, await Backend.start(address, address, port));
+    await pods.create(`orders-${address.replaceAll('.', '-')}`, 'orders', address, port);
+  }
+
+  /** What happens when a node dies: nothing answers, the Pod is removed, and nobody tells the registry. */
+  async function tearDown(address: string): Promise<void> {
+    await backends.get(address)?.stop();
+    backends.delete(address);
+    await pods.delete(`orders-${address.replaceAll('.', '-')}`);
+  }
+
+  /** Kubernetes gives the address to another Pod at once; its port is the one that everybody uses. */
+  async function handOver(address: string): Promise<void> {
+    await tearDown(address);
+    stranger = await Backend.start('payments', address, port);
+    await pods.create('payments-1', 'payments', address, port);
+  }
+
+  async function takeBack(): Promise<void> {
+    await stranger?.stop();
+    stranger = undefined;
+    await pods.delete('payments-1');
+  }
+
+  /** As an SDK of a process that keeps a long lease: Nacos believes in it for ten minutes. */
+  async function register(address: string): Promise<void> {
+    const lease = { 'preserved.heart.beat.timeout': '600000', 'preserved.ip.delete.timeout': '600000' };
+    const query = new URLSearchParams({
+      serviceName: 'DEFAULT_GROUP@@orders',
+      ip: address,
+      port: String(port),
+      ephemeral: 'true',
+      metadata: JSON.stringify(lease),
+    });
+    const answer = await fetch(`http://127.0.0.1:${nacos.ports.http}/nacos/v1/ns/instance?${query}`, { method: 'POST' });
+    if (!answer.ok) throw new Error(`Nacos answers ${answer.status}`);
+  }
+
+  /** An answer of something that is not `orders` is worse than none. */
+  function checked(status: number, body: string): string {
+    if (status !== 200 || !backends.has(body)) throw new Error(`${status} ${body}`);
+    return body;
+  }
+
+  async function viaSpring(): Promise<string> {
+    const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/call/orders`);
+    return checked(answer.status, await answer.text());
+  }
+
+  async function viaMesh(): Promise<string> {
+    const { status, body } = await callEgress(envoy.ports.egress, HOST);
+    return checked(status, body);
+  }
+
+  beforeAll(async () => {
+    [kubernetes, nacos] = await Promise.all([startKubernetes(), startNacos2()]);
+    pods = await Pods.in(kubernetes, 'shop');
+    port = (await freePorts(1))[0] as number;
+    await Promise.all([A, B].map(bringUp));
+    await Promise.all([A, B].map(register));
+    // Its balancer remembers instances for 35 s by default.
+    const properties = { 'spring.cloud.loadbalancer.cache.ttl': '1s' };
+    spring = await startSpringApp({ registry: 'nacos', address: `127.0.0.1:${nacos.ports.http}`, properties });
+    bridge = await BridgeProcess.start(registries(), { liveness: { kubernetes: [] } });
+    envoy = await startSidecar(bridge.ports.xds, 'DELTA_GRPC');
+    await until('Envoy has both', async () => (await inEnvoy()).length === 2);
+    await until('Spring has both', async () => {
+      const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/instances/orders`);
+      return ((await answer.json()) as unknown[]).length === 2;
+    });
+    mesh = new SteadyCaller(viaMesh, 10);
+    sdk = new SteadyCaller(viaSpring, 10);
+  }, 300_000);
+
+  afterAll(async () => {
+    await Promise.all([mesh?.stop(), sdk?.stop()]);
+    await Promise.all([envoy?.stop(), spring?.stop(), bridge?.close()]);
+    await stranger?.stop();
+    await Promise.all([kubernetes?.stop(), nacos?.stop(), ...[...backends.values()].map((backend) => backend.stop())]);
+  }, 60_000);
+
+  test('before: without the cross-check both kinds of callers call whoever has the address, as long as the registry lists it', async () => {
+    expect(await mesh.calls(20)).toMatchObject({ errors: 0 });
+    expect(await sdk.calls(20)).toMatchObject({ errors: 0 });
+    mesh.mark();
+    sdk.mark();
+    await handOver(A);
+    await bringUp(C);
+    const outcomes = await Promise.all([mesh.calls(200), sdk.calls(200)]);
+    report('before', outcomes);
+    for (const { errors } of outcomes) expect(errors).toBeGreaterThan(20);
+    expect([...mesh.answers(), ...sdk.answers()]).not.toContain(C);
+    expect(await inMesh()).toEqual([A, B]);
+    await tearDown(C);
+    await takeBack();
+    await bringUp(A);
+  }, 60_000);
+
+  test('after: the mesh drops the dead one and takes the new one, and the registry is told for SDK callers', async () => {
+    const services = ['shop/*'];
+    await bridge.configure(registries(), {
+      liveness: {
+        kubernetes: [{ registry: 'k8s', services, podCidrs: ['127.0.3.0/24'], admit: [{ services, namespaces: ['shop'] }] }],
+        correct: { registries: ['shop'], after: '200ms' },
+      },
+    });
+    await until('the Pods are known', async () => {
+      const { counts } = await bridge.get<DiagnosticList>('diagnostics');
+      return counts['workloads.unknown'] === undefined && (await metric(bridge, 'workloads')) === 2;
+    });
+    expect(await inMesh()).toEqual([A, B]);
+    mesh.mark();
+    sdk.mark();
+    expect((await Promise.all([mesh.calls(50), sdk.calls(50)])).map(({ errors }) => errors)).toEqual([0, 0]);
+
+    mesh.mark();
+    sdk.mark();
+    await handOver(A);
+    await bringUp(C);
+    await until(
+      'Envoy has the new one and not the dead one',
+      async () => (await inEnvoy()).join() === `${B}:${port},${C}:${port}`,
+    );
+    const meshMove = mesh.outcome();
+    mesh.mark();
+    await until('Nacos was told', async () => (await corrections()).some((c) => c.address === A && c.state === 'disabled'));
+    await until('Spring does not list it', async () => !(await springLists(spring)).includes(A));
+    const ttl = sdk.outcome().calls;
+    await until('its balancer has forgotten it', () => sdk.outcome().calls > ttl + 10 && quiet(sdk));
+    report('after', [meshMove, sdk.outcome()]);
+    sdk.mark();
+    expect(await mesh.calls(200)).toMatchObject({ errors: 0 });
+    expect(await sdk.calls(100)).toMatchObject({ errors: 0 });
+    expect(mesh.answers()).toEqual(new Set([B, C]));
+
+    const { matches } = await bridge.get<ExplainAnswer>(`explain?q=${HOST}`);
+    const admitted = matches[0]?.origins.flatMap(({ endpoints }) => endpoints).find(({ address }) => address === C);
+    expect(admitted).toMatchObject({ takesTraffic: true, labels: { app: 'orders' } });
+    const audit = `registry: disable ${A}:${port} of shop/public/DEFAULT_GROUP/orders: `;
+    expect(bridge.log).toContain(audit);
+    expect(bridge.log.split(audit)[1]).toMatch(
+      /^Pod shop\/orders-127-0-3-11 is gone|^the address now belongs to Pod shop\/payments-1/,
+    );
+  }, 90_000);
+
+  test('when the Pod is back under its address the registry is told again, and everybody uses it', async () => {
+    await takeBack();
+    await bringUp(A);
+    await until('nothing is corrected', async () => (await corrections()).length === 0);
+    await until('Spring lists it', async () => (await springLists(spring)).includes(A));
+    await until('the mesh has it', async () => (await inMesh()).join() === [A, B, C].join());
+    await register(C);
+    await until('the registry lists the new one', async () => (await springLists(spring)).includes(C));
+    expect(await inMesh()).toEqual([A, B, C]);
+  }, 60_000);
+
+  test('a Pod that is not ready or terminating leaves while the registry lists it, and says so', async () => {
+    await bridge.configure(registries(), { liveness: { kubernetes: [{ registry: 'k8s', podCidrs: ['127.0.3.0/24'] }] } });
+    await until('nothing is admitted or corrected any more', async () => (await inMesh()).length === 3);
+    await pods.setReady('orders-127-0-3-11', false);
+    await until('Envoy has it no more', async () => !(await inEnvoy()).includes(`${A}:${port}`));
+    const { matches } = await bridge.get<ExplainAnswer>(`explain?q=${A}`);
+    expect(matches[0]?.leftOut).toEqual([
+      expect.objectContaining({
+        address: A,
+        reason: expect.stringContaining('evicted: Pod shop/orders-127-0-3-11 is not ready since'),
+      }),
+    ]);
+    const { counts } = await bridge.get<DiagnosticList>('diagnostics');
+    expect(counts['endpoint.evicted']).toBe(1);
+    await pods.setReady('orders-127-0-3-11', true);
+    await until('Envoy has it again', async () => (await inEnvoy()).includes(`${A}:${port}`));
+    await pods.terminate('orders-127-0-3-13');
+    await until('Envoy has not the one that ends', async () => !(await inEnvoy()).includes(`${C}:${port}`));
+  }, 60_000);
+
+  test('while Kubernetes cannot be asked nothing more is evicted', async () => {
+    await kubernetes.kill();
+    await until('the Pods are unknown', async () => {
+      const { items } = await bridge.get<DiagnosticList>('diagnostics');
+      return items.some((d) => d.code === 'workloads.unknown' && d.what.includes('stale'));
+    });
+    expect(await inMesh()).toEqual([A, B]);
+    expect(await mesh.calls(20)).toBeDefined();
+  }, 60_000);
+});
+
+/** No error in the last ten calls. */
+function quiet(caller: SteadyCaller): boolean {
+  return caller.recentErrors(10) === 0;
+}
+
+async function springLists(spring: SpringApp): Promise<readonly string[]> {
+  const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/instances/orders`);
+  return ((await answer.json()) as { readonly host: string }[]).map(({ host }) => host);
+}
+
+async function metric(bridge: BridgeProcess, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${bridge.ports.control}/metrics`)).text();
+  return Number(new RegExp(`^isthmus_${name}\\{[^}]*\\} (\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+}
+
+/** For who reads the log of the tests: they assert counts, not times. */
+function report(when: string, [mesh, sdk]: readonly Outcome[]): void {
+  const line = (who: string, o: Outcome | undefined) =>
+    `${who}: ${o?.errors} of ${o?.calls} calls failed, the last after ${o?.seconds.toFixed(2)} s`;
+  process.stderr.write(`${when}: ${line('through the mesh', mesh)}; ${line('Spring Cloud', sdk)}\n`);
+}
