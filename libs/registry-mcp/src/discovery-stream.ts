@@ -29,7 +29,7 @@ export interface Answer {
  * Delta: a client that says which versions it has may be sent nothing at all, and could not tell "all as before" from "not
  * answered yet". A name that nobody has is always answered, as removed.
  */
-export const MARKER = 'isthmus.dev/marker';
+const MARKER = 'isthmus.dev/marker';
 
 const SERVICE = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 const METHODS = { delta: `${SERVICE}/DeltaAggregatedResources`, sotw: `${SERVICE}/StreamAggregatedResources` } as const;

@@ -77,7 +77,28 @@ test('a service of several shards comes back as one', () => {
   expect(overMcp(sent).endpoints.map(endpointKey)).toEqual(sent.endpoints.map(endpointKey));
 });
 
+test('what came over MCP makes no second hop: two bridges that read each other keep nothing alive', () => {
+  const one = {
+    instanceId: 'a',
+    address: '10.0.0.1',
+    port: 80,
+    weight: 1,
+    health: 'healthy' as const,
+    metadata: {},
+    portName: 'http-80',
+  };
+  const sent = recordOf(buildRecord(KEY, HOST, [one], { ports: PORTS.slice(0, 1) }));
+  const read = overMcp(sent);
+  expect(changeOverMcp(read)).toBeUndefined();
+});
+
 function overMcp(record: ServiceRecord): ServiceRecord {
+  const change = changeOverMcp(record);
+  if (change === undefined || !('upsert' in change)) throw new Error('it did not come back');
+  return change.upsert;
+}
+
+function changeOverMcp(record: ServiceRecord): ReturnType<Mirror['changeOf']> {
   const service: MeshService = {
     host: record.host,
     namespace: 'isthmus',
@@ -90,6 +111,7 @@ function overMcp(record: ServiceRecord): ServiceRecord {
     })),
     origins: [serviceId(record.key)],
     vip: record.vip,
+    ...(record.origins === undefined ? {} : { importedFrom: record.origins }),
     diagnostics: [],
   };
   const mirror = new Mirror('other' as SourceId, () => true);
@@ -105,9 +127,7 @@ function overMcp(record: ServiceRecord): ServiceRecord {
   let step = steps.next();
   while (step.done !== true) step = steps.next();
   expect(step.value).toEqual([]);
-  const change = mirror.changeOf(record.host);
-  if (change === undefined || !('upsert' in change)) throw new Error('it did not come back');
-  return change.upsert;
+  return mirror.changeOf(record.host);
 }
 
 function recordOf(result: ReturnType<typeof buildRecord>): ServiceRecord {

@@ -14,7 +14,7 @@ export const FILE_ABILITIES: HarnessAbilities = {
   hangs: false,
 };
 
-export const ID = parseSourceId('fixed');
+const ID = parseSourceId('fixed');
 export const SCOPE = { source: ID, namespace: '', group: '' };
 
 /** Reads again after a few milliseconds of quiet. */

@@ -1,2 +1,0 @@
-export { FakeMcp } from './fake-mcp.ts';
-export { serviceEntry } from './mcp-resource.ts';
