@@ -40,6 +40,8 @@ export interface ExplainedOrigin {
   readonly service: string;
   readonly source: string;
   readonly kind: string;
+  /** Set where the source is another bridge: the services that it has it from. */
+  readonly via?: readonly string[];
   readonly state: SourceState;
   /** Milliseconds since the epoch at which the source became stale. */
   readonly since?: number;

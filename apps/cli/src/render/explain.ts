@@ -63,7 +63,7 @@ function originBranch(
   const host = origin.defaultHost === undefined ? [] : [{ text: `its registry's own host for it: ${origin.defaultHost}` }];
   const rules = (origin.rules ?? []).map((rule) => ({ text: `rule ${rule}` }));
   return {
-    text: `comes from ${origin.service} (${origin.kind}, ${state})`,
+    text: `comes from ${origin.service} (${origin.kind}, ${state})${origin.via === undefined ? '' : `, which has it from ${origin.via.join(', ')}`}`,
     children: [...host, ...rules, ...(lines.length === 0 ? [{ text: 'the registry lists no instance' }] : bounded(lines))],
   };
 }
