@@ -10,8 +10,8 @@ import {
   inform,
   listPages,
   openAccess,
+  replaceObject,
 } from '@isthmus/kube';
-import { replaceObject } from '@isthmus/kube';
 import type { KubeObject } from '@isthmus/kube';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import type { LedgerHead, LedgerStore } from '@isthmus/model';
