@@ -7,7 +7,7 @@ export interface LedgerHead {
 
 /**
  * Where several replicas keep one ledger. Narrow on purpose: one small document with compare-and-set, and blobs that are
- * written once under a new name each. Everything that has to be atomic is in the head (docs/adr/0014-replicas.md), so a
+ * written once under a new name each. Everything that has to be atomic is in the head (docs/adr/0016-replicas.md), so a
  * store needs neither locks nor transactions. Every call rejects with an IsthmusError `ledger.unreachable` or
  * `ledger.forbidden`, and ends when its signal aborts.
  */

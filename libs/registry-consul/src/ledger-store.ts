@@ -13,7 +13,7 @@ const WAIT_S = 60;
 /**
  * A shared ledger in Consul's KV: PREFIX/head and PREFIX/blobs/…. The version of the head is its ModifyIndex. Sessions and
  * locks are not used: a session lives for 10 s at least, and a lock does not stop the write of a holder that was paused;
- * compare-and-set does (docs/adr/0014-replicas.md).
+ * compare-and-set does (docs/adr/0016-replicas.md).
  */
 export class ConsulLedgerStore implements LedgerStore {
   readonly mostBlobBytes = MOST_BLOB_BYTES;

@@ -9,7 +9,7 @@ import type { BridgeConfig } from './engine.ts';
 
 /**
  * What one replica decides for all: addresses, held removals, what was written into registries. The rest is what each
- * reads or retains by itself (docs/adr/0014-replicas.md).
+ * reads or retains by itself (docs/adr/0016-replicas.md).
  */
 const SHARED_TABLES: readonly LedgerTable[] = ['vip', 'held', 'corrected', 'publication'];
 /** How long the start waits for the store; without it, what the local copy knows has to do. */

@@ -33,7 +33,7 @@ interface Batch extends Prepared, Written {
 /**
  * One ledger for several replicas. The leader's `put` and `delete` of a shared table take effect when the store has
  * them, on every replica alike; a follower's are kept as wishes until the leader decides the same entry, or until this
- * replica leads. The table `record` (last known good) is each replica's own (docs/adr/0014-replicas.md).
+ * replica leads. The table `record` (last known good) is each replica's own (docs/adr/0016-replicas.md).
  */
 export class SharedLedger implements Ledger, HeadOwner<Batch> {
   readonly writer: Writer;
