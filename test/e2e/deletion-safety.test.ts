@@ -40,18 +40,21 @@ describe('deletion safety on a real Consul', () => {
     await register('a_b', 9_100);
     await register('a-b', 9_101);
     await register('tenant-web', 9_200, { app_version: 'v7', az: 'eu-1', protocol: 'tri' });
-    bridge = await BridgeProcess.start([{ name: 'hq', kind: 'consul', servers: [`http://127.0.0.1:${consul.ports.http}`] }], {
-      guard: { confirmAfter: '1h' },
-      ledger: { maxAge: '1m' },
-      merge: {
-        hosts: [{ services: '*/*_b', host: 'a-b.dc1.consul' }],
-        labels: { rename: { app_version: 'version' } },
-        locality: { zone: ['az'], defaults: [{ services: 'hq/*', locality: 'eu' }] },
-        weights: [{ services: '*/tenant-*', scale: 0.5 }],
-        servicePorts: [{ services: '*/tenant-*', ports: { grpc: 9_090 } }],
-        namespaces: [{ services: '*/tenant-*', namespace: 'tenant', exportTo: ['.', 'web'] }],
+    bridge = await BridgeProcess.start(
+      [{ name: 'hq', kind: 'consul', servers: [`http://127.0.0.1:${consul.ports.http}`], datacenters: ['dc1'] }],
+      {
+        guard: { confirmAfter: '1h' },
+        ledger: { maxAge: '1m' },
+        merge: {
+          hosts: [{ services: '*/*_b', host: 'a-b.dc1.consul' }],
+          labels: { rename: { app_version: 'version' } },
+          locality: { zone: ['az'], defaults: [{ services: 'hq/*', locality: 'eu' }] },
+          weights: [{ services: '*/tenant-*', scale: 0.5 }],
+          servicePorts: [{ services: '*/tenant-*', ports: { grpc: 9_090 } }],
+          namespaces: [{ services: '*/tenant-*', namespace: 'tenant', exportTo: ['.', 'web'] }],
+        },
       },
-    });
+    );
   }, 300_000);
 
   afterAll(async () => {
@@ -65,7 +68,7 @@ describe('deletion safety on a real Consul', () => {
       namespace: 'tenant',
       exportTo: ['.', 'web'],
       ports: [{ number: 9_090, name: 'grpc-9090' }],
-      endpoints: [{ weight: 0.5, locality: '/eu-1', labels: { version: 'v7' }, ageMs: 0 }],
+      endpoints: [{ weight: 0.5, locality: 'eu/eu-1', labels: { version: 'v7' }, ageMs: 0 }],
     });
     const { matches } = await bridge.get<ExplainAnswer>('explain?q=tenant-web');
     expect(matches[0]?.merge.rules).toEqual(['merge.namespaces[0]: namespace tenant', 'merge.servicePorts[0]']);
@@ -76,7 +79,7 @@ describe('deletion safety on a real Consul', () => {
     ]);
     expect(matches[0]?.origins[0]?.endpoints[0]?.metadata).toMatchObject({ app_version: 'v7' });
     const exported = await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/export?format=istio`).then((a) => a.text());
-    expect(exported).toMatch(/exportTo:\s+- \.\s+- web/);
+    expect(exported).toMatch(/exportTo:\s+- "\."\s+- web/);
   });
 
   test('two names that look the same as hosts are a conflict that names both keys', async () => {
@@ -87,7 +90,7 @@ describe('deletion safety on a real Consul', () => {
   test('a storm of single deregistrations is held from the half on; what is held is seen, and survives a kill -9', async () => {
     expect(await alive()).toBe(16);
     for (const name of services) {
-      const before = (await held())?.removing ?? 16 - (await alive());
+      const before = (await held())?.removing ?? 0;
       await call(`deregister/${name}-${9_000 + services.indexOf(name)}`);
       // One after the other, each seen before the next.
       await until(`${name} is taken notice of`, async () => {

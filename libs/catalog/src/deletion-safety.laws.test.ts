@@ -29,6 +29,8 @@ class Reference {
   readonly retained = new Map<string, number>();
   state: 'syncing' | 'live' | 'partial' | 'stale' = 'syncing';
   #sizes: { at: number; most: number }[] = [];
+  /** What was most when it began to hold. */
+  #heldMost = 0;
   #watched = 0;
   #watchedFrom = 0;
   #looked: number;
@@ -63,6 +65,8 @@ class Reference {
     const isMass = lost.length > 0 && this.#tooMuch(most - (before.size - lost.length + added), most);
     for (const id of listed) this.retained.delete(id);
     if (isMass) for (const id of lost) this.retained.set(id, this.#watched);
+    if (isMass) this.#heldMost = most;
+    if (this.retained.size === 0) this.#heldMost = 0;
     this.said = new Set([...[...this.said].filter((id) => !mine(id)), ...listed]);
   }
 
@@ -72,8 +76,7 @@ class Reference {
     const follows = this.state === 'live' || this.state === 'partial';
     const due = [...this.retained.keys()].filter((id) => follows && !listed.has(id) && this.#isDue(id));
     for (const id of due) this.retained.delete(id);
-    if (due.length > 0) this.#sizes = [];
-    for (const id of due) this.said.delete(id);
+    if (due.length > 0) this.#anew();
     const before = this.published;
     const most = this.#most(now, before.size);
     const removing = [...before].filter((id) => !listed.has(id));
@@ -85,6 +88,8 @@ class Reference {
       if (listed.has(id) || !isMass) this.retained.delete(id);
       else if (!this.retained.has(id)) this.retained.set(id, this.#watched);
     }
+    if (isMass) this.#heldMost = most;
+    if (this.retained.size === 0) this.#heldMost = 0;
     this.said = listed;
   }
 
@@ -93,11 +98,11 @@ class Reference {
     if (this.state !== 'live') return;
     const due = [...this.retained.keys()].filter((id) => this.#isDue(id));
     for (const id of due) this.retained.delete(id);
-    if (due.length > 0) this.#sizes = [];
+    if (due.length > 0) this.#anew();
   }
 
   release(): void {
-    if (this.retained.size > 0) this.#sizes = [];
+    if (this.retained.size > 0) this.#anew();
     this.retained.clear();
   }
 
@@ -110,6 +115,11 @@ class Reference {
     this.state = this.published.size > 0 ? 'stale' : 'syncing';
   }
 
+  #anew(): void {
+    this.#sizes = [];
+    this.#heldMost = 0;
+  }
+
   #isDue(id: string): boolean {
     return this.#watched - Math.max(this.retained.get(id) ?? 0, this.#watchedFrom) >= GUARD.confirmAfterMs;
   }
@@ -119,7 +129,7 @@ class Reference {
     if (last !== undefined && now < last.at + GUARD.windowMs / 12) last.most = Math.max(last.most, size);
     else this.#sizes.push({ at: now, most: size });
     const inWindow = this.#sizes.slice(-12).filter(({ at }) => at > now - GUARD.windowMs);
-    return Math.max(size, ...inWindow.map(({ most }) => most));
+    return Math.max(size, this.#heldMost, ...inWindow.map(({ most }) => most));
   }
 
   #tooMuch(lost: number, of: number): boolean {

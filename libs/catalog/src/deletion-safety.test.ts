@@ -135,6 +135,19 @@ describe('what is held', () => {
     expect(alive(made)).toBe(0);
   });
 
+  test('one by one survives a restart too, also when the registry then lists what is left of it', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' });
+    for (let n = 0; n < 16; n += 1) made.remove(`s${n}`);
+    made
+      .restart()
+      .wait(120_000)
+      .say(snapshotOf(twenty.slice(16)))
+      .status({ state: 'live' });
+    expect(alive(made)).toBe(10);
+    made.wait(30_000);
+    expect(alive(made)).toBe(4);
+  });
+
   test('is let go by an operator, once', () => {
     const made = held().release();
     expect(alive(made)).toBe(0);

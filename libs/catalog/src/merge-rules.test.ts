@@ -184,6 +184,7 @@ describe('locality and weight', () => {
     const of = (fields: Parameters<typeof endpoint>[0]) =>
       mapped({ locality }, record('orders', [endpoint(fields)])).record.endpoints[0]?.locality;
     expect(of({ metadata: { dc: 'eu', az: 'eu-1' } })).toEqual({ region: 'eu', zone: 'eu-1', subzone: '' });
+    expect(of({ metadata: { az: 'eu-1' } })).toEqual({ region: 'cn', zone: 'eu-1', subzone: '' });
     expect(of({ cluster: 'hz' })).toEqual({ region: 'cn', zone: 'hangzhou', subzone: '1' });
     expect(of({})).toEqual({ region: 'cn', zone: '', subzone: '' });
     expect(of({ locality: { region: 'us', zone: '', subzone: '' } })).toEqual({ region: 'us', zone: '', subzone: '' });

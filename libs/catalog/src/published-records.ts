@@ -109,9 +109,10 @@ export class PublishedRecords {
     const isDue = (r: Retained) => follows && r.why === 'mass' && this.#isDue(scope, r, watched);
     const removal = yield* removalBetween(scope.records, services, isDue);
     // Once some are known to be gone the rest is measured from here.
-    if (removal.confirmed > 0) scope.highWater.reset();
-    const most = scope.highWater.note(this.#clock.now(), removal.of);
+    if (removal.confirmed > 0) this.#measureAnew(scope);
+    const most = this.#most(scope, removal.of);
     const isMass = isMassRead(removal, most, this.#guard);
+    if (isMass) scope.heldMost = most;
     const verdict: Verdict = { isMass, mayGo: (retained) => retained.why === 'mass' && (!isMass || isDue(retained)) };
     let seen = 0;
     // What is new comes in at once; what would go may have to wait.
@@ -141,7 +142,7 @@ export class PublishedRecords {
     const { lost, missing, added } = compare(before, sifted.listed);
     const retained = new Map(missing);
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
-    const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added, now);
+    const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added);
     for (const endpoint of lost) this.#lose(id, endpoint, isMass, now, retained);
     const changedAt = sameContent(before?.said, said) ? (before?.changedAt ?? now) : now;
     const record = publishedRecord(before?.record, said, sifted, retained);
@@ -153,10 +154,22 @@ export class PublishedRecords {
     return true;
   }
 
-  #isMass(scope: ScopeState, lost: number, added: number, now: number): boolean {
+  #isMass(scope: ScopeState, lost: number, added: number): boolean {
     if (lost === 0) return false;
-    const most = scope.highWater.note(now, scope.size);
-    return isMassLoss(scope.size - lost + added, most, this.#guard);
+    const most = this.#most(scope, scope.size);
+    const isMass = isMassLoss(scope.size - lost + added, most, this.#guard);
+    if (isMass) scope.heldMost = most;
+    return isMass;
+  }
+
+  /** What a removal is measured against: the most within the window, and while something is held the most at its beginning. */
+  #most(scope: ScopeState, size: number): number {
+    return Math.max(scope.highWater.note(this.#clock.now(), size), scope.heldMost);
+  }
+
+  #measureAnew(scope: ScopeState): void {
+    scope.highWater.reset();
+    scope.heldMost = 0;
   }
 
   #lose(id: ServiceId, endpoint: Endpoint, isMass: boolean, now: number, retained: Map<string, Retained>): void {
@@ -185,7 +198,7 @@ export class PublishedRecords {
       if (record === undefined) this.#drop(scope, id, changes);
       else this.#publish(scope, id, { ...before, record, refused: sifted.refused, retained }, before, changes);
     }
-    if (scope.retained.mass < mass) scope.highWater.reset(); // they are known to be gone: measure from here
+    if (scope.retained.mass < mass) this.#measureAnew(scope); // they are known to be gone
     this.scopes.sayHeld(scope);
   }
 

@@ -117,13 +117,16 @@ function localityStep(rules: LocalityRules): (record: ServiceRecord) => Step | u
     const defaults = rules.defaults.flatMap((rule, i) => (matchers[i]?.(key) === true ? [{ ...rule, i }] : []));
     if (!mapped && defaults.length === 0) return undefined;
     return (endpoint, done) => {
+      const rule = defaults.find(({ cluster }) => cluster === undefined || cluster === endpoint.cluster);
       const [region, zone, subzone] = keys.map((list) => firstOf(endpoint.metadata, list));
       if (region !== undefined || zone !== undefined || subzone !== undefined) {
-        const locality = { region: region ?? '', zone: zone ?? '', subzone: subzone ?? '' };
+        const said =
+          formatLocality(endpoint.locality) !== '' || rule === undefined ? endpoint.locality : parseLocality(rule.locality);
+        const inRegion = region ?? said.region; // a zone alone says nothing to Envoy and Istio
+        const locality = { region: inRegion, zone: zone ?? (region === undefined ? said.zone : ''), subzone: subzone ?? '' };
         return at(endpoint, locality, done, 'merge.locality: read from the metadata');
       }
       if (formatLocality(endpoint.locality) !== '') return endpoint;
-      const rule = defaults.find(({ cluster }) => cluster === undefined || cluster === endpoint.cluster);
       if (rule === undefined) return endpoint;
       return at(endpoint, parseLocality(rule.locality), done, `merge.locality.defaults[${rule.i}]: ${rule.locality}`);
     };

@@ -35,6 +35,8 @@ export interface ScopeState {
   readonly retained: { mass: number; flap: number };
   /** Watched time from which on removals may be confirmed: before, its source did not follow the registry. */
   watchedFrom: number;
+  /** While something is held: what removals are measured against however long it takes; else 0. */
+  heldMost: number;
   /** Removals that wait for a confirmation. */
   held: HeldRemoval | undefined;
   diagnostics: readonly Diagnostic[];

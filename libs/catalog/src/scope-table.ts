@@ -1,5 +1,16 @@
 import { scopeId, scopeOf } from '@isthmus/model';
-import type { Clock, Ledger, Scope, ScopeAge, ScopeId, ServiceId, ServiceRecord, SourceId, SourceStatus } from '@isthmus/model';
+import type {
+  Clock,
+  HeldRemoval,
+  Ledger,
+  Scope,
+  ScopeAge,
+  ScopeId,
+  ServiceId,
+  ServiceRecord,
+  SourceId,
+  SourceStatus,
+} from '@isthmus/model';
 import type { RetainedEndpoint } from '@isthmus/model';
 import { HighWater } from './high-water.ts';
 import { restoredRecord, retainedEntries } from './known-record.ts';
@@ -58,6 +69,7 @@ export class ScopeTable {
         waiting: new Set(),
         retained: { mass: 0, flap: 0 },
         watchedFrom: 0,
+        heldMost: 0,
         held: undefined,
         diagnostics: [],
       };
@@ -69,6 +81,7 @@ export class ScopeTable {
   /** What the ledger knows, stale until its registry speaks; what belongs to other sources is dropped from it. */
   *restore(isOurs: (source: SourceId) => boolean, watched: number): Generator<KnownRecord> {
     const now = this.#clock.now();
+    const held = new Map(this.#ledger.entries('held')) as ReadonlyMap<string, HeldRemoval>;
     for (const table of ['record', 'retained', 'tombstone', 'scope', 'held'] as const) {
       for (const key of [...this.#ledger.entries(table).keys()]) {
         const source = key.slice(0, key.indexOf('/')) as SourceId;
@@ -91,7 +104,10 @@ export class ScopeTable {
       this.#keep(scope, key as ServiceId, known);
       yield known;
     }
-    for (const scope of this.#scopes.values()) this.sayHeld(scope);
+    for (const [id, scope] of this.#scopes) {
+      if (scope.retained.mass > 0) scope.heldMost = held.get(id)?.most ?? scope.size;
+      this.sayHeld(scope);
+    }
   }
 
   setStatus(scope: ScopeState, status: SourceStatus, watched: number): void {
@@ -164,9 +180,11 @@ export class ScopeTable {
     if (removing === 0) {
       if (scope.held !== undefined) this.#ledger.delete('held', id);
       scope.held = undefined;
+      scope.heldMost = 0;
       return;
     }
-    if (scope.held?.removing === removing && scope.held.of === scope.size) return;
+    const { heldMost: most } = scope;
+    if (scope.held?.removing === removing && scope.held.of === scope.size && scope.held.most === most) return;
     const services: string[] = [];
     let since = scope.held?.since ?? Number.POSITIVE_INFINITY;
     for (const service of scope.waiting) {
@@ -176,7 +194,7 @@ export class ScopeTable {
       since = Math.min(since, some.since);
       if (services.length === MOST_HELD_NAMES) break;
     }
-    scope.held = { since, removing, of: scope.size, services: services.sort() };
+    scope.held = { since, removing, of: scope.size, most, services: services.sort() };
     this.#ledger.put('held', id, scope.held);
   }
 }

@@ -52,6 +52,8 @@ export interface HeldRemoval {
   /** Endpoints that would go, of how many the scope has. */
   readonly removing: number;
   readonly of: number;
+  /** The most that the scope had within the guard's window when it began to hold: what removals are measured against. */
+  readonly most?: number;
   /** Some of the services that would lose endpoints, at most 20; sorted. */
   readonly services: readonly string[];
 }
