@@ -40,11 +40,13 @@ describe('real Dubbo providers on a real ZooKeeper reach Envoy', () => {
     expect(items.map((s) => s.host).sort()).toEqual([
       MAPPED,
       'modern.services.zookeeper',
+      'providers-isthmus.greeter-0.0.0.zookeeper',
       'providers-isthmus.greeter-1.0.0-g1.zookeeper',
     ]);
     const expected = {
       'outbound|9000||providers-isthmus.greeter-1.0.0-g1.zookeeper': `10.8.8.8:${old.ports.service}`,
       'outbound|80||modern.services.zookeeper': `10.8.8.9:${modern.ports.service}`,
+      'outbound|80||providers-isthmus.greeter-0.0.0.zookeeper': `10.8.8.9:${modern.ports.service}`,
       [`outbound|80||${MAPPED}`]: `10.8.8.9:${modern.ports.service}`,
     };
     for (const [cluster, address] of Object.entries(expected)) {

@@ -55,13 +55,12 @@ describe('a real Dubbo 3.3.5 provider on a real ZooKeeper', () => {
   );
 
   test(
-    'that registers by instance is its application, and its interface by the mapping',
+    'that registers by instance is its application, and its interface by mapping and metadata',
     async () => {
       const { ports } = await provide({ registerMode: 'instance', protocol: 'tri' });
-      await view.until('both', (v) => v.has(application) && v.has(mapping), deadline);
-      expect(names()).toEqual([application, mapping]);
-      expect(endpoints(application)).toEqual([`grpc 10.8.8.8:${ports.service}`]);
-      expect(endpoints(mapping)).toEqual(endpoints(application));
+      await view.until('all three', () => names().length === 3, deadline);
+      expect(names()).toEqual([application, mapping, byInterface]); // version and group come from the metadata center
+      for (const name of names()) expect(endpoints(name)).toEqual([`grpc 10.8.8.8:${ports.service}`]);
     },
     patient,
   );

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Scope } from '@isthmus/model';
+import type { InterfaceServices } from './interface-services.ts';
 import { providersOf, readProvider } from './normalize-providers.ts';
 import type { Provider } from './normalize-providers.ts';
 import type { SessionSink } from './session-sink.ts';
@@ -28,9 +29,18 @@ export class Interfaces {
   readonly #scope: Scope;
   readonly #wanted: (name: string) => boolean;
   readonly #sink: SessionSink;
+  readonly #services: InterfaceServices;
   readonly #interfaces = new Map<string, Interface>();
 
-  constructor(tree: WatchedTree, root: string, scope: Scope, wanted: (name: string) => boolean, sink: SessionSink) {
+  constructor(
+    tree: WatchedTree,
+    root: string,
+    scope: Scope,
+    wanted: (name: string) => boolean,
+    sink: SessionSink,
+    services: InterfaceServices,
+  ) {
+    this.#services = services;
     this.#tree = tree;
     this.#root = root;
     this.#scope = scope;
@@ -80,7 +90,7 @@ export class Interfaces {
     const entry = this.#interfaces.get(name);
     this.#interfaces.delete(name);
     for (const node of ['providers', 'configurators']) this.#tree.forget('children', `${this.#root}/${name}/${node}`);
-    for (const service of entry?.services ?? []) this.#sink.remove(service);
+    for (const service of entry?.services ?? []) this.#services.setRegistered(service, undefined);
     for (const service of entry?.failed ?? []) this.#sink.unfail(service);
     this.#sink.diagnose(name, undefined);
   }
@@ -91,10 +101,10 @@ export class Interfaces {
     for (const service of entry.failed) this.#sink.unfail(service);
     entry.failed = [];
     for (const [service, read] of result.services) {
-      if ('rejected' in read) this.#sink.reject(service, read.rejected);
-      else this.#sink.read(service, read);
+      if ('rejected' in read) this.#services.reject(service, read.rejected);
+      else this.#services.setRegistered(service, read);
     }
-    for (const service of entry.services) if (!result.services.has(service)) this.#sink.remove(service);
+    for (const service of entry.services) if (!result.services.has(service)) this.#services.setRegistered(service, undefined);
     entry.services = new Set(result.services.keys());
     this.#sink.diagnose(name, result.diagnostic);
   }

@@ -1,5 +1,9 @@
 import type { Scope } from '@isthmus/model';
-import type { ServiceRead } from '@isthmus/registry';
+import { dubboServiceName } from '@isthmus/registry';
+import type { DubboService, ServiceRead } from '@isthmus/registry';
+import { Definitions } from './definitions.ts';
+import type { Definition } from './definitions.ts';
+import type { InterfaceServices } from './interface-services.ts';
 import { applicationsOf, mappingName, mappingRead } from './normalize-mapping.ts';
 import type { SessionSink } from './session-sink.ts';
 import type { WatchedTree } from './watched-tree.ts';
@@ -14,8 +18,21 @@ export class Mappings {
   readonly #applicationsOf = new Map<string, readonly string[]>();
   readonly #interfacesOf = new Map<string, Set<string>>();
   readonly #applications = new Map<string, ServiceRead>();
+  readonly #services: InterfaceServices;
+  readonly #definitions: Definitions;
+  /** By interface: the services that its applications define. */
+  readonly #defined = new Map<string, readonly Definition[]>();
 
-  constructor(tree: WatchedTree, root: string, scope: Scope, wanted: (name: string) => boolean, sink: SessionSink) {
+  constructor(
+    tree: WatchedTree,
+    root: string,
+    scope: Scope,
+    wanted: (name: string) => boolean,
+    sink: SessionSink,
+    services: InterfaceServices,
+  ) {
+    this.#services = services;
+    this.#definitions = new Definitions(tree, root, (interfaceName, definitions) => this.#define(interfaceName, definitions));
     this.#tree = tree;
     this.#root = `${root}/mapping`;
     this.#scope = scope;
@@ -42,6 +59,7 @@ export class Mappings {
 
   #add(interfaceName: string): void {
     this.#applicationsOf.set(interfaceName, []);
+    this.#definitions.watch(interfaceName);
     this.#tree.watchData(`${this.#root}/${interfaceName}`, (read) => {
       if (read.kind === 'absent') return this.#drop(interfaceName); // the list is read again now, and adds it if it is back
       this.#map(interfaceName, read.kind === 'there' ? applicationsOf(read.value) : []);
@@ -51,6 +69,9 @@ export class Mappings {
 
   #drop(interfaceName: string): void {
     this.#map(interfaceName, []);
+    this.#definitions.forget(interfaceName);
+    this.#define(interfaceName, []);
+    this.#defined.delete(interfaceName);
     this.#applicationsOf.delete(interfaceName);
     this.#tree.forget('data', `${this.#root}/${interfaceName}`);
     this.#sink.remove(mappingName(interfaceName));
@@ -69,14 +90,40 @@ export class Mappings {
     }
   }
 
-  #update(interfaceName: string): void {
-    const name = mappingName(interfaceName);
-    const reads = (this.#applicationsOf.get(interfaceName) ?? []).flatMap((application) => {
-      const read = this.#applications.get(application);
-      return read === undefined ? [] : [read];
+  #define(interfaceName: string, definitions: readonly Definition[]): void {
+    const before = this.#defined.get(interfaceName) ?? [];
+    this.#defined.set(interfaceName, definitions);
+    const now = new Set(definitions.map(({ service }) => dubboServiceName(service)));
+    for (const { service } of before) if (!now.has(dubboServiceName(service))) this.#services.setApplications(service, []);
+    this.#updateDefined(interfaceName);
+  }
+
+  /** Dubbo never takes a definition back: only applications that live and are mapped count. */
+  #updateDefined(interfaceName: string): void {
+    const mapped = this.#applicationsOf.get(interfaceName) ?? [];
+    const byName = new Map<string, { readonly service: DubboService; readonly names: Set<string> }>();
+    for (const { service, application } of this.#defined.get(interfaceName) ?? []) {
+      const name = dubboServiceName(service);
+      const known = byName.get(name) ?? { service, names: new Set() };
+      if (mapped.includes(application)) known.names.add(application);
+      byName.set(name, known);
+    }
+    for (const { service, names } of byName.values()) this.#services.setApplications(service, this.#living([...names].sort()));
+  }
+
+  #living(names: readonly string[]): readonly ServiceRead[] {
+    return names.flatMap((name) => {
+      const read = this.#applications.get(name);
+      return read === undefined || read.record.endpoints.length === 0 ? [] : [read];
     });
+  }
+
+  #update(interfaceName: string): void {
+    this.#updateDefined(interfaceName);
+    const name = mappingName(interfaceName);
+    const reads = this.#living(this.#applicationsOf.get(interfaceName) ?? []);
     // The mapping stays for ever; without a living application there is no service.
-    if (reads.every((read) => read.record.endpoints.length === 0)) return this.#sink.remove(name);
+    if (reads.length === 0) return this.#sink.remove(name);
     const read = mappingRead(this.#scope, interfaceName, reads);
     if ('rejected' in read) this.#sink.reject(name, read.rejected);
     else this.#sink.read(name, read);

@@ -24,21 +24,28 @@ type Json = Readonly<Record<string, unknown>>;
 export interface ReadInstance {
   readonly built: readonly BuiltEndpoint[];
   readonly diagnostic: Diagnostic | undefined;
-  /** Of the data. */
+  /** Of the two above. */
   readonly hash: string;
 }
 
 export function readInstance(scope: Scope, application: string, id: string, data: Buffer): ReadInstance {
   const where = serviceId({ ...scope, name: application });
   const result = instancesOf(id, data);
-  const content = hash('sha1', data, 'base64');
-  if ('problem' in result) return { built: [], diagnostic: notReadable(where, id, result.problem), hash: content };
-  return { built: result.instances.map((raw) => buildEndpoint(raw, where)), diagnostic: undefined, hash: content };
+  if ('problem' in result) return withHash([], notReadable(where, id, result.problem));
+  return withHash(
+    result.instances.map((raw) => buildEndpoint(raw, where)),
+    undefined,
+  );
 }
 
 /** An instance that we may not read. */
 export function refusedInstance(scope: Scope, application: string, id: string, why: string): ReadInstance {
-  return { built: [], diagnostic: notReadable(serviceId({ ...scope, name: application }), id, why), hash: why };
+  return withHash([], notReadable(serviceId({ ...scope, name: application }), id, why));
+}
+
+/** Of what was made of it: Curator writes a new time at each registration. */
+function withHash(built: readonly BuiltEndpoint[], diagnostic: Diagnostic | undefined): ReadInstance {
+  return { built, diagnostic, hash: hash('sha1', JSON.stringify([built, diagnostic]), 'base64') };
 }
 
 /**

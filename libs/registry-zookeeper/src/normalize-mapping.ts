@@ -44,12 +44,13 @@ export function mappingRead(
       },
     };
   }
-  const record = { key, host, endpoints: union(applications), diagnostics: [] };
+  const record = { key, host, endpoints: unionOf(applications), diagnostics: [] };
   const text = [interfaceName, ...applications.map((application) => application.hash)].join(' ');
   return { id: serviceId(key), record, hash: hash('sha1', text, 'base64'), persistent: false };
 }
 
-function union(applications: readonly ServiceRead[]): readonly Endpoint[] {
+/** Sorted, one for each address and port. Of one application the list itself. */
+export function unionOf(applications: readonly ServiceRead[]): readonly Endpoint[] {
   const [first, ...others] = applications;
   if (first === undefined) return [];
   if (others.length === 0) return first.record.endpoints;

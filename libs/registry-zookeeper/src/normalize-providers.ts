@@ -40,7 +40,7 @@ export interface ProvidersResult {
 }
 
 /** `providers-com.acme.greeter-1.0.0-g1.zookeeper`: what Higress gives (`providers:com.acme.Greeter:1.0.0:g1.zookeeper`), as a DNS name. */
-function hostOfService({ interfaceName, version, group }: DubboService) {
+export function hostOfService({ interfaceName, version, group }: DubboService) {
   return meshHostName([dubboServiceName({ interfaceName, version: version === '' ? NO_VERSION : version, group })], 'zookeeper');
 }
 

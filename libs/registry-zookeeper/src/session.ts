@@ -4,6 +4,7 @@ import { serviceFilter } from '@isthmus/registry';
 import type { ScopeView, SourceDeps } from '@isthmus/registry';
 import { Applications } from './applications.ts';
 import type { ServerAddress, ZookeeperConfig } from './config.ts';
+import { InterfaceServices } from './interface-services.ts';
 import { Interfaces } from './interfaces.ts';
 import { Mappings } from './mappings.ts';
 import { SessionSink } from './session-sink.ts';
@@ -96,7 +97,8 @@ function watchRoots(
 ): Applications | undefined {
   const { root, applicationRoot } = config;
   const wanted = serviceFilter(config.services);
-  const interfaces = new Interfaces(tree, root, view.scope, wanted, sink);
+  const services = new InterfaceServices(view.scope, sink);
+  const interfaces = new Interfaces(tree, root, view.scope, wanted, sink, services);
   const watchRoot = (path: string, setNames: (names: readonly string[]) => void) =>
     tree.watchChildren(path, (read) => {
       // Rights that are missing are no empty registry: the whole scope is stale.
@@ -106,7 +108,7 @@ function watchRoots(
     });
   watchRoot(root, (names) => interfaces.setNames(names));
   if (applicationRoot === false) return undefined;
-  const mappings = new Mappings(tree, root, view.scope, wanted, sink);
+  const mappings = new Mappings(tree, root, view.scope, wanted, sink, services);
   const applications = new Applications(tree, applicationRoot, view.scope, wanted, sink, (name, read) =>
     mappings.setApplication(name, read),
   );

@@ -148,6 +148,38 @@ describe('what is registered by application', () => {
     ]);
   });
 
+  test('versions and groups come from the metadata center, so the interface keeps its hosts when providers stop to register it', async () => {
+    const define = (path: string, parameters: object = {}) =>
+      fake.tree.set(`/dubbo/metadata/a.B/${path}`, JSON.stringify({ parameters }));
+    define('1.0.0/g1/provider/shop');
+    define('provider/plain');
+    define('g2/provider/grouped', { group: 'g2' });
+    define('2.0.0/provider/versioned', { version: '2.0.0' });
+    define('3.0.0/provider/broken', { version: '4' });
+    define('1.0.0/g1/consumer/web');
+    fake.tree.set('/dubbo/mapping/a.B', 'shop,plain,grouped,versioned,broken');
+    const both = provider('a.B', '10.0.0.1:20880', { version: '1.0.0', group: 'g1', weight: '300' });
+    fake.tree.set(both);
+    dubboApplication('shop', '10.0.0.1', 20880);
+    dubboApplication('shop', '10.0.0.2', 20880);
+    for (const [n, name] of ['plain', 'grouped', 'versioned', 'broken'].entries()) dubboApplication(name, `10.0.1.${n}`, 1);
+    const view = await live();
+    const defined = () => names(view).filter((name) => name.startsWith('providers:'));
+    expect(defined()).toEqual(['providers:a.B:1.0.0:g1', 'providers:a.B:2.0.0:', 'providers:a.B::', 'providers:a.B::g2']);
+    const weights = () => view.endpoints('providers:a.B:1.0.0:g1').map((e) => `${e.address} ${e.weight}`);
+    expect(weights()).toEqual(['10.0.0.1 3', '10.0.0.2 1']); // one each, with what only the interface says
+    fake.tree.remove(both);
+    await view.until('by application only', () => weights().join() === '10.0.0.1 1,10.0.0.2 1');
+    fake.tree.remove('/services/shop');
+    await view.until('gone', () => defined().length === 3);
+    dubboApplication('shop', '10.0.0.3', 20880);
+    await view.until('back', () => weights().join() === '10.0.0.3 1');
+    fake.tree.set('/dubbo/mapping/a.B', 'plain');
+    await view.until('only what is mapped', () => defined().join() === 'providers:a.B::');
+    fake.tree.remove('/dubbo/mapping/a.B');
+    await view.until('nothing', () => defined().length === 0);
+  });
+
   test('an instance that takes the place of another leaves no moment without any', async () => {
     const old = application('shop', '10.0.0.1', 80);
     const view = await live();
