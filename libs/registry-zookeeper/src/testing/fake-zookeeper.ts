@@ -1,5 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import { FrameSplitter } from '../wire/frames.ts';
 import { JuteReader, JuteWriter } from '../wire/jute.ts';
 import { OP, WATCH_EVENT, XID, ZK_ERROR } from '../wire/protocol.ts';
@@ -31,10 +33,17 @@ export class FakeZookeeper {
   /** How often each path was read. */
   readonly reads = new Map<string, number>();
 
-  static async start(): Promise<FakeZookeeper> {
-    const fake = new FakeZookeeper();
+  readonly #tls: TlsOptions | undefined;
+
+  /** @param tls Key and certificate: it is a secureClientPort then. */
+  static async start(tls?: TlsOptions): Promise<FakeZookeeper> {
+    const fake = new FakeZookeeper(tls);
     await fake.up();
     return fake;
+  }
+
+  private constructor(tls: TlsOptions | undefined) {
+    this.#tls = tls;
   }
 
   get address(): string {
@@ -47,7 +56,9 @@ export class FakeZookeeper {
 
   async up(): Promise<void> {
     this.#hanging = false;
-    const server = createServer((socket) => this.#accept(socket));
+    const accept = (socket: Socket) => this.#accept(socket);
+    const server = this.#tls === undefined ? createServer(accept) : createTlsServer(this.#tls, accept);
+    server.on('tlsClientError', () => undefined); // a client that does not trust us
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
