@@ -5,7 +5,7 @@ import { KubeError, SERVICE_ENTRIES, listPages, ruleFor } from '@isthmus/kube';
 import type { Attempt, KubeClient } from '@isthmus/kube';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
-import type { BridgeConfig } from './engine/engine.ts';
+import type { BridgeConfig } from './engine/bridge-config.ts';
 import { openCluster } from './engine/object-outputs.ts';
 
 /** Can the directory of the files output be written? Writes nothing to find out. */

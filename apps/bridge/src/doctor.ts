@@ -4,7 +4,7 @@ import { messageOf, systemClock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { stringify } from 'yaml';
 import { examineCluster, examineFiles } from './doctor-outputs.ts';
-import type { BridgeConfig } from './engine/engine.ts';
+import type { BridgeConfig } from './engine/bridge-config.ts';
 import { registryKinds } from './registries.ts';
 
 export const DOCTOR_FORMATS = ['table', 'json', 'yaml'] as const;

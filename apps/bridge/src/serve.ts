@@ -17,7 +17,7 @@ import { AdminTokens } from './control/admin-token.ts';
 import { apiDocument } from './control/api-document.ts';
 import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
-import type { BridgeConfig } from './engine/engine.ts';
+import type { BridgeConfig } from './engine/bridge-config.ts';
 import { Metrics } from './engine/metrics.ts';
 import { openCluster } from './engine/object-outputs.ts';
 import { openLedger } from './engine/open-ledger.ts';

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { messageOf } from '@isthmus/model';
 import { grpcHealth } from './grpc-health.ts';
+import type { ProbeResult } from './probe-result.ts';
 
 export interface ProbeOptions {
   /** tcp: it accepts a connection; http: it answers 2xx or 3xx; grpc: grpc.health.v1 says SERVING. */
@@ -12,8 +13,6 @@ export interface ProbeOptions {
   readonly service: string;
   readonly timeoutMs: number;
 }
-
-export type ProbeResult = { readonly healthy: true } | { readonly healthy: false; readonly reason: string };
 
 /** Asks once. Never throws. Follows no redirect, reads no body, keeps no connection. */
 export async function probe(address: string, port: number, options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {

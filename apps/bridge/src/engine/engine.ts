@@ -1,12 +1,11 @@
 import { Catalog } from '@isthmus/catalog';
-import type { Config } from '@isthmus/config';
 import { messageOf, runInSlices, soleWriter, steadyClock } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
 import type { KubeClient } from '@isthmus/kube';
 import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
-import type { RegistryKind, Writer } from '@isthmus/registry';
+import type { Writer } from '@isthmus/registry';
 import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { Pipeline } from '../pipeline.ts';
@@ -15,6 +14,7 @@ import { Pacer } from '../pipeline/pacer.ts';
 import { XdsPublisher } from '../pipeline/xds-publisher.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import { needsRestart } from './needs-restart.ts';
@@ -23,8 +23,6 @@ import { Sinks, completeSources } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
 const CONFIRM_MS = 1_000;
-
-export type BridgeConfig = Config<RegistryKind>;
 
 export interface EngineOptions {
   /** For the bench: see `SourceDeps.onMessage`. */

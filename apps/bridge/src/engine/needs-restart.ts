@@ -1,6 +1,6 @@
 import { formatListen } from '@isthmus/config';
 import type { Diagnostic } from '@isthmus/model';
-import type { BridgeConfig } from './engine.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 
 /** What a changed config says of sockets and files that are opened once. */
 export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {

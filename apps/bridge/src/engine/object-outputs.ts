@@ -5,7 +5,7 @@ import type { Diagnostic, MeshHost, MeshObject, MeshService, OutputPlan, SourceI
 import { FilesOutput, KubernetesOutput } from '@isthmus/outputs';
 import type { KubernetesOutputOptions, ObjectOutput } from '@isthmus/outputs';
 import { istioObjects, objectYaml } from '@isthmus/translate';
-import type { BridgeConfig } from './engine.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 import { completeSources } from './sinks.ts';
 
 /** The calls that the Kubernetes output needs; undefined: there is no such output. @throws IsthmusError `config.invalid` */

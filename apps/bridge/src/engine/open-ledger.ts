@@ -5,7 +5,7 @@ import { FileLedger, SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger, Replica } from '@isthmus/ledger';
 import { IsthmusError } from '@isthmus/model';
 import type { LedgerTable } from '@isthmus/model';
-import type { BridgeConfig } from './engine.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 
 /**
  * What one replica decides for all: addresses, held removals, what was written into registries. The rest is what each

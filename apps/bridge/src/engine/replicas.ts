@@ -3,7 +3,7 @@ import type { Catalog } from '@isthmus/catalog';
 import type { SharedLedger, Replica } from '@isthmus/ledger';
 import type { MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
-import type { BridgeConfig } from './engine.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 
 export interface ReplicasHooks {
   /** The one in force. */

@@ -6,7 +6,7 @@ import { LeaseSink, alwaysWriter, writtenPublications } from '@isthmus/registry'
 import type { RegistrySink, Writer } from '@isthmus/registry';
 import { publishRule } from '../pipeline/publication.ts';
 import { SinkPublisher } from '../pipeline/sink-publisher.ts';
-import type { BridgeConfig } from './engine.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 
 export interface SinksParts {
   readonly config: BridgeConfig;

@@ -163,7 +163,7 @@ describe('corrections', () => {
   });
 
   test('what the guard holds is not written', async () => {
-    const { list, say, until, written, clock, corrections, stop } = setUp();
+    const { list, say, written, clock, corrections, stop } = setUp();
     const twenty = Array.from({ length: 20 }, (_, n) => endpoint({ address: `10.0.1.${n}` }));
     list(record('many', twenty));
     list(orders);

@@ -5,7 +5,7 @@ import type { CrossCheckConfig } from '@isthmus/config';
 import { runInSlices } from '@isthmus/model';
 import type { Clock, Ledger, ServiceId, ServiceKey, ServiceRecord, SourceId } from '@isthmus/model';
 import type { RegistryCorrector, RegistrySource, Writer } from '@isthmus/registry';
-import type { BridgeConfig } from '../engine/engine.ts';
+import type { BridgeConfig } from '../engine/bridge-config.ts';
 import { ActiveChecks } from './active-checks.ts';
 import { Corrections } from './corrections.ts';
 import type { CorrectionAudit } from './corrections.ts';

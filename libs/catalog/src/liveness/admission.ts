@@ -4,7 +4,7 @@ import { namesOf, ownershipName } from './ownership.ts';
 import type { OwnershipRules } from './ownership.ts';
 
 /** On a Pod: the port under which it is admitted, a number or the name of a container port. */
-export const PORT_ANNOTATION = 'isthmus.dev/port';
+const PORT_ANNOTATION = 'isthmus.dev/port';
 
 /** Ready Pods that a registry does not list yet may get traffic (opt-in). */
 export interface AdmissionRule {

@@ -1,7 +1,7 @@
 import type { Endpoint, ServiceKey, Workload } from '@isthmus/model';
 
 /** How a Pod says which registry services it is, on the Pod: `orders` or `orders,billing`. */
-export const SERVICE_ANNOTATION = 'isthmus.dev/service';
+const SERVICE_ANNOTATION = 'isthmus.dev/service';
 
 export interface OwnershipRules {
   /** Labels whose value is the name of the service. */
@@ -65,7 +65,7 @@ export function ownershipName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
 }
 
-export function ownerOf(workload: Workload): string {
+function ownerOf(workload: Workload): string {
   return `${workload.id.slice(0, workload.id.indexOf('/'))}/${workload.owner}`;
 }
 

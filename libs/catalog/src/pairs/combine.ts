@@ -22,9 +22,12 @@ export function combine(registry: ServiceRecord, kubernetes: ServiceRecord, rule
 /** Kubernetes' instances of the one port that the registry's service is about. */
 export function comparable(registry: ServiceRecord, kubernetes: ServiceRecord, rule: PairRule): readonly Endpoint[] {
   const name = portName(registry, kubernetes, rule);
-  return kubernetes.endpoints
-    .filter((endpoint) => name === undefined || endpoint.portName === name)
-    .map(({ portName: _, ...endpoint }) => endpoint);
+  return kubernetes.endpoints.filter((endpoint) => name === undefined || endpoint.portName === name).map(withoutPortName);
+}
+
+function withoutPortName(endpoint: Endpoint): Endpoint {
+  const { portName: _portName, ...rest } = endpoint;
+  return rest;
 }
 
 function portName(registry: ServiceRecord, kubernetes: ServiceRecord, { port }: PairRule): string | undefined {

@@ -1,0 +1,2 @@
+/** What one check found. */
+export type ProbeResult = { readonly healthy: true } | { readonly healthy: false; readonly reason: string };
