@@ -1,5 +1,5 @@
 import type { TypeUrl } from '@isthmus/model';
-import type { Transport } from './discovery-stream.ts';
+import type { Transport } from './answer.ts';
 import { SERVICE_ENTRY, WORKLOAD_ENTRY } from './types.ts';
 
 /** Delta may spread the first answer over several responses and does not say which is the last. */

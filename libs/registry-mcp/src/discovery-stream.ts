@@ -1,29 +1,11 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
-import {
-  DeltaDiscoveryRequestSchema,
-  DeltaDiscoveryResponseSchema,
-  DiscoveryRequestSchema,
-  DiscoveryResponseSchema,
-} from '@isthmus/proto/discovery';
+import { DeltaDiscoveryRequestSchema, DiscoveryRequestSchema } from '@isthmus/proto/discovery';
+import { readAnswer } from './answer.ts';
+import type { Answer, Transport } from './answer.ts';
 import type { Connection } from './connect.ts';
-import type { WireResource } from './decode.ts';
-
-export type Transport = 'delta' | 'sotw';
-
-/** One response of the server. */
-export interface Answer {
-  readonly type: TypeUrl;
-  /** State of the world: what is not in it is gone. */
-  readonly isWhole: boolean;
-  readonly resources: readonly WireResource[];
-  /** Delta: names that are gone. */
-  readonly removed: readonly string[];
-  readonly version: string;
-  readonly nonce: string;
-}
 
 /**
  * Delta: a client that says which versions it has may be sent nothing at all, and could not tell "all as before" from "not
@@ -82,7 +64,7 @@ export class DiscoveryStream {
   async *answers(onMessage: ((atMs: number) => void) | undefined): AsyncGenerator<Answer> {
     for await (const bytes of this.#stream) {
       onMessage?.(performance.now());
-      yield this.transport === 'delta' ? deltaAnswer(bytes as Buffer) : wholeAnswer(bytes as Buffer);
+      yield readAnswer(this.transport, bytes as Buffer, MARKER);
     }
   }
 
@@ -107,35 +89,6 @@ export class DiscoveryStream {
         : toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { ...node, ...request }));
     this.#stream.write(bytes);
   }
-}
-
-function deltaAnswer(bytes: Buffer): Answer {
-  const { typeUrl, resources, removedResources, nonce } = fromBinary(DeltaDiscoveryResponseSchema, bytes);
-  return {
-    type: typeUrl as TypeUrl,
-    isWhole: false,
-    resources: resources.map(({ name, version, resource }) => ({
-      name,
-      version,
-      typeUrl: resource?.typeUrl ?? '',
-      value: resource?.value ?? new Uint8Array(),
-    })),
-    removed: removedResources.filter((name) => name !== MARKER),
-    version: '',
-    nonce,
-  };
-}
-
-function wholeAnswer(bytes: Buffer): Answer {
-  const { typeUrl, resources, versionInfo, nonce } = fromBinary(DiscoveryResponseSchema, bytes);
-  return {
-    type: typeUrl as TypeUrl,
-    isWhole: true,
-    resources: resources.map((any) => ({ name: '', version: '', typeUrl: any.typeUrl, value: any.value })),
-    removed: [],
-    version: versionInfo,
-    nonce,
-  };
 }
 
 /** The server has no such method. */

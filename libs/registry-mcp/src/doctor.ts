@@ -4,7 +4,7 @@ import type { Finding, SourceDeps } from '@isthmus/registry';
 import type { McpConfig } from './config.ts';
 import { connectionTo } from './connect.ts';
 import { DiscoveryStream, isUnimplemented } from './discovery-stream.ts';
-import type { Transport } from './discovery-stream.ts';
+import type { Transport } from './answer.ts';
 import { failureOf } from './failure.ts';
 import { nodeId } from './source.ts';
 import { SERVICE_ENTRY } from './types.ts';
@@ -63,7 +63,7 @@ async function countServices(
     for await (const answer of stream.answers(undefined)) {
       if (!SERVICE_ENTRY.includes(answer.type)) continue;
       stream.respond(answer, []);
-      count += answer.resources.length;
+      count += [...answer.resources].length;
       left -= 1;
       if (left === 0 || count > 0) return count;
     }

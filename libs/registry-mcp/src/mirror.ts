@@ -2,7 +2,7 @@ import { serviceId } from '@isthmus/model';
 import type { Diagnostic, ServiceId, ServiceKey, ServiceRecord, SourceId, TypeUrl } from '@isthmus/model';
 import { isTooFar, printable, scopeDiagnostic, selects, serviceEntryRecord } from '@isthmus/registry';
 import type { PlainServiceEntry, PlainWorkload } from '@isthmus/registry';
-import type { Answer } from './discovery-stream.ts';
+import type { Answer } from './answer.ts';
 import { decodeResource } from './decode.ts';
 import type { Decoded } from './decode.ts';
 import { SERVICE_ENTRY, TYPES, WORKLOAD_ENTRY } from './types.ts';

@@ -1,7 +1,8 @@
 import { IsthmusError, runInSlices } from '@isthmus/model';
 import type { Scope, SourceEvent } from '@isthmus/model';
 import { Completeness } from './completeness.ts';
-import type { Answer, DiscoveryStream } from './discovery-stream.ts';
+import type { Answer } from './answer.ts';
+import type { DiscoveryStream } from './discovery-stream.ts';
 import type { Mirror } from './mirror.ts';
 import { TYPES } from './types.ts';
 

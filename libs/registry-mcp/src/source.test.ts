@@ -83,7 +83,7 @@ describe.each([{ delta: true }, { delta: false }])('what cannot be read ($delta 
     const view = watch([at(fake)]);
     await view.until('live', isLive);
     expect([...view.services.values()].map((record) => record.host)).toEqual(['good.mesh']);
-    expect(fake.nacks[0]?.errorDetail?.message).toMatch(reason);
+    await view.until('it is refused', () => reason.test(fake.nacks[0]?.errorDetail?.message ?? ''));
   });
 });
 

@@ -5,7 +5,7 @@ import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { McpConfig } from './config.ts';
 import { connectionTo } from './connect.ts';
 import { DiscoveryStream, isUnimplemented } from './discovery-stream.ts';
-import type { Transport } from './discovery-stream.ts';
+import type { Transport } from './answer.ts';
 import { failureOf } from './failure.ts';
 import { Mirror } from './mirror.ts';
 import { Session } from './session.ts';
