@@ -133,7 +133,8 @@ export class PublishedRecords {
   #take(scope: ScopeState, id: ServiceId, said: ServiceRecord | undefined, changes: Changes, verdict: Verdict): boolean {
     const before = scope.records.get(id);
     const waits = before !== undefined && before.retained.size + before.refused.length > 0;
-    if (sameContent(before?.said, said) && !(waits && verdict !== undefined)) {
+    const isSame = sameContent(before?.said, said);
+    if (isSame && !(waits && verdict !== undefined)) {
       if (before?.restored === true) this.scopes.put(scope, id, { ...before, restored: false }, false);
       return false;
     }
@@ -144,7 +145,7 @@ export class PublishedRecords {
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
     const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added);
     for (const endpoint of lost) this.#lose(id, endpoint, isMass, now, retained);
-    const changedAt = sameContent(before?.said, said) ? (before?.changedAt ?? now) : now;
+    const changedAt = isSame ? (before?.changedAt ?? now) : now;
     const record = publishedRecord(before?.record, said, sifted, retained);
     if (record === undefined) this.#drop(scope, id, changes);
     else {
@@ -203,7 +204,9 @@ export class PublishedRecords {
   }
 
   #publish(scope: ScopeState, id: ServiceId, known: KnownRecord, before: KnownRecord | undefined, changes: Changes): void {
-    const changed = !sameContent(before?.record, known.record);
+    // Where nothing is retained or refused, before and now, what is published is what was said, and that is compared already.
+    const plain = before?.said === before?.record && known.said === known.record && known.said !== before?.said;
+    const changed = plain || !sameContent(before?.record, known.record);
     // Nearly always nothing is retained, and one empty map is enough for all.
     this.scopes.put(scope, id, known.retained.size === 0 ? { ...known, retained: NOTHING_RETAINED } : known, changed);
     if (changed) changes.put(id, known.record);
