@@ -18,8 +18,8 @@ const CASES = 10_000;
 function objectsOfCorpus(): readonly (readonly MeshObject[])[] {
   const cases: (readonly MeshObject[])[] = [];
   // Of many a service nothing is left to publish: those are no cases.
-  for (const { key, host, instances } of fc.sample(oddService, { seed: SEED, numRuns: 3 * CASES })) {
-    const result = buildRecord(key, host, instances);
+  for (const { key, host, instances, declared } of fc.sample(oddService, { seed: SEED, numRuns: 3 * CASES })) {
+    const result = buildRecord(key, host, instances, declared);
     if ('rejected' in result) continue;
     const objects = published(result.record);
     if (objects.length > 0) cases.push(objects);

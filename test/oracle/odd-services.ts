@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { meshHostName } from '@isthmus/registry';
-import type { RawInstance } from '@isthmus/registry';
+import type { DeclaredService, RawInstance } from '@isthmus/registry';
 import type { ServiceKey, SourceId } from '@isthmus/model';
 
 /** A service as some registry could list it, before anything of it is believed. */
@@ -8,6 +8,8 @@ export interface OddService {
   readonly key: ServiceKey;
   readonly host: ReturnType<typeof meshHostName>;
   readonly instances: readonly RawInstance[];
+  /** What sources that know more say of it: Kubernetes, a file, another bridge. */
+  readonly declared: DeclaredService;
 }
 
 const odd = fc.string({ unit: 'binary', maxLength: 40 });
@@ -129,6 +131,27 @@ const crowd: fc.Arbitrary<readonly RawInstance[]> = fc.integer({ min: 4_000, max
   })),
 );
 
+const portName = fc.oneof(
+  fc.constantFrom('http', 'grpc-web', 'HTTP', 'x', 'p'.repeat(62), 'p'.repeat(63)),
+  fc.stringMatching(/^[a-z][-a-z0-9]{0,14}$/),
+);
+const declared: fc.Arbitrary<DeclaredService> = fc.record(
+  {
+    ports: fc.uniqueArray(
+      fc.record({
+        number: fc.integer({ min: 1, max: 65_535 }),
+        name: portName,
+        protocol: fc.constantFrom('http' as const, 'tcp' as const, 'grpc' as const, 'tls' as const),
+      }),
+      { minLength: 1, maxLength: 4, selector: ({ number }) => number },
+    ),
+    vip: fc.oneof(fc.ipV4(), fc.ipV6()),
+    meshNamespace: fc.constantFrom('shop', 'isthmus', 'istio-system'),
+    exportTo: fc.array(fc.constantFrom('*', '.', '~', 'shop', 'isthmus', 'web'), { maxLength: 4 }),
+  },
+  { requiredKeys: [] },
+);
+
 /** Everything odd that a registry may hold; one in a thousand is very large. */
 export const oddService: fc.Arbitrary<OddService> = fc
   .record({
@@ -136,9 +159,11 @@ export const oddService: fc.Arbitrary<OddService> = fc
     group: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('DEFAULT_GROUP', '', 'g:1') }, odd),
     namespace: fc.oneof({ weight: 9, arbitrary: fc.constantFrom('public', '', 'b7f9a1c0-7d39-4d0c-8c8e-3f1b') }, odd),
     instances: fc.oneof({ weight: 999, arbitrary: fc.array(instance, { maxLength: 8 }) }, { weight: 1, arbitrary: crowd }),
+    declared: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: declared }),
   })
-  .map(({ name: service, group, namespace, instances }) => ({
+  .map(({ name: service, group, namespace, instances, declared: more }) => ({
     key: { source: 'shop' as SourceId, namespace, group, name: service },
     host: meshHostName([service, group, namespace], 'nacos'),
     instances,
+    declared: more,
   }));

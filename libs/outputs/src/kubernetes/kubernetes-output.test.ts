@@ -162,10 +162,7 @@ describe('the Kubernetes output', () => {
     if (before === undefined) throw new Error('it was not written');
     api.remove(SERVICE_ENTRIES, 'a.nacos', 'isthmus');
     api.put<StoredObject>(SERVICE_ENTRIES, { ...before, spec: { ...before.spec, endpoints: [] } });
-    await until(
-      'both are back',
-      () => names().length === 2 && (object('b.nacos')?.spec?.['endpoints'] as unknown[]).length === 1,
-    );
+    await until('both are back', () => names().length === 2 && JSON.stringify(object('b.nacos')?.spec).includes('10.0.0.0'));
   });
 
   test('a missing right is said with the rule that is missing', async () => {

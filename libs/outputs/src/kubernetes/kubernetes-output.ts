@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SERVICE_ENTRIES, TokenBucket, inform } from '@isthmus/kube';
 import type { InformerEvent, InformerTiming, KubeClient } from '@isthmus/kube';
 import { messageOf, objectKey } from '@isthmus/model';
@@ -172,11 +173,16 @@ export class KubernetesOutput implements ObjectOutput {
 
   async #write(host: MeshHost, signal: AbortSignal): Promise<WorkResult> {
     const objects = new Map(this.#objectsOf(host).map((object) => [objectKey(object), object]));
+    const digests = new Map<string, string>();
+    for (const [key, object] of objects) {
+      digests.set(key, digestOf(object));
+      if (objects.size > 1) await nextTurn(); // a shard of 4,096 endpoints takes 10 ms
+    }
     this.#gate.seen(host);
     const before = this.#keys.get(host) ?? [];
     if (objects.size === 0) this.#keys.delete(host);
     else this.#keys.set(host, [...objects.keys()]);
-    for (const [key, object] of objects) this.#wanted.set(key, { host, digest: digestOf(object) });
+    for (const [key, digest] of digests) this.#wanted.set(key, { host, digest });
     for (const key of before) {
       if (objects.has(key)) continue;
       this.#wanted.delete(key);
