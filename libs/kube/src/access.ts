@@ -69,7 +69,8 @@ async function serviceAccountAccess(env: NodeJS.ProcessEnv, dir: string): Promis
   };
   const namespace = await read('namespace').catch(() => 'default');
   return new Access(`https://${host.includes(':') ? `[${host}]` : host}:${port}`, namespace, async () => {
-    const [token, ca] = await Promise.all([read('token'), read('ca.crt')]);
+    const token = await read('token');
+    const ca = await read('ca.crt');
     return { tls: { ca }, headers: { authorization: `Bearer ${token}` }, agent: undefined };
   });
 }

@@ -123,6 +123,16 @@ describe('watches that end', () => {
     expect(kinds(view).filter((kind) => kind === 'stale')).toEqual([]);
   });
 
+  test('because the server is busy wait as long as it says, and go on where they were', async () => {
+    const view = await live();
+    api.answerOnce.push({ match: /watch=true/, status: 429, headers: { 'retry-after': '1' } });
+    api.endWatches();
+    api.put(CONFIG_MAPS, map('meanwhile'));
+    await view.until('what happened meanwhile', (v) => v.objects.size === 1);
+    expect(kinds(view).filter((kind) => kind === 'stale')).toEqual([]);
+    expect(api.requests.filter((line) => line.includes('limit='))).toHaveLength(1);
+  });
+
   test('by 410 Gone are followed by a list, whose removals come as one complete snapshot', async () => {
     for (const name of ['a', 'b', 'c']) api.put(CONFIG_MAPS, map(name));
     const view = await live();

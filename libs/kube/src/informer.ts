@@ -45,6 +45,8 @@ export interface InformerTiming {
 const TIMING: InformerTiming = { lifetimeMs: 300_000, stallMs: 150_000, resyncMs: 1_800_000, backoffMaxMs: 10_000 };
 /** A watch that ends sooner than this did not work: no hot loop. */
 const SHORT_WATCH_MS = 1_000;
+/** "Try again later" that often in a row is an outage. */
+const PATIENCE = 3;
 
 export interface InformerOptions<Raw extends KubeObject, Kept> {
   readonly resource: Resource;
@@ -134,14 +136,23 @@ class Informer<Raw extends KubeObject, Kept> {
 
   async #failed(error: KubeError, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
-    if (error.reason === 'expired') this.#listedAt = 0; // what happened since is not known any more: list again
-    // One lost connection is nothing: the next try is at once, from where it was. Events wait at the server meanwhile.
-    if (this.#failures === 1 && this.#status.state === 'live' && error.status === undefined && error.reason === 'unreachable')
-      return;
-    if (error.reason !== 'expired' || this.#failures > 1) this.#lost(error);
-    const { backoffMaxMs } = this.#timing;
-    const own = backoffMs(this.#failures - 1, this.#random, 200, backoffMaxMs);
-    if (error.reason !== 'expired' || this.#failures > 1) await pause(Math.max(own, error.retryAfterMs ?? 0), signal);
+    const backoff = backoffMs(this.#failures - 1, this.#random, 200, this.#timing.backoffMaxMs);
+    if (this.#isNothing(error)) return pause(error.reason === 'busy' ? (error.retryAfterMs ?? backoff) : 0, signal);
+    // What happened since is not known any more: list again, at once the first time.
+    if (error.reason === 'expired') this.#listedAt = 0;
+    if (error.reason === 'expired' && this.#failures === 1) return;
+    this.#lost(error);
+    await pause(Math.max(backoff, error.retryAfterMs ?? 0), signal);
+  }
+
+  /**
+   * While live, one lost connection is nothing: the next try is at once, from where it was, and events wait at the server.
+   * Neither is a server that asks for patience: listing everything would be the opposite of that.
+   */
+  #isNothing(error: KubeError): boolean {
+    if (this.#status.state !== 'live') return false;
+    if (error.reason === 'busy') return this.#failures <= PATIENCE;
+    return this.#failures === 1 && error.reason === 'unreachable' && error.status === undefined;
   }
 
   #lost(error: KubeError): void {

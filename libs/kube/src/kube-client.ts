@@ -6,6 +6,9 @@ import type { KubeAccess } from './access.ts';
 import { errorFromStatus, KubeError } from './kube-error.ts';
 import type { Attempt } from './kube-error.ts';
 
+/** Server-side apply. JSON is YAML. */
+export const APPLY = 'application/apply-patch+yaml';
+
 export interface KubeClientOptions {
   /** Longest time until an answer is complete (of a watch: until it begins); milliseconds. Default 15,000. */
   readonly timeoutMs?: number;
@@ -137,8 +140,9 @@ export class KubeClient {
         return await answerTo(outgoing, body);
       } catch (thrown) {
         // The server closed the idle connection in the moment in which we used it again: that says nothing about it. Only
-        // what changes nothing is asked twice.
-        if (attempt === 0 && (call.method ?? 'GET') === 'GET' && outgoing.reusedSocket && isReset(thrown)) continue;
+        // what comes to the same when it is done twice is asked again.
+        const repeatable = (call.method ?? 'GET') === 'GET' || call.contentType === APPLY;
+        if (attempt === 0 && repeatable && outgoing.reusedSocket && isReset(thrown)) continue;
         throw thrown;
       }
     }

@@ -1,4 +1,5 @@
 /** Reading and writing single objects, and lists by pages. */
+import { APPLY } from './kube-client.ts';
 import type { KubeClient } from './kube-client.ts';
 import { KubeError } from './kube-error.ts';
 import type { Attempt } from './kube-error.ts';
@@ -142,7 +143,7 @@ export function applyObject<T extends KubeObject>(
     method: 'PATCH',
     path: pathOf(resource, namespace, name),
     query: { fieldManager, force, dryRun: dryRun === true ? 'All' : undefined },
-    contentType: 'application/apply-patch+yaml', // JSON is YAML
+    contentType: APPLY,
     body: typed(resource, object),
     attempt: { verb: 'patch', resource, namespace },
     ...(signal === undefined ? {} : { signal }),
