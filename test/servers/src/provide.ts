@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buildGo, fetchGoFile } from './build-go.ts';
 import { buildMaven } from './build-maven.ts';
 import type { BuildContext } from './build-step.ts';
+import { buildByScript } from './build-script.ts';
 import { buildWheel } from './build-wheel.ts';
 import { cacheKey, cacheRoot, recipesDir } from './cache.ts';
 import { withLock } from './lock.ts';
@@ -102,6 +103,8 @@ function byRecipe(server: ServerName): (context: BuildContext) => Promise<void> 
         return buildGo(context, recipe);
       case 'go-file':
         return fetchGoFile(context, recipe);
+      case 'script':
+        return buildByScript(context);
       default:
         return recipe satisfies never;
     }

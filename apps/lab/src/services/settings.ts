@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 
 export const serviceNames = ['web', 'orders', 'inventory', 'payments', 'reviews', 'monolith'] as const;
@@ -9,7 +10,8 @@ export const SETTINGS = Symbol('lab.settings');
 /** Everything that an instance is told from outside: arguments say what it is, the environment where the others are. */
 export interface ServiceSettings {
   readonly name: LabServiceName;
-  readonly host: '127.0.0.1';
+  /** Where it listens, and what it registers as. */
+  readonly host: string;
   readonly port: number;
   readonly version: string;
   /** In its registry's scale; 1 is normal. */
@@ -34,7 +36,7 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
     throw new UsageError(`which service? Usage: service ${serviceNames.join('|')} --port N [--version V] [--weight W]`);
   return {
     name,
-    host: '127.0.0.1',
+    host: hostOf(env['SERVICE_HOST'] ?? '127.0.0.1'),
     port: portOf('--port', values.port),
     version: values.version ?? 'v1',
     weight: weightOf(values.weight ?? '1'),
@@ -44,6 +46,16 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
     egress: addressOf('ENVOY_EGRESS', env['ENVOY_EGRESS'] ?? '127.0.0.1:15004'),
     drainMs: Number(env['DRAIN_MS'] ?? '1000'),
   };
+}
+
+/** `own`: this machine's first address that is not loopback, for a container whose address only it knows. */
+function hostOf(text: string): string {
+  if (text !== 'own') return text;
+  const own = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal);
+  if (own === undefined) throw new UsageError('SERVICE_HOST=own, but this machine has no address beside loopback');
+  return own.address;
 }
 
 function parse(args: readonly string[]) {

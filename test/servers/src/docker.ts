@@ -1,0 +1,146 @@
+/** A Docker engine of our own: data, socket and logs in a temporary directory, nothing installed. Needs root. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { ManagedServer } from './managed-server.ts';
+import { provide, type ProvideOptions } from './provide.ts';
+import type { CommonOptions } from './server.ts';
+
+const run = promisify(execFile);
+
+export interface DockerOptions extends CommonOptions {
+  readonly provide?: ProvideOptions;
+}
+
+export interface DockerCall {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds. Default 120,000. */
+  readonly timeoutMs?: number;
+}
+
+export class DockerEngine implements AsyncDisposable {
+  /** A minimal Debian (ca-certificates, curl), as a tar. */
+  readonly rootfs: string;
+  readonly #server: ManagedServer<Record<string, never>>;
+  readonly #env: NodeJS.ProcessEnv;
+  /** Tables of the packet filter that were there before: they stay. */
+  readonly #tables: ReadonlySet<string>;
+
+  private constructor(
+    server: ManagedServer<Record<string, never>>,
+    env: NodeJS.ProcessEnv,
+    rootfs: string,
+    tables: ReadonlySet<string>,
+  ) {
+    this.#server = server;
+    this.#env = env;
+    this.rootfs = rootfs;
+    this.#tables = tables;
+  }
+
+  /** Ready in about 2 s. @throws {ServerStartError} */
+  static async start(options: DockerOptions = {}): Promise<DockerEngine> {
+    const build = await provide('docker', options.provide);
+    const ext = join(build.home, 'ext');
+    const tools = environment(ext);
+    const tables = new Set(await tablesOf(tools));
+    let socket = '';
+    const server = await ManagedServer.start<Record<string, never>>({
+      name: 'docker',
+      version: build.version,
+      options,
+      fixedPorts: true,
+      allocate: () => Promise.resolve({}),
+      prepare: async (dir) => {
+        await mkdir(join(dir, 'config'), { recursive: true });
+        socket = join(dir, 'docker.sock');
+        const flags = ['--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'docker.pid')];
+        return { command: [join(ext, 'usr/sbin/dockerd'), '--host', `unix://${socket}`, ...flags], env: tools };
+      },
+      probe: async () => {
+        await run('docker', ['version'], {
+          env: { ...tools, DOCKER_HOST: `unix://${socket}` },
+          timeout: 2_000,
+        });
+        return true;
+      },
+      data: ['root'],
+      startTimeoutMs: 60_000,
+      stopGraceMs: 15_000,
+    });
+    const env = { ...tools, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(server.dir, 'config') };
+    const engine = new DockerEngine(server, env, join(build.home, 'rootfs.tar'), tables);
+    await run('ln', ['-s', join(ext, 'cli-plugins'), join(server.dir, 'config/cli-plugins')]);
+    return engine;
+  }
+
+  /** Runs `docker …`; its stdout. @throws {Error} with what it said when it fails. */
+  async docker(args: readonly string[], call: DockerCall = {}): Promise<string> {
+    try {
+      const { stdout } = await run('docker', [...args], {
+        env: { ...this.#env, ...call.env },
+        timeout: call.timeoutMs ?? 120_000,
+        maxBuffer: 64 * 1024 * 1024,
+        ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
+      });
+      return stdout;
+    } catch (error) {
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+      const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-60).join('\n');
+      throw new Error(`docker ${args.slice(0, 4).join(' ')} failed:\n${said}`, { cause: error });
+    }
+  }
+
+  /** An image whose only layer is this directory (a command that writes a tar to stdout). @param changes Dockerfile instructions */
+  async import(tar: readonly [string, ...string[]], tag: string, changes: readonly string[]): Promise<void> {
+    const [program, ...args] = tar;
+    const source = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const flags = changes.flatMap((change) => ['-c', change]);
+    const target = spawn('docker', ['import', ...flags, '-', tag], { env: this.#env, stdio: ['pipe', 'ignore', 'inherit'] });
+    const ended = new Promise<number | null>((resolve) => target.once('exit', resolve));
+    await pipeline(source.stdout, target.stdin);
+    if ((await ended) !== 0) throw new Error(`docker import of ${tag} failed`);
+  }
+
+  log(lines = 60): string {
+    return this.#server.log(lines);
+  }
+
+  /** Ends every container and the engine, and takes away what it made in the machine's network. */
+  async stop(): Promise<void> {
+    const ids = (await this.docker(['ps', '-aq']).catch(() => '')).split('\n').filter((id) => id !== '');
+    if (ids.length > 0) await this.docker(['rm', '-f', ...ids]).catch(() => undefined);
+    await this.docker(['network', 'prune', '-f']).catch(() => undefined);
+    const { dir } = this.#server;
+    await this.#server.stop({ keepDir: true });
+    await run('umount', [join(dir, 'exec/netns/default')]).catch(() => undefined);
+    await run('ip', ['link', 'del', 'docker0']).catch(() => undefined);
+    for (const table of await tablesOf(this.#env))
+      if (!this.#tables.has(table)) await run('nft', ['delete', 'table', ...table.split(' ')], { env: this.#env });
+    await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function environment(ext: string): NodeJS.ProcessEnv {
+  const lib = join(ext, 'usr/lib/x86_64-linux-gnu');
+  const path = [join(ext, 'usr/sbin'), join(ext, 'usr/bin'), process.env['PATH']].join(':');
+  return {
+    ...process.env,
+    PATH: path,
+    LD_LIBRARY_PATH: `${lib}:${join(ext, 'lib/x86_64-linux-gnu')}`,
+    XTABLES_LIBDIR: join(lib, 'xtables'),
+  };
+}
+
+/** `ip nat`, `ip filter`, … */
+async function tablesOf(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const { stdout } = await run('nft', ['list', 'tables'], { env });
+  return stdout.split('\n').flatMap((line) => (line.startsWith('table ') ? [line.slice('table '.length)] : []));
+}
