@@ -4,4 +4,4 @@ export { testAbilities, testUser } from './harness.ts';
 export { causeOf, openSource, stateOf, testScope } from './open-source.ts';
 export { realHarness } from './real-harness.ts';
 export { providerUrl } from './registrations.ts';
-export { EVERYBODY, ZkWriter } from './writer.ts';
+export { ZkWriter } from './writer.ts';

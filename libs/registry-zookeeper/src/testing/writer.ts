@@ -1,10 +1,10 @@
 import { ZkConnection } from '../wire/connection.ts';
 import { isRefusal, OP, ZK_ERROR } from '../wire/protocol.ts';
 
-/** All rights. */
 const ALL = 31;
+const ALL_BUT_READ = 30;
 /** ZooKeeper's own "everybody" and "whoever creates it". */
-export const EVERYBODY = { scheme: 'world', id: 'anyone' } as const;
+const EVERYBODY = { scheme: 'world', id: 'anyone' } as const;
 const CREATOR = { scheme: 'auth', id: '' } as const;
 
 /** What writes in tests: providers, operators. Its nodes belong to its user when it has one. */
@@ -57,8 +57,11 @@ export class ZkWriter {
     return (await this.#live.children(path, false)).names;
   }
 
-  async setAcl(path: string, { scheme, id }: { readonly scheme: string; readonly id: string }): Promise<void> {
-    await this.#live.request(OP.setAcl, path, (w) => w.int(1).int(ALL).text(scheme).text(id).int(-1));
+  /** Whether everybody may read it; the other rights are everybody's. */
+  async setReadable(path: string, readable: boolean): Promise<void> {
+    const { scheme, id } = EVERYBODY;
+    const rights = readable ? ALL : ALL_BUT_READ;
+    await this.#live.request(OP.setAcl, path, (w) => w.int(1).int(rights).text(scheme).text(id).int(-1));
   }
 
   #create(path: string, data: string): Promise<unknown> {
