@@ -1,6 +1,8 @@
 import type {
   ConflictView,
+  CorrectionView,
   DiagnosticList,
+  DiffView,
   EndpointView,
   ExplainAnswer,
   ExplainedHost,
@@ -290,6 +292,58 @@ const twoClaims: ExplainedHost = {
   ],
 };
 
+const corrections: ItemList<CorrectionView> = {
+  items: [
+    {
+      service: SHOP,
+      address: '10.1.0.23',
+      port: 8080,
+      action: 'disable',
+      state: 'disabled',
+      reason: 'Pod shop/orders-7d9 is gone',
+      since: NOW - 30_000,
+    },
+    {
+      service: 'old///PAYMENTS',
+      address: '10.1.0.24',
+      port: 8080,
+      action: 'disable',
+      state: 'failed',
+      reason: 'Pod shop/payments-1 is not ready',
+      since: NOW - 3_000,
+      cause: 'answers 403: the account may not write',
+    },
+  ],
+};
+
+const diff: ItemList<DiffView> = {
+  items: [
+    {
+      host: ORDERS,
+      registry: SHOP,
+      kubernetes: 'k8s/shop//orders',
+      missing: false,
+      policy: 'both',
+      differences: [
+        { kind: 'only-registry', at: '10.1.0.23:8080' },
+        { kind: 'port', at: '10.1.0.25', registry: '8080', kubernetes: '9090' },
+        { kind: 'labels', at: '10.1.0.26:8080', registry: 'version=v1', kubernetes: 'version=v2' },
+        { kind: 'only-kubernetes', at: '10.1.0.27:8080' },
+      ],
+    },
+    {
+      host: 'payments.eureka',
+      registry: 'old///PAYMENTS',
+      kubernetes: 'k8s/shop//payments',
+      missing: true,
+      policy: 'registry',
+      differences: [{ kind: 'only-registry', at: '10.9.0.1:8080' }],
+    },
+  ],
+};
+
+const same: ItemList<DiffView> = { items: [{ ...(diff.items[0] as DiffView), differences: [] }] };
+
 const answer = (query: string, ...matches: ExplainedHost[]): { body: ExplainAnswer } => ({ body: { query, matches } });
 
 export const badNight: FakeRoutes = {
@@ -301,6 +355,10 @@ export const badNight: FakeRoutes = {
   'GET /api/v1/endpoints?host=nobody': { body: { items: [] } },
   'GET /api/v1/conflicts': { body: conflicts },
   'GET /api/v1/held': { body: held },
+  'GET /api/v1/corrections': { body: corrections },
+  'GET /api/v1/diff': { body: diff },
+  'GET /api/v1/diff?host=orders': { body: same },
+  'GET /api/v1/diff?host=nobody': { body: { items: [] } },
   'GET /api/v1/proxies': { body: proxies },
   [`GET /api/v1/proxies/${encodeURIComponent(NODE)}/config`]: { body: proxyConfig },
   'GET /api/v1/diagnostics': { body: diagnostics },
