@@ -54,7 +54,7 @@ export class EurekaWriter {
     if ((status >= 200 && status < 300) || alsoFine.includes(status))
       return { status, json: status < 300 ? parse(text, what) : undefined };
     if (status === 401 || status === 403) throw denied(what, status);
-    if (status >= 500)
+    if (status >= 502)
       throw new IsthmusError('registry.unreachable', `${what} answers ${status}`, { remedy: 'look into its log' });
     throw new IsthmusError('registry.protocol', `${what} answers ${status} ${text.slice(0, 200)}`, {
       meaning: 'the service is not published there',

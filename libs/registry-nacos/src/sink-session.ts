@@ -116,7 +116,7 @@ export class NacosSinkSession implements SinkSession {
   #read(what: string, answer: HttpAnswer): Json {
     const said = answer.body.subarray(0, 200).toString('utf8').trim();
     if (answer.status === 401 || answer.status === 403) throw writeDenied(what, said);
-    if (answer.status >= 500) throw refusal(what, REFUSED.starting, said); // also while it starts
+    if (answer.status >= 502) throw refusal(what, REFUSED.starting, said); // 503 while it starts; 500 may be about this name only
     if (answer.status !== 200) {
       throw new IsthmusError('registry.protocol', `Nacos refused ${what}: HTTP ${answer.status} ${said}`, {
         meaning: 'the service is not published there',
