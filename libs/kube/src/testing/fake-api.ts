@@ -29,6 +29,8 @@ export class FakeApi {
   /** Answered to the next request whose line matches, once. */
   readonly answerOnce: { readonly match: RegExp; readonly status: number; readonly headers?: Record<string, string> }[] = [];
   version = '1.36.3';
+  /** Every answer comes so much later. */
+  delayMs = 0;
   /** Difference of its clock from ours in the `Date` header, milliseconds. */
   clockSkewMs = 0;
 
@@ -172,6 +174,7 @@ export class FakeApi {
     this.requests.push(line);
     response.setHeader('date', new Date(Date.now() + this.clockSkewMs).toUTCString());
     if (this.#hanging !== undefined) await new Promise<void>((go) => this.#hanging?.push(go));
+    if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const scripted = this.answerOnce.findIndex(({ match }) => match.test(line));
