@@ -270,4 +270,23 @@ describe('two replicas on one Consul', () => {
     expect((await callEgress(envoy.ports.egress, 'orders.eureka')).status).toBe(200);
     expect(log.violations).toEqual([]);
   });
+
+  test('a replica that starts without its file while a registry is down serves what the others serve', async () => {
+    for (let i = 0; i < 5; i += 1) await registry.register(`known-${i}`, 14_000 + i);
+    for (const bridge of bridges) await until('all are known', async () => (await hostsIn(bridge)).length === 6);
+    await expectEqualBytes();
+    const [leader, follower] = [bridgeAt(await indexOf('leader')), bridgeAt(await indexOf('follower'))];
+    const { ledgerRevision } = await statusOf(leader);
+    await eureka.kill();
+    await until(
+      'the leader has written down what it knows',
+      async () => (await statusOf(leader)).ledgerRevision > ledgerRevision,
+      60_000,
+    );
+    await follower.end('SIGKILL');
+    await rm(join(follower.directory, '.isthmus'), { recursive: true });
+    await follower.run();
+    expect((await hostsIn(follower)).length).toBe(6);
+    await expectEqualBytes();
+  });
 });

@@ -6,6 +6,7 @@ import type { LocalLedger, Replica } from '@isthmus/ledger';
 import { IsthmusError } from '@isthmus/model';
 import type { LedgerTable } from '@isthmus/model';
 import type { BridgeConfig } from './bridge-config.ts';
+import { takeFrozen } from './frozen-scopes.ts';
 
 /**
  * What one replica decides for all: addresses, held removals, what was written into registries. The rest is what each
@@ -39,7 +40,7 @@ export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
     monotonic: () => performance.now(),
     random: Math.random,
   });
-  await ledger.loaded(LOAD_MS);
+  if (await ledger.loaded(LOAD_MS)) takeFrozen(ledger.frozen, local);
   return ledger;
 }
 

@@ -4,6 +4,7 @@ import type { SharedLedger, Replica } from '@isthmus/ledger';
 import type { MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
 import type { BridgeConfig } from './bridge-config.ts';
+import { freezeStale } from './frozen-scopes.ts';
 
 export interface ReplicasHooks {
   /** The one in force. */
@@ -13,7 +14,7 @@ export interface ReplicasHooks {
   readonly changed: () => void;
 }
 
-/** How often hosts that wait for an address are looked at, ms. */
+/** How often hosts that wait for an address and scopes that are stale are looked at, ms. */
 const LOOK_MS = 1_000;
 /** How long a release waits until the store has it, ms. */
 const RELEASE_MS = 5_000;
@@ -110,5 +111,6 @@ export class Replicas {
     const waiting = this.#hooks.catalog().pendingVips?.hosts;
     if (waiting !== undefined && waiting.size > 0) this.#hooks.touch(waiting);
     this.settleHeld();
+    if (this.ledger.writer.isWriter()) freezeStale(this.ledger, this.#hooks.catalog());
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32, gunzip, gzip } from 'node:zlib';
 import { IsthmusError } from '@isthmus/model';
@@ -25,6 +26,7 @@ export function tableOf(segment: string): string {
 
 /** Blobs of at most `most` bytes. Sorted by key, so that equal content is equal bytes; gzip brings a checksum. */
 export async function encodeSegment(content: ReadonlyMap<string, unknown>, most: number): Promise<readonly Uint8Array[]> {
+  await nextTurn(); // of 100,000 endpoints each segment is 3 ms of JSON
   const sorted = [...content].sort(([a], [b]) => (a < b ? -1 : 1));
   const bytes = await pack(Buffer.from(JSON.stringify(sorted)), { level: 6 });
   const parts: Uint8Array[] = [];

@@ -26,6 +26,9 @@ export interface SharedLedgerOptions extends KeeperOptions {
   readonly sharedTables: readonly LedgerTable[];
 }
 
+/** A table of the store that is none of the catalog's. */
+const FROZEN = 'frozen';
+
 interface Batch extends Prepared, Written {
   readonly changes: readonly LedgerChange[];
 }
@@ -128,6 +131,16 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     else this.#wanted.delete(`${table} ${key}`); // a follower takes back what it wished, not what the leader decided
   }
 
+  /** What the leader knew last of scopes whose registry is away: in the store alone, not in the local copy. */
+  get frozen(): ReadonlyMap<string, unknown> {
+    return this.#tables.entries(FROZEN);
+  }
+
+  /** Undefined: forget it. Only the leader's counts. */
+  freeze(key: string, value: unknown): void {
+    if (this.#keeper.isLeader) this.#want({ table: FROZEN, key, value });
+  }
+
   /** Called when entries changed for everyone, on every replica in the same order of revisions. Must not throw. */
   onCommitted(listener: (changes: readonly LedgerChange[]) => void): () => void {
     this.#onCommitted.add(listener);
@@ -178,7 +191,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     this.#content.accept(head.content, index, false);
     this.#revision = head.revision;
     // The segments came in any order; what follows from them must not depend on it.
-    changes.sort((a, b) => (`${a.table} ${a.key}` < `${b.table} ${b.key}` ? -1 : 1));
+    changes.sort((a, b) => (a.key === b.key ? (a.table < b.table ? -1 : 1) : a.key < b.key ? -1 : 1));
     this.#apply(changes);
   }
 
@@ -222,6 +235,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
       const id = `${table} ${key}`;
       // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
       if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
+      if (table === FROZEN) continue;
       if (value === undefined) local.delete(table as LedgerTable, key);
       else local.put(table as LedgerTable, key, value);
     }
