@@ -10,6 +10,7 @@ import type {
   ItemList,
   ProxyConfigView,
   ProxyView,
+  PublicationList,
   ServiceDetail,
   ServiceView,
   SourceView,
@@ -152,6 +153,38 @@ const held: ItemList<HeldView> = {
 };
 
 const TYPES = 'type.googleapis.com/envoy.config';
+const publications: PublicationList = {
+  items: [
+    {
+      to: 'hq',
+      namespace: '',
+      group: '',
+      name: 'monolith',
+      host: 'monolith.shop.mesh',
+      state: 'failed',
+      entries: [],
+      taken: [],
+      losers: [],
+      cause: 'http://127.0.0.1:8500 refuses the ACL token (403 Permission denied\u001b[2J)',
+    },
+    {
+      to: 'shop',
+      namespace: '',
+      group: 'MESH',
+      name: 'monolith',
+      host: 'monolith.shop.mesh',
+      state: 'published',
+      entries: ['10.0.0.5:80', '[fd00::5]:80'],
+      taken: ['10.0.0.9:8080'],
+      losers: ['monolith.other.mesh'],
+    },
+  ],
+  sinks: [
+    { to: 'hq', state: 'live', registered: 0, renewed: 0, withdrawn: 0, failed: 7 },
+    { to: 'shop', state: 'live', registered: 2, renewed: 120, withdrawn: 0, failed: 0 },
+  ],
+};
+
 const proxies: ItemList<ProxyView> = {
   items: [
     {
@@ -359,6 +392,11 @@ export const badNight: FakeRoutes = {
   'GET /api/v1/diff': { body: diff },
   'GET /api/v1/diff?host=orders': { body: same },
   'GET /api/v1/diff?host=nobody': { body: { items: [] } },
+  'GET /api/v1/publications': { body: publications },
+  'GET /api/v1/export?format=publications': {
+    type: 'application/yaml',
+    body: 'items:\n  - to: shop\n    action: register\n    name: monolith\nfailed: []\n',
+  },
   'GET /api/v1/proxies': { body: proxies },
   [`GET /api/v1/proxies/${encodeURIComponent(NODE)}/config`]: { body: proxyConfig },
   'GET /api/v1/diagnostics': { body: diagnostics },
