@@ -6,6 +6,7 @@ import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import type { Engine } from './engine.ts';
 import { observeSafety } from './safety-metrics.ts';
 import { observeLiveness } from './liveness-metrics.ts';
+import { observeOutputs } from './output-metrics.ts';
 import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
@@ -54,6 +55,7 @@ export class Metrics {
         observe(all - live, { ...labels, traffic: 'no' });
       }
     });
+    observeOutputs(engine, (name, description, collect) => this.#gauge(name, description, collect));
     observeSafety(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
       const counts = new Map<string, number>();
