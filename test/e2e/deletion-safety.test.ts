@@ -29,7 +29,7 @@ describe('deletion safety on a real Consul', () => {
   const register = (name: string, port: number, meta: Record<string, string> = {}) =>
     call('register', { ID: `${name}-${port}`, Name: name, Address: '127.0.0.1', Port: port, Meta: meta });
   const endpoints = async (name: string) => (await bridge.get<ItemList<EndpointView>>(`endpoints?host=${name}.dc1.consul`)).items;
-  const source = async () => (await bridge.get<ItemList<SourceView>>('sources')).items[0];
+  const source = async () => (await bridge.get<ItemList<SourceView>>('sources')).items.find((s) => s.namespace === 'dc1');
   const held = async () => (await bridge.get<ItemList<HeldView>>('held')).items[0];
   const services = Array.from({ length: 16 }, (_, n) => `s${n}`);
   const alive = async () => (await Promise.all(services.map(endpoints))).filter((list) => list.length > 0).length;
@@ -40,21 +40,18 @@ describe('deletion safety on a real Consul', () => {
     await register('a_b', 9_100);
     await register('a-b', 9_101);
     await register('tenant-web', 9_200, { app_version: 'v7', az: 'eu-1', protocol: 'tri' });
-    bridge = await BridgeProcess.start(
-      [{ name: 'hq', kind: 'consul', servers: [`http://127.0.0.1:${consul.ports.http}`], datacenters: ['dc1'] }],
-      {
-        guard: { confirmAfter: '1h' },
-        ledger: { maxAge: '1m' },
-        merge: {
-          hosts: [{ services: '*/*_b', host: 'a-b.dc1.consul' }],
-          labels: { rename: { app_version: 'version' } },
-          locality: { zone: ['az'], defaults: [{ services: 'hq/*', locality: 'eu' }] },
-          weights: [{ services: '*/tenant-*', scale: 0.5 }],
-          servicePorts: [{ services: '*/tenant-*', ports: { grpc: 9_090 } }],
-          namespaces: [{ services: '*/tenant-*', namespace: 'tenant', exportTo: ['.', 'web'] }],
-        },
+    bridge = await BridgeProcess.start([{ name: 'hq', kind: 'consul', servers: [`http://127.0.0.1:${consul.ports.http}`] }], {
+      guard: { confirmAfter: '1h' },
+      ledger: { maxAge: '1m' },
+      merge: {
+        hosts: [{ services: '*/*_b', host: 'a-b.dc1.consul' }],
+        labels: { rename: { app_version: 'version' } },
+        locality: { zone: ['az'], defaults: [{ services: 'hq/*', locality: 'eu' }] },
+        weights: [{ services: '*/tenant-*', scale: 0.5 }],
+        servicePorts: [{ services: '*/tenant-*', ports: { grpc: 9_090 } }],
+        namespaces: [{ services: '*/tenant-*', namespace: 'tenant', exportTo: ['.', 'web'] }],
       },
-    );
+    });
   }, 300_000);
 
   afterAll(async () => {

@@ -144,7 +144,7 @@ function firstOf(metadata: Readonly<Record<string, string>>, keys: readonly stri
   return key === undefined ? undefined : metadata[key];
 }
 
-export function parseLocality(text: string): Locality {
+function parseLocality(text: string): Locality {
   const [region = '', zone = '', subzone = ''] = text.split('/');
   return region === '' ? NOWHERE : { region, zone, subzone };
 }

@@ -22,7 +22,7 @@ const DEFAULT_PORTS: Readonly<Record<Protocol, number>> = {
 const SECOND_HTTP: Readonly<Partial<Record<Protocol, number>>> = { http2: 8082, grpc: 8081, 'grpc-web': 8083 };
 
 /** Sorted by number; depends on the set of protocols alone, never on an instance's port (higress#2511). */
-export function servicePorts(
+function servicePorts(
   protocols: ReadonlySet<Protocol>,
   table: Readonly<Partial<Record<Protocol, number>>>,
   declared: readonly ServicePort[] = [],

@@ -1,7 +1,7 @@
 import type { Clock } from '@isthmus/model';
 
 /** The longest time without a look at the clock that still counts as watched, ms. */
-export const LONGEST_GAP_MS = 5_000;
+const LONGEST_GAP_MS = 5_000;
 
 /**
  * Time in which this process looked. A removal that waits is confirmed by time in which the registry could have taken it

@@ -43,6 +43,17 @@ describe('readiness', () => {
     expect(missingSources(new Set([A]), restarted.scopes())).toEqual([]);
   });
 
+  test('a registry that is down, and so does not know the names of its scopes, is served from the ledger at once', () => {
+    const ledger = new MemoryLedger();
+    makeCatalog(ledger).apply(snapshotOf([orders]));
+    const restarted = makeCatalog(ledger);
+    const nameless = { source: A, namespace: '', group: '' };
+    restarted.apply({ kind: 'status', scope: nameless, status: { state: 'stale', since: 0, cause: 'connection refused' } });
+    expect(missingSources(new Set([A]), restarted.scopes())).toEqual([A]);
+    restarted.restore(() => true);
+    expect(missingSources(new Set([A]), restarted.scopes())).toEqual([]);
+  });
+
   test('a second scope of a registry that was not read yet is waited for', () => {
     const catalog = makeCatalog();
     catalog.apply(snapshotOf([orders]));

@@ -50,9 +50,10 @@ export class Readiness {
 export function missingSources(sources: ReadonlySet<SourceId>, scopes: Iterable<ScopeState>): readonly SourceId[] {
   const known = new Set<SourceId>();
   const missing = new Set<SourceId>();
-  for (const scope of scopes) {
-    if (scope.lastSync !== undefined || scope.records.values().some((record) => record.restored)) known.add(scope.scope.source);
-    else missing.add(scope.scope.source);
+  for (const { scope, lastSync, records } of scopes) {
+    if (lastSync !== undefined || records.values().some((record) => record.restored)) known.add(scope.source);
+    // A scope without a name: the source has not learnt yet what its scopes are called (a Consul that is down).
+    else if (scope.namespace !== '' || scope.group !== '') missing.add(scope.source);
   }
   return [...sources].filter((source) => missing.has(source) || !known.has(source)).sort();
 }
