@@ -27,6 +27,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ['get-proxies', 'get proxies'],
   ['get-publications', 'get publications'],
   ['get-publications-name', 'get publications monolith -o yaml'],
+  ['get-replica', 'get replica'],
   ['get-diagnostics', 'get diagnostics'],
   ['get-diagnostics-code', 'get diagnostics weight.invalid -o yaml'],
   ['explain-host', 'explain orders.default-group.public.nacos'],

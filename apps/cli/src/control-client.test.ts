@@ -90,4 +90,30 @@ describe('the client of the control API', () => {
     expect(code).toBe(3);
     expect(message).toMatch(/closed before the answer was complete|aborted/);
   });
+
+  test('goes to the replica that leads when one that follows says where it is, with the token', async () => {
+    const seen: unknown[] = [];
+    await using leader = await fakeControl({
+      'POST /api/v1/held/old/release': (request, response) => {
+        seen.push(request.headers.authorization);
+        response.setHeader('content-type', 'application/json').end('{"released":3}');
+      },
+    });
+    const route = (location: string): FakeRoutes => ({
+      'POST /api/v1/held/old/release': (_, response) => {
+        const body = { title: 'Not the leader', status: 307, remedy: `ask ${location}` };
+        response.writeHead(307, { location, 'content-type': 'application/problem+json' }).end(JSON.stringify(body));
+      },
+    });
+    await using follower = await fakeControl(route(`${leader.url}/api/v1/held/old/release`));
+    const client = controlClient({ url: new URL(follower.url), token: 'secret' });
+    expect(await client.post('/held/old/release')).toEqual({ released: 3 });
+    expect(seen).toEqual(['Bearer secret']);
+    // Beyond loopback without TLS everyone on the way could read the token.
+    await using careless = await fakeControl(route('http://192.0.2.1:15080/api/v1/held/old/release'));
+    await expect(controlClient({ url: new URL(careless.url), token: 'secret' }).post('/held/old/release')).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining('ask http://192.0.2.1:15080'),
+    });
+  });
 });

@@ -13,6 +13,7 @@ import type {
   PublicationList,
   ServiceDetail,
   ServiceView,
+  ReplicaView,
   SourceView,
 } from '@isthmus/contract';
 import type { Diagnostic } from '@isthmus/model';
@@ -24,6 +25,20 @@ import { NOW } from './run-cli.ts';
 const ORDERS = 'orders.default-group.public.nacos';
 const SHOP = 'shop/public/DEFAULT_GROUP/orders';
 const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
+
+/** A follower that has lost the store. */
+const replica: ReplicaView = {
+  id: 'bridge-1-4711-9f2c1a',
+  role: 'follower',
+  epoch: 7,
+  ledgerRevision: 1042,
+  leader: 'bridge-0-4242-03b7de',
+  leaderControl: 'https://bridge-0.isthmus:15080',
+  storeSilentMs: 12_000,
+  waiting: 1,
+  withheld: 2,
+  problem: 'Consul at http://127.0.0.1:8500 cannot be used: no answer in time',
+};
 
 const sources: ItemList<SourceView> = {
   items: [
@@ -381,6 +396,7 @@ const answer = (query: string, ...matches: ExplainedHost[]): { body: ExplainAnsw
 
 export const badNight: FakeRoutes = {
   'GET /api/v1/sources': { body: sources },
+  'GET /api/v1/replica': { body: replica },
   'GET /api/v1/services': { body: services },
   [`GET /api/v1/services/${ORDERS}`]: { body: detail },
   'GET /api/v1/endpoints': { body: { items: endpoints } },

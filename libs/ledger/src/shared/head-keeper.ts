@@ -53,7 +53,7 @@ export class HeadKeeper<P extends Prepared> {
   #problem: unknown;
   #failures = 0;
   #writes = 0;
-  #preparing: Promise<void> | undefined;
+  #isPreparing = false;
   #prepared: P | undefined;
   /** Writes whose outcome is not known. */
   readonly #unsure = new Map<string, Writing<P>>();
@@ -213,13 +213,14 @@ export class HeadKeeper<P extends Prepared> {
     const now = this.#options.monotonic();
     if (now >= role.validUntil) return this.#stepDown();
     if (this.#prepared !== undefined || now >= role.renewAt) return this.#write();
-    if (this.#owner.pending) this.#preparing ??= this.#prepare();
+    if (this.#owner.pending && !this.#isPreparing) void this.#prepare();
     await this.#alarm.wait(role.renewAt - now);
   }
 
   /** Beside the renewals: a large change must not cost the lease. */
   async #prepare(): Promise<void> {
     const epoch = this.#head?.epoch ?? 0;
+    this.#isPreparing = true;
     try {
       const prepared = await this.#owner.prepare(this.#nextWrite(epoch), false);
       // Otherwise made for a state that another leader may have changed since.
@@ -228,7 +229,7 @@ export class HeadKeeper<P extends Prepared> {
       this.#say(error);
       await this.#alarm.wait(this.#options.leaseMs / 10);
     } finally {
-      this.#preparing = undefined;
+      this.#isPreparing = false;
       this.#alarm.ring();
     }
   }
