@@ -146,7 +146,11 @@ export class Corrections {
     const { corrector, ledger, clock } = this.#options;
     const { source } = entry.key;
     const to = corrector(source);
-    if (to === undefined) return;
+    if (to === undefined) {
+      const cause = 'registries of this kind cannot be told of the dead; take it out of liveness.correct';
+      this.#failures.set(source, { cause, tries: 0, until: Number.POSITIVE_INFINITY });
+      return;
+    }
     this.#say(action, { action, id, entry });
     try {
       // Before it is written: a bridge that dies in between must know that it may have to take it back.

@@ -132,6 +132,16 @@ describe('the cross-check', () => {
     expect(after.sees()).toEqual(['10.0.0.1:8080 evicted']);
   });
 
+  test('what is listed no more when a bridge starts again is forgotten', () => {
+    const before = setUp();
+    before.list(ordersAt('10.0.0.1', '10.0.0.2'));
+    before.say(workloadSnapshot([]), live);
+    const after = setUp({ ledger: before.ledger });
+    after.list(ordersAt('10.0.0.2'));
+    after.say(workloadSnapshot([]), live);
+    expect([...before.ledger.entries('evicted').keys()]).toEqual(['a/ns/g/orders 10.0.0.2 8080']);
+  });
+
   test('an address that is registered anew is judged anew', () => {
     const { list, say, sees } = setUp({ podCidrs: [] });
     list(ordersAt('10.0.0.1'));

@@ -1,4 +1,4 @@
-import { endpointKey } from '@isthmus/model';
+import { endpointKey, parseServiceId } from '@isthmus/model';
 import type { ServiceId, ServiceKey, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 import { AddressRanges } from './address-ranges.ts';
@@ -181,6 +181,18 @@ export class CrossCheck implements RecordOverlay {
       if (seen % STEP === 0) yield;
     }
     this.#within(dirty, () => undefined);
+    this.#forgetUnlisted();
+  }
+
+  /** Evictions of an earlier process whose endpoints are listed no more. */
+  #forgetUnlisted(): void {
+    const { ledger, matches } = this.#options;
+    for (const id of [...ledger.entries('evicted').keys()]) {
+      const at = id.indexOf(' ');
+      const service = id.slice(0, at) as ServiceId;
+      const key = parseServiceId(service);
+      if (key !== undefined && matches(key) && !this.#listings.of(service).has(id.slice(at + 1))) ledger.delete('evicted', id);
+    }
   }
 
   *#judgeTouched(touched: Touched, dirty: Set<ServiceId>): Generator<void> {

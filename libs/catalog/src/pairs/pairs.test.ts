@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { endpointKey, serviceId } from '@isthmus/model';
 import type { ServiceId, ServiceRecord } from '@isthmus/model';
+import fc from 'fast-check';
 import { endpoint, record } from '../testing/records.ts';
 import { diffEndpoints } from './diff.ts';
 import type { PairRule } from './pair-rules.ts';
@@ -123,4 +124,42 @@ describe('the difference between a registry and Kubernetes', () => {
     expect(differences({ registry: registered, kubernetes: same, rule: RULE })).toEqual([]);
     expect(differences({ registry: registered, kubernetes: undefined, rule: RULE })).toHaveLength(2);
   });
+});
+
+test('the law: after any records came and went, in any order, the views are those of a new one, and what changed was said', () => {
+  const addresses = fc.uniqueArray(
+    fc.integer({ min: 1, max: 4 }).map((n) => `10.0.0.${n}`),
+    { maxLength: 3 },
+  );
+  const step = fc.record({ kubernetes: fc.boolean(), name: fc.constantFrom('orders', 'stock'), listed: fc.option(addresses) });
+  const policy = fc.constantFrom('registry' as const, 'kubernetes' as const, 'both' as const);
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 20 }), policy, (steps, chosen) => {
+      const rules = [{ ...RULE, policy: chosen }];
+      const one = new Pairs(rules);
+      const known = new Map<ServiceId, ServiceRecord>();
+      const views = (pairs: Pairs) => new Map([...known].map(([id, r]) => [id, JSON.stringify(pairs.view(id, r))]));
+      for (const { kubernetes, name, listed } of steps) {
+        const base = record(
+          name,
+          (listed ?? []).map((address) => at(address)),
+          { source: kubernetes ? 'k8s' : 'a' },
+        );
+        const key = kubernetes ? { ...base.key, namespace: 'shop', group: '' } : base.key;
+        const before = views(one);
+        const dirty = new Set([serviceId(key)]);
+        if (listed === null) {
+          known.delete(serviceId(key));
+          one.drop(serviceId(key), dirty);
+        } else {
+          known.set(serviceId(key), { ...base, key });
+          one.put(serviceId(key), { ...base, key }, dirty);
+        }
+        for (const [id, view] of views(one)) if (view !== before.get(id)) expect([...dirty]).toContain(id);
+      }
+      const two = new Pairs(rules);
+      for (const [id, r] of known) two.put(id, r, new Set());
+      expect(views(one)).toEqual(views(two));
+    }),
+  );
 });
