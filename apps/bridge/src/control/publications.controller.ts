@@ -29,7 +29,7 @@ export class PublicationsController {
   @Get('diff')
   @ApiOperation({ summary: 'What would be written into the registries now, compared with what is there; writes nothing' })
   @ApiOkResponse(answerOf('PublicationDiff'))
-  async diff(): Promise<PublicationDiff> {
+  async publicationDiff(): Promise<PublicationDiff> {
     return publicationDiff(this.#engine.sinks, AbortSignal.timeout(DIFF_MS));
   }
 }
