@@ -1,10 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Io } from '../io.ts';
 import type { OutputPlanList } from '@isthmus/contract';
 import { isEmptyPlan, objectKey, planOf } from '@isthmus/model';
 import type { MeshObject, OutputPlan } from '@isthmus/model';
 import { parse } from 'yaml';
+import type { Io } from '../io.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import { controlUrl, readClient, withControl } from '../options.ts';
 import type { ControlOptions } from '../options.ts';
@@ -65,12 +65,10 @@ async function printDiff(options: ControlOptions & ExportOptions, io: Io): Promi
 
 /** From what the other bridge publishes to what this one does. */
 async function difference(options: ControlOptions & ExportOptions, against: URL, io: Io): Promise<OutputPlan> {
-  const [there, wanted] = await Promise.all(
-    [against, options.control].map(async (control) =>
-      documents(await readClient({ ...options, control }, io).getText('/export?format=istio')),
-    ),
-  );
-  return planOf(`${against.origin} → ${options.control.origin}`, there ?? new Map(), wanted ?? new Map());
+  const { tokenFile: _, ...withoutToken } = options; // the token is for one bridge, and not to be told another
+  const exported = async (of: ControlOptions) => documents(await readClient(of, io).getText('/export?format=istio'));
+  const [there, wanted] = await Promise.all([exported({ ...withoutToken, control: against }), exported(options)]);
+  return planOf(`${against.origin} → ${options.control.origin}`, there, wanted);
 }
 
 function documents(yaml: string): ReadonlyMap<string, string> {
@@ -83,6 +81,6 @@ function documents(yaml: string): ReadonlyMap<string, string> {
 }
 
 function nameOf(text: string): string {
-  const { kind, metadata } = parse(text) as Pick<MeshObject, 'kind' | 'metadata'>;
+  const { kind, metadata } = parse(text.slice(0, text.indexOf('\nspec:'))) as Pick<MeshObject, 'kind' | 'metadata'>;
   return objectKey({ kind, metadata });
 }
