@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { KubeClient, openAccess } from '@isthmus/kube';
-import { NOWHERE, soleWriter } from '@isthmus/model';
-import type { MeshHost, MeshService } from '@isthmus/model';
+import { soleWriter } from '@isthmus/model';
 import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
 import { istioObjects } from '@isthmus/translate';
 import type { Render } from '../object-output.ts';
+import { fullService as service } from '../testing/full-service.ts';
 import { Hosts, until } from '../testing/hosts.ts';
 import { KubernetesOutput } from './kubernetes-output.ts';
 import type { KubernetesOutputOptions } from './kubernetes-output.ts';
@@ -78,46 +78,6 @@ const entries = async (namespace: string) =>
 const entry = async (namespace: string, name: string) => (await entries(namespace)).find((one) => one.metadata.name === name);
 const sizeOf = async (namespace: string, name: string) => (await entry(namespace, name))?.spec.endpoints?.length;
 const settled = (output: KubernetesOutput) => until('everything is written', () => output.pending === 0, 60_000);
-
-/** Everything that a spec can have, IPv6 and odd labels included. */
-function service(host: string, count: number, resolution: MeshService['resolution'] = 'static'): MeshService {
-  return {
-    host: host as MeshHost,
-    namespace: 'isthmus',
-    resolution,
-    ports: [
-      { number: 80, name: 'http-80', protocol: 'http' },
-      { number: 6379, name: 'redis-6379', protocol: 'redis' },
-    ],
-    endpoints: Array.from({ length: count }, (_, n) => ({
-      origin: 'shop/public/DEFAULT_GROUP/orders' as MeshService['origins'][number],
-      portName: n % 2 === 0 ? 'http-80' : 'redis-6379',
-      endpoint: {
-        instanceId: `i${n}`,
-        address:
-          resolution === 'dns'
-            ? 'vm.internal'
-            : n % 5 === 0
-              ? `fd00::${(n + 1).toString(16)}`
-              : `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`,
-        addressType: resolution === 'dns' ? 'dns' : 'ip',
-        port: 8_000 + (n % 50),
-        protocol: n % 2 === 0 ? 'http' : 'redis',
-        weight: n % 3 === 0 ? 0.5 : 1,
-        health: 'healthy',
-        locality: n % 4 === 0 ? NOWHERE : { region: 'eu', zone: `z${n % 3}`, subzone: '' },
-        labels: { version: '1.0', 'acme.io/tier': 'gold', empty: '' },
-        metadata: {},
-        cluster: '',
-        network: n % 7 === 0 ? 'vm' : '',
-        identity: n % 6 === 0 ? 'orders' : '',
-      },
-    })),
-    origins: ['shop/public/DEFAULT_GROUP/orders' as MeshService['origins'][number]],
-    vip: '240.241.7.7',
-    diagnostics: [],
-  };
-}
 
 describe('a real API server', () => {
   test('takes what we apply, keeps it as it is, and is written to no second time after a restart', async () => {

@@ -75,7 +75,7 @@ function own(map: Readonly<Record<string, string>> = {}): Readonly<Record<string
 }
 
 /** JSON whose keys are sorted. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const map = value as Readonly<Record<string, unknown>>;
