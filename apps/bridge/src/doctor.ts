@@ -4,6 +4,8 @@ import { messageOf, systemClock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { stringify } from 'yaml';
 import { examineCluster, examineFiles } from './doctor-outputs.ts';
+import { examineIstiod } from './doctor-istiod.ts';
+import { survey } from './doctor-survey.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
 import { registryKinds } from './registries.ts';
 
@@ -16,6 +18,8 @@ interface Report {
 }
 
 const WITHIN_MS = 15_000;
+/** All registries are read at once; what is not read by then is named. */
+const SURVEY_MS = 10_000;
 const SIGNS = { ok: '✔', warning: '!', error: '✘' } as const;
 
 /** `isthmus doctor`: can every source and output be reached, with enough rights. 0: fine, 1: it found something. */
@@ -23,7 +27,11 @@ export async function doctor(file: string, format: DoctorFormat): Promise<number
   const loaded = await loadConfig(file, { kinds: registryKinds });
   if (!loaded.ok) throw configError(loaded.problems);
   const { config } = loaded;
-  const reports = [...(await Promise.all(config.registries.map((entry) => examine(config, entry)))), await outputs(config)];
+  const reports = [
+    ...(await Promise.all(config.registries.map((entry) => examine(config, entry)))),
+    await outputs(config),
+    { part: 'what would be published', findings: await survey(config, SURVEY_MS) },
+  ];
   if (format === 'json') process.stdout.write(`${JSON.stringify({ items: reports }, null, 2)}\n`);
   else if (format === 'yaml') process.stdout.write(stringify({ items: reports }, { lineWidth: 0 }));
   else for (const report of reports) print(report);
@@ -64,13 +72,7 @@ async function outputs(config: BridgeConfig): Promise<Report> {
   }
   if (config.outputs.files !== undefined) findings.push(await examineFiles(config.outputs.files.dir));
   findings.push(...(await examineCluster(config, AbortSignal.timeout(WITHIN_MS))));
-  if (config.outputs.mcp !== undefined) {
-    findings.push({
-      level: 'warning',
-      what: 'istiod drops its implicit Kubernetes source as soon as meshConfig.configSources is set',
-      remedy: `keep it: configSources: [{address: "k8s://"}, {address: "xds://${formatListen(config.outputs.mcp.listen)}"}]`,
-    });
-  }
+  findings.push(...(await examineIstiod(config, AbortSignal.timeout(WITHIN_MS))));
   return { part: 'outputs', findings };
 }
 

@@ -1,6 +1,6 @@
 import { IsthmusError, messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
-import { serviceFilter } from '@isthmus/registry';
+import { clockSkew, serviceFilter } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import { parseJson } from './answer.ts';
 import type { ConsulClient } from './client.ts';
@@ -40,7 +40,7 @@ async function examineServer(
   signal.addEventListener('abort', stop);
   try {
     client = await connectTo(config, deps, at, RESERVED_CONNECTIONS, signal);
-    findings.push(await version(client));
+    findings.push(await version(client), ...(await clockSkew(client.server, () => deps.clock.now(), signal)));
     const known = await knownDatacenters(client);
     const wanted = config.datacenters.length > 0 ? config.datacenters : [await ownDatacenter(client)];
     for (const name of wanted) {

@@ -1,5 +1,6 @@
 import { messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
+import { clockSkew } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import { AnswerError } from './answer-error.ts';
 import { decodeUtf8 } from './answer-scanner.ts';
@@ -27,7 +28,9 @@ export async function eurekaDoctor(
     return [problem(`Eureka ${id}`, thrown)];
   }
   const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
-  const findings = await Promise.all(config.servers.map((server) => examine(id, server, config, credentials, limited)));
+  const findings = await Promise.all(
+    config.servers.map((server) => examine(id, server, config, credentials, () => deps.clock.now(), limited)),
+  );
   return findings.flat();
 }
 
@@ -36,6 +39,7 @@ async function examine(
   server: string,
   config: EurekaConfig,
   credentials: Credentials,
+  now: () => number,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const timeoutMs = Math.min(config.timeout, DEADLINE_MS);
@@ -52,6 +56,7 @@ async function examine(
     });
     for (const { what, meaning, remedy } of full.problems.slice(0, 5))
       findings.push({ level: 'warning', what: `${what}; ${meaning}`, remedy });
+    findings.push(...(await clockSkew(server, now, signal)));
     findings.push(await deltaFinding(reader, { ...request, kind: 'delta' }, signal));
     findings.push(...dashboardFindings(server, config.servers, await dashboard(fetcher, request, signal)));
   } catch (thrown) {

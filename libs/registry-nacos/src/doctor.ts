@@ -1,5 +1,6 @@
 import type { SourceId } from '@isthmus/model';
 import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
+import { clockSkew } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import { NacosConnection } from './connection.ts';
@@ -41,6 +42,7 @@ export async function examineNacos(
       const server = serverAddress(url, config.grpcPortOffset, config.grpcTls);
       try {
         await examineServer({ id, config, deps, http, tls, server, signal: limited }, findings);
+        findings.push(...(await clockSkew(server.http, () => deps.clock.now(), limited)));
       } catch (thrown) {
         findings.push(failure(`Nacos at ${server.http}`, thrown));
       }

@@ -3,6 +3,7 @@ export { buildEndpoint, printable } from './build-endpoint.ts';
 export type { BuiltEndpoint, RawInstance } from './build-endpoint.ts';
 export { buildRecord } from './build-record.ts';
 export type { DeclaredService, RecordResult } from './build-record.ts';
+export { clockSkew } from './clock-skew.ts';
 export { clientTlsField, durationField, registryName, serviceFilterField } from './config-fields.ts';
 export { applicationEndpoints, isDubboApplication } from './dubbo/dubbo-endpoints.ts';
 export { dubboMetadata, dubboWeight, instanceOfProvider, isDubboDisabled } from './dubbo/dubbo-instance.ts';
