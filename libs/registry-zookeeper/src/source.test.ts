@@ -1,75 +1,48 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { takesTraffic } from '@isthmus/model';
 import type { Collector } from '@isthmus/registry/testing';
-import { FakeZookeeper } from './testing/fake-zookeeper.ts';
-import { causeOf, openSource, stateOf, testScope } from './testing/open-source.ts';
+import type { FakeZookeeper } from './testing/fake-zookeeper.ts';
 import { providerUrl, registrationOf } from './testing/registrations.ts';
+import { namesOf, providerPath, Scenario } from './testing/scenario.ts';
 import { ZK_ERROR } from './wire/protocol.ts';
 
+let on: Scenario;
 let fake: FakeZookeeper;
-const open: Collector[] = [];
 
 beforeEach(async () => {
-  fake = await FakeZookeeper.start();
-  fake.tree.set('/dubbo');
-  fake.tree.set('/services');
+  on = await Scenario.start();
+  fake = on.fake;
 });
 afterEach(async () => {
-  const views = open.splice(0);
-  await Promise.all(views.map((view) => view.stop()));
-  await fake.down();
-  expect(views.flatMap((view) => view.violations)).toEqual([]);
+  expect(await on.end()).toEqual([]);
 });
 
-function watch(config: Readonly<Record<string, unknown>> = {}): Collector {
-  const view = openSource(fake.address, config);
-  open.push(view);
-  return view;
-}
-async function live(config: Readonly<Record<string, unknown>> = {}): Promise<Collector> {
-  const view = watch(config);
-  await view.until('live', (v) => stateOf(v) === 'live');
-  return view;
-}
-const providers = (name: string) => `/dubbo/${name}/providers`;
-const provider = (name: string, address: string, parameters: Record<string, string> = {}) =>
-  `${providers(name)}/${providerUrl(address, name, parameters)}`;
 const override = (text: string) => `/dubbo/a.B/configurators/${encodeURIComponent(text)}`;
-function application(name: string, address: string, port: number): string {
-  const { path, data } = registrationOf('application', name, { address, port });
-  fake.tree.set(path, data);
-  return path;
-}
-function dubboApplication(name: string, address: string, port: number): void {
-  const metadata = { 'dubbo.endpoints': JSON.stringify([{ port, protocol: 'tri' }]), 'dubbo.metadata.revision': 'r' };
-  const id = `${address}:${port}`;
-  fake.tree.set(`/services/${name}/${id}`, JSON.stringify({ name, id, address, port, payload: { id, name, metadata } }));
-}
-const names = (view: Collector) => [...view.services.values()].map((service) => service.key.name).sort();
 const ports = (view: Collector, name: string) => view.endpoints(name).map((e) => e.port);
+const providers = (name: string) => `/dubbo/${name}/providers`;
 
 describe('what is registered by interface', () => {
   test('each version and group is a service; one that ends leaves the others', async () => {
-    const v1 = provider('a.B', '10.0.0.1:20880', { version: '1.0.0' });
+    const v1 = providerPath('a.B', '10.0.0.1:20880', { version: '1.0.0' });
     fake.tree.set(v1);
-    fake.tree.set(provider('a.B', '10.0.0.1:20880', { version: '2.0.0', group: 'g' }));
-    const view = await live();
-    expect(names(view)).toEqual(['providers:a.B:1.0.0:', 'providers:a.B:2.0.0:g']);
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880', { version: '2.0.0', group: 'g' }));
+    const view = await on.live();
+    expect(namesOf(view)).toEqual(['providers:a.B:1.0.0:', 'providers:a.B:2.0.0:g']);
     fake.tree.remove(v1);
-    await view.until('one left', (v) => names(v).join() === 'providers:a.B:2.0.0:g');
+    await view.until('one left', (v) => namesOf(v).join() === 'providers:a.B:2.0.0:g');
   });
 
   test('an interface that only has consumers is no service, until a provider comes', async () => {
     fake.tree.set(`/dubbo/a.B/consumers/${encodeURIComponent('consumer://10.0.0.9/a.B')}`);
-    const view = await live();
-    expect(names(view)).toEqual([]);
-    fake.tree.set(provider('a.B', '10.0.0.1:20880'));
+    const view = await on.live();
+    expect(namesOf(view)).toEqual([]);
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880'));
     await view.until('there', (v) => v.has('providers:a.B::'));
   });
 
   test('a configurator changes the weight or takes a provider out while it runs, and gives it back', async () => {
-    fake.tree.set(provider('a.B', '10.0.0.1:20880', { weight: '100' }));
-    const view = await live();
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880', { weight: '100' }));
+    const view = await on.live();
     const one = () => view.endpoints('providers:a.B::')[0];
     expect(one()?.weight).toBe(1);
     const heavier = override('override://0.0.0.0/a.B?category=configurators&weight=250');
@@ -83,18 +56,18 @@ describe('what is registered by interface', () => {
   });
 
   test('a provider that one configurator cannot be read for is served as it registered', async () => {
-    fake.tree.set(provider('a.B', '10.0.0.1:20880'));
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880'));
     fake.tree.set('/dubbo/a.B/configurators/%ZZ');
     fake.errors.set('/dubbo/c.D/configurators', ZK_ERROR.noAuth);
-    fake.tree.set(provider('c.D', '10.0.0.2:20880'));
-    const view = await live();
-    expect(names(view)).toEqual(['providers:a.B::', 'providers:c.D::']);
+    fake.tree.set(providerPath('c.D', '10.0.0.2:20880'));
+    const view = await on.live();
+    expect(namesOf(view)).toEqual(['providers:a.B::', 'providers:c.D::']);
   });
 
   test('dubbo2istio#3 #18: the root is a setting', async () => {
     fake.tree.set(`/dubbo-prod/a.B/providers/${providerUrl('10.0.0.1:20880', 'a.B', {})}`);
     fake.tree.set(`/apps/shop/1`, registrationOf('application', 'shop', { address: '10.0.0.2', port: 80 }).data);
-    const view = await live({ root: '/dubbo-prod', applicationRoot: '/apps' });
+    const view = await on.live({ root: '/dubbo-prod', applicationRoot: '/apps' });
     expect([...view.services.values()].map((s) => s.host).sort()).toEqual([
       'providers-a.b-0.0.0.zookeeper',
       'shop.apps.zookeeper',
@@ -102,17 +75,17 @@ describe('what is registered by interface', () => {
   });
 
   test('the filter is for interfaces and applications; what it leaves out is not even read', async () => {
-    fake.tree.set(provider('a.B', '10.0.0.1:20880'));
-    fake.tree.set(provider('test.B', '10.0.0.1:20880'));
-    application('test-app', '10.0.0.3', 80);
-    const view = await live({ services: { exclude: ['test*'] } });
-    expect(names(view)).toEqual(['providers:a.B::']);
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880'));
+    fake.tree.set(providerPath('test.B', '10.0.0.1:20880'));
+    on.application('test-app', '10.0.0.3', 80);
+    const view = await on.live({ services: { exclude: ['test*'] } });
+    expect(namesOf(view)).toEqual(['providers:a.B::']);
     expect([...fake.reads.keys()].filter((path) => path.includes('test'))).toEqual([]);
   });
 
   test('a root that is not there is empty, and its first provider is seen', async () => {
-    const view = await live({ root: '/later' });
-    expect(names(view)).toEqual([]);
+    const view = await on.live({ root: '/later' });
+    expect(namesOf(view)).toEqual([]);
     fake.tree.set(`/later/a.B/providers/${providerUrl('10.0.0.1:20880', 'a.B', {})}`);
     await view.until('there', (v) => v.has('providers:a.B::'));
   });
@@ -120,26 +93,26 @@ describe('what is registered by interface', () => {
 
 describe('what is registered by application', () => {
   test('the interfaces that are mapped to it are services with its endpoints, and change with it', async () => {
-    dubboApplication('shop', '10.0.0.1', 50051);
+    on.dubboApplication('shop', '10.0.0.1', 50051);
     fake.tree.set('/dubbo/mapping/a.B', 'shop');
-    const view = await live();
-    expect(names(view)).toEqual(['mapping:a.B', 'shop']);
-    dubboApplication('shop', '10.0.0.2', 50051);
+    const view = await on.live();
+    expect(namesOf(view)).toEqual(['mapping:a.B', 'shop']);
+    on.dubboApplication('shop', '10.0.0.2', 50051);
     await view.until('two', (v) => v.endpoints('mapping:a.B').length === 2 && v.endpoints('shop').length === 2);
-    dubboApplication('other', '10.0.0.3', 50052);
+    on.dubboApplication('other', '10.0.0.3', 50052);
     fake.tree.set('/dubbo/mapping/a.B', 'shop,other');
     await view.until('both', (v) => ports(v, 'mapping:a.B').join() === '50051,50051,50052');
     fake.tree.remove('/services/shop');
     await view.until('the other one', (v) => ports(v, 'mapping:a.B').join() === '50052' && !v.has('shop'));
     fake.tree.remove('/services/other');
-    await view.until('nobody', (v) => names(v).length === 0);
+    await view.until('nobody', (v) => namesOf(v).length === 0);
   });
 
   test('dubbo2istio#23: one that registers both ways is counted once on every host', async () => {
-    dubboApplication('shop', '10.0.0.1', 20880);
-    fake.tree.set(provider('a.B', '10.0.0.1:20880'));
+    on.dubboApplication('shop', '10.0.0.1', 20880);
+    fake.tree.set(providerPath('a.B', '10.0.0.1:20880'));
     fake.tree.set('/dubbo/mapping/a.B', 'shop');
-    const view = await live();
+    const view = await on.live();
     const counts = [...view.services.values()].map((s) => [s.host, s.endpoints.length]).sort();
     expect(counts).toEqual([
       ['a.b.zookeeper', 1],
@@ -158,13 +131,13 @@ describe('what is registered by application', () => {
     define('3.0.0/provider/broken', { version: '4' });
     define('1.0.0/g1/consumer/web');
     fake.tree.set('/dubbo/mapping/a.B', 'shop,plain,grouped,versioned,broken');
-    const both = provider('a.B', '10.0.0.1:20880', { version: '1.0.0', group: 'g1', weight: '300' });
+    const both = providerPath('a.B', '10.0.0.1:20880', { version: '1.0.0', group: 'g1', weight: '300' });
     fake.tree.set(both);
-    dubboApplication('shop', '10.0.0.1', 20880);
-    dubboApplication('shop', '10.0.0.2', 20880);
-    for (const [n, name] of ['plain', 'grouped', 'versioned', 'broken'].entries()) dubboApplication(name, `10.0.1.${n}`, 1);
-    const view = await live();
-    const defined = () => names(view).filter((name) => name.startsWith('providers:'));
+    on.dubboApplication('shop', '10.0.0.1', 20880);
+    on.dubboApplication('shop', '10.0.0.2', 20880);
+    for (const [n, name] of ['plain', 'grouped', 'versioned', 'broken'].entries()) on.dubboApplication(name, `10.0.1.${n}`, 1);
+    const view = await on.live();
+    const defined = () => namesOf(view).filter((name) => name.startsWith('providers:'));
     expect(defined()).toEqual(['providers:a.B:1.0.0:g1', 'providers:a.B:2.0.0:', 'providers:a.B::', 'providers:a.B::g2']);
     const weights = () => view.endpoints('providers:a.B:1.0.0:g1').map((e) => `${e.address} ${e.weight}`);
     expect(weights()).toEqual(['10.0.0.1 3', '10.0.0.2 1']); // one each, with what only the interface says
@@ -172,7 +145,7 @@ describe('what is registered by application', () => {
     await view.until('by application only', () => weights().join() === '10.0.0.1 1,10.0.0.2 1');
     fake.tree.remove('/services/shop');
     await view.until('gone', () => defined().length === 3);
-    dubboApplication('shop', '10.0.0.3', 20880);
+    on.dubboApplication('shop', '10.0.0.3', 20880);
     await view.until('back', () => weights().join() === '10.0.0.3 1');
     fake.tree.set('/dubbo/mapping/a.B', 'plain');
     await view.until('only what is mapped', () => defined().join() === 'providers:a.B::');
@@ -181,19 +154,19 @@ describe('what is registered by application', () => {
   });
 
   test('an instance that takes the place of another leaves no moment without any', async () => {
-    const old = application('shop', '10.0.0.1', 80);
-    const view = await live();
+    const old = on.application('shop', '10.0.0.1', 80);
+    const view = await on.live();
     const before = view.events.length;
     fake.tree.remove(old);
-    application('shop', '10.0.0.2', 80);
+    on.application('shop', '10.0.0.2', 80);
     await view.until('the new one', (v) => v.endpoints('shop')[0]?.address === '10.0.0.2');
     expect(view.events.slice(before).filter((event) => event.kind === 'remove')).toEqual([]);
   });
 
   test('an instance that goes and comes back under its name is seen as it is now', async () => {
-    application('stays', '10.0.0.9', 80);
-    const path = application('shop', '10.0.0.1', 80);
-    const view = await live();
+    on.application('stays', '10.0.0.9', 80);
+    const path = on.application('shop', '10.0.0.1', 80);
+    const view = await on.live();
     for (let n = 0; n < 20; n += 1) {
       fake.tree.remove(path);
       if (n % 2 === 0) await view.until('gone', (v) => !v.has('shop'));
@@ -204,118 +177,18 @@ describe('what is registered by application', () => {
   });
 
   test('is not read with applicationRoot: false', async () => {
-    application('shop', '10.0.0.1', 80);
+    on.application('shop', '10.0.0.1', 80);
     fake.tree.set('/dubbo/mapping/a.B', 'shop');
-    const view = await live({ applicationRoot: false });
-    expect(names(view)).toEqual([]);
-  });
-});
-
-describe('a lost session', () => {
-  test('of a moment with the same tree: what was deregistered meanwhile is gone at once', async () => {
-    const gone = application('gone', '10.0.0.1', 80);
-    application('stays', '10.0.0.2', 80);
-    const view = await live();
-    await fake.down();
-    await view.until('stale', (v) => stateOf(v) === 'stale');
-    expect(names(view)).toEqual(['gone', 'stays']);
-    fake.tree.remove(gone);
-    await fake.up();
-    await view.until('live', (v) => stateOf(v) === 'live');
-    expect(names(view)).toEqual(['stays']);
-  });
-
-  test('to a ZooKeeper without its data deletes nothing before the grace has ended, whatever its transactions count', async () => {
-    application('shop', '10.0.0.1', 80);
-    const view = await live({ restartGrace: '1500ms' });
-    await fake.down();
-    await view.until('stale', (v) => stateOf(v) === 'stale');
-    fake.tree.clear();
-    fake.tree.zxid = 1_000_000n;
-    fake.tree.set('/dubbo');
-    fake.tree.set('/services');
-    await fake.up();
-    await view.until('it is back', (v) => causeOf(v)?.startsWith('ZooKeeper is back') === true);
-    expect(names(view)).toEqual(['shop']);
-    await view.until('the grace has ended', (v) => stateOf(v) === 'live' && names(v).length === 0);
-    expect(view.events.filter((event) => event.kind === 'remove')).toEqual([]);
-  });
-
-  test('with connections that are reset again and again ends with what is there', async () => {
-    application('shop', '10.0.0.1', 80);
-    const view = await live();
-    for (let n = 0; n < 3; n += 1) {
-      const before = view.events.length;
-      fake.drop();
-      await view.until('read again', (v) => v.events.slice(before).some((e) => e.kind === 'snapshot') && stateOf(v) === 'live');
-    }
-    application('later', '10.0.0.2', 80);
-    await view.until('watched again', (v) => v.has('later'));
-    expect(fake.connections).toBe(1);
-  });
-
-  test('goes on with the next server of the list', async () => {
-    const other = await FakeZookeeper.start();
-    try {
-      for (const { tree } of [fake, other])
-        tree.set('/services/shop/1', registrationOf('application', 'shop', { address: '10.0.0.1', port: 80 }).data);
-      const view = await live({ servers: [fake.address, other.address] });
-      await (fake.connections > 0 ? fake : other).down();
-      await view.until('stale', (v) => stateOf(v) === 'stale');
-      await view.until('live', (v) => stateOf(v) === 'live' || causeOf(v)?.startsWith('ZooKeeper is back') === true);
-      expect(names(view)).toEqual(['shop']);
-      await view.stop();
-    } finally {
-      await other.down();
-    }
-  });
-});
-
-describe('missing rights', () => {
-  test('on one interface make the scope partial; what was known of it stays, and it is served again when it can be read', async () => {
-    fake.tree.set(provider('a.B', '10.0.0.1:20880', { version: '1' }));
-    fake.tree.set(provider('c.D', '10.0.0.2:20880'));
-    const view = await live();
-    fake.errors.set(providers('a.B'), ZK_ERROR.noAuth);
-    fake.tree.set(provider('a.B', '10.0.0.3:20880', { version: '1' }));
-    await view.until('partial', (v) => stateOf(v) === 'partial');
-    expect(causeOf(view)).toContain('permission denied (NoAuth)');
-    expect(view.endpoints('providers:a.B:1:')).toHaveLength(1);
-    fake.drop();
-    await view.until(
-      'partial again',
-      (v) => v.events.filter((e) => e.kind === 'status' && e.status.state === 'partial').length > 1,
-    );
-    expect(view.endpoints('providers:a.B:1:')).toHaveLength(1);
-    fake.errors.clear();
-    fake.drop();
-    await view.until('live', (v) => stateOf(v) === 'live' && v.endpoints('providers:a.B:1:').length === 2);
-  });
-
-  test('on an application make the scope partial', async () => {
-    application('shop', '10.0.0.1', 80);
-    fake.errors.set('/services/secret', ZK_ERROR.noAuth);
-    application('secret', '10.0.0.2', 80);
-    const view = watch();
-    await view.until('partial', (v) => stateOf(v) === 'partial' && v.has('shop'));
-    expect(names(view)).toEqual(['shop']);
-    expect(causeOf(view)).toContain('secret');
-  });
-
-  test('on a root are a stale scope that says which and what to do', async () => {
-    fake.errors.set('/services', ZK_ERROR.noAuth);
-    const view = watch();
-    await view.until('stale', (v) => stateOf(v) === 'stale');
-    expect(causeOf(view)).toContain('/services: permission denied (NoAuth)');
-    expect(view.status(testScope)).toMatchObject({ state: 'stale' });
+    const view = await on.live({ applicationRoot: false });
+    expect(namesOf(view)).toEqual([]);
   });
 });
 
 test('a change of one service reads that service only, however many there are', async () => {
-  for (let n = 0; n < 500; n += 1) fake.tree.set(provider(`a.B${n}`, '10.0.0.1:20880'));
-  const view = await live();
+  for (let n = 0; n < 500; n += 1) fake.tree.set(providerPath(`a.B${n}`, '10.0.0.1:20880'));
+  const view = await on.live();
   fake.reads.clear();
-  fake.tree.set(provider('a.B7', '10.0.0.2:20880'));
+  fake.tree.set(providerPath('a.B7', '10.0.0.2:20880'));
   await view.until('two', (v) => v.endpoints('providers:a.B7::').length === 2);
   expect([...fake.reads]).toEqual([[providers('a.B7'), 1]]);
 });

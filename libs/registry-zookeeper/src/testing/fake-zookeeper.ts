@@ -28,6 +28,8 @@ export class FakeZookeeper {
   greeting: Buffer | undefined;
   /** What it answers to the four-letter word `srvr`; undefined: it is not on its whitelist. */
   status: string | undefined = 'Zookeeper version: 3.4.14-test, built on 2019\nMode: standalone\n';
+  /** Milliseconds before each answer; those that come meanwhile keep their order. */
+  delay = 0;
   /** By path: an error code for every read. */
   readonly errors = new Map<string, number>();
   /** How often each path was read. */
@@ -172,7 +174,9 @@ export class FakeZookeeper {
   #answer(client: Client, xid: number, error: number, body: (writer: JuteWriter) => void = () => undefined): void {
     const writer = new JuteWriter().int(xid).long(this.tree.zxid).int(error);
     if (error === 0) body(writer);
-    client.socket.write(writer.frame());
+    const frame = writer.frame();
+    if (this.delay === 0) client.socket.write(frame);
+    else setTimeout(() => client.socket.write(frame), this.delay).unref();
   }
 
   #changed({ type, path }: FakeChange): void {
