@@ -22,7 +22,6 @@ const MOST_META_VALUE = 512;
 /** Publishes at the agents of a Consul datacenter: services with a TTL check, which the agent removes when nobody renews it. */
 export function consulSink(config: ConsulConfig, deps: SinkWireDeps): SinkWire {
   return {
-    renewalsPerTtl: 3,
     async connect(attempt, signal): Promise<SinkSession> {
       try {
         const client = await connectTo(config, deps, attempt, CONNECTIONS, signal);

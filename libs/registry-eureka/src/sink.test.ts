@@ -63,7 +63,7 @@ describe('what is written into Eureka', () => {
         securePort: { $: 8443, '@enabled': 'true' },
         countryId: 1,
         dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
-        leaseInfo: { renewalIntervalInSecs: 10, durationInSecs: 30 },
+        leaseInfo: { renewalIntervalInSecs: 8, durationInSecs: 30 },
         metadata: {
           version: 'v1',
           weight: '2',

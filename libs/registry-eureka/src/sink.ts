@@ -7,7 +7,6 @@ import { EurekaWriter } from './writer.ts';
 /** Publishes into one Eureka cluster by its REST: applications with a lease that is renewed. */
 export function eurekaSink(config: EurekaConfig, deps: SinkWireDeps): SinkWire {
   return {
-    renewalsPerTtl: 3,
     async connect(attempt, signal): Promise<SinkSession> {
       const writer = await EurekaWriter.open(config, deps.baseDir, attempt);
       try {
@@ -104,7 +103,7 @@ function wireOf(entry: SinkEntry, meshId: string, dirtyAt: number): object {
     securePort: { $: secure ? port : 443, '@enabled': String(secure) },
     countryId: 1,
     dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
-    leaseInfo: { renewalIntervalInSecs: Math.max(1, Math.round(seconds / 3)), durationInSecs: seconds },
+    leaseInfo: { renewalIntervalInSecs: Math.max(1, Math.round(seconds / 4)), durationInSecs: seconds },
     metadata: {
       ...entry.metadata,
       ...(weight === 1 ? {} : { weight: String(weight) }),

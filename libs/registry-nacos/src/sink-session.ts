@@ -145,15 +145,15 @@ function addressOf(entry: SinkEntry): Record<string, string> {
 }
 
 /**
- * Times of the lease (`preserved.*`, ms: unhealthy after half of it, as Nacos's own 15 of 30 s), what Spring Cloud callers
- * look for, our marks, and as much of the rest as Nacos takes.
+ * Times of the lease (`preserved.*`, ms; unhealthy only when it is over, so that a bridge has all of it to start again: Nacos's own
+ * default is half of it), what Spring Cloud callers look for, our marks, and as much of the rest as Nacos takes.
  */
 function metadataOf(entry: SinkEntry): string {
   const { ttlMs, protocol } = entry;
   const metadata: Record<string, string> = {
     'preserved.register.source': 'SPRING_CLOUD',
-    'preserved.heart.beat.interval': String(Math.round(ttlMs / 6)),
-    'preserved.heart.beat.timeout': String(Math.round(ttlMs / 2)),
+    'preserved.heart.beat.interval': String(Math.round(ttlMs / 4)),
+    'preserved.heart.beat.timeout': String(ttlMs),
     'preserved.ip.delete.timeout': String(ttlMs),
     ...marksToMetadata(entry.marks),
     ...(protocol === 'https' || protocol === 'tls' ? { secure: 'true' } : {}),

@@ -100,8 +100,8 @@ describe('what is written into Nacos', () => {
     expect(text.length).toBeLessThanOrEqual(1_024);
     expect(JSON.parse(text)).toEqual({
       'preserved.register.source': 'SPRING_CLOUD',
-      'preserved.heart.beat.interval': '5000',
-      'preserved.heart.beat.timeout': '15000',
+      'preserved.heart.beat.interval': '7500',
+      'preserved.heart.beat.timeout': '30000',
       'preserved.ip.delete.timeout': '30000',
       'isthmus-mesh': 'shop',
       'isthmus-origin': 'k8s/shop//orders',

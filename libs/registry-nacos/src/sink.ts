@@ -11,7 +11,6 @@ import { readTls } from './tls.ts';
 export function nacosSink(config: NacosConfig, deps: SinkWireDeps, deadlineMs = defaultTiming.requestDeadline): SinkWire {
   const { servers, grpcPortOffset, auth, namespaces } = config;
   return {
-    renewalsPerTtl: 6, // an instance is unhealthy at half of its time already
     async connect(attempt, signal): Promise<SinkSession> {
       const server = serverAddress(servers[attempt % servers.length] as string, grpcPortOffset);
       const http = new HttpClient(defaultTiming.mostMessageBytes, await readTls(config, deps.baseDir));

@@ -29,6 +29,8 @@ const MOST_RENEWALS = 12;
 const DIFF_AT_ONCE = 4;
 /** Every name is compared with the registry again after this long, ms: somebody may have registered the same address. */
 const VERIFY_MS = 60_000;
+/** Renewals in one TTL: what was just renewed outlives three quarters of it, in which a bridge can start again. */
+const RENEWALS = 4;
 /** Between two attempts to connect, and of one service that is refused; ms. */
 const RETRY = { base: 500, most: 30_000 } as const;
 
@@ -276,7 +278,7 @@ export class LeaseSink implements RegistrySink {
   }
 
   #lease(id: string, entry: SinkEntry, when: 'now' | 'in time' = 'in time'): void {
-    const period = when === 'now' ? 0 : Math.round(entry.ttlMs / this.#wire.renewalsPerTtl);
+    const period = when === 'now' ? 0 : Math.round(entry.ttlMs / RENEWALS);
     this.#leases.put(leaseKey(id, entry), entry, period, this.#deps.clock.now());
   }
 

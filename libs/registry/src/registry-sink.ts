@@ -79,8 +79,6 @@ export interface SinkSession {
 
 /** How one kind of registry is written to. */
 export interface SinkWire {
-  /** Renewals in one `ttlMs`: 3, or more where entries count as ill before they expire (Nacos: at half of it). */
-  readonly renewalsPerTtl: number;
   /** The next server after a failure: `attempt` counts up. @throws IsthmusError when it cannot be reached or refuses us. */
   connect(attempt: number, signal: AbortSignal): Promise<SinkSession>;
 }

@@ -27,7 +27,6 @@ export class MemoryRegistry implements SinkHarness {
 
   wire(password: 'right' | 'wrong' = 'right'): SinkWire {
     return {
-      renewalsPerTtl: 4,
       connect: async (_, signal) => {
         await this.#reach(signal);
         if (password === 'wrong') throw new IsthmusError('registry.auth', 'the password is wrong');
