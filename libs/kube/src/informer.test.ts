@@ -183,10 +183,14 @@ describe('watches that die in silence', () => {
     expect(kinds(view).filter((kind) => kind === 'stale')).toEqual([]);
   });
 
-  test('because the server hangs are stale, lose nothing, and recover', async () => {
+  test.each([
+    ['while they are open', () => undefined],
+    ['while they are renewed', () => api.endWatches()],
+  ])('because the server hangs %s are stale, lose nothing, and recover', async (_when, renew) => {
     api.put(CONFIG_MAPS, map('kept'));
     const view = await live({ heartbeat: new Heartbeat(client, { everyMs: 50, timeoutMs: 100 }) });
     api.hang();
+    renew();
     await view.until('stale', isStale);
     expect(view.objects.size).toBe(1);
     api.resume();

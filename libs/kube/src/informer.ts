@@ -120,13 +120,19 @@ class Informer<Raw extends KubeObject, Kept> {
   async run(signal: AbortSignal): Promise<void> {
     this.#queue.push({ kind: 'status', status: this.#status });
     while (!signal.aborted) {
+      // From the first byte of a request on: also one that is never answered.
+      const lost = new AbortController();
+      const leave = this.#heartbeat.join((error) => lost.abort(error));
+      const alive = AbortSignal.any([signal, lost.signal]);
+      let failure: KubeError | undefined;
       try {
-        if (this.#status.state !== 'live' || this.#isDue()) await this.#list(signal);
-        await this.#watch(signal);
+        if (this.#status.state !== 'live' || this.#isDue()) await this.#list(alive);
+        await this.#watch(alive);
       } catch (thrown) {
-        if (signal.aborted) return;
-        await this.#failed(KubeError.from(thrown), signal);
+        failure = KubeError.from(thrown);
       }
+      leave();
+      if (failure !== undefined && !signal.aborted) await this.#failed(failure, signal);
     }
   }
 
@@ -209,7 +215,6 @@ class Informer<Raw extends KubeObject, Kept> {
       resourceVersion: this.#resourceVersion,
       lifetimeMs: jittered(this.#timing.lifetimeMs, this.#random),
       stallMs: this.#timing.stallMs,
-      heartbeat: this.#heartbeat,
       signal,
     });
     for await (const event of events) {

@@ -12,6 +12,7 @@ import { CONFIG_MAPS, NAMESPACES, SERVICE_ENTRIES } from './resource.ts';
 import type { KubeObject } from './resource.ts';
 import { viewOf } from './testing/informer-view.ts';
 import type { InformerView } from './testing/informer-view.ts';
+import { watchObjects } from './watch.ts';
 
 const patient = 120_000;
 const deadline = 30_000;
@@ -108,6 +109,10 @@ describe('an informer on a real API server', () => {
       await server.restart({ keepData: true });
       await view.until('live with its data', isLive, deadline);
       expect(view.objects.size).toBe(2);
+      // After a restart it remembers no events from before.
+      const { signal } = new AbortController();
+      const old = watchObjects(client, CONFIG_MAPS, { resourceVersion: '1', lifetimeMs: 60_000, stallMs: 30_000, signal });
+      expect((await failure(old.next())).reason).toBe('expired');
       await server.kill();
       await view.until('stale', isStale, deadline);
       await server.restart({ keepData: false });

@@ -1,5 +1,4 @@
 /** One watch request: the API server's stream of JSON lines as events, with everything that can end it. */
-import type { Heartbeat } from './heartbeat.ts';
 import type { KubeClient } from './kube-client.ts';
 import { errorFromStatus, KubeError } from './kube-error.ts';
 import type { Attempt } from './kube-error.ts';
@@ -22,10 +21,7 @@ export interface WatchOptions {
   readonly lifetimeMs: number;
   /** A watch that says nothing for so long is taken for dead; bookmarks come every minute or so. */
   readonly stallMs: number;
-  readonly heartbeat?: Heartbeat;
   readonly signal: AbortSignal;
-  /** Called when the server has accepted the watch. */
-  readonly onOpen?: () => void;
 }
 
 /** A server that has not ended it this long after its time has forgotten it. */
@@ -42,7 +38,7 @@ export async function* watchObjects<T extends KubeObject>(
   resource: Resource,
   options: WatchOptions,
 ): AsyncGenerator<WatchEvent<T>> {
-  const { namespace = '', labelSelector, fieldSelector, resourceVersion, lifetimeMs, stallMs, heartbeat, signal } = options;
+  const { namespace = '', labelSelector, fieldSelector, resourceVersion, lifetimeMs, stallMs, signal } = options;
   const attempt: Attempt = { verb: 'watch', resource, namespace };
   const stream = await client.stream({
     path: pathOf(resource, namespace),
@@ -57,12 +53,10 @@ export async function* watchObjects<T extends KubeObject>(
     attempt,
     signal,
   });
-  options.onOpen?.();
   const dead = (why: string): void =>
     stream.destroy(new KubeError('timeout', `the watch of ${resource.plural} at ${client.access.server} ${why}`));
   const stall = setTimeout(() => dead(`said nothing for ${Math.round(stallMs / 1_000)} s`), stallMs);
   const overtime = setTimeout(() => dead('outlived its time'), lifetimeMs + OVERTIME_MS);
-  const leave = heartbeat?.join((error) => stream.destroy(error));
   try {
     for await (const line of lines(stream, () => stall.refresh())) {
       yield parse<T>(line, attempt, client.access.server);
@@ -70,7 +64,6 @@ export async function* watchObjects<T extends KubeObject>(
   } finally {
     clearTimeout(stall);
     clearTimeout(overtime);
-    leave?.();
   }
 }
 
