@@ -23,6 +23,13 @@ export class SyncGate<T> {
     return true;
   }
 
+  /** Others may have written meanwhile: what was touched until now is to be asked again before leftovers go. */
+  renew(): boolean {
+    if (this.#awaited === undefined) return false;
+    this.#awaited = new Set(this.#unseen);
+    return true;
+  }
+
   get state(): 'closed' | 'waiting' | 'open' {
     if (this.#awaited === undefined) return 'closed';
     return this.#awaited.size > 0 ? 'waiting' : 'open';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf, planOf } from '@isthmus/model';
+import { messageOf, planOf, runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshHost, MeshObject, OutputPlan } from '@isthmus/model';
 import type { ObjectOutput, Render } from '../object-output.ts';
 import { Problems } from '../problems.ts';
@@ -91,16 +91,23 @@ export class FilesOutput implements ObjectOutput {
     const [there, wanted] = [new Map<string, string>(), new Map<string, string>()];
     const diagnostics: Diagnostic[] = [];
     const names = new Set((await this.#names().catch(emptyIfMissing)).filter(isYaml));
-    for (const host of hosts) {
-      const name = fileNameOf(host);
-      const text = this.#text(host);
-      if (text === undefined) continue;
+    const texts = new Map<string, string>();
+    await runInSlices(this.#collect(hosts, texts));
+    for (const [name, text] of texts) {
       if (names.has(name) && !(await this.#isOurs(name).catch(falseIfMissing))) diagnostics.push(this.#taken(name));
       else wanted.set(name, text);
     }
     for (const name of names)
       if (await this.#isOurs(name).catch(falseIfMissing)) there.set(name, await this.#files.read(join(dir, name)));
     return planOf(this.name, there, wanted, diagnostics);
+  }
+
+  *#collect(hosts: Iterable<MeshHost>, into: Map<string, string>): Generator<void> {
+    for (const host of hosts) {
+      const text = this.#text(host);
+      if (text !== undefined) into.set(fileNameOf(host), text);
+      yield;
+    }
   }
 
   async #attempt(name: string): Promise<WorkResult> {

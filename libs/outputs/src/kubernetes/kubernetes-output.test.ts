@@ -237,6 +237,31 @@ describe('the Kubernetes output', () => {
     await until('it writes', () => names().join() === 'orders.nacos');
   });
 
+  test('who becomes the writer again takes away what the last one left', async () => {
+    let isWriter = true;
+    let tell: () => void = () => undefined;
+    const writer = {
+      isWriter: () => isWriter,
+      onChange: (listener: () => void) => {
+        tell = listener;
+        return () => undefined;
+      },
+    };
+    const output = start({ writer });
+    output.touch([hosts.set('orders.nacos', 1)]);
+    output.complete(true);
+    await settled(output);
+    isWriter = false;
+    tell();
+    // Another one wrote it, the host went, and the other one died before it could take it away.
+    leave('gone.nacos');
+    output.touch([hosts.set('gone.nacos', 0)]);
+    await until('it was heard of', () => api.watches > 0);
+    isWriter = true;
+    tell();
+    await until('it is gone', () => names().join() === 'orders.nacos');
+  });
+
   test('what cannot be watched is not written, and said', async () => {
     api.forbidden.add('list serviceentries');
     const output = start();

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SERVICE_ENTRIES, TokenBucket, inform } from '@isthmus/kube';
 import type { InformerEvent, InformerTiming, KubeClient } from '@isthmus/kube';
-import { messageOf, objectKey } from '@isthmus/model';
+import { messageOf, objectKey, runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshHost, MeshObject, OutputPlan } from '@isthmus/model';
 import type { ObjectOutput, Render } from '../object-output.ts';
 import { Problems } from '../problems.ts';
@@ -58,6 +58,7 @@ export class KubernetesOutput implements ObjectOutput {
   readonly #wanted = new Map<string, { readonly host: MeshHost; readonly digest: string }>();
   #observed = new Map<string, Observed>();
   #live = false;
+  #works = false;
   #heldSince: number | undefined;
 
   constructor(options: KubernetesOutputOptions) {
@@ -92,9 +93,10 @@ export class KubernetesOutput implements ObjectOutput {
     return this.#problems.list();
   }
 
-  plan(hosts: Iterable<MeshHost>, signal: AbortSignal): Promise<OutputPlan> {
+  async plan(hosts: Iterable<MeshHost>, signal: AbortSignal): Promise<OutputPlan> {
     const { client, meshId, namespace } = this.#options;
-    const wanted = [...hosts].flatMap((host) => this.#objectsOf(host));
+    const wanted: MeshObject[] = [];
+    await runInSlices(this.#collect(hosts, wanted));
     return planObjects(this.name, wanted, { client, meshId, namespace, signal });
   }
 
@@ -122,8 +124,6 @@ export class KubernetesOutput implements ObjectOutput {
       case 'snapshot':
         this.#observed = new Map([...event.objects].map(([key, kept]) => [keyOf(key), kept]));
         for (const key of this.#wanted.keys()) this.#compare(key);
-        // What came while nobody looked may be a leftover.
-        if (this.#gate.state !== 'closed') this.#queue.add(SWEEP);
         return;
       case 'upsert':
         this.#observed.set(keyOf(event.key), event.object);
@@ -147,7 +147,11 @@ export class KubernetesOutput implements ObjectOutput {
 
   /** Without a view of what is there, nothing is written: all of it would be written again. */
   #mayWork(): void {
-    this.#queue.pause(!this.#live || !this.#options.writer.isWriter());
+    const works = this.#live && this.#options.writer.isWriter();
+    // What another writer left, or came while nobody looked, may be a leftover.
+    if (works && !this.#works && this.#gate.renew()) this.#queue.add(SWEEP);
+    this.#works = works;
+    this.#queue.pause(!works);
   }
 
   #compare(key: string): void {
@@ -240,6 +244,13 @@ export class KubernetesOutput implements ObjectOutput {
     if (!held) this.#heldSince = undefined;
     this.#problems.set(SWEEP, held ? this.#held(removing, of) : undefined);
     return held;
+  }
+
+  *#collect(hosts: Iterable<MeshHost>, into: MeshObject[]): Generator<void> {
+    for (const host of hosts) {
+      into.push(...this.#objectsOf(host));
+      yield;
+    }
   }
 
   #objectsOf(host: MeshHost): readonly MeshObject[] {

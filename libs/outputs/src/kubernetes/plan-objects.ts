@@ -1,6 +1,6 @@
 import { KubeError, SERVICE_ENTRIES, applyObject, getObject, listPages } from '@isthmus/kube';
 import type { KubeClient, KubeObject } from '@isthmus/kube';
-import { objectKey, planOf } from '@isthmus/model';
+import { objectKey, planOf, runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshObject, OutputPlan } from '@isthmus/model';
 import { FIELD_MANAGER, isOwn, managedPart, observe, ownSelector } from './own-objects.ts';
 import type { StoredObject } from './own-objects.ts';
@@ -25,7 +25,8 @@ export async function planObjects(output: string, objects: readonly MeshObject[]
     for (const item of items)
       if (observe(item).applied) there.set(objectKey({ kind: 'ServiceEntry', metadata: known(item) }), textOf(item));
   }
-  const wanted = new Map(objects.map((object) => [objectKey(object), textOf(object)]));
+  const wanted = new Map<string, string>();
+  await runInSlices(texts(objects, wanted));
   const written = objects.filter((object) => there.get(objectKey(object)) !== wanted.get(objectKey(object)));
   const diagnostics: Diagnostic[] = [];
   for (const object of written.slice(0, MOST_TRIED)) {
@@ -37,6 +38,13 @@ export async function planObjects(output: string, objects: readonly MeshObject[]
     else wanted.set(problem.where, text);
   }
   return planOf(output, there, wanted, diagnostics);
+}
+
+function* texts(objects: readonly MeshObject[], into: Map<string, string>): Generator<void> {
+  for (const object of objects) {
+    into.set(objectKey(object), textOf(object));
+    yield;
+  }
 }
 
 async function tryObject(object: MeshObject, { client, meshId, signal }: PlanContext): Promise<Diagnostic | undefined> {
