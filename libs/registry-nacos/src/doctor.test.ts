@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseSourceId, systemClock } from '@isthmus/model';
 import { nacosConfigSchema } from './config.ts';
@@ -57,6 +60,19 @@ describe('doctor of a Nacos registry', () => {
     expect(said(await examine({ httpOnly: true }))).toMatch(/warning: Nacos 1\.4\.7 .* not over gRPC/);
     expect(said(await examine({ httpOnly: true }, { api: 'grpc' }))).toMatch(/error: Nacos 1\.4\.7 .* not over gRPC/);
     expect(said(await examine({ httpOnly: true }, { api: 'http' }))).toMatch(/ok: Nacos 1\.4\.7 .* over HTTP as configured/);
+  });
+
+  test('says that the v1 API, which api: http needs, is switched off', async () => {
+    const server = createServer((request, response) => {
+      const v1 = request.url?.includes('/v1/') === true;
+      response.writeHead(v1 ? 410 : 200).end(v1 ? '' : '{"data":{"version":"3.1.0"}}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const servers = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`];
+    const findings = await examine({}, { servers, api: 'http' });
+    server.close();
+    expect(said(findings)).toMatch(/error: Nacos 3\.1\.0 at \S+ has its v1 API switched off/);
+    expect(findings.find(({ level }) => level === 'error')?.remedy).toContain('api: auto');
   });
 
   test('says that nothing answers', async () => {

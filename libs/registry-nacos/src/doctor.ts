@@ -71,10 +71,7 @@ async function examineServer(on: Examination, findings: Finding[]): Promise<void
   if (config.auth !== undefined)
     findings.push({ level: 'ok', what: `login as "${config.auth.username}" at ${server.http} works` });
   if (config.api === 'http') {
-    findings.push({
-      level: 'ok',
-      what: `Nacos ${version ?? '(version unknown)'} at ${server.http} answers; read over HTTP as configured`,
-    });
+    findings.push(await examineV1(on, version, login));
     return;
   }
   const timing = { ...defaultTiming, requestDeadline: STEP };
@@ -129,6 +126,30 @@ async function examineNamespace(
       findings.push(failure(where, thrown));
     }
   }
+}
+
+/** npm `nacos`, and `api: http` with it, live on the v1 API, which Nacos 3 answers only while its compatibility switch is on. */
+async function examineV1(
+  { config, server, http, signal }: Examination,
+  version: string | undefined,
+  login: NacosLogin,
+): Promise<Finding> {
+  const name = `Nacos ${version ?? '(version unknown)'} at ${server.http}`;
+  const query = new URLSearchParams({ pageNo: '1', pageSize: '1', namespaceId: config.namespaces[0] ?? 'public' });
+  const token = login.current(server);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const url = `${server.http}/v1/ns/service/list?${query}`;
+  const { status } = await http.send({ method: 'GET', url, headers, deadlineMs: STEP }, signal);
+  if (status === 200) return { level: 'ok', what: `${name} answers; read over HTTP as configured` };
+  if (status === 404 || status === 410) {
+    return {
+      level: 'error',
+      what: `${name} has its v1 API switched off (HTTP ${status}), and api: http reads nothing else`,
+      remedy: 'use api: auto, which speaks gRPC, or set nacos.core.api.compatibility.client.enabled=true at the server',
+    };
+  }
+  const remedy = status === 403 ? 'allow the account to read the namespace' : 'look at the log of Nacos for that request';
+  return { level: 'error', what: `${name} refuses to list services over its v1 API (HTTP ${status})`, remedy };
 }
 
 async function versionOf({ http, server, signal }: Examination): Promise<string | undefined> {
