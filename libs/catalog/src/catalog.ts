@@ -168,6 +168,11 @@ export class Catalog {
     return least;
   }
 
+  /** Hosts that declare an address which another host has (`vip.conflict`), and the service that has it. */
+  hostsWithoutTheirAddress(): ReadonlyMap<MeshHost, ServiceId> {
+    return this.#vips.losers();
+  }
+
   get tombstones(): number {
     return this.#records.tombstones.size;
   }

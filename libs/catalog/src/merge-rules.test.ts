@@ -244,11 +244,19 @@ describe('declared addresses', () => {
     expect(catalog.merged('orders.test' as MeshHost)?.diagnostics).toMatchObject([
       { code: 'vip.conflict', where: 'a/ns/g/orders' },
     ]);
+    expect([...catalog.hostsWithoutTheirAddress()]).toEqual([['orders.test', 'b/ns/g/stock']]);
     expect([...catalog.apply({ kind: 'remove', key: declared('stock', '', 'b').key })].sort()).toEqual([
       'orders.test',
       'stock.test',
     ]);
     expect(vipOf(catalog, 'orders')).toBe('10.96.0.7');
+  });
+
+  test('of services that are excluded count for nothing', () => {
+    const catalog = catalogOf({ services: { include: ['*'], exclude: ['a/*'] } });
+    catalog.apply(upsert(declared('orders', '10.96.0.7')));
+    catalog.apply(upsert(declared('stock', '10.96.0.7', 'b')));
+    expect(vipOf(catalog, 'stock')).toBe('10.96.0.7');
   });
 
   test('take an address away from a host that had it from us', () => {

@@ -44,14 +44,27 @@ export class Vips {
 
   /** Follows what a record declares; the hosts whose address may change are dirty. */
   put(id: ServiceId, record: ServiceRecord, host: MeshHost, dirty: Set<MeshHost>): void {
+    const vip = this.#rules.excludedBy(record.key) === undefined ? record.vip : undefined;
     const before = this.#claimOf.get(id);
-    if (before !== undefined && before !== record.vip) this.remove(id, dirty);
-    if (record.vip === undefined) return;
-    const claims = this.#claims.get(record.vip) ?? new Map<ServiceId, Claim>();
+    if (before !== undefined && before !== vip) this.remove(id, dirty);
+    if (vip === undefined) return;
+    const claims = this.#claims.get(vip) ?? new Map<ServiceId, Claim>();
     claims.set(id, { record, host });
-    this.#claims.set(record.vip, claims);
-    this.#claimOf.set(id, record.vip);
-    if (before !== record.vip) this.#touch(record.vip, dirty);
+    this.#claims.set(vip, claims);
+    this.#claimOf.set(id, vip);
+    if (before !== vip) this.#touch(vip, dirty);
+  }
+
+  /** Hosts that declare an address which another host has, and the service that has it. */
+  losers(): ReadonlyMap<MeshHost, ServiceId> {
+    const losers = new Map<MeshHost, ServiceId>();
+    for (const [vip, claims] of this.#claims) {
+      if (claims.size < 2) continue;
+      const winner = this.#winner(vip);
+      for (const { host } of claims.values())
+        if (winner !== undefined && host !== winner.host) losers.set(host, serviceId(winner.record.key));
+    }
+    return losers;
   }
 
   remove(id: ServiceId, dirty: Set<MeshHost>): void {

@@ -108,6 +108,7 @@ function hostRules(catalog: Catalog, merged: MeshService): readonly string[] {
   return [
     ...(placed === undefined ? [] : [`merge.namespaces[${placed}]: namespace ${namespace}`]),
     ...(ported === undefined ? [] : [`merge.servicePorts[${ported}]`]),
+    ...merged.diagnostics.filter((d) => d.code === 'vip.conflict').map((d) => `vip.conflict: ${d.what}; ${d.meaning}`),
   ];
 }
 

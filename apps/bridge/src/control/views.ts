@@ -94,18 +94,40 @@ export function mergedServices(catalog: Catalog): readonly MeshService[] {
   return [...catalog.hosts()].sort().flatMap((host) => catalog.merged(host) ?? []);
 }
 
+/** Hosts that several services claim, and addresses that several hosts declare. */
 export function conflictViews(catalog: Catalog): readonly ConflictView[] {
-  const conflicts: ConflictView[] = [];
+  return conflicts(catalog).map(({ view }) => view);
+}
+
+interface Conflict {
+  readonly view: ConflictView;
+  readonly diagnostic: Diagnostic;
+}
+
+function conflicts(catalog: Catalog): readonly Conflict[] {
+  const found: Conflict[] = [];
+  const add = (
+    host: MeshHost,
+    code: 'host.conflict' | 'vip.conflict',
+    view: (merged: MeshService) => Omit<ConflictView, 'host' | 'reason'>,
+  ) => {
+    const merged = catalog.merged(host);
+    const diagnostic = merged?.diagnostics.find((d) => d.code === code);
+    if (merged !== undefined && diagnostic !== undefined)
+      found.push({ view: { host, ...view(merged), reason: diagnostic.what }, diagnostic });
+  };
   for (const host of [...catalog.hosts()].sort()) {
     const claims = catalog.recordsOf(host).filter(({ record }) => record.endpoints.length > 0);
     if (claims.length < 2) continue;
-    const merged = catalog.merged(host);
-    const conflict = merged?.diagnostics.find((d) => d.code === 'host.conflict');
-    if (merged === undefined || conflict === undefined) continue;
-    const losers = claims.map(({ record }) => serviceId(record.key)).filter((id) => !merged.origins.includes(id));
-    conflicts.push({ host, winner: merged.origins.join(', '), losers, reason: conflict.what });
+    const ids = claims.map(({ record }) => serviceId(record.key));
+    add(host, 'host.conflict', ({ origins }) => ({
+      winner: origins.join(', '),
+      losers: ids.filter((id) => !origins.includes(id)),
+    }));
   }
-  return conflicts;
+  for (const [host, winner] of [...catalog.hostsWithoutTheirAddress()].sort(([a], [b]) => (a < b ? -1 : 1)))
+    add(host, 'vip.conflict', ({ origins }) => ({ winner, losers: origins }));
+  return found;
 }
 
 export function heldViews(catalog: Catalog): readonly HeldView[] {
@@ -134,10 +156,7 @@ export function* catalogDiagnostics(catalog: Catalog, maxAgeMs: number): Generat
     yield* tooOld(state, catalog.now(), maxAgeMs);
     for (const { record } of state.records.values()) yield* record.diagnostics;
   }
-  for (const conflict of conflictViews(catalog)) {
-    const diagnostic = catalog.merged(conflict.host as MeshHost)?.diagnostics.find((d) => d.code === 'host.conflict');
-    if (diagnostic !== undefined) yield diagnostic;
-  }
+  for (const { diagnostic } of conflicts(catalog)) yield diagnostic;
   for (const held of heldViews(catalog)) {
     yield {
       code: 'removal.held',
