@@ -4,12 +4,13 @@ import { load, machine } from './src/machine.ts';
 import { churn } from './src/churn.ts';
 import { latency } from './src/latency.ts';
 import { mcp } from './src/mcp.ts';
+import { podEvents } from './src/pod-events.ts';
 import { propagation } from './src/propagation.ts';
 import { resultsText, sectionText } from './src/report.ts';
 import { scaling } from './src/scaling.ts';
 import { snapshot } from './src/snapshot.ts';
 
-const scenarios = [latency, propagation, snapshot, scaling, churn, mcp];
+const scenarios = [latency, propagation, snapshot, scaling, podEvents, churn, mcp];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');
 
