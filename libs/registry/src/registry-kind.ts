@@ -49,10 +49,7 @@ export interface RegistryKind<Config = unknown> {
   /** Its sources have `workloads`. */
   readonly knowsWorkloads?: true;
   /** Kubernetes: which cluster it reads, so that an output can write there; paths are absolute. */
-  cluster?(
-    config: Config,
-    deps: Pick<SourceDeps, 'baseDir'>,
-  ): { readonly kubeconfig?: string; readonly context?: string };
+  cluster?(config: Config, deps: Pick<SourceDeps, 'baseDir'>): { readonly kubeconfig?: string; readonly context?: string };
   /** Undefined: replicas cannot keep their ledger there. */
   ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */

@@ -19,13 +19,7 @@ export async function sinkRealHarness(start: StartNacos): Promise<SinkHarness> {
   const server = await start({ auth });
   const address = serverAddress(`http://127.0.0.1:${server.ports.http}`, 1_000);
   const http = new HttpClient(defaultTiming.mostMessageBytes);
-  const login = new NacosLogin(
-    { username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' },
-    '.',
-    http,
-    systemClock,
-    10_000,
-  );
+  const login = new NacosLogin({ username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' }, '.', http, systemClock, 10_000);
   const { signal } = new AbortController();
   let provider: NacosProvider | undefined;
 
