@@ -21,6 +21,9 @@ export interface Informers {
   readonly nodes: SharedInformer<KubeObject, Locality>;
 }
 
+/** Of a watch. */
+const LIFETIME_MS = 300_000;
+
 export interface InformerDeps {
   readonly clock: Clock;
   readonly random: () => number;
@@ -42,7 +45,8 @@ export function informersOf(client: KubeClient, config: KubernetesConfig, deps: 
       keep,
       same: sameContent,
       heartbeat,
-      timing: { resyncMs },
+      // A resync is at the renewal of a watch.
+      timing: { resyncMs, lifetimeMs: Math.min(LIFETIME_MS, resyncMs) },
       ...deps,
       ...more,
     });
