@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { DiagnosticList, HeldView, ItemList, ReplicaView, ServiceView } from '@isthmus/contract';
+import type { DiagnosticList, HeldView, ItemList, PublicationList, ReplicaView, ServiceView } from '@isthmus/contract';
 import { startConsul, startEureka } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer, EurekaServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
@@ -12,6 +12,7 @@ import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
 import { HeadLog } from './support/head-log.ts';
+import { PassingLog } from './support/passing-log.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
 import { until } from './support/until.ts';
 import { XdsView } from './support/xds-view.ts';
@@ -32,6 +33,7 @@ describe('two replicas on one Consul', () => {
   let envoy: EnvoyServer<'egress'>;
   let backend: Backend;
   let log: HeadLog;
+  let sdk: PassingLog;
   const proxies: TcpProxy[] = [];
   const bridges: BridgeProcess[] = [];
   const views: XdsView[] = [];
@@ -83,6 +85,7 @@ describe('two replicas on one Consul', () => {
     await registry.register('orders', backend.port);
     for (let i = 0; i < 20; i += 1) await registry.register(`service-${i}`, 10_000 + i);
     log = new HeadLog(consul.ports.http, 'isthmus/test');
+    sdk = new PassingLog(consul.ports.http, 'orders');
     for (let i = 0; i < 2; i += 1) {
       const proxy = await TcpProxy.start(consul.ports.http);
       proxies.push(proxy);
@@ -101,6 +104,7 @@ describe('two replicas on one Consul', () => {
       await bridge.configure(registries, {
         control: { listen: `127.0.0.1:${bridge.ports.control}`, auth: { tokensFile: join(directory, 'tokens') } },
         guard: { minEndpoints: 5, confirmAfter: '1h', flap: { count: 0 } },
+        publish: [{ to: 'hq', services: ['orders.eureka'], name: 'orders', ttl: '12s' }],
         ledger: { replicas: 2, lease: `${LEASE_S}s`, consul: { registry: 'hq' } },
       });
     }
@@ -115,6 +119,7 @@ describe('two replicas on one Consul', () => {
 
   afterAll(async () => {
     log?.close();
+    sdk?.close();
     await envoy?.stop();
     await Promise.all(bridges.map((bridge) => bridge.close()));
     await Promise.all(proxies.map((proxy) => proxy.close()));
@@ -209,6 +214,8 @@ describe('two replicas on one Consul', () => {
     xds.connect(other.ports.xds, 'sidecar~127.0.0.1~watcher.default~default.svc.cluster.local');
     mcp.connect(other.ports.mcp, 'watcher');
     await until('both have all', () => xds.answered.size === XDS.length && mcp.answered.size === MCP.length);
+    await until('the SDK has orders', () => sdk.lists.at(-1)?.length === 1);
+    const listed = sdk.lists.length;
     const before = { xds: xds.names(XDS[0] as string), mcp: mcp.names(MCP[0] as string) };
     await harm(leader);
     try {
@@ -230,12 +237,19 @@ describe('two replicas on one Consul', () => {
       const [old, next] = await Promise.all([statusOf(bridgeAt(leader)), statusOf(other)]);
       return old.role === 'follower' && old.leader === next.id && old.problem === undefined;
     });
+    const sinkOf = async (bridge: BridgeProcess) => (await bridge.get<PublicationList>('publications')).sinks[0];
+    await until('the new leader renews what the old one has written', async () => {
+      const [old, next] = [await sinkOf(bridgeAt(leader)), await sinkOf(other)];
+      return old?.state === 'standby' && next?.state === 'live' && next.renewed > 0;
+    });
     await expectToWork(`works-after-${name.split(' ')[0]}`);
     expect([...xds.removed, ...mcp.removed]).toEqual([]);
     expect(xds.names(XDS[0] as string)).toEqual(expect.arrayContaining([...before.xds]));
     expect(mcp.names(MCP[0] as string)).toEqual(expect.arrayContaining([...before.mcp]));
     expect(log.violations).toEqual([]);
     expect(log.heads.length).toBeGreaterThan(3);
+    // What the old leader wrote into Consul the new one renews: nothing in between, and never twice.
+    expect(sdk.lists.slice(listed - 1).filter((list) => list.join() !== `127.0.0.1:${backend.port}`)).toEqual([]);
   });
 
   test('a mass removal is held by both; released at the follower, the leader lets it go on both', async () => {
