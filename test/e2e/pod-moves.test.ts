@@ -4,6 +4,7 @@ import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmu
 import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
+import { startCli } from './support/cli.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 import { Pods } from './support/pods.ts';
@@ -68,12 +69,14 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   }
 
   /** As an SDK of a process that keeps a long lease: Nacos believes in it for ten minutes. */
-  async function register(address: string): Promise<void> {
+  const register = (address: string) => registerAt('orders', address, port);
+
+  async function registerAt(service: string, address: string, at: number): Promise<void> {
     const lease = { 'preserved.heart.beat.timeout': '600000', 'preserved.ip.delete.timeout': '600000' };
     const query = new URLSearchParams({
-      serviceName: 'DEFAULT_GROUP@@orders',
+      serviceName: `DEFAULT_GROUP@@${service}`,
       ip: address,
-      port: String(port),
+      port: String(at),
       ephemeral: 'true',
       metadata: JSON.stringify(lease),
     });
@@ -217,6 +220,32 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
     await until('Envoy has it again', async () => (await inEnvoy()).includes(`${A}:${port}`));
     await pods.terminate('orders-127-0-3-13');
     await until('Envoy has not the one that ends', async () => !(await inEnvoy()).includes(`${C}:${port}`));
+  }, 60_000);
+
+  test('a service that is in both is one, with the instances of both, and the two are compared', async () => {
+    await registerAt('stock', '10.244.0.1', 8080);
+    await registerAt('stock', '10.244.0.9', 8080);
+    const of = { metadata: { name: 'stock', labels: { 'kubernetes.io/service-name': 'stock' } } };
+    const ports = [{ name: 'http', port: 8080, protocol: 'TCP' }];
+    const endpoints = ['10.244.0.1', '10.244.0.2'].map((address) => ({ addresses: [address], conditions: { ready: true } }));
+    await kubernetes.must({ method: 'POST', path: '/api/v1/namespaces/shop/services', body: { ...of, spec: { ports } } });
+    await kubernetes.must({
+      method: 'POST',
+      path: '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices',
+      body: { ...of, addressType: 'IPv4', ports, endpoints },
+    });
+    const rule = { services: 'shop/*/*/stock', kubernetes: 'k8s/shop/{name}', policy: 'both' };
+    await bridge.configure(registries(), { merge: { kubernetes: [rule] } });
+    await until('it has the instances of both', async () => {
+      const { items } = await bridge.get<ItemList<EndpointView>>('endpoints?host=stock.');
+      return items.map(({ address }) => address).join() === '10.244.0.1,10.244.0.2,10.244.0.9';
+    });
+    const control = `http://127.0.0.1:${bridge.ports.control}`;
+    const { code, stdout } = await startCli(['diff', 'stock', '--control', control], { cwd: bridge.directory }).ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/10\.244\.0\.2:8080\s+only in Kubernetes/);
+    expect(stdout).toMatch(/10\.244\.0\.9:8080\s+only in the registry/);
+    expect(stdout).not.toContain('10.244.0.1:');
   }, 60_000);
 
   test('while Kubernetes cannot be asked nothing more is evicted', async () => {
