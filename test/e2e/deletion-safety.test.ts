@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type {
+  ConflictView,
   DiagnosticList,
   EndpointView,
   ExplainAnswer,
@@ -143,6 +147,54 @@ describe('deletion safety on a real Consul', () => {
     const { counts } = await bridge.get<DiagnosticList>('diagnostics');
     expect(counts['removal.held']).toBeUndefined();
   });
+});
+
+describe('what a file declares', () => {
+  let directory: string;
+  let bridge: BridgeProcess;
+  const file = (text: string) => writeFile(join(directory, 'services.yaml'), text);
+  const service = (host: string, more = '') =>
+    `  - { host: ${host}, endpoints: [{ address: 10.20.0.5, port: 8080 }]${more === '' ? '' : `, ${more}`} }\n`;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'isthmus-file-'));
+    await file(
+      `services:\n${service('a.mesh', 'address: 10.96.0.7, meshNamespace: shop, exportTo: [web]')}${service('b.mesh', 'address: 10.96.0.7')}`,
+    );
+    bridge = await BridgeProcess.start([{ name: 'fixed', kind: 'file', path: join(directory, 'services.yaml') }]);
+  }, 120_000);
+  afterAll(async () => {
+    await bridge?.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test('its addresses and namespaces are honoured, and an address that two hosts declare is a conflict in sight', async () => {
+    expect(await bridge.get<ServiceDetail>('services/a.mesh')).toMatchObject({
+      vip: '10.96.0.7',
+      namespace: 'shop',
+      exportTo: ['web'],
+    });
+    expect((await bridge.get<ServiceDetail>('services/b.mesh')).vip).toMatch(/^240\.241\./);
+    const conflicts = (await bridge.get<ItemList<ConflictView>>('conflicts')).items;
+    expect(conflicts).toMatchObject([{ host: 'b.mesh', reason: expect.stringContaining('10.96.0.7') }]);
+    const { counts } = await bridge.get<DiagnosticList>('diagnostics');
+    expect(counts['vip.conflict']).toBe(1);
+    await file(`services:\n${service('b.mesh', 'address: 10.96.0.7')}`);
+    await until('b has its address', async () => (await bridge.get<ServiceDetail>('services/b.mesh')).vip === '10.96.0.7');
+  });
+
+  test('a file that is emptied is doubted for a while when several services were in it', async () => {
+    await file(`services:\n${service('b.mesh')}${service('c.mesh')}`);
+    await until('both are there', async () => (await bridge.get<ItemList<EndpointView>>('endpoints')).items.length === 2);
+    await file('services: []\n');
+    await until(
+      'it is seen to be empty',
+      async () => (await bridge.get<ItemList<SourceView>>('sources')).items[0]?.emptyMs !== undefined,
+    );
+    expect((await bridge.get<ItemList<SourceView>>('sources')).items[0]).toMatchObject({ state: 'live', held: 2 });
+    expect((await bridge.get<ItemList<EndpointView>>('endpoints')).items.map((e) => e.retained?.why)).toEqual(['mass', 'mass']);
+    await until('both are gone', async () => (await bridge.get<ItemList<EndpointView>>('endpoints')).items.length === 0, 60_000);
+  }, 90_000);
 });
 
 describe('registrations that two real Eureka servers number', () => {
