@@ -5,7 +5,7 @@ import { IsthmusError } from '@isthmus/model';
 
 /**
  * A table is kept in this many segments, so that a change writes a 64th of it: 10,000 addresses are 64 blobs of 3 kB,
- * the last known good of 100,000 endpoints 64 of about 30 kB.
+ * the last known good of 100,000 endpoints 64 of 10 kB.
  */
 const BUCKETS = 64;
 /** Of one segment, when unpacked. */
