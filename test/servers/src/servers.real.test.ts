@@ -15,6 +15,7 @@ import {
   startIstiod,
   startNacos2,
   startNacos3,
+  startSpringApp,
   startZookeeper,
   type Server,
 } from './index.ts';
@@ -81,6 +82,28 @@ describe('every server starts on free ports, answers, and leaves nothing when it
           expect(await status(ports['http'], `${instances}&accessToken=${accessToken}`)).toBe(200);
         },
       );
+    },
+    patient,
+  );
+
+  test(
+    'a Spring Cloud application, which finds itself in Eureka',
+    async () => {
+      const eureka = await startEureka();
+      const fast = {
+        'eureka.client.registry-fetch-interval-seconds': '1',
+        'eureka.client.initial-instance-info-replication-interval-seconds': '0',
+      };
+      await lives(
+        () => startSpringApp({ registry: 'eureka', address: `http://127.0.0.1:${eureka.ports.http}/eureka/`, properties: fast }),
+        async ({ ports }) => {
+          const listed = async () =>
+            (await http(ports['http'] ?? 0, '/instances/caller')).body.includes(`"port":${ports['http']}`);
+          await eventually('it lists itself', listed, 20_000);
+          expect(await status(ports['http'], '/call/nobody')).toBe(502);
+        },
+      );
+      await eureka.stop();
     },
     patient,
   );

@@ -9,6 +9,7 @@ test.each<[ServerName, string]>([
   ['nacos3', 'pom.xml'],
   ['zookeeper', 'pom.xml'],
   ['dubbo', 'pom.xml'],
+  ['spring', 'pom.xml'],
   ['consul', 'go.mod'],
   ['kubernetes', 'go.mod'],
   ['istio-crds', 'go.mod'],
