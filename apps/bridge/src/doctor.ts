@@ -4,9 +4,11 @@ import { messageOf, systemClock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { stringify } from 'yaml';
 import { examineCluster, examineFiles } from './doctor-outputs.ts';
+import { examineLedger } from './doctor-ledger.ts';
 import { examineIstiod } from './doctor-istiod.ts';
 import { survey } from './doctor-survey.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
+import { sharedStore } from './engine/open-ledger.ts';
 import { registryKinds } from './registries.ts';
 
 export const DOCTOR_FORMATS = ['table', 'json', 'yaml'] as const;
@@ -29,6 +31,7 @@ export async function doctor(file: string, format: DoctorFormat): Promise<number
   const { config } = loaded;
   const reports = [
     ...(await Promise.all(config.registries.map((entry) => examine(config, entry)))),
+    ...(await sharedLedger(config)),
     await outputs(config),
     { part: 'what would be published', findings: await survey(config, SURVEY_MS) },
   ];
@@ -55,6 +58,12 @@ async function examine(config: BridgeConfig, entry: BridgeConfig['registries'][n
       ],
     };
   }
+}
+
+async function sharedLedger(config: BridgeConfig): Promise<readonly Report[]> {
+  const store = sharedStore(config);
+  if (store === undefined) return [];
+  return [{ part: 'shared ledger', findings: await examineLedger(store, AbortSignal.timeout(WITHIN_MS)) }];
 }
 
 async function outputs(config: BridgeConfig): Promise<Report> {

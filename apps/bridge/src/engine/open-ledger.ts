@@ -4,7 +4,7 @@ import { formatListen } from '@isthmus/config';
 import { FileLedger, SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger, Replica } from '@isthmus/ledger';
 import { IsthmusError } from '@isthmus/model';
-import type { LedgerTable } from '@isthmus/model';
+import type { LedgerStore, LedgerTable } from '@isthmus/model';
 import type { BridgeConfig } from './bridge-config.ts';
 import { takeFrozen } from './frozen-scopes.ts';
 
@@ -21,8 +21,7 @@ export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
   const local = await FileLedger.open(config.ledger.file, config.ledger.maxEntries);
   const { shared } = config.ledger;
   if (shared === undefined) return local;
-  const entry = config.registries.find(({ id }) => id === shared.registry);
-  const store = entry?.kind.ledgerStore?.(entry.config, shared.place, config);
+  const store = sharedStore(config);
   if (store === undefined) {
     await local.close();
     throw new IsthmusError('config.invalid', `the registry ${shared.registry} cannot keep a ledger`, {
@@ -42,6 +41,13 @@ export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
   });
   if (await ledger.loaded(LOAD_MS)) takeFrozen(ledger.frozen, local);
   return ledger;
+}
+
+/** Undefined: one replica, or a registry that cannot keep a ledger. */
+export function sharedStore(config: BridgeConfig): LedgerStore | undefined {
+  const { shared } = config.ledger;
+  const entry = config.registries.find(({ id }) => id === shared?.registry);
+  return shared === undefined ? undefined : entry?.kind.ledgerStore?.(entry.config, shared.place, config);
 }
 
 function self({ control, ledger, roles }: BridgeConfig): Replica {
