@@ -34,7 +34,8 @@ Exit code 1 when something differs.`,
       throw new CliError(EXIT.found, `no rule of merge.kubernetes pairs a service whose host contains ${host}.`);
     }
     if (items.length === 0) io.stderr.write('no rule of merge.kubernetes pairs a service\n');
-    else if (rows.length === 0) io.stderr.write(`${items.length} ${items.length === 1 ? 'service' : 'services'}, no difference\n`);
+    else if (rows.length === 0)
+      io.stderr.write(`${items.length} ${items.length === 1 ? 'service' : 'services'}, no difference\n`);
     else throw new CliError(EXIT.found, '');
   });
 }
