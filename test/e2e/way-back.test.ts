@@ -161,10 +161,12 @@ describe('the way back: an unregistered monolith and unchanged callers with an S
   }, 200_000);
 
   test('our own publications are not imported: no host is made of them, nothing goes round', async () => {
+    await until('all three are known as ours', async () => {
+      const { counts } = await bridge.get<{ counts: Record<string, number> }>('diagnostics');
+      return counts['import.own'] === 3;
+    });
     const { items } = await bridge.get<{ items: readonly { host: string }[] }>('services');
     expect(items.map((service) => service.host).filter((host) => host.startsWith('monolith'))).toEqual(['monolith.shop.mesh']);
-    const { counts } = await bridge.get<{ counts: Record<string, number> }>('diagnostics');
-    expect(counts['import.own']).toBe(3);
   });
 
   test('explain shows where it is published, and a dry run finds nothing left to write', async () => {

@@ -82,7 +82,8 @@ export const publishSection = z
       })
       .superRefine((entry, context) => {
         const say = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-        if (entry.address === 'gateway' && entry.gateway === undefined) say('address', 'needs gateway beside it, such as 10.0.0.5:80');
+        if (entry.address === 'gateway' && entry.gateway === undefined)
+          say('address', 'needs gateway beside it, such as 10.0.0.5:80');
         if (entry.address !== 'gateway' && entry.gateway !== undefined) say('gateway', 'is only used where address is gateway');
         if (entry.address === 'sidecar' && entry.sidecarPort === undefined) say('address', 'needs sidecarPort beside it');
         if (entry.address !== 'sidecar' && entry.sidecarPort !== undefined)
