@@ -57,6 +57,13 @@ export function absentFrom(read: ServiceRead, endpoints: readonly Endpoint[]): r
   return endpoints.filter((endpoint) => !there.has(endpointKey(endpoint)));
 }
 
+/** What a complete read makes of a service: ephemeral instances that it does not have are held. */
+export function committed(old: KnownService | undefined, read: ServiceRead | undefined): KnownService | undefined {
+  if (old === undefined || old.persistent) return read && knownService(read, []);
+  if (read === undefined || read.record.endpoints.length === 0) return allHeld(old) ?? (read && knownService(read, []));
+  return knownService(read, read.hash === old.hash ? [] : absentFrom(read, old.record.endpoints));
+}
+
 function withEndpoints(known: KnownService, endpoints: readonly Endpoint[]): ServiceRead {
   return serviceRead({ ...known.record, endpoints, diagnostics: [] }, known.persistent);
 }

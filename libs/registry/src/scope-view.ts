@@ -1,13 +1,8 @@
-import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { absentFrom, allHeld, emptied, knownService, withoutHeld } from './known-service.ts';
+import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
+import { absentFrom, committed, emptied, knownService, withoutHeld } from './known-service.ts';
 import type { KnownService, ServiceRead } from './known-service.ts';
-
-type Phase =
-  | { readonly kind: 'syncing' }
-  | { readonly kind: 'live' }
-  | { readonly kind: 'lost'; readonly since: number; readonly cause: string }
-  /** Connected and read again, but a restarted registry lists nothing until its providers return. */
-  | { readonly kind: 'returning'; readonly since: number; readonly timer: NodeJS.Timeout };
+import { statusOf } from './scope-phase.ts';
+import type { ScopePhase } from './scope-phase.ts';
 
 /** Services handled between two chances for the event loop (well under a millisecond). */
 const STEP = 250;
@@ -35,7 +30,7 @@ export class ScopeView {
   /** Services that could not be read, with the reason: one of them makes the scope partial. */
   readonly #failed = new Map<string, string>();
   readonly #diagnostics = new Map<string, Diagnostic>();
-  #phase: Phase = { kind: 'syncing' };
+  #phase: ScopePhase = { kind: 'syncing' };
   #committed = false;
   #saidStatus = '';
   #saidDiagnostics = '[]';
@@ -277,47 +272,15 @@ export class ScopeView {
   }
 
   #sayStatus(): void {
-    const status = this.#status();
+    const { registry, restartGrace } = this.#options;
+    const status = statusOf(this.#phase, this.#failed, registry, restartGrace);
     const text = JSON.stringify(status);
     if (text === this.#saidStatus) return;
     this.#saidStatus = text;
     this.#say({ kind: 'status', scope: this.scope, status });
   }
 
-  #status(): SourceStatus {
-    const phase = this.#phase;
-    switch (phase.kind) {
-      case 'syncing':
-        return { state: 'syncing' };
-      case 'lost':
-        return { state: 'stale', since: phase.since, cause: phase.cause };
-      case 'returning': {
-        const grace = `${this.#options.restartGrace / 1_000} s`;
-        return {
-          state: 'stale',
-          since: phase.since,
-          cause: `${this.#options.registry} is back but does not list all instances yet; they are kept for up to ${grace}`,
-        };
-      }
-      case 'live': {
-        const [first] = this.#failed;
-        if (first === undefined) return { state: 'live' };
-        const more = this.#failed.size === 1 ? '' : ` and ${this.#failed.size - 1} more services`;
-        return { state: 'partial', cause: `${first[0]}${more} could not be read: ${first[1]}` };
-      }
-      default:
-        return phase satisfies never;
-    }
-  }
-
   #say(event: SourceEvent): void {
     this.#options.emit(event);
   }
-}
-
-/** What a complete read makes of a service: ephemeral instances that it does not have are held. */
-function committed(old: KnownService | undefined, read: ServiceRead | undefined): KnownService | undefined {
-  if (old === undefined || old.persistent) return read && knownService(read, []);
-  if (read === undefined || read.record.endpoints.length === 0) return allHeld(old) ?? (read && knownService(read, []));
-  return knownService(read, read.hash === old.hash ? [] : absentFrom(read, old.record.endpoints));
 }
