@@ -187,12 +187,14 @@ export class KubeClient {
       const what = `${server}${call.path} did not answer within ${call.timeoutMs ?? this.#timeoutMs} ms`;
       return new KubeError('timeout', what, { remedy: 'is the API server overloaded, or a firewall in between?', cause: thrown });
     }
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    const code = codeOf(thrown);
     const tls = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code);
     const remedy = tls
       ? 'the certificate-authority of the kubeconfig has to be the one that signed the API server’s certificate'
       : 'is the API server up, and its address right in the kubeconfig?';
-    return new KubeError('unreachable', `${server} cannot be reached: ${messageOf(thrown) || code}`, { remedy, cause: thrown });
+    const said = messageOf(thrown);
+    const why = said.includes(code) ? said : `${said} (${code})`;
+    return new KubeError('unreachable', `${server} cannot be reached: ${why}`, { remedy, cause: thrown });
   }
 }
 
@@ -205,5 +207,10 @@ function answerTo(outgoing: ClientRequest, body: string | undefined): Promise<In
 }
 
 function isReset(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ECONNRESET' || thrown.code === 'EPIPE');
+  return ['ECONNRESET', 'EPIPE'].includes(codeOf(thrown));
+}
+
+/** Of Node's errors; '' for others. */
+function codeOf(thrown: unknown): string {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : '';
 }

@@ -192,13 +192,20 @@ export class LeaseElection implements Writer {
   }
 
   async #release(): Promise<void> {
-    const held = this.isWriter() ? this.#held : undefined;
+    const held = this.#held !== undefined;
     this.#held = undefined; // before it is written: nobody may write any more
-    if (held === undefined) return;
-    const spec = { ...held.lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+    if (!held) return;
+    const { namespace, name } = this.#options;
     const signal = AbortSignal.timeout(2_000);
-    // If it cannot be given back the others wait until its time is over.
-    await replaceObject<Lease>(this.#client, LEASES, { ...held.lease, spec }, signal).catch(() => undefined);
+    try {
+      // Read again: a renewal that was on its way when we ended may have been written.
+      const lease = await getObject<Lease>(this.#client, LEASES, { namespace, name }, signal);
+      if (lease?.spec.holderIdentity !== this.identity) return;
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+      await replaceObject<Lease>(this.#client, LEASES, { ...lease, spec }, signal);
+    } catch {
+      // It cannot be given back: the others wait until its time is over.
+    }
   }
 
   #tell(): void {
