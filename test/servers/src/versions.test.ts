@@ -12,6 +12,7 @@ test.each<[ServerName, string]>([
   ['spring', 'pom.xml'],
   ['consul', 'go.mod'],
   ['kubernetes', 'go.mod'],
+  ['kustomize', 'go.mod'],
   ['istio-crds', 'go.mod'],
 ])('the recipe of %s names the version that the table says', async (name, file) => {
   expect(await readFile(join(recipesDir(), name, file), 'utf8')).toContain(servers[name].version);

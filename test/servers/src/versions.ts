@@ -42,6 +42,7 @@ export type ServerName =
   | 'etcd'
   | 'kubernetes'
   | 'docker'
+  | 'kustomize'
   | 'istio-crds'
   | 'istio-validator';
 
@@ -105,6 +106,12 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     version: '1.31.1',
     recipe: { kind: 'go-file', module: 'istio.io/api', file: 'kubernetes/customresourcedefinitions.gen.yaml' },
     coldSeconds: 5,
+  },
+  /** No server: renders deploy/kustomize for the tests. */
+  kustomize: {
+    version: '5.7.1',
+    recipe: { kind: 'go', package: 'sigs.k8s.io/kustomize/kustomize/v5', program: 'bin/kustomize' },
+    coldSeconds: 60,
   },
   // Debian's engine, in the version that its release has, and a minimal Debian to make images of.
   docker: { version: '26.1', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 130 },

@@ -1,0 +1,109 @@
+// deploy/kustomize as users apply it, at a real API server that refuses unknown fields.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { provide, servers, startKubernetes } from '@isthmus/servers';
+import type { KubernetesServer } from '@isthmus/servers';
+import { parseAllDocuments } from 'yaml';
+import { startCli } from './support/cli.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const BASE = join(ROOT, 'deploy/kustomize/base');
+const ACCOUNT = 'system:serviceaccount:isthmus:isthmus';
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly spec?: unknown;
+}
+
+describe('the kustomize base', () => {
+  let kubernetes: KubernetesServer;
+  let manifests: readonly Manifest[];
+
+  beforeAll(async () => {
+    const { recipe } = servers.kustomize;
+    if (recipe.kind !== 'go') throw new Error('kustomize is not built by Go');
+    const program = join((await provide('kustomize')).home, recipe.program);
+    const { stdout } = await promisify(execFile)(program, ['build', BASE]);
+    manifests = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+    kubernetes = await startKubernetes({ istioCrds: true });
+  }, 300_000);
+  afterAll(() => kubernetes?.stop());
+
+  test('every object is taken by the API server, no field is unknown to it', async () => {
+    // As `kubectl apply -k` orders them: namespaces first.
+    for (const manifest of manifests.toSorted((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'))) {
+      const { status, body } = await kubernetes.call({
+        method: 'PATCH',
+        path: `${pathOf(manifest)}/${manifest.metadata.name}?fieldManager=test&fieldValidation=Strict`,
+        body: manifest,
+        contentType: 'application/apply-patch+yaml',
+      });
+      expect([manifest.kind, manifest.metadata.name, status < 300 ? 'taken' : body]).toEqual([
+        manifest.kind,
+        manifest.metadata.name,
+        'taken',
+      ]);
+    }
+  });
+
+  test('its Pod keeps the restricted Pod security standard, which its namespace enforces', async () => {
+    const deployment = manifests.find(({ kind }) => kind === 'Deployment');
+    const { template } = deployment?.spec as { template: { metadata: object; spec: object } };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name: 'tried' }, spec: template.spec };
+    const path = '/api/v1/namespaces/isthmus/pods';
+    expect((await kubernetes.call({ method: 'POST', path, body: pod })).status).toBe(201);
+    const rootly = { ...pod, metadata: { name: 'rootly' }, spec: { ...template.spec, securityContext: {} } };
+    expect((await kubernetes.call({ method: 'POST', path, body: rootly })).status).toBe(403);
+  });
+
+  test.each([
+    ['list', '', 'pods', '', true],
+    ['watch', 'discovery.k8s.io', 'endpointslices', '', true],
+    ['patch', 'networking.istio.io', 'serviceentries', 'isthmus', true],
+    ['update', 'coordination.k8s.io', 'leases', 'isthmus', true],
+    ['get', '', 'secrets', '', false],
+    ['get', '', 'secrets', 'isthmus', false],
+    ['delete', '', 'pods', '', false],
+    ['create', 'networking.istio.io', 'serviceentries', 'default', false],
+    ['patch', 'networking.istio.io', 'virtualservices', 'isthmus', false],
+  ])('its account may %s %s/%s in "%s": %s', async (verb, group, resource, namespace, allowed) => {
+    const answer = (await kubernetes.must({
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+      body: {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SubjectAccessReview',
+        spec: { user: ACCOUNT, resourceAttributes: { verb, group, resource, ...(namespace === '' ? {} : { namespace }) } },
+      },
+    })) as { status: { allowed: boolean } };
+    expect(answer.status.allowed).toBe(allowed);
+  });
+
+  test('its config, and those of the compose lab, are valid', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'isthmus-deploy-'));
+    try {
+      for (const file of [
+        join(BASE, 'config/isthmus.yaml'),
+        ...['adapter', 'xds'].map((name) => join(ROOT, `deploy/compose/${name}.yaml`)),
+      ]) {
+        await writeFile(join(dir, 'isthmus.yaml'), await readFile(file));
+        const { code, stdout, stderr } = await startCli(['check', '-c', 'isthmus.yaml'], { cwd: dir }).ended;
+        expect([file, code, `${stdout}${stderr}`]).toEqual([file, 0, expect.any(String)]);
+      }
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+function pathOf({ apiVersion, kind, metadata: { namespace } }: Manifest): string {
+  const plural = kind === 'NetworkPolicy' ? 'networkpolicies' : `${kind.toLowerCase()}s`;
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return namespace === undefined ? `${group}/${plural}` : `${group}/namespaces/${namespace}/${plural}`;
+}
