@@ -85,8 +85,8 @@ class Reference {
     const isMass =
       removing.length > 0 && (emptied || this.#tooMuch(removing.length, before.size) || this.#tooMuch(most - listed.size, most));
     for (const id of before) {
-      if (listed.has(id) || !isMass) this.retained.delete(id);
-      else if (!this.retained.has(id)) this.retained.set(id, this.#watched);
+      if (listed.has(id)) this.retained.delete(id);
+      else if (isMass && !this.retained.has(id)) this.retained.set(id, this.#watched);
     }
     if (isMass) this.#heldMost = most;
     if (this.retained.size === 0) this.#heldMost = 0;

@@ -99,8 +99,11 @@ describe('a complete read', () => {
     expect(alive(made)).toBe(11);
   });
 
-  test('that brings most of what was held back lets the rest go: it is no mass any more', () => {
-    const made = make().say(snapshotOf(twenty), snapshotOf([]), snapshotOf(twenty.slice(0, 18)));
+  test('that brings back what was held, one by one, loses none of it on the way, and the rest goes in its time', () => {
+    const made = make().say(snapshotOf(twenty)).status({ state: 'live' }).say(snapshotOf([]));
+    for (let back = 1; back <= 18; back += 1) expect(alive(made.say(snapshotOf(twenty.slice(0, back))))).toBe(20);
+    expect(made.scope.held).toMatchObject({ removing: 2 });
+    made.wait(31_000);
     expect(alive(made)).toBe(18);
     expect(made.scope.held).toBeUndefined();
   });

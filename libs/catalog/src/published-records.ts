@@ -113,7 +113,8 @@ export class PublishedRecords {
     const most = this.#most(scope, removal.of);
     const isMass = isMassRead(removal, most, this.#guard);
     if (isMass) scope.heldMost = most;
-    const verdict: Verdict = { isMass, mayGo: (retained) => retained.why === 'mass' && (!isMass || isDue(retained)) };
+    // Also when most are back: a registry that fills up again does so one by one, and the rest is still on its way.
+    const verdict: Verdict = { isMass, mayGo: isDue };
     let seen = 0;
     // What is new comes in at once; what would go may have to wait.
     for (const [id, record] of services) {

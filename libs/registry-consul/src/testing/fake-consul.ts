@@ -32,6 +32,8 @@ export class FakeConsul {
   readonly asked: string[] = [];
   hanging = false;
   leader = '127.0.0.1:8300';
+  /** Set another one to revoke it. */
+  token: string | undefined;
   /** Services that the token may not see. */
   readonly hidden = new Set<string>();
   readonly instead = new Map<string, Instead>();
@@ -42,10 +44,15 @@ export class FakeConsul {
 
   constructor(options: FakeOptions = {}) {
     this.#options = options;
+    this.token = options.token;
   }
 
   get url(): string {
     return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get connections(): number {
@@ -90,7 +97,8 @@ export class FakeConsul {
     this.asked.push(`${url.pathname}${url.search}`);
     if (this.hanging) return;
     for (const [start, instead] of this.instead) if (url.pathname.startsWith(start)) return send(response, instead);
-    const { token, datacenter = 'dc1' } = this.#options;
+    const { token } = this;
+    const { datacenter = 'dc1' } = this.#options;
     const given = request.headers['x-consul-token'];
     if (token !== undefined && given !== undefined && given !== token) return text(response, 403, 'ACL not found');
     const dc = url.searchParams.get('dc');

@@ -1,25 +1,39 @@
-import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { FaultHarness, TestInstance } from '@isthmus/registry/testing';
 import { startConsul } from '@isthmus/servers';
 import type { ConsulServer } from '@isthmus/servers';
 import { CONSUL_ABILITIES, testSource } from './fake-harness.ts';
 import { ConsulLoad } from './load.ts';
 
 export const RIGHT_TOKEN = '6b1c1f1e-0000-4000-8000-000000000001';
+const READER_TOKEN = '6b1c1f1e-0000-4000-8000-000000000002';
 const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
 
 /** A real Consul with ACLs; services are registered at its agent, as SDKs do. */
-export async function realHarness(): Promise<RegistryHarness & { readonly server: ConsulServer }> {
+export async function realHarness(): Promise<FaultHarness & { readonly server: ConsulServer }> {
   const server = await startConsul({ managementToken: RIGHT_TOKEN });
   process.env['CONSUL_TEST_RIGHT'] = RIGHT_TOKEN;
   process.env['CONSUL_TEST_WRONG'] = WRONG_TOKEN;
   const url = `http://127.0.0.1:${server.ports.http}`;
   const put = (path: string, body?: object) => agentPut(url, path, body);
+  process.env['CONSUL_TEST_READER'] = READER_TOKEN;
+  const admit = async () => {
+    await put('/v1/acl/policy', { Name: 'reader', Rules: READER });
+    await put('/v1/acl/token', { SecretID: READER_TOKEN, AccessorID: READER_TOKEN, Policies: [{ Name: 'reader' }] });
+  };
+  await admit();
   return {
     server,
     abilities: CONSUL_ABILITIES,
     scope: { source: 'hq' as never, namespace: 'dc1', group: '' },
     open: ({ password = 'right' } = {}) =>
       testSource({ servers: [url], auth: { tokenEnv: `CONSUL_TEST_${password.toUpperCase()}` } }),
+    faults: {
+      ports: [server.ports.http],
+      open: async ({ clock, port = server.ports.http }) =>
+        testSource({ servers: [`http://127.0.0.1:${port}`], auth: { tokenEnv: 'CONSUL_TEST_READER' } }, undefined, clock),
+      revoke: () => agentPut(url, `/v1/acl/token/${READER_TOKEN}`, undefined, RIGHT_TOKEN, 'DELETE'),
+      restore: () => put('/v1/acl/token', { SecretID: READER_TOKEN, AccessorID: READER_TOKEN, Policies: [{ Name: 'reader' }] }),
+    },
     register: async (service, instance) => {
       const id = instanceId(service, instance.address, instance.port);
       await put('/v1/agent/service/register', registration(service, id, instance));
@@ -34,22 +48,28 @@ export async function realHarness(): Promise<RegistryHarness & { readonly server
       load.close();
     },
     down: () => server.kill(),
-    up: ({ keepData }) => server.restart({ keepData }),
+    up: async ({ keepData }) => {
+      await server.restart({ keepData });
+      if (!keepData) await admit();
+    },
     hang: async () => server.pause(),
     resume: async () => server.resume(),
     close: () => server.stop(),
   };
 }
 
+/** What docs/registries/consul.md asks for. */
+const READER = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" } agent_prefix "" { policy = "read" }';
+
 /** @throws Error naming the path and what Consul answered */
-export async function agentPut(url: string, path: string, body?: object, token = RIGHT_TOKEN): Promise<void> {
+export async function agentPut(url: string, path: string, body?: object, token = RIGHT_TOKEN, method = 'PUT'): Promise<void> {
   const answer = await fetch(`${url}${path}`, {
-    method: 'PUT',
+    method,
     headers: { 'x-consul-token': token },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${text}`);
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
 }
 
 function instanceId(service: string, address: string, port: number): string {

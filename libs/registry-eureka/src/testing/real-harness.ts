@@ -1,5 +1,5 @@
 import { parseSourceId } from '@isthmus/model';
-import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { FaultHarness, TestInstance } from '@isthmus/registry/testing';
 import { startEureka } from '@isthmus/servers';
 import { EurekaRest } from './eureka-rest.ts';
 import { EUREKA_ABILITIES, openEureka } from './scripted-harness.ts';
@@ -9,20 +9,40 @@ export const ACCOUNT = { username: 'lab', right: 'right-password', wrong: 'wrong
 /** Nobody renews in these tests: what is registered stays until it is deregistered. */
 const LEASE = { leaseSeconds: 3_600 };
 
+const TIMES = { pollInterval: '200ms', timeout: '2s', restartGrace: '4s' };
+
 /** The contract on a real Eureka behind Spring Security. */
-export async function realHarness(): Promise<RegistryHarness & { readonly url: string }> {
-  const server = await startEureka({ auth: { username: ACCOUNT.username, password: ACCOUNT.right } });
+export async function realHarness(): Promise<FaultHarness & { readonly url: string }> {
+  // The password is a setting of the server, which it reads at its start.
+  const auth = { username: ACCOUNT.username, password: ACCOUNT.right };
+  const server = await startEureka({ auth });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
-  const rest = new EurekaRest(url, `${ACCOUNT.username}:${ACCOUNT.right}`);
+  let rest = new EurekaRest(url, `${ACCOUNT.username}:${ACCOUNT.right}`);
   const providers = new Map<string, { readonly service: string; readonly instance: TestInstance }>();
   const key = (service: string, address: string, port: number) => `${service} ${address} ${port}`;
+
+  const everyoneRegisters = () =>
+    rest.registerAll([...providers.values()].map(({ service, instance }) => wireInstance(service, instance, LEASE)));
+  const changePassword = async (password: string) => {
+    auth.password = password;
+    rest.close();
+    rest = new EurekaRest(url, `${ACCOUNT.username}:${password}`);
+    await server.restart();
+    await everyoneRegisters();
+  };
 
   return {
     url,
     abilities: EUREKA_ABILITIES,
     scope: { source: parseSourceId('old'), namespace: '', group: '' },
-    open: ({ password = 'right' } = {}) =>
-      openEureka([url], { password: ACCOUNT[password], pollInterval: '200ms', timeout: '2s', restartGrace: '4s' }),
+    open: ({ password = 'right' } = {}) => openEureka([url], { password: ACCOUNT[password], ...TIMES }),
+    faults: {
+      ports: [server.ports.http],
+      open: async ({ clock, port = server.ports.http }) =>
+        openEureka([`http://127.0.0.1:${port}/eureka`], { password: ACCOUNT.right, clock, ...TIMES }),
+      revoke: () => changePassword('another-password'),
+      restore: () => changePassword(ACCOUNT.right),
+    },
     register: async (service, instance) => {
       providers.set(key(service, instance.address, instance.port), { service, instance });
       await rest.register(wireInstance(service, instance, LEASE));
@@ -48,7 +68,7 @@ export async function realHarness(): Promise<RegistryHarness & { readonly url: s
       // A restarted Eureka is empty either way; with "its data" means that the providers, whose renewals it answers with
       // 404, have all registered again.
       if (!keepData) return providers.clear();
-      await rest.registerAll([...providers.values()].map(({ service, instance }) => wireInstance(service, instance, LEASE)));
+      await everyoneRegisters();
     },
     hang: async () => server.pause(),
     resume: async () => server.resume(),

@@ -2,7 +2,9 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseSourceId, systemClock } from '@isthmus/model';
-import type { HarnessAbilities, RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { Clock } from '@isthmus/model';
+import { USUAL_FAULTS } from '@isthmus/registry/testing';
+import type { FaultHarness, FaultRow, HarnessAbilities, TestInstance } from '@isthmus/registry/testing';
 import { stringify } from 'yaml';
 import { FileSource } from '../source.ts';
 
@@ -14,16 +16,28 @@ export const FILE_ABILITIES: HarnessAbilities = {
   hangs: false,
 };
 
+const NO_CONNECTION = 'a file is read from this machine';
+
+export const FILE_FAULTS: FaultRow = {
+  ...USUAL_FAULTS,
+  killed: { state: 'stale', cause: /ENOENT|no such file|not there|gone/ },
+  hung: { never: NO_CONNECTION },
+  'restarted empty': { state: 'held' },
+  'restarted with half': { state: 'held' },
+  slow: { never: NO_CONNECTION },
+  'password revoked': { never: 'a file has no password' },
+};
+
 const ID = parseSourceId('fixed');
 export const SCOPE = { source: ID, namespace: '', group: '' };
 
 /** Reads again after a few milliseconds of quiet. */
-export function openFile(path: string, baseDir = '/'): FileSource {
-  return new FileSource(ID, { name: ID, kind: 'file', path }, { clock: systemClock, random: Math.random, baseDir }, 5);
+export function openFile(path: string, baseDir = '/', clock: Clock = systemClock): FileSource {
+  return new FileSource(ID, { name: ID, kind: 'file', path }, { clock, random: Math.random, baseDir }, 5);
 }
 
 /** The contract's "server" is the file: it is down when it is gone. */
-export async function fileHarness(): Promise<RegistryHarness> {
+export async function fileHarness(): Promise<FaultHarness> {
   const directory = await mkdtemp(join(tmpdir(), 'isthmus-file-'));
   const file = join(directory, 'services.yaml');
   const services = new Map<string, Map<string, TestInstance>>();
@@ -41,6 +55,7 @@ export async function fileHarness(): Promise<RegistryHarness> {
     abilities: FILE_ABILITIES,
     scope: SCOPE,
     open: () => openFile(file),
+    faults: { open: async ({ clock }) => openFile(file, '/', clock) },
     register: (service, instance) => {
       const instances = services.get(service) ?? new Map<string, TestInstance>();
       services.set(service, instances.set(`${instance.address}:${instance.port}`, instance));

@@ -1,4 +1,6 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseSourceId, steadyClock } from '@isthmus/model';
+import type { Clock } from '@isthmus/model';
 import {
   ENDPOINT_SLICES,
   KubeClient,
@@ -11,7 +13,7 @@ import {
   pathOf,
 } from '@isthmus/kube';
 import type { KubeObject, Resource } from '@isthmus/kube';
-import type { RegistryHarness } from '@isthmus/registry/testing';
+import type { FaultHarness } from '@isthmus/registry/testing';
 import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
 import { kubernetesSchema } from '../config.ts';
@@ -72,16 +74,23 @@ export async function openReal(
   user: string | { readonly token: string } = 'reader',
   fields: Readonly<Record<string, unknown>> = {},
 ): Promise<KubernetesSource> {
-  const kubeconfig = await server.kubeconfigFor(user);
+  return openWith(await server.kubeconfigFor(user), fields);
+}
+
+function openWith(
+  kubeconfig: string,
+  fields: Readonly<Record<string, unknown>> = {},
+  clock: Clock = steadyClock,
+): KubernetesSource {
   const config = kubernetesSchema.parse({
     ...{ name: 'k8s', kind: 'kubernetes', kubeconfig, namespaces: ['shop'], timeout: '5s', heartbeat: '500ms' },
     ...fields,
   });
-  return new KubernetesSource(parseSourceId('k8s'), config, { clock: steadyClock, random: Math.random, baseDir: '/' });
+  return new KubernetesSource(parseSourceId('k8s'), config, { clock, random: Math.random, baseDir: '/' });
 }
 
 /** The contract on a real API server, with an account that has the least rights. */
-export async function realHarness(): Promise<RegistryHarness> {
+export async function realHarness(): Promise<FaultHarness> {
   const server = await startKubernetes();
   const cluster = new Cluster(server);
   const prepare = async () => {
@@ -95,6 +104,17 @@ export async function realHarness(): Promise<RegistryHarness> {
     abilities: KUBERNETES_ABILITIES,
     scope: { source: parseSourceId('k8s'), namespace: 'shop', group: '' },
     open: ({ password = 'right' } = {}) => (password === 'right' ? right : wrong),
+    faults: {
+      ports: [server.ports.https],
+      open: async ({ clock, port = server.ports.https }) => {
+        const file = await server.kubeconfigFor('reader');
+        const text = await readFile(file, 'utf8');
+        await writeFile(file, text.replace(`:${server.ports.https}`, `:${port}`));
+        return openWith(file, {}, clock);
+      },
+      revoke: () => server.grant('reader', []),
+      restore: () => server.grant('reader', LEAST_RIGHTS),
+    },
     register: async (service, instance) => {
       const { address, metadata: labels = {}, healthy: ready = true } = instance;
       await cluster.apply(SERVICES, serviceObject('shop', service));

@@ -2,7 +2,8 @@ import { parseSourceId, steadyClock } from '@isthmus/model';
 import { ENDPOINT_SLICES, PODS, SERVICES } from '@isthmus/kube';
 import { FakeApi } from '@isthmus/kube/testing';
 import type { SourceDeps } from '@isthmus/registry';
-import type { HarnessAbilities, RegistryHarness } from '@isthmus/registry/testing';
+import { USUAL_FAULTS } from '@isthmus/registry/testing';
+import type { FaultHarness, FaultRow, HarnessAbilities } from '@isthmus/registry/testing';
 import { kubernetesSchema } from '../config.ts';
 import { KubernetesSource } from '../source.ts';
 import { podName, podObject, serviceObject, sliceObject } from './objects.ts';
@@ -12,6 +13,12 @@ export const KUBERNETES_ABILITIES: HarnessAbilities = {
   disable: false, // nobody can take an instance out but by its Pod's readiness
   emptyAfterRestart: false, // etcd keeps everything; without it, what is there now counts
   auth: true,
+};
+
+export const KUBERNETES_FAULTS: FaultRow = {
+  ...USUAL_FAULTS,
+  'restarted empty': { state: 'held' },
+  'restarted with half': { state: 'held' },
 };
 
 /** A source as tests want it: short times. */
@@ -30,7 +37,7 @@ export function openKubernetes(
 }
 
 /** The contract on a scripted API server in this process. */
-export async function scriptedHarness(): Promise<RegistryHarness> {
+export async function scriptedHarness(): Promise<FaultHarness> {
   const api = new FakeApi();
   await api.start();
   const slices = (service: string) =>
@@ -39,6 +46,14 @@ export async function scriptedHarness(): Promise<RegistryHarness> {
     abilities: KUBERNETES_ABILITIES,
     scope: { source: parseSourceId('k8s'), namespace: 'shop', group: '' },
     open: ({ password = 'right' } = {}) => openKubernetes(api, {}, password),
+    faults: {
+      open: async ({ clock }) => openKubernetes(api, {}, 'right', { clock }),
+      revoke: async () => {
+        api.tokens.clear();
+        api.endWatches();
+      },
+      restore: async () => void api.tokens.add('right'),
+    },
     register: async (service, instance) => {
       if (api.get(SERVICES, service, 'shop') === undefined) api.put(SERVICES, serviceObject('shop', service));
       const { address, metadata: labels = {}, healthy: ready = true } = instance;

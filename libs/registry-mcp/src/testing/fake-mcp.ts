@@ -36,9 +36,12 @@ export class FakeMcp {
   readonly #streams = new Set<(type: TypeUrl, changed: readonly string[]) => void>();
   #nonce = 0;
   port = 0;
+  /** Set another one to revoke it. */
+  token: string | undefined;
 
   constructor(options: FakeMcpOptions = {}) {
     this.#options = options;
+    this.token = options.token;
     const asIs = (bytes: Buffer): Buffer => bytes;
     const codec = { requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
     const method = (name: string) => ({ path: `${SERVICE}/${name}`, requestStream: true, responseStream: true, ...codec });
@@ -89,7 +92,8 @@ export class FakeMcp {
   }
 
   #serve(call: Call, transport: 'delta' | 'sotw'): void {
-    const { token, types } = this.#options;
+    const { token } = this;
+    const { types } = this.#options;
     if (token !== undefined && call.metadata.get('authorization')[0] !== `Bearer ${token}`) {
       call.emit('error', { code: status.UNAUTHENTICATED, details: 'no valid token' });
       return;

@@ -1,6 +1,7 @@
 import { parseSourceId, systemClock } from '@isthmus/model';
-import type { Resource } from '@isthmus/model';
-import type { HarnessAbilities, RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { Clock, Resource } from '@isthmus/model';
+import { USUAL_FAULTS } from '@isthmus/registry/testing';
+import type { FaultHarness, FaultRow, HarnessAbilities, TestInstance } from '@isthmus/registry/testing';
 import { mcpSchema } from '../config.ts';
 import { McpSource } from '../source.ts';
 import { SERVICE_ENTRY } from '../types.ts';
@@ -16,14 +17,20 @@ export const MCP_ABILITIES: HarnessAbilities = {
   auth: true,
 };
 
+export const MCP_FAULTS: FaultRow = {
+  ...USUAL_FAULTS,
+  'restarted empty': { state: 'held' },
+  'restarted with half': { state: 'held' },
+};
+
 export const ID = parseSourceId('other');
 export const SERVICES = SERVICE_ENTRY[0] as (typeof SERVICE_ENTRY)[number];
 export const TOKENS = { right: 'the-right-token', wrong: 'a-wrong-token' } as const;
 
 /** Short times for tests. */
-export function openMcp(servers: readonly string[], fields: object = {}, baseDir = '.'): McpSource {
+export function openMcp(servers: readonly string[], fields: object = {}, baseDir = '.', clock: Clock = systemClock): McpSource {
   const config = mcpSchema.parse({ name: ID, kind: 'mcp', servers, timeout: '1s', keepalive: '300ms', ...fields });
-  return new McpSource(ID, config, { clock: systemClock, random: Math.random, baseDir });
+  return new McpSource(ID, config, { clock, random: Math.random, baseDir });
 }
 
 /** The server of a harness, behind a gate that plays its failures. */
@@ -32,6 +39,8 @@ export interface McpBackend {
   put(resources: readonly Resource[]): void;
   remove(name: string): void;
   clear(): void;
+  /** The right token counts, or only another one. */
+  allow(isRight: boolean): Promise<void>;
   close(): Promise<void> | void;
 }
 
@@ -43,11 +52,12 @@ export async function fakeBackend(options: FakeMcpOptions): Promise<McpBackend> 
     put: (resources) => fake.put(SERVICES, ...resources),
     remove: (name) => fake.remove(SERVICES, name),
     clear: () => fake.clear(),
+    allow: async (isRight) => void (fake.token = isRight ? TOKENS.right : 'a-new-token'),
     close: () => fake.close(),
   };
 }
 
-export async function mcpHarness(backend: McpBackend): Promise<RegistryHarness> {
+export async function mcpHarness(backend: McpBackend): Promise<FaultHarness> {
   const gate = new TcpGate(backend.port);
   await gate.open();
   const services = new Map<string, Map<string, TestInstance>>();
@@ -62,6 +72,13 @@ export async function mcpHarness(backend: McpBackend): Promise<RegistryHarness> 
     scope: { source: ID, namespace: '', group: '' },
     open: ({ password = 'right' } = {}) =>
       openMcp([gate.address], { auth: { tokenEnv: `ISTHMUS_TEST_MCP_${password.toUpperCase()}` } }),
+    faults: {
+      ports: [gate.port],
+      open: async ({ clock, port = gate.port }) =>
+        openMcp([`127.0.0.1:${port}`], { auth: { tokenEnv: 'ISTHMUS_TEST_MCP_RIGHT' } }, '.', clock),
+      revoke: () => backend.allow(false),
+      restore: () => backend.allow(true),
+    },
     register: async (service, instance) => {
       const instances = services.get(service) ?? new Map<string, TestInstance>();
       services.set(service, instances.set(`${instance.address}:${instance.port}`, instance));

@@ -13,6 +13,10 @@ export class TcpGate {
     this.#target = target;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get address(): string {
     return `127.0.0.1:${this.#port}`;
   }

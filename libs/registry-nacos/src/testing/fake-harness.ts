@@ -1,5 +1,6 @@
 import { parseSourceId, systemClock } from '@isthmus/model';
-import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { Clock } from '@isthmus/model';
+import type { FaultHarness, RegistryHarness, TestInstance } from '@isthmus/registry/testing';
 import { nacosConfigSchema } from '../config.ts';
 import { NacosSource } from '../source.ts';
 import type { NacosTiming } from '../timing.ts';
@@ -24,7 +25,7 @@ export const testAbilities = { weight: true, disable: true, emptyAfterRestart: t
 /** The contract suite's harness on the scripted wire. */
 export async function fakeHarness(
   options: FakeNacosOptions & { readonly api?: 'auto' | 'grpc' | 'http'; readonly abilities?: RegistryHarness['abilities'] } = {},
-): Promise<RegistryHarness & { readonly fake: FakeNacos }> {
+): Promise<FaultHarness & { readonly fake: FakeNacos }> {
   const abilities = options.abilities ?? testAbilities;
   const auth = { username: 'reader', password: 'right' };
   const fake = await FakeNacos.start({ ...options, ...(abilities.auth ? { auth } : {}) });
@@ -41,24 +42,32 @@ export async function fakeHarness(
   });
   process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
   process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
+  const open = (url: string, password: 'right' | 'wrong', clock: Clock): NacosSource => {
+    const config = nacosConfigSchema.parse({
+      name: id,
+      kind: 'nacos',
+      servers: [url],
+      api: options.api ?? 'auto',
+      groups: ['*'],
+      listInterval: '200ms',
+      restartGrace: '1s',
+      ...(abilities.auth ? { auth: { username: auth.username, passwordEnv: `ISTHMUS_TEST_${password.toUpperCase()}` } } : {}),
+    });
+    return new NacosSource(id, config, { clock, random: Math.random, baseDir: '.' }, testTiming);
+  };
   return {
     fake,
     abilities,
     scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
-    open: ({ password = 'right' } = {}) => {
-      const config = nacosConfigSchema.parse({
-        name: id,
-        kind: 'nacos',
-        servers: [fake.url],
-        api: options.api ?? 'auto',
-        groups: ['*'],
-        listInterval: '200ms',
-        restartGrace: '1s',
-        ...(abilities.auth
-          ? { auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' } }
-          : {}),
-      });
-      return new NacosSource(id, config, { clock: systemClock, random: Math.random, baseDir: '.' }, testTiming);
+    open: ({ password = 'right' } = {}) => open(fake.url, password, systemClock),
+    faults: {
+      ports: [fake.httpPort, fake.httpPort + 1_000],
+      open: async ({ clock, port = fake.httpPort }) => open(`http://127.0.0.1:${port}`, 'right', clock),
+      revoke: async () => {
+        auth.password = 'another';
+        fake.revokeTokens();
+      },
+      restore: async () => void (auth.password = 'right'),
     },
     register: async (service, instance) => {
       const others = fake.store.get(name(service)).filter((other) => address(other) !== `${instance.address} ${instance.port}`);

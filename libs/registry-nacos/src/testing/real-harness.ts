@@ -1,5 +1,6 @@
 import { parseSourceId, systemClock } from '@isthmus/model';
-import type { RegistryHarness, TestInstance } from '@isthmus/registry/testing';
+import type { Clock } from '@isthmus/model';
+import type { FaultHarness, TestInstance } from '@isthmus/registry/testing';
 import { nacosConfigSchema } from '../config.ts';
 import { HttpClient } from '../http.ts';
 import { NacosLogin } from '../login.ts';
@@ -33,7 +34,7 @@ export interface RealHarnessOptions {
 }
 
 /** The contract suite's harness on a real Nacos; providers are gRPC connections of this process. */
-export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<RegistryHarness> {
+export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<FaultHarness> {
   const auth = { username: 'reader', password: 'right-1' };
   process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
   process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
@@ -41,7 +42,6 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
   const server = await start(withAuth ? { auth } : {});
   const url = `http://127.0.0.1:${server.ports.http}`;
   const id = parseSourceId('shop');
-  const deps = { clock: systemClock, random: Math.random, baseDir: '.' };
   const http = new HttpClient(defaultTiming.mostMessageBytes);
   const login = new NacosLogin(
     withAuth ? { username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' } : undefined,
@@ -63,24 +63,30 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
   };
   const provide = async (name: string) => provider?.provide({ name, instances: [...(services.get(name)?.values() ?? [])] });
   await connect();
+  const open = (server: string, password: 'right' | 'wrong', clock: Clock): NacosSource => {
+    const config = nacosConfigSchema.parse({
+      name: id,
+      kind: 'nacos',
+      servers: [server],
+      api: options.api ?? 'auto',
+      groups: ['*'],
+      listInterval: options.listInterval ?? '1s',
+      restartGrace: '8s',
+      ...(withAuth ? { auth: { username: auth.username, passwordEnv: `ISTHMUS_TEST_${password.toUpperCase()}` } } : {}),
+    });
+    const timing = { ...defaultTiming, healthCheckEvery: 1_000, requestDeadline: 3_000 };
+    return new NacosSource(id, config, { clock, random: Math.random, baseDir: '.' }, timing);
+  };
 
   return {
     abilities: { ...testAbilities, auth: withAuth },
     scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
-    open: ({ password = 'right' } = {}) => {
-      const config = nacosConfigSchema.parse({
-        name: id,
-        kind: 'nacos',
-        servers: [url],
-        api: options.api ?? 'auto',
-        groups: ['*'],
-        listInterval: options.listInterval ?? '1s',
-        restartGrace: '8s',
-        ...(withAuth
-          ? { auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' } }
-          : {}),
-      });
-      return new NacosSource(id, config, deps, { ...defaultTiming, healthCheckEvery: 1_000, requestDeadline: 3_000 });
+    open: ({ password = 'right' } = {}) => open(url, password, systemClock),
+    faults: {
+      ports: [server.ports.http, server.ports.grpc],
+      open: async ({ clock, port = server.ports.http }) => open(`http://127.0.0.1:${port}`, 'right', clock),
+      // Its tokens are JWTs, which nobody can take back; the roles behind them are looked up at every call.
+      ...(withAuth ? { revoke: () => changeRole(url, auth, 'DELETE'), restore: () => changeRole(url, auth, 'POST') } : {}),
     },
     register: async (name, instance) => {
       const list = services.get(name) ?? new Map<string, FakeInstance>();
@@ -115,6 +121,28 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
       await server.stop();
     },
   };
+}
+
+/** As the administrator: takes the user's role away or gives it back. */
+async function changeRole(
+  url: string,
+  user: { readonly username: string; readonly password: string },
+  method: 'POST' | 'DELETE',
+): Promise<void> {
+  const call = async (verb: string, paths: readonly string[], form: Readonly<Record<string, string>>): Promise<string> => {
+    const query = new URLSearchParams(form).toString();
+    for (const path of paths) {
+      const answer = await fetch(`${url}/nacos${path}?${query}`, { method: verb });
+      const text = await answer.text();
+      if (answer.ok) return text;
+      if (path === paths.at(-1)) throw new Error(`${verb} ${path}: ${answer.status} ${text.slice(0, 200)}`);
+    }
+    throw new Error('no path');
+  };
+  const login = await call('POST', ['/v3/auth/user/login', '/v1/auth/login'], { username: 'nacos', password: user.password });
+  const { accessToken } = JSON.parse(login) as { readonly accessToken: string };
+  const role = { role: `all-${user.username}`, username: user.username, accessToken };
+  await call(method, ['/v3/auth/role', '/v1/auth/roles'], role);
 }
 
 function instanceOf(instance: TestInstance): FakeInstance {

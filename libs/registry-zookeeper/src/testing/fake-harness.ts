@@ -1,16 +1,17 @@
-import type { RegistryHarness } from '@isthmus/registry/testing';
+import type { FaultHarness } from '@isthmus/registry/testing';
 import { FakeZookeeper } from './fake-zookeeper.ts';
 import { testUser, zookeeperHarness } from './harness.ts';
 import type { Level } from './registrations.ts';
 
 /** The contract suite's harness on the scripted wire. */
-export async function fakeHarness(level: Level): Promise<RegistryHarness> {
+export async function fakeHarness(level: Level): Promise<FaultHarness> {
   const fake = await FakeZookeeper.start();
+  const protect = (password: string) => {
+    for (const root of ['/dubbo', '/services']) fake.tree.protect(root, `${testUser.username}:${password}`);
+  };
   const furnish = () => {
-    for (const root of ['/dubbo', '/services']) {
-      fake.tree.set(root);
-      fake.tree.protect(root, `${testUser.username}:${testUser.password}`);
-    }
+    for (const root of ['/dubbo', '/services']) fake.tree.set(root);
+    protect(testUser.password);
   };
   furnish();
   return zookeeperHarness(
@@ -29,6 +30,7 @@ export async function fakeHarness(level: Level): Promise<RegistryHarness> {
       hang: () => fake.hang(),
       resume: () => fake.resume(),
       connections: async () => fake.connections,
+      allow: async (mayRead) => protect(mayRead ? testUser.password : 'another'),
       close: () => fake.down(),
     },
     level,

@@ -1,7 +1,7 @@
 import { parseSourceId, serviceId, systemClock } from '@isthmus/model';
-import type { ServiceKey, ServiceRecord, SourceEvent } from '@isthmus/model';
+import type { Clock, ServiceKey, ServiceRecord, SourceEvent } from '@isthmus/model';
 import type { RegistrySource } from '@isthmus/registry';
-import type { HarnessAbilities, RegistryHarness } from '@isthmus/registry/testing';
+import type { FaultHarness, HarnessAbilities } from '@isthmus/registry/testing';
 import { zookeeperConfigSchema } from '../config.ts';
 import { ZookeeperSource } from '../source.ts';
 import { registrationOf } from './registrations.ts';
@@ -21,29 +21,39 @@ export interface Nodes {
   hang(): void;
   resume(): void;
   connections?(): Promise<number>;
+  /** Whether its user may read what is below the roots; a new session is the first that notices. */
+  allow(mayRead: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The contract suite's harness. At interface level keys are `providers:first::` and versions are part of them; the suite wants `first`. */
-export function zookeeperHarness(nodes: Nodes, level: Level, timing: Readonly<Record<string, string>>): RegistryHarness {
+export function zookeeperHarness(nodes: Nodes, level: Level, timing: Readonly<Record<string, string>>): FaultHarness {
   const id = parseSourceId('dubbo');
   process.env['ISTHMUS_TEST_RIGHT'] = testUser.password;
   process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
   /** At interface level a change is another node: by service and address the one that is there. */
   const paths = new Map<string, string>();
   const at = (service: string, address: string, port: number) => `${service} ${address} ${port}`;
+  const open = (address: string, passwordEnv: string, clock: Clock): RegistrySource => {
+    const config = zookeeperConfigSchema.parse({
+      name: id,
+      kind: 'zookeeper',
+      servers: [address],
+      auth: { username: testUser.username, passwordEnv },
+      ...timing,
+    });
+    return plainNames(new ZookeeperSource(id, config, { clock, random: Math.random, baseDir: '.' }));
+  };
   return {
     abilities: testAbilities,
     scope: { source: id, namespace: '', group: '' },
-    open: ({ password = 'right' } = {}) => {
-      const config = zookeeperConfigSchema.parse({
-        name: id,
-        kind: 'zookeeper',
-        servers: [nodes.address()],
-        auth: { username: testUser.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' },
-        ...timing,
-      });
-      return plainNames(new ZookeeperSource(id, config, { clock: systemClock, random: Math.random, baseDir: '.' }));
+    open: ({ password = 'right' } = {}) => open(nodes.address(), `ISTHMUS_TEST_${password.toUpperCase()}`, systemClock),
+    faults: {
+      ports: [Number(nodes.address().split(':')[1])],
+      open: async ({ clock, port }) =>
+        open(port === undefined ? nodes.address() : `127.0.0.1:${port}`, 'ISTHMUS_TEST_RIGHT', clock),
+      revoke: () => nodes.allow(false),
+      restore: () => nodes.allow(true),
     },
     register: async (service, instance) => {
       const where = at(service, instance.address, instance.port);

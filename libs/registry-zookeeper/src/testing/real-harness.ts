@@ -1,4 +1,4 @@
-import type { RegistryHarness } from '@isthmus/registry/testing';
+import type { FaultHarness } from '@isthmus/registry/testing';
 import { testUser, zookeeperHarness } from './harness.ts';
 import type { Level } from './registrations.ts';
 import { ZkWriter } from './writer.ts';
@@ -14,7 +14,7 @@ interface RealZookeeper {
 }
 
 /** The contract suite's harness on a real ZooKeeper, whose nodes only their user may read. */
-export async function realHarness(start: () => Promise<RealZookeeper>, level: Level): Promise<RegistryHarness> {
+export async function realHarness(start: () => Promise<RealZookeeper>, level: Level): Promise<FaultHarness> {
   const server = await start();
   const { client } = server.ports;
   const writer = new ZkWriter(client, `${testUser.username}:${testUser.password}`);
@@ -35,6 +35,9 @@ export async function realHarness(start: () => Promise<RealZookeeper>, level: Le
       },
       hang: () => server.pause(),
       resume: () => server.resume(),
+      allow: async (mayRead) => {
+        for (const root of ['/dubbo', '/services']) await writer.setReadable(root, mayRead);
+      },
       close: async () => {
         writer.close();
         await server.stop();
