@@ -53,9 +53,9 @@ export async function runSession(options: SessionOptions, signal: AbortSignal): 
   const sink = new SessionSink(view);
   let applications: Applications | undefined;
   const onIdle = () => {
-    if (!complete && applications?.isSettled() === false) return;
-    complete = true;
-    sink.commit(() => before !== undefined && continues(before, connection, births));
+    if (complete || applications?.isSettled() === false) return;
+    const same = before !== undefined && continues(before, connection, births);
+    sink.commit(same).then((taken) => (complete ||= taken), onBroken);
   };
   const onBroken = (thrown: unknown) => {
     broken ??= thrown;
