@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Diagnostic, Ledger, LedgerTable, Writer } from '@isthmus/model';
 import type { Head } from './head.ts';
 import { HeadKeeper } from './head-keeper.ts';
@@ -187,7 +188,11 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     const content = new Map(changed);
     // What the local copy knows and the store does not have.
     for (const name of this.#tables.segmentNames()) if (!index.has(name)) content.set(name, new Map());
-    const changes = [...content].flatMap(([name, entries]) => this.#tables.difference(name, tableOf(name), entries));
+    const changes: LedgerChange[] = [];
+    for (const [name, entries] of content) {
+      changes.push(...this.#tables.difference(name, tableOf(name), entries));
+      await nextTurn(); // 64 segments of 150 entries each, after an outage
+    }
     this.#content.accept(head.content, index, false);
     this.#revision = head.revision;
     // The segments came in any order; what follows from them must not depend on it.

@@ -31,17 +31,8 @@ export class SharedTables {
 
   apply(changes: Iterable<LedgerChange>): void {
     for (const { table, key, value } of changes) {
-      const segment = segmentOf(table, key);
-      for (const [index, name] of [
-        [this.#tables, table] as const,
-        [this.#segments as Map<string, Map<string, unknown>>, segment] as const,
-      ]) {
-        let map = index.get(name);
-        if (map === undefined) index.set(name, (map = new Map()));
-        if (value === undefined) map.delete(key);
-        else map.set(key, value);
-        if (map.size === 0) index.delete(name);
-      }
+      set(this.#tables, table, key, value);
+      set(this.#segments, segmentOf(table, key), key, value);
     }
   }
 
@@ -53,6 +44,16 @@ export class SharedTables {
     for (const key of before.keys()) if (!content.has(key)) changes.push({ table, key, value: undefined });
     return changes;
   }
+}
+
+function set<Name extends string>(index: Map<Name, Map<string, unknown>>, name: Name, key: string, value: unknown): void {
+  let map = index.get(name);
+  if (value === undefined) {
+    if (map?.delete(key) === true && map.size === 0) index.delete(name);
+    return;
+  }
+  if (map === undefined) index.set(name, (map = new Map()));
+  map.set(key, value);
 }
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map();
