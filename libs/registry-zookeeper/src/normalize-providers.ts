@@ -83,9 +83,11 @@ export function providersOf(
 
 function readOf(
   key: ServiceKey,
-  providers: readonly (Provider & { readonly kind: 'provider' })[],
+  listed: readonly (Provider & { readonly kind: 'provider' })[],
   overrides: readonly DubboOverride[],
 ): ServiceRead | { readonly rejected: Diagnostic } {
+  // In an order of our own: of two that share an address and an id the first counts.
+  const providers = listed.toSorted((a, b) => (a.text < b.text ? -1 : 1));
   const { service } = providers[0] as Provider & { readonly kind: 'provider' };
   const concerned = overrides.filter((override) => concerns(override, service));
   const diagnostics: Diagnostic[] = [];
@@ -99,7 +101,7 @@ function readOf(
   const result = buildRecord(key, hostOfService(service), instances, { diagnostics });
   if ('rejected' in result) return result;
   // The record is made of these alone, and they are shorter than it.
-  const texts = providers.map(({ text }) => text).sort();
+  const texts = providers.map(({ text }) => text);
   const content = hash('sha1', `${texts.join(' ')} ${JSON.stringify(concerned)}`, 'base64');
   return { id: serviceId(key), record: result.record, hash: content, persistent: false };
 }

@@ -59,8 +59,8 @@ export function zookeeperHarness(nodes: Nodes, level: Level, timing: Readonly<Re
       const where = at(service, instance.address, instance.port);
       const { path, data } = registrationOf(level, service, instance);
       const before = paths.get(where);
-      await nodes.set(path, data);
       if (before !== undefined && before !== path) await nodes.remove(before);
+      await nodes.set(path, data);
       paths.set(where, path);
     },
     deregister: async (service, address, port) => {
