@@ -106,8 +106,8 @@ export class FileLedger implements Ledger {
     clearTimeout(this.#sync);
     this.#sync = undefined;
     this.#writing = this.#writing.then(async () => {
-      await this.#write();
-      await this.#guarded(() => this.#file?.datasync());
+      // What could not be written must not be taken for said by a sync that has nothing to do.
+      if (await this.#write()) await this.#guarded(() => this.#file?.datasync());
     });
     return this.#writing;
   }
@@ -129,14 +129,15 @@ export class FileLedger implements Ledger {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
-      this.#writing = this.#writing.then(() => this.#write());
+      this.#writing = this.#writing.then(async () => void (await this.#write()));
       this.#sync ??= setTimeout(() => void this.flush(), SYNC_MS).unref();
     });
   }
 
-  async #write(): Promise<void> {
+  /** False when the disk refuses. */
+  async #write(): Promise<boolean> {
     this.#scheduled = false;
-    if (this.#dirty.size === 0 || this.#file === undefined) return;
+    if (this.#dirty.size === 0 || this.#file === undefined) return true;
     const file = this.#file;
     const batch = [...this.#dirty];
     this.#dirty.clear();
@@ -145,9 +146,10 @@ export class FileLedger implements Ledger {
       await this.#append(file, entries);
       if (this.#lines > Math.max(COMPACT_MIN_LINES, COMPACT_RATIO * this.#live())) await this.#rewrite();
     });
-    if (written) return;
+    if (written) return true;
     for (const [id, at] of batch) this.#dirty.set(id, at);
     setTimeout(() => this.#schedule(), RETRY_MS).unref();
+    return false;
   }
 
   /** A full disk must not stop discovery: go on in memory, say so, and try again. */

@@ -50,6 +50,8 @@ export class MemoryStore implements LedgerStore {
   readonly #server: MemoryServer;
   /** No call is answered with anything but an error. */
   cut = false;
+  /** What every write is answered with: rights that are missing, a quota. */
+  refusal: IsthmusError | undefined;
   /** The next head is written, but its answer is lost. */
   loseAnswer = false;
 
@@ -74,6 +76,7 @@ export class MemoryStore implements LedgerStore {
 
   async writeHead(text: string, expected: string | undefined, signal: AbortSignal): Promise<string | undefined> {
     this.#check(signal);
+    if (this.refusal !== undefined) throw this.refusal;
     if (this.#server.head?.version !== expected) return undefined;
     const version = this.#server.write(text);
     if (!this.loseAnswer) return version;
@@ -88,6 +91,7 @@ export class MemoryStore implements LedgerStore {
 
   async writeBlob(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     this.#check(signal);
+    if (this.refusal !== undefined) throw this.refusal;
     if (bytes.length > this.mostBlobBytes) throw new Error(`${name} has ${bytes.length} bytes`);
     this.#server.blobs.set(name, Uint8Array.from(bytes));
   }
