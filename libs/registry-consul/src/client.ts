@@ -141,7 +141,10 @@ export class ConsulClient {
       ...(blocking ? { index: String(query.index), wait: `${Math.round(wait)}ms` } : {}),
     };
     try {
-      const [response] = (await call(options)) as [Response];
+      const answer = (await call(options)) as [Response];
+      // papi resolves with an error that is no instance of its own realm's Error.
+      if (!Array.isArray(answer)) throw answer as unknown;
+      const [response] = answer;
       this.#lastAnswerMs = performance.now();
       return answerOf(response.headers, response.body);
     } catch (thrown) {

@@ -75,7 +75,7 @@ export async function mcpHarness(backend: McpBackend): Promise<FaultHarness> {
     faults: {
       ports: [gate.port],
       open: async ({ clock, port = gate.port }) =>
-        openMcp([`127.0.0.1:${port}`], { auth: { tokenEnv: 'ISTHMUS_TEST_MCP_RIGHT' } }, '.', clock),
+        openMcp([`127.0.0.1:${port}`], { auth: { tokenEnv: 'ISTHMUS_TEST_MCP_RIGHT' }, keepalive: '1s' }, '.', clock),
       revoke: () => backend.allow(false),
       restore: () => backend.allow(true),
     },

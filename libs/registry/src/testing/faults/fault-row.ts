@@ -23,10 +23,10 @@ export type FaultRow = Readonly<Record<Fault, FaultCell>>;
 
 /** What holds unless a registry's row says something else: its causes have to name the fault. */
 export const USUAL_FAULTS: FaultRow = {
-  killed: { state: 'stale', cause: /ECONNREFUSED|ECONNRESET|closed|hang up|ended/i },
+  killed: { state: 'stale', cause: /ECONNREFUSED|ECONNRESET|cannot be reached|closed|hang up|ended/i },
   hung: { state: 'stale', cause: /did(n't| not) answer|no answer|timed? ?out|silent|does not answer|within \d/i },
-  'restarted empty': { state: 'stale', cause: /is back/ },
-  'restarted with half': { state: 'stale', cause: /is back/ },
+  'restarted empty': { state: 'stale', cause: /(is|came) back/ },
+  'restarted with half': { state: 'stale', cause: /(is|came) back/ },
   slow: { state: 'live' },
   'password revoked': { state: 'stale', cause: /password|auth|denied|forbidden|permission|credential|token|40[13]/i },
   'clock jump': { state: 'live' },

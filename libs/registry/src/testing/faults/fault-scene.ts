@@ -23,7 +23,7 @@ interface Instance {
  */
 export class FaultScene {
   readonly view: Collector;
-  /** Undefined: the harness has no connection to put it into. */
+  /** Undefined: the source goes straight to the server. */
   readonly link: SlowLink | undefined;
   readonly #harness: FaultHarness;
   readonly #prefix: string;
@@ -72,10 +72,10 @@ export class FaultScene {
     });
   }
 
-  /** Everything is registered, read and published. */
-  static async open(harness: FaultHarness, row: number, deadlineMs: number): Promise<FaultScene> {
+  /** Everything is registered, read and published, over a link that can be slowed down where the row wants one. */
+  static async open(harness: FaultHarness, row: number, deadlineMs: number, wantsLink: boolean): Promise<FaultScene> {
     const { faults } = harness;
-    const link = faults.ports === undefined ? undefined : await SlowLink.open(faults.ports);
+    const link = faults.ports === undefined || !wantsLink ? undefined : await SlowLink.open(faults.ports);
     const scene = new FaultScene({ harness, row, deadlineMs, link }, (clock) =>
       faults.open(link === undefined ? { clock } : { clock, port: link.port }),
     );

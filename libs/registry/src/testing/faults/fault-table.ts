@@ -69,7 +69,7 @@ export function describeFaultTable(
       test(
         title,
         async () => {
-          scene = await FaultScene.open(harness, n, deadlineMs);
+          scene = await FaultScene.open(harness, n, deadlineMs, fault === 'slow' || fault === 'password revoked');
           await play(fault, scene, cell);
           expect(scene.everLost).toEqual([]);
         },
@@ -80,8 +80,11 @@ export function describeFaultTable(
     async function play(fault: Fault, at: FaultScene, cell: FaultCell): Promise<void> {
       switch (fault) {
         case 'killed':
-          await becomes(fault, at, cell, () => harness.down());
-          await harness.up({ keepData: true });
+          try {
+            await becomes(fault, at, cell, () => harness.down());
+          } finally {
+            await harness.up({ keepData: true });
+          }
           await at.until('live again', () => at.state === 'live');
           return at.follows();
         case 'hung':
