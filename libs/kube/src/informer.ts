@@ -45,6 +45,8 @@ export interface InformerTiming {
 const TIMING: InformerTiming = { lifetimeMs: 300_000, stallMs: 150_000, resyncMs: 1_800_000, backoffMaxMs: 10_000 };
 /** A watch that ends sooner than this did not work: no hot loop. */
 const SHORT_WATCH_MS = 1_000;
+/** The server counts in whole seconds. */
+const EARLY_MS = 1_000;
 /** "Try again later" that often in a row is an outage. */
 const PATIENCE = 3;
 
@@ -143,17 +145,19 @@ class Informer<Raw extends KubeObject, Kept> {
   async #failed(error: KubeError, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
     const backoff = backoffMs(this.#failures - 1, this.#random, 200, this.#timing.backoffMaxMs);
+    if (error.reason === 'unreachable') this.#listedAt = 0;
     if (this.#isNothing(error)) return pause(error.reason === 'busy' ? (error.retryAfterMs ?? backoff) : 0, signal);
     // What happened since is not known any more: list again, at once the first time.
-    if (error.reason === 'expired') this.#listedAt = 0;
+    if (error.reason !== 'busy') this.#listedAt = 0;
     if (error.reason === 'expired' && this.#failures === 1) return;
     this.#lost(error);
     await pause(Math.max(backoff, error.retryAfterMs ?? 0), signal);
   }
 
   /**
-   * While live, one lost connection is nothing: the next try is at once, from where it was, and events wait at the server.
-   * Neither is a server that asks for patience: listing everything would be the opposite of that.
+   * While live, one lost connection is nothing yet: the next try is at once. But it begins with a list: the server may have come
+   * back without its data, and a watch from a revision that it has not reached would be accepted and silent. Neither is a
+   * server that asks for patience: listing everything would be the opposite of that.
    */
   #isNothing(error: KubeError): boolean {
     if (this.#status.state !== 'live') return false;
@@ -210,10 +214,11 @@ class Informer<Raw extends KubeObject, Kept> {
   async #watch(signal: AbortSignal): Promise<void> {
     const { resource } = this.#options;
     const began = performance.now();
+    const lifetimeMs = jittered(this.#timing.lifetimeMs, this.#random);
     const events = watchObjects<Raw>(this.#client, resource, {
       ...selection(this.#options),
       resourceVersion: this.#resourceVersion,
-      lifetimeMs: jittered(this.#timing.lifetimeMs, this.#random),
+      lifetimeMs,
       stallMs: this.#timing.stallMs,
       signal,
     });
@@ -225,7 +230,10 @@ class Informer<Raw extends KubeObject, Kept> {
       }
       this.#failures = 0;
     }
-    if (performance.now() - began > SHORT_WATCH_MS) this.#failures = 0;
+    const lasted = performance.now() - began;
+    // Before its time only a server that stops ends it in order: as above.
+    if (lasted < lifetimeMs - EARLY_MS) this.#listedAt = 0;
+    if (lasted > SHORT_WATCH_MS) this.#failures = 0;
     else await pause(backoffMs((this.#failures += 1), this.#random, 100, this.#timing.backoffMaxMs), signal);
   }
 

@@ -246,7 +246,9 @@ export class FakeApi {
     for (const event of store.history) tell(event);
     store.listeners.add(tell);
     this.#watches.add(response);
+    const timer = setTimeout(() => response.end(), Number(url.searchParams.get('timeoutSeconds') ?? 3_600) * 1_000);
     response.on('close', () => {
+      clearTimeout(timer);
       store.listeners.delete(tell);
       this.#watches.delete(response);
     });
