@@ -124,6 +124,17 @@ function json({ body }: KvAnswer): unknown {
 }
 
 function unexpected(answer: KvAnswer): IsthmusError {
+  if (answer.status === 413) {
+    return new IsthmusError(
+      'ledger.unwritable',
+      `Consul takes no value of this size: ${answer.body.subarray(0, 100).toString('latin1')}`,
+      {
+        meaning: 'nothing more is written; what is in the store stays in force',
+        remedy:
+          'set limits.kv_max_value_size and limits.txn_max_req_len of the Consul servers to 512 KiB, their default, or more',
+      },
+    );
+  }
   return new IsthmusError(
     'ledger.unreachable',
     `an answer is not Consul's: ${answer.status} ${answer.body.subarray(0, 100).toString('latin1')}`,

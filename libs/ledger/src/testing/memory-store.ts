@@ -92,7 +92,8 @@ export class MemoryStore implements LedgerStore {
   async writeBlob(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     this.#check(signal);
     if (this.refusal !== undefined) throw this.refusal;
-    if (bytes.length > this.mostBlobBytes) throw new Error(`${name} has ${bytes.length} bytes`);
+    if (bytes.length > this.mostBlobBytes)
+      throw new IsthmusError('ledger.unwritable', `${name} has ${bytes.length} bytes`, { remedy: 'split it' });
     this.#server.blobs.set(name, Uint8Array.from(bytes));
   }
 

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { LedgerStore } from '@isthmus/model';
 import { MemoryLedger } from '../memory-ledger.ts';
 import { SharedLedger } from '../shared/shared-ledger.ts';
@@ -30,12 +31,13 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
       stores.push(store);
       return store;
     };
-    const share = (id: string, leaseMs = 3_000): SharedLedger => {
+    const share = (id: string, leaseMs = 3_000, known: Readonly<Record<string, string>> = {}): SharedLedger => {
       const local = Object.assign(new MemoryLedger(), {
         diagnostics: [],
         flush: async () => undefined,
         close: async () => undefined,
       });
+      for (const [key, value] of Object.entries(known)) local.put('vip', key, value);
       const ledger = SharedLedger.start({
         store: harness.open(),
         local,
@@ -141,6 +143,42 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
       await expect(store.writeHead('x', undefined, soon())).rejects.toMatchObject({ code: 'ledger.forbidden' });
     });
 
+    test('a value that is larger than the server takes is an error with a remedy, and costs nothing else', async () => {
+      const store = open();
+      const tooLarge = store.writeBlob('e1-x-3', Buffer.alloc(TOO_LARGE, 'x'), soon());
+      await expect(tooLarge).rejects.toMatchObject({
+        code: expect.stringMatching(/^ledger\.(unwritable|unreachable)$/),
+        remedy: expect.stringMatching(/./),
+      });
+      await store.writeBlob('e1-x-4', Buffer.from('fits'), soon());
+      await until('what fits is there', async () => (await store.readBlob('e1-x-4', soon())) !== undefined, deadlineMs);
+      await store.removeBlob('e1-x-4', soon());
+    });
+
+    test.each([
+      ['cut off', '{"isthmusLedger":1,"epo', undefined],
+      ['of another version', JSON.stringify({ ...EMPTY, isthmusLedger: 2 }), undefined],
+      [
+        'whole and names a segment that is cut off',
+        JSON.stringify({ ...EMPTY, content: ['e1-x-5'] }),
+        gzipSync('[]').subarray(0, 12),
+      ],
+    ])('a head that is %s is left alone, costs nobody what it knew, and is told with its place', async (_, text, blob) => {
+      const store = open();
+      if (blob !== undefined) await store.writeBlob('e1-x-5', blob, soon());
+      const before = await store.readHead(soon());
+      const damaged = await store.writeHead(text, before?.version, soon());
+      expect(damaged).toBeDefined();
+      const ledger = share('a', 3_000, { known: '240.241.0.1' });
+      const told = () =>
+        ledger.diagnostics.find(({ code, what }) => code === 'ledger.unreachable' && /cannot be read|damaged/.test(what));
+      await until('it says so', () => told() !== undefined, deadlineMs);
+      expect(told()?.where).toBe(store.where);
+      expect(Object.fromEntries(ledger.entries('vip'))).toEqual({ known: '240.241.0.1' });
+      expect(leaders()).toEqual([]);
+      await until('it is as it was', async () => (await store.readHead(soon()))?.text === text, deadlineMs);
+    });
+
     test('three replicas have one leader and one content, also when the leader goes', async () => {
       const first = open();
       const left = await first.readHead(soon()); // of the cases before
@@ -186,4 +224,6 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
   });
 }
 
+/** Consul takes 512 KiB, Kubernetes 1 MiB, Nacos 10 MB. */
+const TOO_LARGE = 12 * 1024 * 1024;
 const EMPTY = { isthmusLedger: 1, epoch: 0, revision: 0, leader: null, leaseMs: 1_000, write: 'e0-test-0', content: [] };
