@@ -1,6 +1,6 @@
 import { Catalog, DEFAULT_GUARD, DEFAULT_RULES } from '@isthmus/catalog';
 import type { ScopeState } from '@isthmus/catalog';
-import { scopeId, takesTraffic } from '@isthmus/model';
+import { messageOf, scopeId, takesTraffic } from '@isthmus/model';
 import type { SourceEvent } from '@isthmus/model';
 import { collect } from '../collect.ts';
 import type { Collector } from '../collect.ts';
@@ -80,7 +80,10 @@ export class FaultScene {
       faults.open(link === undefined ? { clock } : { clock, port: link.port }),
     );
     for (const [name, instances] of scene.#living) for (const instance of instances) await harness.register(name, instance);
-    await scene.until('live, with everything published', () => scene.state === 'live' && scene.missing().length === 0);
+    await scene.until('live, with everything published', () => {
+      scene.pass(1_000); // what the row before has left may be half of the scope, and is held then
+      return scene.state === 'live' && scene.missing().length === 0;
+    });
     scene.#isComplete = true;
     return scene;
   }
@@ -101,8 +104,14 @@ export class FaultScene {
     return [...this.#lost];
   }
 
-  until(what: string, condition: () => boolean): Promise<void> {
-    return this.view.until(what, condition, this.#deadlineMs);
+  /** @throws Error that also says what the catalog makes of it */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    try {
+      await this.view.until(what, condition, this.#deadlineMs);
+    } catch (thrown) {
+      const missing = this.missing().join(', ') || 'nothing';
+      throw new Error(`${messageOf(thrown)}; published: ${this.state}, ${missing} is missing`, { cause: thrown });
+    }
   }
 
   missing(): readonly string[] {
