@@ -9,8 +9,6 @@ export { KubeClient } from './kube-client.ts';
 export type { KubeAnswer, KubeCall, KubeClientOptions, KubeStream } from './kube-client.ts';
 export { describeAttempt, KubeError, ruleFor } from './kube-error.ts';
 export type { Attempt, KubeReason } from './kube-error.ts';
-export { LeaseElection } from './lease-election.ts';
-export type { Fence, LeaseElectionOptions } from './lease-election.ts';
 export { applyObject, createObject, deleteObject, getObject, listPages, replaceObject } from './objects.ts';
 export type { ApplyOptions, DeleteOptions, ListOptions, ObjectRef, Page } from './objects.ts';
 export {

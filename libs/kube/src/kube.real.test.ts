@@ -6,7 +6,6 @@ import { Heartbeat } from './heartbeat.ts';
 import { inform } from './informer.ts';
 import { KubeClient } from './kube-client.ts';
 import { KubeError } from './kube-error.ts';
-import { LeaseElection } from './lease-election.ts';
 import { applyObject, createObject, deleteObject, getObject, listPages } from './objects.ts';
 import { CONFIG_MAPS, NAMESPACES, SERVICE_ENTRIES } from './resource.ts';
 import type { KubeObject } from './resource.ts';
@@ -193,56 +192,6 @@ describe('objects on a real API server', () => {
       expect((await failure(deleteObject(client, CONFIG_MAPS, ref, { uid: '1234' }))).reason).toBe('conflict');
       expect(await deleteObject(client, CONFIG_MAPS, ref)).toBe(true);
       expect(await deleteObject(client, CONFIG_MAPS, ref)).toBe(false);
-    },
-    patient,
-  );
-});
-
-describe('a Lease on a real API server', () => {
-  test(
-    'has one holder at any moment, who stops before the next begins when it is cut off',
-    async () => {
-      await namespace('mesh');
-      const lease = { namespace: 'mesh', name: 'isthmus', durationMs: 2_000, everyMs: 200, giveUpMs: 1_000 };
-      const rules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] }];
-      await server.grant('reader', rules);
-      const cut = await asUser('reader');
-      const [a, b] = [
-        new LeaseElection(cut, { ...lease, identity: 'a' }),
-        new LeaseElection(client, { ...lease, identity: 'b' }),
-      ];
-      const ends = [new AbortController(), new AbortController()] as const;
-      const both: string[] = [];
-      const check = setInterval(() => a.isWriter() && b.isWriter() && both.push('both'), 1);
-      const runs = [a.run(ends[0].signal)];
-      const view = async (what: string, condition: () => boolean) => {
-        const end = Date.now() + deadline;
-        while (!condition()) {
-          if (Date.now() > end) throw new Error(`"${what}" did not come true: ${a.problem?.line} ${b.problem?.line}`);
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
-      };
-      try {
-        await view('a leads', () => a.isWriter());
-        runs.push(b.run(ends[1].signal));
-        await view('b sees a', () => b.leader() === 'a');
-        await server.grant('reader', []);
-        await view('b leads', () => b.isWriter());
-        expect(a.isWriter()).toBe(false);
-        expect(a.problem?.reason).toBe('forbidden');
-        expect(b.fence()).toEqual({ identity: 'b', transitions: 2 });
-        await server.grant('reader', rules);
-        await view('a sees b', () => a.leader() === 'b' && a.problem === undefined);
-        ends[1].abort();
-        await view('a leads again', () => a.isWriter());
-        expect(a.fence()?.transitions).toBe(3);
-        expect(both).toEqual([]);
-      } finally {
-        clearInterval(check);
-        for (const end of ends) end.abort();
-        await Promise.all(runs);
-        cut.close();
-      }
     },
     patient,
   );

@@ -1,4 +1,4 @@
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { IsthmusError, deadlineSignal, messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import { clockSkew, serviceFilter } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
@@ -22,7 +22,7 @@ export async function doctorConsul(
   deps: SourceDeps,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)]);
+  const limit = deadlineSignal(LONGEST_MS, signal);
   const quick = { ...config, requestTimeout: Math.min(config.requestTimeout, 3_000) };
   const all = await Promise.all(config.servers.map((_, at) => examineServer(quick, deps, at, limit)));
   return all.flat();

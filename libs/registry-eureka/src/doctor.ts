@@ -1,4 +1,4 @@
-import { messageOf } from '@isthmus/model';
+import { deadlineSignal, messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import { clockSkew } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
@@ -27,7 +27,7 @@ export async function eurekaDoctor(
   } catch (thrown) {
     return [problem(`Eureka ${id}`, thrown)];
   }
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+  const limited = deadlineSignal(DEADLINE_MS, signal);
   const findings = await Promise.all(
     config.servers.map((server) => examine(id, server, config, credentials, () => deps.clock.now(), limited)),
   );

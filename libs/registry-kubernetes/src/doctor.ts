@@ -1,4 +1,4 @@
-import { systemClock } from '@isthmus/model';
+import { deadlineSignal, systemClock } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import { ENDPOINT_SLICES, KubeClient, KubeError, NODES, PODS, SERVICES, listPages, objectKey, ruleFor } from '@isthmus/kube';
 import type { Attempt, KubeObject, Resource } from '@isthmus/kube';
@@ -24,7 +24,7 @@ export async function kubernetesDoctor(
   connect: Connect = connectByConfig,
 ): Promise<readonly Finding[]> {
   let client: KubeClient | undefined;
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+  const limited = deadlineSignal(DEADLINE_MS, signal);
   const findings: Finding[] = [];
   try {
     client = new KubeClient(await connect(config, deps.baseDir), { timeoutMs: Math.min(config.timeout, DEADLINE_MS) });

@@ -1,4 +1,4 @@
-import { IsthmusError } from '@isthmus/model';
+import { IsthmusError, deadlineSignal } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import type { McpConfig } from './config.ts';
@@ -53,8 +53,7 @@ async function countServices(
   const connection = await connectionTo(server, config, deps);
   const stream = new DiscoveryStream(transport, connection, nodeId(id));
   const cancel = () => stream.cancel();
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const over = AbortSignal.any([signal, deadline]);
+  const over = deadlineSignal(DEADLINE_MS, signal);
   over.addEventListener('abort', cancel, { once: true });
   try {
     for (const type of SERVICE_ENTRY) stream.subscribe(type, {});
@@ -69,7 +68,7 @@ async function countServices(
     }
     throw new IsthmusError('registry.protocol', 'the server ended the stream');
   } catch (thrown) {
-    if (!deadline.aborted) throw thrown;
+    if (!over.aborted || signal.aborted) throw thrown;
     throw new IsthmusError('registry.timeout', `no ServiceEntries within ${DEADLINE_MS} ms`, {
       remedy: 'a bridge answers when its own registries have been read: look at its /readyz',
     });

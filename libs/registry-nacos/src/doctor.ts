@@ -1,5 +1,5 @@
 import type { SourceId } from '@isthmus/model';
-import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
+import { IsthmusError, deadlineSignal, messageOf, systemClock } from '@isthmus/model';
 import { clockSkew } from '@isthmus/registry';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
@@ -28,7 +28,7 @@ export async function examineNacos(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE)]);
+  const limited = deadlineSignal(DEADLINE, signal);
   let tls: Tls | undefined;
   try {
     tls = await readTls(config, deps.baseDir);

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { IsthmusError, deadlineSignal, messageOf } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
 import type { Finding, SourceDeps } from '@isthmus/registry';
 import { serverAddress } from './config.ts';
@@ -25,7 +25,7 @@ export async function examineZookeeper(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE)]);
+  const limited = deadlineSignal(DEADLINE, signal);
   for (const name of config.servers) {
     try {
       await examineServer(name, config, deps, limited, findings);
@@ -166,7 +166,7 @@ async function namesBelow(connection: ZkConnection, path: string): Promise<reado
 /** The four-letter word `srvr`, the only one that is answered by default; empty when it is not. */
 function askStatus({ host, port }: ServerAddress, signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, signal: AbortSignal.any([signal, AbortSignal.timeout(STEP)]) });
+    const socket = connect({ host, port, signal: deadlineSignal(STEP, signal) });
     let answer = '';
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => {

@@ -1,3 +1,4 @@
+import { deadlineSignal } from '@isthmus/model';
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import type { Finding } from './registry-kind.ts';
@@ -13,7 +14,7 @@ const WITHIN_MS = 3_000;
  * @param server its http or https URL; no credentials are sent, and the certificate is not looked at, because nothing but a time is read
  */
 export async function clockSkew(server: string, now: () => number, signal: AbortSignal): Promise<readonly Finding[]> {
-  const date = await dateOf(server, AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]));
+  const date = await dateOf(server, deadlineSignal(WITHIN_MS, signal));
   return skewFinding(server, date, now());
 }
 
