@@ -54,7 +54,8 @@ describe('the kustomize base', () => {
 
   test('its Pod keeps the restricted Pod security standard, which its namespace enforces', async () => {
     const deployment = manifests.find(({ kind }) => kind === 'Deployment');
-    const { template } = deployment?.spec as { template: { metadata: object; spec: object } };
+    if (deployment === undefined) throw new Error('there is no Deployment');
+    const { template } = deployment.spec as { template: { metadata: object; spec: object } };
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name: 'tried' }, spec: template.spec };
     const path = '/api/v1/namespaces/isthmus/pods';
     expect((await kubernetes.call({ method: 'POST', path, body: pod })).status).toBe(201);

@@ -32,7 +32,7 @@ export function knownService(read: ServiceRead, held: readonly Endpoint[]): Know
 }
 
 /** Nothing of it was read, so all of it is held: the record does not change. */
-export function allHeld({ id, record, hash: same, persistent }: KnownService): KnownService | undefined {
+function allHeld({ id, record, hash: same, persistent }: KnownService): KnownService | undefined {
   return record.endpoints.length === 0 ? undefined : { id, record, hash: same, persistent, held: record.endpoints };
 }
 

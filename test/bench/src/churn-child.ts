@@ -30,7 +30,7 @@ let since = performance.now();
 
 const bridge = await InProcessBridge.start([entry], {
   onMessage: (at) => (lastMessage = at + THREAD_OFFSET),
-  onEvent: (event) => void note(event),
+  onEvent: note,
 });
 await bridge.engine.readiness.ready;
 say({ kind: 'ready', port: bridge.port });
