@@ -1,4 +1,5 @@
-// Two projects: `unit` (seconds, no servers) and `real` (real servers on loopback, see test/servers).
+// Three projects: `unit` (seconds, no servers), `wire` (the contract and fault suites of the registries on scripted wires: minutes
+// of waiting for grace periods and outages) and `real` (the same and more on real servers on loopback, see test/servers).
 const base = {
   rootDir: import.meta.dirname,
   testEnvironment: 'node',
@@ -22,6 +23,9 @@ const base = {
   },
 };
 
+/** Each registry's passes of the suites that its real server passes too. */
+const wire = '/libs/registry[-a-z]*/src/(http-|sink-)?(contract|faults|fault-table)\\.test\\.ts$';
+
 const roots = ['apps', 'libs', 'test'].map((dir) => `<rootDir>/${dir}`);
 
 export default {
@@ -32,7 +36,13 @@ export default {
       roots,
       displayName: 'unit',
       testMatch: ['**/*.test.ts'],
-      testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/'],
+      testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/', wire],
+    },
+    {
+      ...base,
+      roots,
+      displayName: 'wire',
+      testRegex: [wire],
     },
     {
       ...base,

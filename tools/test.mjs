@@ -1,4 +1,4 @@
-// `npm test`: everything. `--unit`: unit tests only; arguments after it go to Jest. The last line is always `N passed, N failed`.
+// `npm test`: everything. `--unit`, `--wire`: these tests only (jest.config.mjs); arguments after it go to Jest. The last line is always `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
 import { buildApps } from './build-apps.mjs';
 import { install } from './install.mjs';
@@ -78,6 +78,8 @@ async function all() {
   // Builds of servers are mostly waiting for the network or, when cold, minutes of Go: beside everything that needs no server.
   const servers = provision();
   await Promise.all([jest('unit', ['--maxWorkers=2']), checks()]);
+  // They mostly wait: more of them than there are cores.
+  await jest('wire', ['--maxWorkers=4']);
   await step('build (nest)', async () => {
     await buildApps();
     return { code: 0 };
@@ -90,11 +92,10 @@ main(async () => {
   const began = performance.now();
   const args = process.argv.slice(2);
   await install();
-  if (args.includes('--unit'))
-    await jest(
-      'unit',
-      args.filter((arg) => arg !== '--unit'),
-    );
+  const rest = args.filter((arg) => arg !== '--unit' && arg !== '--wire');
+  // A third of the unit tests' time is waiting for sockets and short timers, most of the wires' for outages.
+  if (args.includes('--unit')) await jest('unit', ['--maxWorkers=3', ...rest]);
+  else if (args.includes('--wire')) await jest('wire', ['--maxWorkers=4', ...rest]);
   else await all();
   process.stdout.write(`\n${summary.join('\n')}\n\n${seconds(began)}\n${passed} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
