@@ -59,9 +59,9 @@ function addHeader(headers: Record<string, string>, entry: Uint8Array): void {
     if (tag === ENTRY_KEY) key = Buffer.from(bytes).toString('utf8');
     if (tag === ENTRY_VALUE) value = Buffer.from(bytes).toString('utf8');
   }
-  if (key !== '')
-    // Not an assignment: a header named __proto__ would change the object instead of being in it.
-    Object.defineProperty(headers, key, { value: value, enumerable: true, configurable: true, writable: true });
+  if (key === '') return;
+  // Not an assignment: a header named __proto__ would change the object instead of being in it.
+  Object.defineProperty(headers, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function field(tag: number, value: Uint8Array): Buffer {
