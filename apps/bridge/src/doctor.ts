@@ -29,16 +29,22 @@ export async function doctor(file: string, format: DoctorFormat): Promise<number
   const loaded = await loadConfig(file, { kinds: registryKinds });
   if (!loaded.ok) throw configError(loaded.problems);
   const { config } = loaded;
-  const reports = [
+  // Deadlines and pauses keep no process alive by themselves, and doctor waits for little else.
+  const alive = setInterval(() => undefined, 60_000);
+  const reports = await examineAll(config).finally(() => clearInterval(alive));
+  if (format === 'json') process.stdout.write(`${JSON.stringify({ items: reports }, null, 2)}\n`);
+  else if (format === 'yaml') process.stdout.write(stringify({ items: reports }, { lineWidth: 0 }));
+  else for (const report of reports) print(report);
+  return reports.some((r) => r.findings.some((f) => f.level === 'error')) ? 1 : 0;
+}
+
+async function examineAll(config: BridgeConfig): Promise<readonly Report[]> {
+  return [
     ...(await Promise.all(config.registries.map((entry) => examine(config, entry)))),
     ...(await sharedLedger(config)),
     await outputs(config),
     { part: 'what would be published', findings: await survey(config, SURVEY_MS) },
   ];
-  if (format === 'json') process.stdout.write(`${JSON.stringify({ items: reports }, null, 2)}\n`);
-  else if (format === 'yaml') process.stdout.write(stringify({ items: reports }, { lineWidth: 0 }));
-  else for (const report of reports) print(report);
-  return reports.some((r) => r.findings.some((f) => f.level === 'error')) ? 1 : 0;
 }
 
 async function examine(config: BridgeConfig, entry: BridgeConfig['registries'][number]): Promise<Report> {
