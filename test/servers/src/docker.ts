@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { ManagedServer } from './managed-server.ts';
-import { provide, type ProvideOptions } from './provide.ts';
+import { cacheRoot } from './cache.ts';
+import { withLock } from './lock.ts';
+import { provide, type Provided, type ProvideOptions } from './provide.ts';
 import type { CommonOptions } from './server.ts';
 
 const run = promisify(execFile);
@@ -28,22 +30,33 @@ export class DockerEngine implements AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   /** Tables of the packet filter that were there before: they stay. */
   readonly #tables: ReadonlySet<string>;
+  readonly #release: () => void;
 
   private constructor(
     server: ManagedServer<Record<string, never>>,
     env: NodeJS.ProcessEnv,
     rootfs: string,
     tables: ReadonlySet<string>,
+    release: () => void,
   ) {
     this.#server = server;
     this.#env = env;
     this.rootfs = rootfs;
     this.#tables = tables;
+    this.#release = release;
   }
 
-  /** Ready in about 2 s. @throws {ServerStartError} */
+  /** Ready in about 2 s. One at a time on a machine, because its bridge and packet filter are the machine's. @throws {ServerStartError} */
   static async start(options: DockerOptions = {}): Promise<DockerEngine> {
     const build = await provide('docker', options.provide);
+    const release = await turn(join(cacheRoot(), 'docker-engine.lock'));
+    return DockerEngine.#start(build, options, release).catch((error: unknown) => {
+      release();
+      throw error;
+    });
+  }
+
+  static async #start(build: Provided, options: DockerOptions, release: () => void): Promise<DockerEngine> {
     const ext = join(build.home, 'ext');
     const tools = environment(ext);
     const tables = new Set(await tablesOf(tools));
@@ -72,7 +85,7 @@ export class DockerEngine implements AsyncDisposable {
       stopGraceMs: 15_000,
     });
     const env = { ...tools, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(server.dir, 'config') };
-    const engine = new DockerEngine(server, env, join(build.home, 'rootfs.tar'), tables);
+    const engine = new DockerEngine(server, env, join(build.home, 'rootfs.tar'), tables, release);
     await run('ln', ['-s', join(ext, 'cli-plugins'), join(server.dir, 'config/cli-plugins')]);
     return engine;
   }
@@ -121,11 +134,19 @@ export class DockerEngine implements AsyncDisposable {
     for (const table of await tablesOf(this.#env))
       if (!this.#tables.has(table)) await run('nft', ['delete', 'table', ...table.split(' ')], { env: this.#env });
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    this.#release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+/** Resolves when nobody else on this machine has a turn; the function ends ours. */
+function turn(lock: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    withLock(lock, () => new Promise<void>((release) => resolve(release))).catch(reject);
+  });
 }
 
 function environment(ext: string): NodeJS.ProcessEnv {
