@@ -1,8 +1,7 @@
 import { IsthmusError, runInSlices, scopeId } from '@isthmus/model';
 import type { ServiceKey } from '@isthmus/model';
-import { scopeDiagnostic } from '@isthmus/registry';
+import { eachLimited, scopeDiagnostic } from '@isthmus/registry';
 import type { ScopeView, ServiceRead } from '@isthmus/registry';
-import { eachLimited } from './each-limited.ts';
 import { endsConnection } from './errors.ts';
 import type { ServiceInfo } from './normalize.ts';
 import { isCallable, notCallable } from './normalize-dubbo.ts';

@@ -14,6 +14,7 @@ export { dubboCategory, dubboServiceName } from './dubbo/dubbo-service.ts';
 export type { DubboService } from './dubbo/dubbo-service.ts';
 export { parseDubboUrl } from './dubbo/dubbo-url.ts';
 export type { DubboUrl } from './dubbo/dubbo-url.ts';
+export { eachLimited } from './each-limited.ts';
 export { EventChannel } from './event-channel.ts';
 export { serviceRead } from './known-service.ts';
 export type { ServiceRead } from './known-service.ts';

@@ -1,4 +1,4 @@
-import { eachLimited } from '../each-limited.ts';
+import { eachLimited } from '@isthmus/registry';
 import type { FakeInstance } from './fake-store.ts';
 import { NacosProvider } from './provider.ts';
 import type { ProviderOptions } from './provider.ts';

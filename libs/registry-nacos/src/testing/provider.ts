@@ -1,5 +1,5 @@
 import { NacosConnection } from '../connection.ts';
-import { eachLimited } from '../each-limited.ts';
+import { eachLimited } from '@isthmus/registry';
 import { defaultTiming } from '../timing.ts';
 import type { FakeInstance } from './fake-store.ts';
 
