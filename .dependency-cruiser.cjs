@@ -32,7 +32,8 @@ module.exports = {
     onlyImports('registry', 'model'),
     onlyImports('ledger', 'model'),
     onlyImports('probe', 'model'),
-    onlyImports('policy', 'model'),
+    // Istio's messages are the policy's vocabulary (docs/adr/0018-istio-config.md).
+    onlyImports('policy', 'model', 'proto'),
     onlyImports('catalog', 'model'),
     onlyImports('translate', 'model', 'proto'),
     onlyImports('outputs', 'model', 'kube'),

@@ -48,15 +48,17 @@ export function mergeService(
   const { namespace, exportTo } = rules.placementOf(members);
   const { vip, diagnostics: ofVip, isWithheld } = vipOf(members);
   if (isWithheld === true) return undefined;
+  const declared = members[0]?.declared;
   return {
     host,
     namespace,
-    resolution: sorted.some(([, e]) => e.endpoint.addressType === 'dns') ? 'dns' : 'static',
+    resolution: declared?.resolution ?? (sorted.some(([, e]) => e.endpoint.addressType === 'dns') ? 'dns' : 'static'),
     ports,
     endpoints: sorted.map(([, endpoint]) => endpoint),
     origins: members.map((record) => serviceId(record.key)).sort(),
     vip,
     ...(exportTo === undefined ? {} : { exportTo }),
+    ...(declared === undefined ? {} : { declared }),
     ...importedFrom(members),
     diagnostics: [...diagnostics, ...ofVip],
   };

@@ -4,7 +4,6 @@ export { Heartbeat } from './heartbeat.ts';
 export type { HeartbeatOptions } from './heartbeat.ts';
 export { inform } from './informer.ts';
 export type { InformerEvent, InformerOptions, InformerStatus, InformerTiming } from './informer.ts';
-export { KeyedQueue } from './keyed-queue.ts';
 export { KubeClient } from './kube-client.ts';
 export type { KubeAnswer, KubeCall, KubeClientOptions, KubeStream } from './kube-client.ts';
 export { describeAttempt, KubeError, ruleFor } from './kube-error.ts';

@@ -2,6 +2,26 @@ import type { Diagnostic } from './diagnostic.ts';
 import type { Endpoint, Locality, Protocol } from './endpoint.ts';
 import type { MeshHost, ServiceId, ServiceKey } from './ids.ts';
 
+/**
+ * How callers' proxies find the instances. `static`: addresses from EDS; `dns`: names, all of their addresses;
+ * `dns-round-robin`: names, the first address (Envoy's LOGICAL_DNS); `none`: the address that the caller dialled.
+ */
+export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'none';
+
+/** What only a ServiceEntry says of a service; registries leave it out. */
+export interface ServiceDeclaration {
+  /** Overrides what the endpoints' addresses suggest. */
+  readonly resolution: Resolution;
+  /** IP literals and CIDR ranges, in the order written; `ServiceRecord.vip` is the first plain address among them. */
+  readonly addresses: readonly string[];
+  /** `MESH_EXTERNAL`. */
+  readonly external: boolean;
+  /** Milliseconds since 1970, 0 for files: the older of two entries for one host wins. */
+  readonly createdAt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly subjectAltNames: readonly string[];
+}
+
 /** What one registry says about one service, normalised; equal content gives an equal record. */
 export interface ServiceRecord {
   readonly key: ServiceKey;
@@ -18,6 +38,7 @@ export interface ServiceRecord {
   readonly ports?: readonly ServicePort[];
   /** The address that callers of this service use already (a ClusterIP, a ServiceEntry's address). */
   readonly vip?: string;
+  readonly declared?: ServiceDeclaration;
   /** Mesh namespace that the source gives the service, and the namespaces that may see it (`*`, `.`, names). */
   readonly meshNamespace?: string;
   readonly exportTo?: readonly string[];
@@ -32,6 +53,8 @@ export interface ServicePort {
   /** `<protocol>-<number>`, as Istio wants it. */
   readonly name: string;
   readonly protocol: Protocol;
+  /** Where a ServiceEntry maps the port for endpoints that do not say theirs; undefined: the endpoints' own. */
+  readonly targetPort?: number;
 }
 
 export interface MeshEndpoint {
@@ -46,8 +69,8 @@ export interface MeshService {
   readonly host: MeshHost;
   /** Mesh namespace of the ServiceEntry. */
   readonly namespace: string;
-  /** `static`: all endpoints are IPs; `dns`: at least one is a name. */
-  readonly resolution: 'static' | 'dns';
+  /** `static`: all endpoints are IPs; `dns`: at least one is a name; the others only where a ServiceEntry says so. */
+  readonly resolution: Resolution;
   /** Sorted by number. Never empty. */
   readonly ports: readonly ServicePort[];
   /** All that the registries list, sorted by port name and `endpointKey`; translators leave out what takes no traffic. */
@@ -58,6 +81,7 @@ export interface MeshService {
   readonly vip: string | undefined;
   /** Namespaces that may see it, as Istio has it; undefined: all. */
   readonly exportTo?: readonly string[];
+  readonly declared?: ServiceDeclaration;
   /** Set where a part of it was read from another bridge: all service ids, there or here, that it was made from; sorted. */
   readonly importedFrom?: readonly string[];
   readonly diagnostics: readonly Diagnostic[];

@@ -19,3 +19,8 @@ export { VirtualServiceSchema } from './gen/networking/v1alpha3/virtual_service_
 export type { VirtualService } from './gen/networking/v1alpha3/virtual_service_pb.ts';
 export { WorkloadEntrySchema } from './gen/networking/v1alpha3/workload_entry_pb.ts';
 export type { WorkloadEntry } from './gen/networking/v1alpha3/workload_entry_pb.ts';
+export { WorkloadGroupSchema } from './gen/networking/v1alpha3/workload_group_pb.ts';
+export type { WorkloadGroup } from './gen/networking/v1alpha3/workload_group_pb.ts';
+export { ProxyConfigSchema } from './gen/networking/v1beta1/proxy_config_pb.ts';
+export type { ProxyConfig } from './gen/networking/v1beta1/proxy_config_pb.ts';
+export type { IstioKind, IstioObject, IstioSpecs } from './istio-object.ts';

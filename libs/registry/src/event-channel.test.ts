@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parseSourceId, serviceId } from '@isthmus/model';
 import type { MeshHost, ServiceId, ServiceKey, ServiceRecord, SourceEvent } from '@isthmus/model';
@@ -22,13 +23,14 @@ const snapshot = (...records: ServiceRecord[]): SourceEvent => ({
   services: new Map(records.map((r) => [serviceId(r.key), r])),
 });
 
-async function drain(channel: EventChannel, count: number): Promise<SourceEvent[]> {
-  const abort = new AbortController();
+const END: SourceEvent = { kind: 'diagnostics', scope, diagnostics: [] };
+
+/** All that waits, or what comes until `END` is pushed. */
+async function drain(channel: EventChannel): Promise<SourceEvent[]> {
   const events: SourceEvent[] = [];
-  if (count === 0) return events;
-  for await (const event of channel.read(abort.signal)) {
+  for await (const event of channel.read(new AbortController().signal)) {
+    if (event === END) return events;
     events.push(event);
-    if (events.length === count) abort.abort();
   }
   return events;
 }
@@ -57,7 +59,8 @@ describe('an event channel', () => {
       fc.asyncProperty(fc.array(anyEvent, { maxLength: 40 }), async (events) => {
         const channel = new EventChannel();
         for (const event of events) channel.push(event);
-        expect(viewOf(await drain(channel, channel.size))).toEqual(viewOf(events));
+        channel.push(END);
+        expect(viewOf(await drain(channel))).toEqual(viewOf(events));
       }),
     );
   });
@@ -67,7 +70,8 @@ describe('an event channel', () => {
       fc.asyncProperty(fc.array(anyEvent, { maxLength: 40 }), async (events) => {
         const channel = new EventChannel();
         for (const event of events) channel.push(event);
-        const got = await drain(channel, channel.size);
+        channel.push(END);
+        const got = await drain(channel);
         const upTo = (list: readonly SourceEvent[], nth: number) => {
           let seen = 0;
           const at = list.findIndex((event) => (event.kind === 'status' || event.kind === 'snapshot') && seen++ === nth);
@@ -75,6 +79,60 @@ describe('an event channel', () => {
         };
         const fences = events.filter((event) => event.kind === 'status' || event.kind === 'snapshot').length;
         for (let n = 0; n < fences; n += 1) expect(upTo(got, n)).toEqual(upTo(events, n));
+      }),
+    );
+  });
+
+  test('what changed and changed back while it waited is no event', async () => {
+    const channel = new EventChannel();
+    const abort = new AbortController();
+    const reading = channel.read(abort.signal);
+    channel.push(snapshot(record('a', 1)));
+    expect((await reading.next()).value).toEqual(snapshot(record('a', 1)));
+    channel.push(upsert('a', 2));
+    channel.push(upsert('a', 1));
+    channel.push(upsert('b', 1));
+    channel.push(remove('b'));
+    channel.push(remove('a'));
+    channel.push(upsert('a', 1));
+    channel.push(status('live'));
+    expect((await reading.next()).value).toEqual(status('live'));
+    abort.abort();
+  });
+
+  test('of a source that says equal content once, each upsert and removal that is read changes something, however late the reader is', async () => {
+    const readOrPush = fc.oneof({ weight: 3, arbitrary: anyEvent }, { weight: 2, arbitrary: fc.constant('read' as const) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(readOrPush, { maxLength: 60 }), async (steps) => {
+        const channel = new EventChannel();
+        const abort = new AbortController();
+        const reading = channel.read(abort.signal);
+        const said: SourceEvent[] = [];
+        const got: SourceEvent[] = [];
+        const next = async () => {
+          const { value } = await reading.next();
+          if (value === undefined) throw new Error('the channel has ended');
+          if (value.kind === 'upsert' || value.kind === 'remove') {
+            expect(viewOf([...got, value])).not.toEqual(viewOf(got));
+          }
+          got.push(value);
+        };
+        for (const step of steps) {
+          if (step === 'read') {
+            channel.push(END); // so that there is something to wait for
+            await next();
+            continue;
+          }
+          const after = viewOf([...said, step]);
+          if ((step.kind === 'upsert' || step.kind === 'remove') && isDeepStrictEqual(after, viewOf(said))) continue;
+          said.push(step);
+          channel.push(step);
+        }
+        const last: SourceEvent = { ...END };
+        channel.push(last);
+        while (got.at(-1) !== last) await next();
+        expect(viewOf(got)).toEqual(viewOf(said));
+        abort.abort();
       }),
     );
   });
@@ -88,9 +146,11 @@ describe('an event channel', () => {
 
   test('a reader that waits gets an event that is pushed later', async () => {
     const channel = new EventChannel();
-    const reading = drain(channel, 1);
+    const reading = drain(channel);
     await Promise.resolve();
     channel.push(upsert('a', 1));
+    await Promise.resolve();
+    channel.push(END);
     expect(await reading).toEqual([upsert('a', 1)]);
   });
 

@@ -1,70 +1,86 @@
-import { serviceId } from '@isthmus/model';
-import type { ServiceId, SourceEvent } from '@isthmus/model';
+import { KeyedQueue, scopeId, scopeOf, serviceId } from '@isthmus/model';
+import type { ScopeId, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
 
 /**
  * The queue between a source and its reader. Bounded by the number of services: a newer upsert or removal of a
- * service takes the place of the one that waits, because only the newest state counts.
+ * service takes the place of the one that waits, because only the newest state counts. What changed and changed back while
+ * it waited is no event: the channel remembers what the reader has (the records themselves, which the reader keeps as well).
  */
 export class EventChannel {
-  #queue: SourceEvent[] = [];
-  #pending = new Map<ServiceId, number>();
-  #wake: (() => void) | undefined;
+  readonly #queue: KeyedQueue<SourceEvent>;
+  readonly #told = new Map<ScopeId, Map<ServiceId, ServiceRecord>>();
+
+  constructor() {
+    this.#queue = new KeyedQueue((event, hasReplaced) => this.#tell(event, hasReplaced));
+  }
 
   get size(): number {
-    return this.#queue.length;
+    return this.#queue.size;
   }
 
   push(event: SourceEvent): void {
     switch (event.kind) {
       case 'upsert':
-        this.#replaceOrAppend(serviceId(event.service.key), event);
-        break;
+        return this.#queue.push(event, serviceId(event.service.key));
       case 'remove':
-        this.#replaceOrAppend(serviceId(event.key), event);
-        break;
+        return this.#queue.push(event, serviceId(event.key));
       case 'snapshot': // what waits is older and stays before it; what comes now must stay behind it
       case 'status': // an upsert must not move across "stale" or "live"
       case 'diagnostics':
-        this.#pending.clear();
-        this.#queue.push(event);
-        break;
+        return this.#queue.push(event);
       default:
         event satisfies never;
     }
-    this.#wake?.();
-  }
-
-  #replaceOrAppend(id: ServiceId, event: SourceEvent): void {
-    const at = this.#pending.get(id);
-    if (at !== undefined) {
-      this.#queue[at] = event;
-      return;
-    }
-    this.#pending.set(id, this.#queue.length);
-    this.#queue.push(event);
   }
 
   /** Ends when the signal aborts; what waits then is dropped. */
-  async *read(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const wake = () => this.#wake?.();
-    signal.addEventListener('abort', wake);
-    try {
-      while (!signal.aborted) {
-        if (this.#queue.length === 0) {
-          await new Promise<void>((resolve) => (this.#wake = resolve));
-          this.#wake = undefined;
-          continue;
-        }
-        const batch = this.#queue;
-        this.#queue = [];
-        this.#pending.clear();
-        for (const event of batch) {
-          if (signal.aborted) return;
-          yield event;
-        }
+  read(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return this.#queue.read(signal);
+  }
+
+  /** False when the reader knows it. Only what took another's place is compared: sources say equal content once. */
+  #tell(event: SourceEvent, hasReplaced: boolean): boolean {
+    switch (event.kind) {
+      case 'upsert': {
+        const { service } = event;
+        const known = this.#in(scopeId(scopeOf(service.key)));
+        const id = serviceId(service.key);
+        if (hasReplaced && isSame(known.get(id), service)) return false;
+        known.set(id, service);
+        return true;
       }
-    } finally {
-      signal.removeEventListener('abort', wake);
+      case 'remove':
+        return this.#in(scopeId(scopeOf(event.key))).delete(serviceId(event.key)) || !hasReplaced;
+      case 'snapshot': // a copy, so that a record which changes later is not kept
+        this.#told.set(scopeId(event.scope), new Map(event.services));
+        return true;
+      case 'status':
+      case 'diagnostics':
+        return true;
+      default:
+        return event satisfies never;
     }
   }
+
+  #in(scope: ScopeId): Map<ServiceId, ServiceRecord> {
+    let known = this.#told.get(scope);
+    if (known === undefined) this.#told.set(scope, (known = new Map()));
+    return known;
+  }
+}
+
+/** Records are plain JSON with a fixed order of fields, so their text is their content. */
+function isSame(a: ServiceRecord | undefined, b: ServiceRecord): boolean {
+  if (a === b) return true;
+  if (a === undefined || a.endpoints.length !== b.endpoints.length) return false;
+  return a.endpoints.every((endpoint, n) => sameText(endpoint, b.endpoints[n])) && sameText(bare(a), bare(b));
+}
+
+/** Without the endpoints, which are compared one by one: the first that differs ends it. */
+function bare({ endpoints: _, ...rest }: ServiceRecord): Omit<ServiceRecord, 'endpoints'> {
+  return rest;
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

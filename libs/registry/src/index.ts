@@ -1,4 +1,3 @@
-export { backoff, pause } from './backoff.ts';
 export { buildEndpoint, printable } from './build-endpoint.ts';
 export type { BuiltEndpoint, RawInstance } from './build-endpoint.ts';
 export { buildRecord } from './build-record.ts';

@@ -76,6 +76,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     number: integer('80 for HTTP-like protocols'),
     name: text('protocol-number, such as http-80'),
     protocol,
+    targetPort: optional(integer('Where a ServiceEntry maps it for endpoints that do not say theirs')),
   }),
   ReplicaView: fields<ReplicaView>('How this bridge stands to its replicas.', {
     id: text('Of this process; empty where there is one replica'),

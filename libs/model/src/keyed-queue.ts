@@ -3,9 +3,18 @@
  * that waits, because only the newest state counts. Entries without a key keep their place, and nothing moves across them.
  */
 export class KeyedQueue<T> {
-  #queue: T[] = [];
+  readonly #isNews: (entry: T, hasReplaced: boolean) => boolean;
+  #queue: { entry: T; hasReplaced: boolean }[] = [];
   #places = new Map<string, number>();
   #wake: (() => void) | undefined;
+
+  /**
+   * @param isNews Asked once for each entry when it is its turn, in order: false leaves it out. `hasReplaced` says that it stands
+   *   where an older one of its key did, which the reader has not seen. Default: all are.
+   */
+  constructor(isNews: (entry: T, hasReplaced: boolean) => boolean = () => true) {
+    this.#isNews = isNews;
+  }
 
   get size(): number {
     return this.#queue.length;
@@ -13,11 +22,11 @@ export class KeyedQueue<T> {
 
   push(entry: T, key?: string): void {
     const place = key === undefined ? undefined : this.#places.get(key);
-    if (place !== undefined) this.#queue[place] = entry;
+    if (place !== undefined) this.#queue[place] = { entry, hasReplaced: true };
     else {
       if (key === undefined) this.#places.clear();
       else this.#places.set(key, this.#queue.length);
-      this.#queue.push(entry);
+      this.#queue.push({ entry, hasReplaced: false });
     }
     this.#wake?.();
   }
@@ -25,7 +34,7 @@ export class KeyedQueue<T> {
   /** Like `push` without a key, in the place of the last entry that waits if that is out of date with this one. */
   pushOver(entry: T, isOutOfDate: (last: T) => boolean): void {
     const last = this.#queue.at(-1);
-    if (last !== undefined && isOutOfDate(last)) this.#queue.pop();
+    if (last !== undefined && isOutOfDate(last.entry)) this.#queue.pop();
     this.push(entry);
   }
 
@@ -49,9 +58,9 @@ export class KeyedQueue<T> {
         const batch = this.#queue;
         this.#queue = [];
         this.#places.clear();
-        for (const entry of batch) {
+        for (const { entry, hasReplaced } of batch) {
           if (signal.aborted) return;
-          yield entry;
+          if (this.#isNews(entry, hasReplaced)) yield entry;
         }
       }
     } finally {

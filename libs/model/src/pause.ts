@@ -1,5 +1,5 @@
-/** Milliseconds before attempt `n` (0-based): between half and the whole of min(max, base·2ⁿ). */
-export function backoffMs(attempt: number, random: () => number, base = 200, max = 30_000): number {
+/** Milliseconds to wait before attempt `n` (0-based): "full jitter" between half and the whole of min(max, base·2ⁿ). */
+export function backoff(attempt: number, random: () => number, base = 200, max = 30_000): number {
   const ceiling = Math.min(max, base * 2 ** Math.min(attempt, 20));
   return Math.round(ceiling / 2 + (ceiling / 2) * random());
 }

@@ -54,3 +54,16 @@ test('aborting ends the reading, also while it waits', async () => {
   abort.abort();
   expect((await reading).done).toBe(true);
 });
+
+test('an entry that is no news is left out when it is its turn, and is told whether it stands for others', async () => {
+  const asked: string[] = [];
+  const queue = new KeyedQueue<string>((entry, hasReplaced) => {
+    asked.push(`${entry} ${hasReplaced}`);
+    return entry !== 'a 2';
+  });
+  queue.push('a 1', 'a');
+  queue.push('a 2', 'a');
+  queue.push('b 1', 'b');
+  expect(await take(queue, 1)).toEqual(['b 1']);
+  expect(asked).toEqual(['a 2 true', 'b 1 false']);
+});

@@ -1,0 +1,10 @@
+import type { IstioObject } from '@isthmus/proto/istio';
+
+/** Istio's precedence: the older object first, then by `name.namespace`, so that every replica has one order. */
+export function compareAge(a: IstioObject, b: IstioObject): number {
+  return a.createdAt - b.createdAt || compareText(`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,1 @@
+export { compareAge } from './age.ts';

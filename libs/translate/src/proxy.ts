@@ -1,0 +1,24 @@
+import type { Locality } from '@isthmus/model';
+import type { EgressAddress } from './listeners.ts';
+
+/** All of a node that its resources depend on. Nodes with an equal one are one group and share every byte. */
+export interface Proxy {
+  readonly kind: 'sidecar' | 'router';
+  /** Proxyless gRPC: listeners with an `api_listener`, ROUND_ROBIN or RING_HASH only, no Envoy extensions. */
+  readonly grpc: boolean;
+  /** Istio namespace, from metadata `NAMESPACE` or the node id; short names in rules and Hosts are relative to it. */
+  readonly namespace: string;
+  /** Fourth part of the node id, `shop.svc.cluster.local`. */
+  readonly dnsDomain: string;
+  /** The node's own IPs: what it is an instance of, and where inbound listeners belong. */
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** `INTERCEPTION_MODE`; `none`: loopback listeners per service port (or just the egress one). */
+  readonly interception: 'redirect' | 'tproxy' | 'none';
+  /** Metadata `HTTP_PROXY_PORT`: the explicit egress listener. */
+  readonly egress: EgressAddress | undefined;
+  readonly locality: Locality;
+  /** `CLUSTER_ID` and `NETWORK`. */
+  readonly cluster: string;
+  readonly network: string;
+}

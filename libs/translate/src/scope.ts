@@ -1,0 +1,57 @@
+import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
+import type { IstioObject } from '@isthmus/proto/istio';
+import type { Proxy } from './proxy.ts';
+
+/** What of MeshConfig the translation depends on. */
+export interface MeshOptions {
+  /** `cluster.local`: `orders.shop.svc.<trust domain>` and short names. */
+  readonly domain: string;
+  /** The namespace whose rules hold for all. */
+  readonly rootNamespace: string;
+  /** What happens to a destination that no service has: Istio's `outboundTrafficPolicy`. */
+  readonly outbound: 'allow-any' | 'registry-only';
+}
+
+/** One egress listener of a Sidecar, or the one that stands for "everything" where no Sidecar says otherwise. */
+export interface EgressScope {
+  /** Set where the Sidecar's listener has a port of its own. */
+  readonly port: { readonly number: number; readonly protocol: string; readonly name: string } | undefined;
+  readonly bind: string;
+  readonly captureMode: 'default' | 'iptables' | 'none';
+  /** Visible here, by `exportTo` and the Sidecar's hosts; sorted: older first, then by host. */
+  services(): Iterable<MeshService>;
+  /** Undefined where the host is not visible here. */
+  service(host: MeshHost): MeshService | undefined;
+  /** Bound to `mesh`, visible here, delegates merged, in Istio's order of precedence. */
+  virtualServices(): readonly IstioObject<'VirtualService'>[];
+}
+
+/** A port of a service that the proxy itself is an instance of. */
+export interface OwnPort {
+  readonly service: MeshService;
+  readonly port: ServicePort;
+  /** Where the application listens. */
+  readonly targetPort: number;
+}
+
+/**
+ * The mesh as one group of proxies may see it: what the policy library resolves and the translators read. Live: what it
+ * answers may change between two events of the loop, never within one.
+ */
+export interface ProxyScope {
+  readonly proxy: Proxy;
+  readonly mesh: MeshOptions;
+  /** Never empty. The last one without a port is the default for every port. */
+  readonly egress: readonly EgressScope[];
+  readonly sidecar: IstioObject<'Sidecar'> | undefined;
+  /** Visible through any egress listener. */
+  service(host: MeshHost): MeshService | undefined;
+  /** The rules for the host merged as Istio does, most specific first; undefined: defaults. */
+  destinationRule(host: MeshHost): IstioObject<'DestinationRule'> | undefined;
+  /** For routers: bound to this gateway (`namespace/name`), in order of precedence. */
+  virtualServicesOf(gateway: string): readonly IstioObject<'VirtualService'>[];
+  /** For routers: those whose selector matches the proxy, in order of precedence. */
+  readonly gateways: readonly IstioObject<'Gateway'>[];
+  /** Sorted by target port. */
+  readonly own: readonly OwnPort[];
+}
