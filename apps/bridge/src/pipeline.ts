@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '@isthmus/catalog';
-import { runInSlices } from '@isthmus/model';
+import { pause, runInSlices } from '@isthmus/model';
 import type { MeshHost, SourceEvent, SourceId } from '@isthmus/model';
-import { pause } from '@isthmus/registry';
 import type { RegistrySource } from '@isthmus/registry';
 import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';

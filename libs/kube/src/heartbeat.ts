@@ -1,6 +1,6 @@
+import { jittered, pause } from '@isthmus/model';
 import type { KubeClient } from './kube-client.ts';
 import { KubeError } from './kube-error.ts';
-import { jittered, pause } from './pause.ts';
 
 export interface HeartbeatOptions {
   /** Time between two questions, ± 20 %; milliseconds. Default 5,000. */

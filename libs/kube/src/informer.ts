@@ -2,15 +2,13 @@
  * All objects of a kind, kept up to date: list, watch, and everything that goes wrong in between
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
  */
-import { systemClock } from '@isthmus/model';
+import { backoff, jittered, KeyedQueue, pause, systemClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
 import { Heartbeat } from './heartbeat.ts';
-import { KeyedQueue } from './keyed-queue.ts';
 import type { KubeClient } from './kube-client.ts';
 import { KubeError } from './kube-error.ts';
 import { listPages } from './objects.ts';
 import type { ListOptions } from './objects.ts';
-import { backoffMs, jittered, pause } from './pause.ts';
 import { objectKey } from './resource.ts';
 import type { KubeObject, Resource } from './resource.ts';
 import { watchObjects } from './watch.ts';
@@ -144,14 +142,14 @@ class Informer<Raw extends KubeObject, Kept> {
 
   async #failed(error: KubeError, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
-    const backoff = backoffMs(this.#failures - 1, this.#random, 200, this.#timing.backoffMaxMs);
+    const waitMs = backoff(this.#failures - 1, this.#random, 200, this.#timing.backoffMaxMs);
     if (error.reason === 'unreachable') this.#listedAt = 0;
-    if (this.#isNothing(error)) return pause(error.reason === 'busy' ? (error.retryAfterMs ?? backoff) : 0, signal);
+    if (this.#isNothing(error)) return pause(error.reason === 'busy' ? (error.retryAfterMs ?? waitMs) : 0, signal);
     // What happened since is not known any more: list again, at once the first time.
     if (error.reason !== 'busy') this.#listedAt = 0;
     if (error.reason === 'expired' && this.#failures === 1) return;
     this.#lost(error);
-    await pause(Math.max(backoff, error.retryAfterMs ?? 0), signal);
+    await pause(Math.max(waitMs, error.retryAfterMs ?? 0), signal);
   }
 
   /**
@@ -234,7 +232,7 @@ class Informer<Raw extends KubeObject, Kept> {
     // Before its time only a server that stops ends it in order: as above.
     if (lasted < lifetimeMs - EARLY_MS) this.#listedAt = 0;
     if (lasted > SHORT_WATCH_MS) this.#failures = 0;
-    else await pause(backoffMs((this.#failures += 1), this.#random, 100, this.#timing.backoffMaxMs), signal);
+    else await pause(backoff((this.#failures += 1), this.#random, 100, this.#timing.backoffMaxMs), signal);
   }
 
   #apply(kind: 'put' | 'deleted', object: Raw): void {

@@ -1,4 +1,4 @@
-import { pause } from './pause.ts';
+import { pause } from '@isthmus/model';
 
 export interface TokenBucketOptions {
   readonly perSecond: number;

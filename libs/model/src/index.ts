@@ -1,6 +1,6 @@
 export { steadyClock, systemClock } from './clock.ts';
 export type { Clock } from './clock.ts';
-export { deadlineSignal } from './deadline.ts';
+export { deadlineSignal, within } from './deadline.ts';
 export { formatDiagnostic } from './diagnostic.ts';
 export type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
 export { formatDuration, parseDuration } from './duration.ts';

@@ -1,4 +1,4 @@
-import { backoff } from './backoff.ts';
+import { backoff } from '@isthmus/model';
 
 /** What became of an item; `again`: it is tried once more, later the more often it failed. */
 export type WorkResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly afterMs?: number };
@@ -89,7 +89,7 @@ export class WorkQueue<T> {
     const { retry = { firstMs: 500, mostMs: 30_000 }, random = Math.random } = this.#options;
     const failures = this.#failures.get(item) ?? 0;
     this.#failures.set(item, failures + 1);
-    const ms = Math.max(atLeastMs, backoff(failures, retry.firstMs, retry.mostMs, random));
+    const ms = Math.max(atLeastMs, backoff(failures, random, retry.firstMs, retry.mostMs));
     this.#timers.set(
       item,
       setTimeout(() => {

@@ -1,5 +1,5 @@
+import { backoff, pause } from '@isthmus/model';
 import type { Scope, ServiceKey } from '@isthmus/model';
-import { backoff, pause } from '@isthmus/registry';
 import { parseJson } from './answer.ts';
 import type { Answer } from './answer.ts';
 import type { ConsulClient } from './client.ts';

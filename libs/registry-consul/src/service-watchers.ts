@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
+import { backoff, pause } from '@isthmus/model';
 import type { Scope } from '@isthmus/model';
-import { backoff, pause } from '@isthmus/registry';
 import { nextIndex } from './answer.ts';
 import type { ConsulClient } from './client.ts';
 import { ConsulFailure } from './failure.ts';

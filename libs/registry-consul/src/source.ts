@@ -1,6 +1,6 @@
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
-import { IsthmusError, messageOf } from '@isthmus/model';
-import { EventChannel, backoff, pause, serviceFilter } from '@isthmus/registry';
+import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
+import { EventChannel, serviceFilter } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { ConsulClient } from './client.ts';
 import type { ConsulConfig } from './config.ts';

@@ -1,4 +1,4 @@
-import { pause } from '@isthmus/registry';
+import { pause } from '@isthmus/model';
 import { nextIndex, parseJson } from './answer.ts';
 import type { Answer } from './answer.ts';
 import type { ConsulClient, Query } from './client.ts';

@@ -1,7 +1,6 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { SourceEvent, SourceId } from '@isthmus/model';
-import { messageOf } from '@isthmus/model';
-import { backoff, pause } from '@isthmus/registry';
+import { backoff, messageOf, pause } from '@isthmus/model';
 import type { SourceDeps } from '@isthmus/registry';
 import { AnswerError } from './answer-error.ts';
 import type { ReadFailure } from './answer-error.ts';

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
+import { KeyedQueue, backoff, pause } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
-import { KeyedQueue, KubeClient, KubeError, openAccess } from '@isthmus/kube';
+import { KubeClient, KubeError, openAccess } from '@isthmus/kube';
 import type { KubeAccess } from '@isthmus/kube';
-import { EventChannel, backoff, pause } from '@isthmus/registry';
+import { EventChannel } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { KubernetesConfig } from './config.ts';
 import { informersOf } from './informers.ts';

@@ -1,6 +1,6 @@
-import type { SourceStatus, Workload, WorkloadEvent } from '@isthmus/model';
+import type { KeyedQueue, SourceStatus, Workload, WorkloadEvent } from '@isthmus/model';
 import { NOWHERE } from '@isthmus/model';
-import type { InformerEvent, InformerStatus, KeyedQueue } from '@isthmus/kube';
+import type { InformerEvent, InformerStatus } from '@isthmus/kube';
 import { isSettled } from './informers.ts';
 import type { Informers } from './informers.ts';
 import type { KeptPod } from './kept.ts';

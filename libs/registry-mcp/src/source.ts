@@ -1,6 +1,6 @@
-import { IsthmusError } from '@isthmus/model';
+import { backoff, IsthmusError, pause } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel, backoff, pause, serviceFilter } from '@isthmus/registry';
+import { EventChannel, serviceFilter } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { McpConfig } from './config.ts';
 import { connectionTo } from './connect.ts';

@@ -1,5 +1,5 @@
-import { scopeId, IsthmusError } from '@isthmus/model';
-import { pause, scopeDiagnostic } from '@isthmus/registry';
+import { IsthmusError, pause, scopeId } from '@isthmus/model';
+import { scopeDiagnostic } from '@isthmus/registry';
 import { NacosConnection } from './connection.ts';
 import type { ConnectionEnd, ConnectionOptions } from './connection.ts';
 import type { Json } from './json-body.ts';

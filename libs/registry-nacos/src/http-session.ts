@@ -1,5 +1,4 @@
-import { IsthmusError, scopeId } from '@isthmus/model';
-import { pause } from '@isthmus/registry';
+import { IsthmusError, pause, scopeId } from '@isthmus/model';
 import type { ConnectionEnd } from './connection.ts';
 import { DEFAULT_GROUP, findGroups, unknownGroups } from './group-finder.ts';
 import { GroupReader } from './group-reader.ts';

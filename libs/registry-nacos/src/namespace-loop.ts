@@ -1,5 +1,4 @@
-import { IsthmusError, messageOf } from '@isthmus/model';
-import { backoff, pause } from '@isthmus/registry';
+import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
 import type { ConnectionEnd } from './connection.ts';
 import { GrpcSession } from './grpc-session.ts';
 import { HttpSession, probeHttp } from './http-session.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
 import type { SourceEvent, SourceId } from '@isthmus/model';
-import { backoff, EventChannel, pause, readSecret, ScopeView } from '@isthmus/registry';
+import { EventChannel, readSecret, ScopeView } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import { serverAddress } from './config.ts';
 import type { ZookeeperConfig } from './config.ts';

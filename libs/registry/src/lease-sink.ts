@@ -1,6 +1,5 @@
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
 import type { SourceId } from '@isthmus/model';
-import { backoff, pause } from './backoff.ts';
 import { eachLimited } from './each-limited.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import type {

@@ -1,4 +1,4 @@
-import { backoff } from './backoff.ts';
+import { backoff } from '@isthmus/model';
 
 /** When what was refused may be tried again, by key: after a jittered backoff of its own. */
 export class RetryTimes {

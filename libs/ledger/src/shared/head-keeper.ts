@@ -1,9 +1,9 @@
+import { within } from '@isthmus/model';
 import type { LedgerHead, LedgerStore } from '@isthmus/model';
 import { Alarm } from './alarm.ts';
 import { formatHead, parseHead } from './head.ts';
 import type { Head, Replica } from './head.ts';
 import type { HeadOwner, Prepared } from './head-owner.ts';
-import { within } from './within.ts';
 
 export interface KeeperOptions {
   readonly store: LedgerStore;

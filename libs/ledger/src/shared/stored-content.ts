@@ -1,8 +1,8 @@
+import { within } from '@isthmus/model';
 import type { LedgerStore } from '@isthmus/model';
 import { eachLimited } from './each-limited.ts';
 import { decodeSegment, encodeSegment } from './segment.ts';
 import type { SegmentName } from './segment.ts';
-import { within } from './within.ts';
 
 /** Calls to the store that are under way at once. */
 const AT_ONCE = 8;
