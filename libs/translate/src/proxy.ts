@@ -13,8 +13,11 @@ export interface Proxy {
   /** The node's own IPs: what it is an instance of, and where inbound listeners belong. */
   readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-  /** `INTERCEPTION_MODE`; `none`: loopback listeners per service port (or just the egress one). */
-  readonly interception: 'redirect' | 'tproxy' | 'none';
+  /**
+   * `INTERCEPTION_MODE`. `none`: loopback listeners per service port. `explicit`, where the node says nothing: just the
+   * egress listener that it asks for; istiod would have it bind 15001 and 15006 on all addresses, unasked.
+   */
+  readonly interception: 'redirect' | 'tproxy' | 'none' | 'explicit';
   /** Metadata `HTTP_PROXY_PORT`: the explicit egress listener. */
   readonly egress: EgressAddress | undefined;
   readonly locality: Locality;
