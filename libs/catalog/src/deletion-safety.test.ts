@@ -302,6 +302,56 @@ describe('a registration that is over', () => {
   });
 });
 
+describe('two declared ports of a service that lead to one port of its instances', () => {
+  const ports = [
+    { number: 80, name: 'http-web', protocol: 'http' },
+    { number: 9090, name: 'http-admin', protocol: 'http' },
+  ] as const;
+  /** As a Kubernetes Service with `80 → 8080` and `9090 → 8080`. */
+  const twoPorts = (addresses: readonly string[], names: readonly string[] = ['http-web', 'http-admin']): ServiceRecord => ({
+    ...record(
+      'orders',
+      addresses.flatMap((address) => names.map((portName) => endpoint({ address, portName }))),
+    ),
+    ports,
+  });
+  const twelve = Array.from({ length: 12 }, (_, n) => `10.0.1.${n}`);
+  const served = (made: WatchedCatalog, name: string) => {
+    const merged = [...made.catalog.hosts()].flatMap((host) => made.catalog.merged(host)?.endpoints ?? []);
+    return merged.filter(({ portName }) => portName === name).map(({ endpoint: { address } }) => address);
+  };
+  const left = (made: WatchedCatalog) => ports.map(({ name }) => served(made, name).length);
+
+  test('are held both, and both over a restart, when all instances are gone at once', () => {
+    const made = make()
+      .say(snapshotOf([twoPorts(twelve)]))
+      .status({ state: 'live' });
+    made.say(snapshotOf([]));
+    expect(left(made)).toEqual([12, 12]);
+    expect(made.scope.held).toMatchObject({ removing: 24 });
+    expect(left(made.restart())).toEqual([12, 12]);
+    made.say(snapshotOf([])).status({ state: 'live' }).wait(31_000);
+    expect(left(made)).toEqual([0, 0]);
+  });
+
+  test('are counted by port, so that instances that go one by one are held at the same share', () => {
+    const made = make()
+      .say(snapshotOf([twoPorts(twelve)]))
+      .status({ state: 'live' });
+    for (let n = 1; n <= 12; n += 1) made.say(upsert(twoPorts(twelve.slice(n)))).wait(100);
+    expect(left(made)).toEqual([6, 6]);
+    for (let n = 11; n >= 0; n -= 1) made.say(upsert(twoPorts(twelve.slice(n)))).wait(100);
+    expect(left(made)).toEqual([12, 12]);
+    expect(made.scope.held).toBeUndefined();
+  });
+
+  test('go one without the other when the service no longer declares one', () => {
+    const made = make().say(snapshotOf([twoPorts(['10.0.1.1', '10.0.1.2'])]));
+    made.say(upsert(twoPorts(['10.0.1.1', '10.0.1.2'], ['http-web'])));
+    expect(left(made)).toEqual([2, 0]);
+  });
+});
+
 describe('ages', () => {
   test('of a scope go on over a restart', () => {
     const made = make().say(snapshotOf(twenty)).status({ state: 'live' }).wait(400_000);

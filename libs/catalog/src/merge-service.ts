@@ -1,4 +1,4 @@
-import { endpointKey, serviceId, takesTraffic } from '@isthmus/model';
+import { addressKey, serviceId, takesTraffic } from '@isthmus/model';
 import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, ServiceRecord } from '@isthmus/model';
 import type { CompiledRules } from './merge-rules.ts';
 import { portNameOf, portsOf } from './service-ports.ts';
@@ -39,7 +39,7 @@ export function mergeService(
     const origin = serviceId(record.key);
     for (const endpoint of record.endpoints) {
       const name = portNameOf(endpoint, ports);
-      const key = `${name} ${endpointKey(endpoint)}`;
+      const key = `${name} ${addressKey(endpoint)}`;
       // A process registered in two registries is one endpoint; the registry that comes first is believed.
       if (!byAddress.has(key)) byAddress.set(key, { origin, portName: name, endpoint });
     }

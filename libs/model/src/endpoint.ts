@@ -57,9 +57,18 @@ export function takesTraffic(endpoint: Endpoint): boolean {
   return endpoint.health === 'healthy' && endpoint.weight > 0;
 }
 
-/** Unique within a service: two instances with one address are one endpoint. */
+/** Where it listens: one process, whatever the number of services and service ports that lead there. */
+export function addressKey({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {
+  return `${address} ${port}`;
+}
+
+/**
+ * Unique within a record. Two instances with one address are one endpoint, but two declared ports may lead to one address
+ * (a Kubernetes Service with `80 → 8080` and `9090 → 8080`), and then each of them has it.
+ */
 export function endpointKey(endpoint: Endpoint): string {
-  return `${endpoint.address} ${endpoint.port}`;
+  const at = addressKey(endpoint);
+  return endpoint.portName === undefined ? at : `${at} ${endpoint.portName}`;
 }
 
 export const NOWHERE: Locality = { region: '', zone: '', subzone: '' };

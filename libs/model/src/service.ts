@@ -27,7 +27,7 @@ export interface ServiceRecord {
   readonly key: ServiceKey;
   /** The host that this registry's users expect (`orders.default-group.public.nacos`); merge rules may map it elsewhere. */
   readonly host: MeshHost;
-  /** Sorted by `endpointKey`, one per address and port, unhealthy and disabled ones included. */
+  /** Sorted by `endpointKey`, one per key, unhealthy and disabled ones included. */
   readonly endpoints: readonly Endpoint[];
   /** What was left out or changed, sorted. */
   readonly diagnostics: readonly Diagnostic[];
@@ -73,7 +73,7 @@ export interface MeshService {
   readonly resolution: Resolution;
   /** Sorted by number. Never empty. */
   readonly ports: readonly ServicePort[];
-  /** All that the registries list, sorted by port name and `endpointKey`; translators leave out what takes no traffic. */
+  /** All that the registries list, sorted by port name and `addressKey`; translators leave out what takes no traffic. */
   readonly endpoints: readonly MeshEndpoint[];
   /** Sorted. */
   readonly origins: readonly ServiceId[];

@@ -51,9 +51,7 @@ export function buildRecord(
     const built = 'diagnostics' in raw ? raw : buildEndpoint(raw, where);
     diagnostics.push(...built.diagnostics);
     if (built.endpoint === undefined) continue;
-    // Two declared ports may lead to one address and port.
-    const { portName } = built.endpoint;
-    const at = portName === undefined ? endpointKey(built.endpoint) : `${endpointKey(built.endpoint)} ${portName}`;
+    const at = endpointKey(built.endpoint);
     const other = byAddress.get(at);
     if (other !== undefined) diagnostics.push(duplicate(where, other, built.endpoint));
     byAddress.set(at, other === undefined ? built.endpoint : preferred(other, built.endpoint));

@@ -1,7 +1,7 @@
 import { CHECKS, EVICTIONS, describeEviction, differences } from '@isthmus/catalog';
 import type { Listing } from '@isthmus/catalog';
 import type { DiffView, HeldView } from '@isthmus/contract';
-import { endpointKey, formatDuration } from '@isthmus/model';
+import { addressKey, formatDuration } from '@isthmus/model';
 import type { Diagnostic, Endpoint, ServiceId } from '@isthmus/model';
 import type { Engine } from '../engine/engine.ts';
 
@@ -38,10 +38,10 @@ export function heldLivenessViews({ liveness, catalog, config }: Engine): readon
 
 /** Why an endpoint gets no traffic although its registry says that it is well; undefined: for no reason of ours. */
 export function whyLeftOut({ liveness, catalog }: Engine, service: ServiceId, endpoint: Endpoint): string | undefined {
-  const key = endpointKey(endpoint);
+  const key = addressKey(endpoint);
   for (const check of liveness.crossChecks) {
     for (const listing of check.evictionsOf(service)) {
-      if (listing.state !== 'evicted' || endpointKey(listing.endpoint) !== key) continue;
+      if (listing.state !== 'evicted' || addressKey(listing.endpoint) !== key) continue;
       return `evicted: ${reasonOf(listing, catalog.now())}`;
     }
   }

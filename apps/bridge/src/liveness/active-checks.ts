@@ -1,7 +1,7 @@
 import { AddressRanges, CheckVerdicts, servicePattern } from '@isthmus/catalog';
 import type { RecordOverlay } from '@isthmus/catalog';
 import type { CheckConfig } from '@isthmus/config';
-import { endpointKey } from '@isthmus/model';
+import { addressKey } from '@isthmus/model';
 import type { Clock, ServiceId, ServiceRecord } from '@isthmus/model';
 import { Prober, probe } from '@isthmus/probe';
 
@@ -53,7 +53,7 @@ export class ActiveChecks implements RecordOverlay {
       ({ address, addressType, health }) =>
         addressType === 'ip' && health !== 'disabled' && rule.targets.has(address) && !this.#options.isCovered(address),
     );
-    const keys = new Set(targets.map(endpointKey));
+    const keys = new Set(targets.map(addressKey));
     for (const key of this.#checked.get(id)?.keys ?? []) if (!keys.has(key)) this.#forget(rule.prober, id, key, dirty);
     this.#checked.set(id, { rule: index, keys });
     for (const { address, port } of targets) rule.prober.add({ id: `${id} ${address} ${port}`, address, port });

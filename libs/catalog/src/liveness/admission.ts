@@ -1,4 +1,4 @@
-import { NOWHERE, endpointKey } from '@isthmus/model';
+import { NOWHERE, addressKey } from '@isthmus/model';
 import type { Endpoint, ServiceId, ServiceKey, ServiceRecord, Workload } from '@isthmus/model';
 import { namesOf, ownershipName } from './ownership.ts';
 import type { OwnershipRules } from './ownership.ts';
@@ -93,7 +93,7 @@ export class Admissions {
     const services = this.#servicesOf.get(pod) ?? new Set();
     if (endpoint === undefined) services.delete(service);
     else {
-      admitted.set(endpointKey(endpoint), { endpoint, pod });
+      admitted.set(addressKey(endpoint), { endpoint, pod });
       services.add(service);
     }
     if (admitted.size === 0) this.#ofService.delete(service);

@@ -1,4 +1,4 @@
-import { endpointKey, serviceId } from '@isthmus/model';
+import { addressKey, serviceId } from '@isthmus/model';
 import type { Endpoint, ServiceId, ServiceRecord } from '@isthmus/model';
 import { Admissions, admittedEndpoint } from './admission.ts';
 import type { AdmissionRule } from './admission.ts';
@@ -31,7 +31,7 @@ export class Admitter {
   /** What a service has beside what its registry lists. */
   *of(id: ServiceId): Generator<Endpoint> {
     const listed = this.#parts.listings.of(id);
-    for (const endpoint of this.#admissions.of(id)) if (!listed.has(endpointKey(endpoint))) yield endpoint;
+    for (const endpoint of this.#admissions.of(id)) if (!listed.has(addressKey(endpoint))) yield endpoint;
   }
 
   drop(id: ServiceId): void {
@@ -70,7 +70,7 @@ export class Admitter {
     if (rule === undefined || record === undefined) return;
     const workload = workloads.get(pod);
     const endpoint = workload && admittedEndpoint(workload, record, rule, ownership);
-    const listed = endpoint !== undefined && listings.of(id).has(endpointKey(endpoint));
+    const listed = endpoint !== undefined && listings.of(id).has(addressKey(endpoint));
     if (this.#admissions.set(id, pod, listed ? undefined : endpoint)) dirty.add(id);
   }
 }

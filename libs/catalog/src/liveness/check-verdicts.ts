@@ -1,4 +1,4 @@
-import { endpointKey } from '@isthmus/model';
+import { addressKey } from '@isthmus/model';
 import type { Clock, ServiceId, ServiceRecord } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 
@@ -54,7 +54,7 @@ export class CheckVerdicts implements RecordOverlay {
   put(id: ServiceId, record: ServiceRecord, dirty: Set<ServiceId>): void {
     const results = this.#results.get(id);
     if (results === undefined) return;
-    const listed = new Set(record.endpoints.map(endpointKey));
+    const listed = new Set(record.endpoints.map(addressKey));
     for (const key of [...results.keys()]) if (!listed.has(key)) this.forget(id, key, dirty);
   }
 
@@ -67,7 +67,7 @@ export class CheckVerdicts implements RecordOverlay {
     if (results === undefined) return record;
     let changed = false;
     const endpoints = record.endpoints.map((endpoint) => {
-      const known = results.get(endpointKey(endpoint));
+      const known = results.get(addressKey(endpoint));
       if (known === undefined || isTripped(known.rule)) return endpoint;
       const { healthy } = known.result;
       const health =

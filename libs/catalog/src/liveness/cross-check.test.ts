@@ -73,6 +73,18 @@ describe('the cross-check', () => {
     expect([...check.evictions()].map((l) => l.eviction)).toMatchObject([{ cause: 'pod-gone', pod: 'shop/orders-1' }]);
   });
 
+  test('a Pod that goes takes the endpoints of all declared ports that lead to it, as one listing', () => {
+    const { list, say, sees, check } = setUp();
+    const both = () => record('orders', [endpoint({ portName: 'http-web' }), endpoint({ portName: 'http-admin' })]);
+    list(both());
+    say(workloadSnapshot([workload('orders-1')]), live, gone('orders-1'));
+    expect(sees()).toEqual(['10.0.0.1:8080 evicted', '10.0.0.1:8080 evicted']);
+    list(both());
+    expect([...check.evictions()]).toHaveLength(1);
+    say(runs(workload('orders-1')));
+    expect(sees()).toEqual(['10.0.0.1:8080 healthy', '10.0.0.1:8080 healthy']);
+  });
+
   test('an endpoint comes back with its Pod', () => {
     const { list, say, sees, ledger } = setUp();
     list(ordersAt('10.0.0.1'));

@@ -1,4 +1,4 @@
-import { endpointKey, parseServiceId } from '@isthmus/model';
+import { addressKey, endpointKey, parseServiceId } from '@isthmus/model';
 import type { ServiceId, ServiceKey, ServiceRecord, SourceId, SourceStatus, WorkloadEvent } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 import { AddressRanges } from './address-ranges.ts';
@@ -94,7 +94,7 @@ export class CrossCheck implements RecordOverlay {
     const admitted = [...this.#admitter.of(id)];
     if (admitted.length === 0 && evicted === undefined) return record;
     const endpoints = record.endpoints.map((endpoint) =>
-      evicted?.has(endpointKey(endpoint)) === true ? ({ ...endpoint, health: 'evicted' } as const) : endpoint,
+      evicted?.has(addressKey(endpoint)) === true ? ({ ...endpoint, health: 'evicted' } as const) : endpoint,
     );
     if (admitted.length > 0) {
       endpoints.push(...admitted);
@@ -241,8 +241,8 @@ export class CrossCheck implements RecordOverlay {
 
   #mark(listing: Listing): void {
     const keys = this.#evicted.get(listing.service) ?? new Set();
-    if (listing.state === 'evicted') keys.add(endpointKey(listing.endpoint));
-    else keys.delete(endpointKey(listing.endpoint));
+    if (listing.state === 'evicted') keys.add(addressKey(listing.endpoint));
+    else keys.delete(addressKey(listing.endpoint));
     if (keys.size === 0) this.#evicted.delete(listing.service);
     else this.#evicted.set(listing.service, keys);
   }

@@ -1,4 +1,4 @@
-import { endpointKey, parseServiceId, scopeId, scopeOf } from '@isthmus/model';
+import { addressKey, parseServiceId, scopeId, scopeOf } from '@isthmus/model';
 import type { Endpoint, ScopeId, ServiceId, ServiceKey, ServiceRecord } from '@isthmus/model';
 import type { EvictionCause } from './judge.ts';
 import { ownershipName } from './ownership.ts';
@@ -52,7 +52,8 @@ export class Listings {
     const seen = new Set<string>();
     for (const endpoint of record.endpoints) {
       if (endpoint.addressType !== 'ip') continue; // a name is nobody's Pod
-      const key = endpointKey(endpoint);
+      const key = addressKey(endpoint);
+      if (seen.has(key)) continue; // another declared port leads there too
       seen.add(key);
       const listing = known.get(key);
       if (listing === undefined) added.push(this.#add(known, service, record.key, key, endpoint));
@@ -106,7 +107,7 @@ export class Listings {
   }
 
   #remove(known: Map<string, Listing>, listing: Listing): void {
-    known.delete(endpointKey(listing.endpoint));
+    known.delete(addressKey(listing.endpoint));
     const there = this.#byAddress.get(listing.endpoint.address);
     there?.delete(listing);
     if (there?.size === 0) this.#byAddress.delete(listing.endpoint.address);

@@ -1,4 +1,4 @@
-import { endpointKey, takesTraffic } from '@isthmus/model';
+import { addressKey, endpointKey, takesTraffic } from '@isthmus/model';
 import type { Endpoint, ServiceRecord } from '@isthmus/model';
 import type { PairRule } from './pair-rules.ts';
 
@@ -39,8 +39,8 @@ function portName(registry: ServiceRecord, kubernetes: ServiceRecord, { port }: 
 
 /** One process in both is one endpoint, and the registry's words about it count. */
 function both(registry: readonly Endpoint[], kubernetes: readonly Endpoint[], { weights }: PairRule): readonly Endpoint[] {
-  const known = new Set(registry.map(endpointKey));
-  const more = kubernetes.filter((endpoint) => !known.has(endpointKey(endpoint)));
+  const known = new Set(registry.map(addressKey));
+  const more = kubernetes.filter((endpoint) => !known.has(addressKey(endpoint)));
   const sums = { registry: sum(registry), kubernetes: sum(more) };
   if (weights === undefined || sums.registry === 0 || sums.kubernetes === 0) return [...registry, ...more];
   const all = weights.registry + weights.kubernetes;

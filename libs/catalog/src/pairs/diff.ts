@@ -1,4 +1,4 @@
-import { endpointKey, takesTraffic } from '@isthmus/model';
+import { addressKey, takesTraffic } from '@isthmus/model';
 import type { Endpoint } from '@isthmus/model';
 
 /** One way in which a registry and Kubernetes disagree about a service. `at` is an address and a port, or an address. */
@@ -9,15 +9,15 @@ export type EndpointDifference =
 /** Sorted by place. Labels are compared where both sides have one of the name: each has plenty that the other cannot know. */
 export function diffEndpoints(registry: readonly Endpoint[], kubernetes: readonly Endpoint[]): readonly EndpointDifference[] {
   const found: EndpointDifference[] = [];
-  const theirs = new Map(kubernetes.map((endpoint) => [endpointKey(endpoint), endpoint]));
+  const theirs = new Map(kubernetes.map((endpoint) => [addressKey(endpoint), endpoint]));
   const unmatched = new Map<string, Endpoint[]>();
-  const mine = new Set(registry.map(endpointKey));
+  const mine = new Set(registry.map(addressKey));
   for (const [key, endpoint] of theirs) {
     if (mine.has(key)) continue;
     unmatched.set(endpoint.address, [...(unmatched.get(endpoint.address) ?? []), endpoint]);
   }
   for (const endpoint of registry) {
-    const key = endpointKey(endpoint);
+    const key = addressKey(endpoint);
     const twin = theirs.get(key);
     if (twin !== undefined) {
       found.push(...compared(endpoint, twin, key));
@@ -29,7 +29,7 @@ export function diffEndpoints(registry: readonly Endpoint[], kubernetes: readonl
       found.push({ kind: 'port', at: endpoint.address, registry: String(endpoint.port), kubernetes: String(moved.port) });
     }
   }
-  for (const endpoint of [...unmatched.values()].flat()) found.push({ kind: 'only-kubernetes', at: endpointKey(endpoint) });
+  for (const endpoint of [...unmatched.values()].flat()) found.push({ kind: 'only-kubernetes', at: addressKey(endpoint) });
   return found.sort((a, b) => (`${a.at} ${a.kind}` < `${b.at} ${b.kind}` ? -1 : 1));
 }
 

@@ -1,4 +1,4 @@
-import { endpointKey } from '@isthmus/model';
+import { addressKey } from '@isthmus/model';
 import type { ServiceId, ServiceRecord } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 import { combine, comparable } from './combine.ts';
@@ -90,7 +90,7 @@ export class Pairs implements RecordOverlay {
 /** What the registry says and Kubernetes does not, and the other way round. */
 export function differences({ registry, kubernetes, rule }: Pair): readonly EndpointDifference[] {
   if (kubernetes === undefined) {
-    return registry.endpoints.map((endpoint) => ({ kind: 'only-registry', at: endpointKey(endpoint) }) as const);
+    return registry.endpoints.map((endpoint) => ({ kind: 'only-registry', at: addressKey(endpoint) }) as const);
   }
   return diffEndpoints(registry.endpoints, comparable(registry, kubernetes, rule));
 }
