@@ -7,6 +7,7 @@ export {
   ClusterSchema,
 } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
 export type { Cluster } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
+export type { HealthCheck } from './gen/envoy/config/core/v3/health_check_pb.ts';
 export { RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
 export { ApiVersion } from './gen/envoy/config/core/v3/config_source_pb.ts';
 export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -26,6 +27,10 @@ export { HealthCheckSchema } from './gen/envoy/extensions/filters/http/health_ch
 export { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 export { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 export { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+export { CaresDnsResolverConfigSchema } from './gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts';
+export { TlsParameters_TlsProtocol } from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+export { ProxyProtocolUpstreamTransportSchema } from './gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
+export { RawBufferSchema } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 export { PreviousHostsPredicateSchema } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 export { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 export { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';

@@ -3,8 +3,28 @@ export { MetadataSchema } from './gen/mcp/v1alpha1/metadata_pb.ts';
 export type { Metadata } from './gen/mcp/v1alpha1/metadata_pb.ts';
 export { ResourceSchema } from './gen/mcp/v1alpha1/resource_pb.ts';
 export type { Resource } from './gen/mcp/v1alpha1/resource_pb.ts';
-export { DestinationRuleSchema } from './gen/networking/v1alpha3/destination_rule_pb.ts';
-export type { DestinationRule } from './gen/networking/v1alpha3/destination_rule_pb.ts';
+export {
+  ClientTLSSettings_TLSmode,
+  ConnectionPoolSettings_HTTPSettings_H2UpgradePolicy,
+  DestinationRuleSchema,
+  LoadBalancerSettings_SimpleLB,
+  TrafficPolicySchema,
+  TrafficPolicy_ProxyProtocol_VERSION,
+} from './gen/networking/v1alpha3/destination_rule_pb.ts';
+export type {
+  ClientTLSSettings,
+  ConnectionPoolSettings,
+  DestinationRule,
+  LoadBalancerSettings,
+  LocalityLoadBalancerSetting,
+  OutlierDetection,
+  Subset,
+  TrafficPolicy,
+  TrafficPolicy_ProxyProtocol,
+  TrafficPolicy_RetryBudget,
+  WarmupConfiguration,
+  ZoneAwareLoadBalancerSetting,
+} from './gen/networking/v1alpha3/destination_rule_pb.ts';
 export { GatewaySchema } from './gen/networking/v1alpha3/gateway_pb.ts';
 export type { Gateway } from './gen/networking/v1alpha3/gateway_pb.ts';
 export {
