@@ -33,7 +33,8 @@ module.exports = {
     onlyImports('ledger', 'model'),
     onlyImports('probe', 'model'),
     // Istio's messages are the policy's vocabulary (docs/adr/0018-istio-config.md).
-    onlyImports('policy', 'model', 'proto'),
+    // Its files are read, watched and checked as the config is: the same limits, messages and places.
+    onlyImports('policy', 'model', 'proto', 'config'),
     onlyImports('catalog', 'model'),
     onlyImports('translate', 'model', 'proto'),
     onlyImports('outputs', 'model', 'kube'),

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { fromJson, toBinary } from '@bufbuild/protobuf';
+import type { DescMessage } from '@bufbuild/protobuf';
+import { messageOf } from '@isthmus/model';
+import type { IstioKind, IstioObject, IstioSpecs } from '@isthmus/proto/istio';
+import { validate } from '../validate/validate.ts';
+import { fitMessage } from './fit.ts';
+import { SCHEMAS } from './kinds.ts';
+import type { Issue } from './problem.ts';
+
+/** What stands around a spec. */
+export interface ObjectHeader {
+  readonly kind: IstioKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly createdAt: number;
+  readonly place: string;
+}
+
+export interface ParsedObject {
+  /** Undefined where an issue is an error. */
+  readonly object: IstioObject | undefined;
+  readonly issues: readonly Issue[];
+}
+
+/** A spec as plain data, from YAML or from Kubernetes, made Istio's message and checked as Istio checks it. Never throws. */
+export function parseObject(header: ObjectHeader, spec: unknown): ParsedObject {
+  const issues: Issue[] = [];
+  const schema: DescMessage = SCHEMAS[header.kind];
+  const fitted = fitMessage(schema, spec ?? {}, [], issues);
+  if (fitted === undefined || issues.length > 0) return { object: undefined, issues };
+  try {
+    const message = fromJson(schema, fitted) as IstioSpecs[IstioKind];
+    const object: IstioObject = { ...header, spec: message, version: versionOf(header, schema, message) };
+    issues.push(...validate(object));
+    return { object: issues.some(({ severity }) => severity === 'error') ? undefined : object, issues };
+  } catch (cause) {
+    issues.push({ severity: 'error', path: [], what: `cannot be read: ${messageOf(cause)}`, remedy: 'correct the value' });
+    return { object: undefined, issues };
+  }
+}
+
+function versionOf(header: ObjectHeader, schema: DescMessage, spec: IstioSpecs[IstioKind]): string {
+  const { kind, namespace, name, labels, annotations, createdAt } = header;
+  const hash = createHash('sha256').update(
+    JSON.stringify([kind, namespace, name, sorted(labels), sorted(annotations), createdAt]),
+  );
+  return hash.update(toBinary(schema, spec)).digest('base64url').slice(0, 22);
+}
+
+function sorted(record: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
