@@ -44,7 +44,8 @@ export type ServerName =
   | 'docker'
   | 'kustomize'
   | 'istio-crds'
-  | 'istio-validator';
+  | 'istio-validator'
+  | 'istiod-oracle';
 
 export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   envoy: {
@@ -76,11 +77,17 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     recipe: { kind: 'go', package: 'istio.io/istio/pilot/cmd/pilot-discovery', program: 'bin/pilot-discovery' },
     coldSeconds: 280,
   },
-  // Not a server: a program of ours around Istio's own validation, for tests. Its modules are istiod's.
+  // Not a server: a program of ours around Istio's own validation, for tests. Its modules are those of istiod-oracle.
   'istio-validator': {
-    version: '1.27.9',
+    version: '1.31-dev',
     recipe: { kind: 'go', package: '.', program: 'bin/istio-validator' },
     coldSeconds: 200,
+  },
+  // Not a server: istiod's translation in a process of ours. Newer than the istiod that runs, because its rules are those to be equal to.
+  'istiod-oracle': {
+    version: '1.31-dev',
+    recipe: { kind: 'go', package: '.', program: 'bin/istiod-oracle' },
+    coldSeconds: 240,
   },
   etcd: {
     version: '3.5.1',

@@ -1,7 +1,8 @@
 // istio-validator says of each object on stdin what Istio and its CRDs would say of it.
 //
 // In: one JSON object a line, as `kubectl apply` would take it (apiVersion, kind, metadata, spec).
-// Out: one line each, in the same order: `> null`, or `> ` and the reason as a JSON string. Istio's packages log to stdout too.
+// Out: one line each, in the same order: `> ` and a JSON object with what istiod's webhook says (`error`, `warning`) and what
+// kube-apiserver says by the CRD (`crd`); empty texts are left out. Istio's packages log to stdout too.
 package main
 
 import (
@@ -39,9 +40,9 @@ func run() error {
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(line) > 1 {
-			answer := []byte("null")
-			if reason := validate(cluster, line); reason != nil {
-				answer, _ = json.Marshal(reason.Error())
+			answer, err := json.Marshal(judge(cluster, line))
+			if err != nil {
+				return err
 			}
 			fmt.Fprintf(out, "> %s\n", answer)
 		}
@@ -54,24 +55,44 @@ func run() error {
 	}
 }
 
-// The webhook of istiod first (pkg/config/validation), then what kube-apiserver checks: schema, unknown fields, CEL.
-func validate(cluster *crd.Validator, line []byte) error {
+type judgement struct {
+	Error   string `json:"error,omitempty"`
+	Warning string `json:"warning,omitempty"`
+	CRD     string `json:"crd,omitempty"`
+}
+
+func judge(cluster *crd.Validator, line []byte) judgement {
+	warning, err := webhook(line)
+	return judgement{Error: text(err), Warning: text(warning), CRD: text(apiserver(cluster, line))}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// pkg/config/validation, as istiod calls it for a CR and for a file.
+func webhook(line []byte) (warning error, err error) {
 	var object istiocrd.IstioKind
 	if err := json.Unmarshal(line, &object); err != nil {
-		return err
+		return nil, err
 	}
 	gvk := object.GroupVersionKind()
 	schema, exists := collections.Pilot.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&gvk))
 	if !exists {
-		return fmt.Errorf("%v is no kind of Istio's", gvk)
+		return nil, fmt.Errorf("%v is no kind of Istio's", gvk)
 	}
 	config, err := istiocrd.ConvertObject(schema, &object, "cluster.local")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := schema.ValidateConfig(*config); err != nil {
-		return err
-	}
+	return schema.ValidateConfig(*config)
+}
+
+// What the CRD asks for: schema, unknown fields, CEL.
+func apiserver(cluster *crd.Validator, line []byte) error {
 	var plain unstructured.Unstructured
 	if err := json.Unmarshal(line, &plain); err != nil {
 		return err

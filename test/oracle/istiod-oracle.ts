@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { provide, servers } from '@isthmus/servers';
+import type { OracleCase } from './oracle-case.ts';
+import { proxyNode } from './proxy-node.ts';
+import type { ResourceSet } from './resource-set.ts';
+
+export interface Oracle extends AsyncDisposable {
+  /** What istiod sends to the node of this case. @throws {Error} with istiod's reason, also when an object is invalid. */
+  translate(oracleCase: OracleCase): Promise<ResourceSet>;
+}
+
+interface Answer extends ResourceSet {
+  readonly error?: string;
+  /** What it took inside the process. */
+  readonly milliseconds: number;
+}
+
+/**
+ * Starts the program that has istiod's translation in it (`test/servers/recipes/istiod-oracle`), building it first where it is not in
+ * the cache. Cases are answered one after the other.
+ */
+export async function startOracle(): Promise<Oracle> {
+  const { home } = await provide('istiod-oracle');
+  const { recipe } = servers['istiod-oracle'];
+  if (recipe.kind !== 'go') throw new Error('the oracle is not built by Go');
+  const child = spawn(join(home, recipe.program), { stdio: ['pipe', 'pipe', 'pipe'] });
+  const exited = once(child, 'exit');
+  const waiting: { readonly resolve: (answer: Answer) => void; readonly reject: (error: Error) => void }[] = [];
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4_000)));
+  child.stdin.on('error', () => undefined); // its end is told by `exit`
+  // Istio's packages log to stdout too; answers have a mark.
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('> ')) waiting.shift()?.resolve(JSON.parse(line.slice(2)) as Answer);
+  });
+  void exited.then(([code]) => {
+    for (const { reject } of waiting.splice(0)) reject(new Error(`the oracle ended with code ${String(code)}\n${complaints}`));
+  });
+  return {
+    async translate(oracleCase) {
+      if (child.exitCode !== null) throw new Error(`the oracle has ended\n${complaints}`);
+      const answer = await new Promise<Answer>((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        child.stdin.write(`${JSON.stringify(question(oracleCase))}\n`);
+      });
+      const { error, clusters, listeners, routes, endpoints } = answer;
+      if (error !== undefined) throw new Error(`${oracleCase.name}: istiod says: ${error}`);
+      return { clusters, listeners, routes, endpoints };
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await exited;
+    },
+  };
+}
+
+function question({ yaml, node, mesh, dials }: OracleCase): unknown {
+  return { yaml, mesh: JSON.stringify(mesh), listeners: dials, node: proxyNode(node) };
+}
