@@ -12,3 +12,5 @@ export { compareVirtualHosts, composeRoute, composeRouteSteps } from './route.ts
 export { virtualHosts } from './virtual-hosts.ts';
 export type { EncodedVirtualHost } from './virtual-hosts.ts';
 export { validateServiceEntry } from './service-entry-rules.ts';
+export type { Proxy } from './proxy.ts';
+export type { EgressScope, MeshOptions, OwnPort, ProxyScope } from './scope.ts';

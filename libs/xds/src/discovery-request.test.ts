@@ -45,7 +45,9 @@ test('a state-of-the-world request is read as protobuf-es wrote it', () => {
       const request = readSotwRequest(bytes);
       expect(request).toMatchObject({ transport: 'sotw', type, nonce, names });
       expect(request.error).toEqual(error);
-      expect(plain(request.node)).toEqual(plain({ id, cluster: 'web', metadata, userAgent: 'envoy 1.40.0' }));
+      expect(plain(request.node)).toEqual(
+        plain({ id, cluster: 'web', metadata, userAgent: 'envoy 1.40.0', locality: { region: '', zone: 'z1', subzone: '' } }),
+      );
     }),
   );
 });
@@ -99,6 +101,12 @@ test('a metadata key "__proto__" is a key like any other', () => {
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
 });
 
+test('a node says where it is', () => {
+  const locality = { region: 'eu', zone: 'eu-1', subZone: 'r7' };
+  const bytes = toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { node: { id: 'n', locality } }));
+  expect(readSotwRequest(bytes).node?.locality).toEqual({ region: 'eu', zone: 'eu-1', subzone: 'r7' });
+});
+
 test('bytes that are no message throw, and never read past their end', () => {
   const valid = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { node: { id: 'web' }, typeUrl: 'T' }));
   expect(() => readDeltaRequest(valid.subarray(0, 4))).toThrow();
@@ -130,6 +138,7 @@ test.each(['sotw', 'delta'] as const)('what a real Envoy 1.40 sent first is unde
     id: 'sidecar~10.0.0.1~web.shop~shop.svc.cluster.local',
     cluster: 'web',
     userAgent: 'envoy 1.40.0',
+    locality: { region: '', zone: 'z1', subzone: '' },
     metadata: { NAMESPACE: 'shop', HTTP_PROXY_PORT: '15004', LABELS: { app: 'web' } },
   });
 });

@@ -1,4 +1,5 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
+import type { Locality } from '@isthmus/model';
 import type { NodeInfo } from './resource-provider.ts';
 
 /** Deeper metadata is refused: the reader recurses, and the sender is not to be trusted with our stack. */
@@ -10,6 +11,7 @@ export function readNode(bytes: Uint8Array): NodeInfo {
   let id = '';
   let cluster = '';
   let metadata: Record<string, unknown> = {};
+  let locality: Locality | undefined;
   let agentName = '';
   let agentVersion = '';
   while (reader.pos < reader.len) {
@@ -17,12 +19,26 @@ export function readNode(bytes: Uint8Array): NodeInfo {
     if (field === 1) id = reader.string();
     else if (field === 2) cluster = reader.string();
     else if (field === 3) metadata = readStruct(reader.bytes(), 0);
+    else if (field === 4) locality = readLocality(reader.bytes());
     else if (field === 6) agentName = reader.string();
     else if (field === 7) agentVersion = reader.string();
     else if (field === 8) agentVersion = readBuildVersion(reader.bytes());
     else reader.skip(wire, field);
   }
-  return { id, cluster, metadata, userAgent: [agentName, agentVersion].filter((part) => part !== '').join(' ') };
+  const userAgent = [agentName, agentVersion].filter((part) => part !== '').join(' ');
+  return { id, cluster, metadata, userAgent, ...(locality === undefined ? {} : { locality }) };
+}
+
+function readLocality(bytes: Uint8Array): Locality {
+  const reader = new BinaryReader(bytes);
+  const parts = ['', '', ''];
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag();
+    if (field >= 1 && field <= 3) parts[field - 1] = reader.string();
+    else reader.skip(wire, field);
+  }
+  const [region = '', zone = '', subzone = ''] = parts;
+  return { region, zone, subzone };
 }
 
 function readStruct(bytes: Uint8Array, depth: number): Record<string, unknown> {

@@ -9,18 +9,24 @@ import type { ResourceChange, SummedView } from './snapshot-store.ts';
  * resource hides the base's one of the same type and name.
  */
 export class OverlayView implements SummedView {
-  readonly #base: SummedView;
+  #base: SummedView;
   readonly #own = new SnapshotStore();
   readonly #listeners = new Set<(change: ViewChange) => void>();
-  readonly #unsubscribe: () => void;
+  #unsubscribe: () => void;
+  /** What the revisions of earlier bases came to: a revision never goes back. */
+  #before = 0;
 
   constructor(base: SummedView) {
     this.#base = base;
     this.#unsubscribe = base.subscribe((change) => this.#forward(change));
   }
 
+  get types(): readonly TypeUrl[] {
+    return [...new Set([...this.#base.types, ...this.#own.types])];
+  }
+
   get revision(): number {
-    return this.#base.revision + this.#own.revision;
+    return this.#before + this.#base.revision + this.#own.revision;
   }
 
   resources(type: TypeUrl): ReadonlyMap<string, Resource> {
@@ -61,6 +67,17 @@ export class OverlayView implements SummedView {
     return change;
   }
 
+  /** Puts another base underneath; subscribers are told what differs, as one change. Costs a walk over both. */
+  rebase(base: SummedView): void {
+    const old = this.#base;
+    if (old === base) return;
+    this.#unsubscribe();
+    this.#before += old.revision + 1;
+    this.#base = base;
+    this.#unsubscribe = base.subscribe((change) => this.#forward(change));
+    this.#forward(difference(old, base));
+  }
+
   /** Ends the subscription to the base. */
   close(): void {
     this.#unsubscribe();
@@ -91,6 +108,21 @@ export class OverlayView implements SummedView {
   #tell(change: ViewChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function difference(from: SummedView, to: SummedView): ViewChange {
+  const changed = new Map<TypeUrl, ReadonlyMap<string, Resource | undefined>>();
+  const removed = new Map<TypeUrl, ReadonlyMap<string, Resource>>();
+  for (const type of new Set([...from.types, ...to.types])) {
+    const before = from.resources(type);
+    const after = to.resources(type);
+    const gone = new Map([...before].filter(([name]) => !after.has(name)));
+    const differing = new Map<string, Resource | undefined>([...gone.keys()].map((name) => [name, undefined]));
+    for (const [name, resource] of after) if (before.get(name)?.version !== resource.version) differing.set(name, resource);
+    if (differing.size > 0) changed.set(type, differing);
+    if (gone.size > 0) removed.set(type, gone);
+  }
+  return { revision: to.revision, changed, removed };
 }
 
 /** Two maps read as one; the upper one hides the lower one's entries. */

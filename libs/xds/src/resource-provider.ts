@@ -1,4 +1,4 @@
-import type { Resource, SnapshotChange, TypeUrl } from '@isthmus/model';
+import type { Locality, Resource, SnapshotChange, TypeUrl } from '@isthmus/model';
 
 /** What a client says of itself in its first request: a claim, not an identity (that is its certificate or token). */
 export interface NodeInfo {
@@ -7,6 +7,7 @@ export interface NodeInfo {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** `envoy 1.40.0`; `''` if the client does not say. */
   readonly userAgent: string;
+  readonly locality?: Locality;
 }
 
 /** A change of a view, with the resources that it took away. */

@@ -17,6 +17,8 @@ interface TypeState {
 
 /** A view that also tells the sum behind its versions, so that an overlay can go on from it. */
 export interface SummedView extends ResourceView {
+  /** Types that have resources, had some, or were declared. */
+  readonly types: readonly TypeUrl[];
   sum(type: TypeUrl): bigint;
 }
 
