@@ -9,6 +9,7 @@ export type { Endpoint, Health, Locality, Protocol } from './endpoint.ts';
 export { IsthmusError, messageOf } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export { hostMatches, hostWithin, isWildcardHost } from './host-pattern.ts';
+export { compareSpecificity, hostsInCommon, mostSpecificHost } from './host-specificity.ts';
 export { parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
 export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
 export { KeyedQueue } from './keyed-queue.ts';

@@ -8,7 +8,7 @@ export {
 } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
 export type { Cluster } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
 export type { HealthCheck } from './gen/envoy/config/core/v3/health_check_pb.ts';
-export { RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
+export { HeaderValueOption_HeaderAppendAction, RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
 export { ApiVersion } from './gen/envoy/config/core/v3/config_source_pb.ts';
 export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 export type { ClusterLoadAssignment } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -18,10 +18,17 @@ export { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export type { Listener } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.ts';
 export type { RouteConfiguration } from './gen/envoy/config/route/v3/route_pb.ts';
-export { RouteActionSchema, RouteSchema, VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.ts';
-export type { VirtualHost } from './gen/envoy/config/route/v3/route_components_pb.ts';
+export {
+  RedirectAction_RedirectResponseCode,
+  RouteActionSchema,
+  RouteMatchSchema,
+  RouteSchema,
+  VirtualHostSchema,
+  VirtualHost_TlsRequirementType,
+} from './gen/envoy/config/route/v3/route_components_pb.ts';
+export type { Route, VirtualHost } from './gen/envoy/config/route/v3/route_components_pb.ts';
 export { FileAccessLogSchema } from './gen/envoy/extensions/access_loggers/file/v3/file_pb.ts';
-export { CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+export { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 export { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 export { HealthCheckSchema } from './gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
 export { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
@@ -32,6 +39,8 @@ export { TlsParameters_TlsProtocol } from './gen/envoy/extensions/transport_sock
 export { ProxyProtocolUpstreamTransportSchema } from './gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 export { RawBufferSchema } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 export { PreviousHostsPredicateSchema } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
+export { PreviousPrioritiesConfigSchema } from './gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 export { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 export { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 export { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+export { FractionalPercent_DenominatorType } from './gen/envoy/type/v3/percent_pb.ts';

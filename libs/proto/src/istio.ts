@@ -16,6 +16,7 @@ export type {
   ConnectionPoolSettings,
   DestinationRule,
   LoadBalancerSettings,
+  LoadBalancerSettings_ConsistentHashLB,
   LocalityLoadBalancerSetting,
   OutlierDetection,
   Subset,
@@ -33,10 +34,30 @@ export {
   ServiceEntrySchema,
 } from './gen/networking/v1alpha3/service_entry_pb.ts';
 export type { ServiceEntry } from './gen/networking/v1alpha3/service_entry_pb.ts';
-export { SidecarSchema } from './gen/networking/v1alpha3/sidecar_pb.ts';
+export { OutboundTrafficPolicy_Mode, SidecarSchema } from './gen/networking/v1alpha3/sidecar_pb.ts';
 export type { Sidecar } from './gen/networking/v1alpha3/sidecar_pb.ts';
-export { VirtualServiceSchema } from './gen/networking/v1alpha3/virtual_service_pb.ts';
-export type { VirtualService } from './gen/networking/v1alpha3/virtual_service_pb.ts';
+export {
+  CorsPolicy_UnmatchedPreflights,
+  HTTPMatchRequestSchema,
+  HTTPRedirect_RedirectPortSelection,
+  HTTPRouteSchema,
+  VirtualServiceSchema,
+} from './gen/networking/v1alpha3/virtual_service_pb.ts';
+export type {
+  CorsPolicy,
+  Destination,
+  HTTPDirectResponse,
+  HTTPFaultInjection,
+  HTTPMatchRequest,
+  HTTPRedirect,
+  HTTPRetry,
+  HTTPRoute,
+  HTTPRouteDestination,
+  Headers,
+  Percent,
+  StringMatch,
+  VirtualService,
+} from './gen/networking/v1alpha3/virtual_service_pb.ts';
 export { WorkloadEntrySchema } from './gen/networking/v1alpha3/workload_entry_pb.ts';
 export type { WorkloadEntry } from './gen/networking/v1alpha3/workload_entry_pb.ts';
 export { WorkloadGroupSchema } from './gen/networking/v1alpha3/workload_group_pb.ts';
@@ -44,3 +65,5 @@ export type { WorkloadGroup } from './gen/networking/v1alpha3/workload_group_pb.
 export { ProxyConfigSchema } from './gen/networking/v1beta1/proxy_config_pb.ts';
 export type { ProxyConfig } from './gen/networking/v1beta1/proxy_config_pb.ts';
 export type { IstioKind, IstioObject, IstioSpecs } from './istio-object.ts';
+export { visibilityIn } from './visibility.ts';
+export type { Visibility } from './visibility.ts';
