@@ -5,3 +5,8 @@ export type { Issue, Problem } from './load/problem.ts';
 export { DestinationRules } from './destination-rules.ts';
 export type { RuleClient, RuleMesh, RuleTarget } from './destination-rules.ts';
 export { coversHost } from './destination-rules/rule-host.ts';
+export { ProxyScopes } from './scope/proxy-scopes.ts';
+export type { ObjectChange } from './scope/proxy-scopes.ts';
+export type { Scope } from './scope/proxy-scope.ts';
+export type { ScopeDirt } from './scope/dirt.ts';
+export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './scope/inputs.ts';

@@ -20,6 +20,8 @@ export interface EgressScope {
   readonly captureMode: 'default' | 'iptables' | 'none';
   /** Visible here, by `exportTo` and the Sidecar's hosts; sorted: older first, then by host. */
   services(): Iterable<MeshService>;
+  /** Those of `services` that have this port, in the same order, without looking at the others. */
+  servicesOn(port: number): Iterable<MeshService>;
   /** Undefined where the host is not visible here. */
   service(host: MeshHost): MeshService | undefined;
   /** Bound to `mesh`, visible here, delegates merged, in Istio's order of precedence. */

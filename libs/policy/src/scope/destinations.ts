@@ -1,0 +1,33 @@
+import type { IstioObject, IstioSpecs } from '@isthmus/proto/istio';
+
+type Route = {
+  readonly destination?: { readonly host: string; readonly port?: { readonly number: number } | undefined } | undefined;
+};
+
+/** Ports that rules send to, by host; 0 stands for all of them: a destination that names none. */
+export type Destinations = ReadonlyMap<string, ReadonlySet<number>>;
+
+/** Where VirtualServices may send what comes from a namespace: such services are known to a proxy although nobody imported them. */
+export function destinationsOf(rules: readonly IstioObject<'VirtualService'>[], namespace: string): Destinations {
+  const found = new Map<string, Set<number>>();
+  const add = ({ destination }: Route): void => {
+    if (destination === undefined) return;
+    const ports = found.get(destination.host) ?? new Set();
+    found.set(destination.host, ports.add(destination.port?.number ?? 0));
+  };
+  for (const { spec } of rules) {
+    for (const http of spec.http) {
+      if (!isFor(http, namespace)) continue;
+      http.route.forEach(add);
+      add({ destination: http.mirror });
+      http.mirrors.forEach(add);
+    }
+    for (const { route } of [...spec.tcp, ...spec.tls]) route.forEach(add);
+  }
+  return found;
+}
+
+function isFor({ match }: IstioSpecs['VirtualService']['http'][number], namespace: string): boolean {
+  const named = match.filter(({ sourceNamespace }) => sourceNamespace !== '');
+  return named.length === 0 || named.some(({ sourceNamespace }) => sourceNamespace === namespace);
+}

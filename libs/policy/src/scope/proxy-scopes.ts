@@ -1,0 +1,184 @@
+import { hostMatches, isWildcardHost } from '@isthmus/model';
+import type { MeshHost, MeshService } from '@isthmus/model';
+import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
+import { gatewaysFor } from '../gateways.ts';
+import { inSidecarOrder, sidecarFor } from '../sidecars.ts';
+import { destinationsOf } from './destinations.ts';
+import { Dirt } from './dirt.ts';
+import type { ScopeDirt } from './dirt.ts';
+import type { RuleIndex, ScopeMesh, ScopedProxy, ServiceIndex } from './inputs.ts';
+import { changedAddresses, listenerFacts, sameButInstances } from './listener-facts.ts';
+import { Scope } from './proxy-scope.ts';
+import type { Choice } from './proxy-scope.ts';
+import { VisibleServices } from './visible-services.ts';
+
+/** One object as it was and as it is; VirtualServices as `RuleIndex` gives them: delegates merged, names long. */
+export interface ObjectChange<K extends IstioKind = IstioKind> {
+  readonly before: IstioObject<K> | undefined;
+  readonly after: IstioObject<K> | undefined;
+}
+
+/**
+ * The scopes of all groups of proxies, and which of their keys a change makes dirty. Tell it of every change after the
+ * catalog and the rule index have it: it reads both.
+ */
+export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
+  readonly #mesh: M;
+  readonly #catalog: ServiceIndex;
+  readonly #rules: RuleIndex;
+  readonly #services = new VisibleServices();
+  readonly #scopes = new Set<Scope<P, M>>();
+  readonly #byAddress = new Map<string, Set<Scope<P, M>>>();
+  readonly #gateways = new Map<string, IstioObject<'Gateway'>>();
+  #sidecars: readonly IstioObject<'Sidecar'>[] = [];
+
+  constructor(mesh: M, catalog: ServiceIndex, rules: RuleIndex) {
+    this.#mesh = mesh;
+    this.#catalog = catalog;
+    this.#rules = rules;
+    for (const service of catalog.all()) this.#services.set(service.host, service);
+  }
+
+  /** A scope that stays up to date until it is released; one for each group. */
+  scopeFor(proxy: P): Scope<P, M> {
+    const sources = { catalog: this.#catalog, services: this.#services, rules: this.#rules };
+    const scope = new Scope(proxy, this.#mesh, this.#choiceFor(proxy), sources);
+    this.#scopes.add(scope);
+    for (const address of proxy.addresses) {
+      this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set()).add(scope));
+    }
+    return scope;
+  }
+
+  /** When the last proxy of the group has gone. */
+  release(scope: Scope<P, M>): void {
+    this.#scopes.delete(scope);
+    for (const address of scope.proxy.addresses) {
+      const here = this.#byAddress.get(address);
+      here?.delete(scope);
+      if (here?.size === 0) this.#byAddress.delete(address);
+    }
+  }
+
+  /** Hosts that the catalog has merged anew. A change of instances alone, which EDS tells, makes nothing dirty but their own proxies. */
+  onServices(hosts: Iterable<MeshHost>): readonly ScopeDirt<P, M>[] {
+    const dirt = new Dirt<P, M>();
+    for (const host of hosts) {
+      const after = this.#catalog.get(host);
+      const before = this.#services.set(host, after);
+      for (const address of changedAddresses(before, after)) {
+        for (const scope of this.#byAddress.get(address) ?? []) dirt.of(scope).inbound = true;
+      }
+      if (before === after || (before && after && sameButInstances(before, after))) continue;
+      const ports = listenerPorts(before, after);
+      for (const scope of this.#scopes) {
+        if (!seesEither(scope, before, after)) continue;
+        dirt.of(scope).hosts.add(host);
+        for (const port of ports) dirt.of(scope).ports.add(port);
+      }
+    }
+    return dirt.list();
+  }
+
+  onObjects(changes: readonly ObjectChange[]): readonly ScopeDirt<P, M>[] {
+    const dirt = new Dirt<P, M>();
+    this.#choose(changes, dirt);
+    for (const { before, after } of changes) {
+      for (const object of [before, after]) {
+        if (object?.kind === 'VirtualService') this.#onVirtualService(object as IstioObject<'VirtualService'>, dirt);
+        if (object?.kind === 'DestinationRule') this.#onDestinationRule(object as IstioObject<'DestinationRule'>, dirt);
+      }
+    }
+    return dirt.list();
+  }
+
+  #choose(changes: readonly ObjectChange[], dirt: Dirt<P, M>): void {
+    const kinds = new Set(changes.map(({ before, after }) => (before ?? after)?.kind));
+    if (!kinds.has('Sidecar') && !kinds.has('Gateway')) return;
+    const sidecars = new Map(this.#sidecars.map((object) => [keyOf(object), object]));
+    for (const { before, after } of changes) {
+      if (before?.kind === 'Sidecar') sidecars.delete(keyOf(before));
+      if (after?.kind === 'Sidecar') sidecars.set(keyOf(after), after as IstioObject<'Sidecar'>);
+      if (before?.kind === 'Gateway') this.#gateways.delete(keyOf(before));
+      if (after?.kind === 'Gateway') this.#gateways.set(keyOf(after), after as IstioObject<'Gateway'>);
+    }
+    this.#sidecars = inSidecarOrder(sidecars.values());
+    for (const scope of this.#scopes) {
+      const choice = this.#choiceFor(scope.proxy);
+      if (sameChoice(scope, choice)) continue;
+      scope.choose(choice);
+      dirt.of(scope).all = true;
+    }
+  }
+
+  #choiceFor(proxy: P): Choice {
+    return {
+      sidecar: sidecarFor(proxy, this.#sidecars, this.#mesh.rootNamespace),
+      gateways: gatewaysFor(proxy, this.#gateways.values()),
+    };
+  }
+
+  #onVirtualService(rule: IstioObject<'VirtualService'>, dirt: Dirt<P, M>): void {
+    const { spec } = rule;
+    const hasConnections = spec.tcp.length > 0 || spec.tls.length > 0;
+    for (const scope of this.#scopes) {
+      if (!scope.seesRule(rule)) continue;
+      const marked = dirt.of(scope);
+      marked.virtualServices.add(rule);
+      // Destinations are known to the proxy because the rule names them, and so have clusters.
+      for (const host of destinationsOf([rule], scope.proxy.namespace).keys()) marked.hosts.add(host as MeshHost);
+      if (!hasConnections) continue;
+      if (scope.proxy.kind === 'router') marked.gateways = true;
+      for (const host of this.#matching(spec.hosts)) {
+        for (const { number } of scope.service(host)?.ports ?? []) marked.ports.add(number);
+      }
+    }
+  }
+
+  #onDestinationRule({ spec }: IstioObject<'DestinationRule'>, dirt: Dirt<P, M>): void {
+    for (const host of this.#matching([spec.host])) {
+      for (const scope of this.#scopes) {
+        const service = scope.service(host);
+        if (service === undefined) continue;
+        const marked = dirt.of(scope);
+        marked.hosts.add(host);
+        marked.connectionRules = true;
+        if (scope.proxy.kind === 'router') marked.gateways = true;
+        for (const { number } of service.ports) marked.ports.add(number);
+      }
+    }
+  }
+
+  *#matching(patterns: readonly string[]): Iterable<MeshHost> {
+    for (const pattern of patterns) {
+      if (!isWildcardHost(pattern)) yield pattern as MeshHost;
+      else for (const host of this.#services.hosts()) if (hostMatches(pattern, host)) yield host;
+    }
+  }
+}
+
+function keyOf(object: IstioObject): string {
+  return `${object.namespace}/${object.name}`;
+}
+
+function sameChoice(scope: Choice, choice: Choice): boolean {
+  return (
+    scope.sidecar === choice.sidecar &&
+    scope.gateways.length === choice.gateways.length &&
+    scope.gateways.every((gateway, n) => gateway === choice.gateways[n])
+  );
+}
+
+function seesEither<P extends ScopedProxy, M extends ScopeMesh>(
+  scope: Scope<P, M>,
+  before: MeshService | undefined,
+  after: MeshService | undefined,
+): boolean {
+  return (before !== undefined && scope.sees(before)) || (after !== undefined && scope.sees(after));
+}
+
+/** Ports whose listeners the change may touch. */
+function listenerPorts(before: MeshService | undefined, after: MeshService | undefined): readonly number[] {
+  if (before !== undefined && after !== undefined && listenerFacts(before) === listenerFacts(after)) return [];
+  return [...(before?.ports ?? []), ...(after?.ports ?? [])].map(({ number }) => number);
+}
