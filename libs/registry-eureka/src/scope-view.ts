@@ -1,6 +1,6 @@
 import { endpointKey, formatDuration, scopeId, serviceId } from '@isthmus/model';
 import type { Clock, Diagnostic, Endpoint, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { scopeDiagnostic } from '@isthmus/registry';
+import { sameRecord, scopeDiagnostic } from '@isthmus/registry';
 import type { ReadFailure } from './answer-error.ts';
 import type { Read } from './reader-thread.ts';
 
@@ -273,8 +273,4 @@ function merge(held: ServiceRecord | undefined, fresh: ServiceRecord | undefined
   const keyed = [...fresh.endpoints, ...held.endpoints].map((endpoint) => [endpointKey(endpoint), endpoint] as const);
   keyed.sort(([a], [b]) => (a < b ? -1 : 1));
   return { ...fresh, endpoints: keyed.map(([, endpoint]) => endpoint) };
-}
-
-function sameRecord(a: ServiceRecord, b: ServiceRecord): boolean {
-  return a === b || (a.endpoints.length === b.endpoints.length && JSON.stringify(a) === JSON.stringify(b));
 }

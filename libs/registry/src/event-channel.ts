@@ -1,5 +1,6 @@
 import { KeyedQueue, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { ScopeId, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
+import { sameRecord } from './same-record.ts';
 
 /**
  * The queue between a source and its reader. Bounded by the number of services: a newer upsert or removal of a
@@ -45,7 +46,7 @@ export class EventChannel {
         const { service } = event;
         const known = this.#in(scopeId(scopeOf(service.key)));
         const id = serviceId(service.key);
-        if (hasReplaced && isSame(known.get(id), service)) return false;
+        if (hasReplaced && sameRecord(known.get(id), service)) return false;
         known.set(id, service);
         return true;
       }
@@ -67,20 +68,4 @@ export class EventChannel {
     if (known === undefined) this.#told.set(scope, (known = new Map()));
     return known;
   }
-}
-
-/** Records are plain JSON with a fixed order of fields, so their text is their content. */
-function isSame(a: ServiceRecord | undefined, b: ServiceRecord): boolean {
-  if (a === b) return true;
-  if (a === undefined || a.endpoints.length !== b.endpoints.length) return false;
-  return a.endpoints.every((endpoint, n) => sameText(endpoint, b.endpoints[n])) && sameText(bare(a), bare(b));
-}
-
-/** Without the endpoints, which are compared one by one: the first that differs ends it. */
-function bare({ endpoints: _, ...rest }: ServiceRecord): Omit<ServiceRecord, 'endpoints'> {
-  return rest;
-}
-
-function sameText(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -44,6 +44,7 @@ export type {
 } from './registry-sink.ts';
 export { serviceFilter } from './registry-source.ts';
 export type { RegistrySource, ServiceFilter } from './registry-source.ts';
+export { sameRecord } from './same-record.ts';
 export { ScopeView } from './scope-view.ts';
 export { writtenPublications } from './sink-book.ts';
 export { readSecret } from './secret.ts';

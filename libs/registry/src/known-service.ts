@@ -1,12 +1,16 @@
 import { hash } from 'node:crypto';
 import { endpointKey, serviceId } from '@isthmus/model';
 import type { Endpoint, ServiceId, ServiceRecord } from '@isthmus/model';
+import { sameRecord } from './same-record.ts';
 
 /** What was read of one service; made when its answer comes, so that a snapshot of thousands is no long turn of the event loop. */
 export interface ServiceRead {
   readonly id: ServiceId;
   readonly record: ServiceRecord;
-  /** Of the record; cheaper to keep than its text (10,000 services of ten instances would have 50 MB of it). */
+  /**
+   * Of the record, or of what it was made of: the same hash is the same record, another hash may be too. Cheaper to keep than its
+   * text (10,000 services of ten instances would have 50 MB of it).
+   */
   readonly hash: string;
   /** Its instances survive a restart of the registry, so their absence means something at once. */
   readonly persistent: boolean;
@@ -29,6 +33,11 @@ export function knownService(read: ServiceRead, held: readonly Endpoint[]): Know
   if (held.length === 0) return { id, record: read.record, hash: read.hash, persistent, held };
   const record = { ...read.record, endpoints: sorted([...read.record.endpoints, ...held]) };
   return { id, record, hash: hashOf(record), persistent, held };
+}
+
+/** Whether the reader has to be told. */
+export function isNews(next: KnownService, old: KnownService | undefined): boolean {
+  return next.hash !== old?.hash && !sameRecord(old?.record, next.record);
 }
 
 /** Nothing of it was read, so all of it is held: the record does not change. */

@@ -56,6 +56,24 @@ function describeEvent(event: SourceEvent): string {
 const reads = (...list: ServiceRead[]) => new Map(list.map((entry) => [entry.record.key.name, entry]));
 
 describe('what is said of a scope', () => {
+  test('is the same record once, also where it was made of something else, and where what is held makes it whole', () => {
+    const { view, take } = open();
+    const orders = { ...read('orders', [1, 2]), hash: 'of its nodes' };
+    view.commit(reads(orders));
+    take();
+    view.apply('orders', { ...read('orders', [1, 2]), hash: 'of other nodes' });
+    expect(take()).toEqual([]);
+    view.lost('gone');
+    view.commit(reads({ ...read('orders', []), hash: 'of no nodes' }, read('stock', [3])));
+    take();
+    view.apply('orders', { ...read('orders', []), hash: 'of none again' });
+    view.apply('orders', { ...read('orders', [1]), hash: 'of the first' });
+    expect(take()).toEqual([]);
+    view.apply('orders', read('orders', [1, 2, 3]));
+    expect(take()).toEqual(['upsert orders:1+2+3', 'snapshot orders:1+2+3 stock:3', 'live']);
+    view.close();
+  });
+
   test('is syncing, a snapshot, live; then changes, each once', () => {
     const { view, take } = open();
     view.commit(reads(read('a', [1]), read('empty', [])));

@@ -1,5 +1,5 @@
 import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
-import { absentFrom, committed, emptied, knownService, withoutHeld } from './known-service.ts';
+import { absentFrom, committed, emptied, isNews, knownService, withoutHeld } from './known-service.ts';
 import type { KnownService, ServiceRead } from './known-service.ts';
 import { statusOf } from './scope-phase.ts';
 import type { ScopePhase } from './scope-phase.ts';
@@ -125,7 +125,7 @@ export class ScopeView {
         if (old !== undefined) gone.push(old);
         return;
       }
-      if (next.hash !== old?.hash) changed.push(next);
+      if (isNews(next, old)) changed.push(next);
       keep(name, next);
     };
     for (const [name, old] of this.#known) {
@@ -168,7 +168,7 @@ export class ScopeView {
     const recovered = this.#failed.delete(name);
     if (next !== undefined) {
       this.#put(name, next);
-      if (next.hash !== old?.hash) this.#say({ kind: 'upsert', service: next.record });
+      if (isNews(next, old)) this.#say({ kind: 'upsert', service: next.record });
     } else if (old !== undefined && this.#phase.kind === 'live') {
       this.#drop(name);
       this.#say({ kind: 'remove', key: old.record.key });
@@ -176,7 +176,7 @@ export class ScopeView {
       // Nothing is deleted while the scope is stale: without endpoints now, gone with the snapshot that ends the grace.
       const empty = emptied(old);
       this.#put(name, empty);
-      if (empty.hash !== old.hash) this.#say({ kind: 'upsert', service: empty.record });
+      if (isNews(empty, old)) this.#say({ kind: 'upsert', service: empty.record });
     }
     if (recovered) this.#recovered();
     if (this.#phase.kind === 'returning' && this.#held.size === 0) this.#settle();
