@@ -109,6 +109,11 @@ export class Catalog {
     return dirty;
   }
 
+  /** On the leader of the replicas: addresses for hosts that only others see. */
+  promiseVips(hosts: Iterable<MeshHost>): void {
+    for (const host of hosts) this.#vips.promise(host);
+  }
+
   /** Hosts that wait for the leader of the replicas to give them an address. */
   get pendingVips(): PendingVips | undefined {
     return this.#vips.pending;

@@ -3,6 +3,8 @@ import type { VipDecision } from './merge-service.ts';
 
 /** How long a host waits for its address before it is published without one, ms. */
 const LONGEST_WAIT_MS = 5_000;
+/** … before the leader is asked for it: one that sees the host too has decided by then, ms. */
+const ASK_AFTER_MS = 1_000;
 
 /**
  * Hosts whose address the leader of the replicas has not given yet. A new host waits for it, so that every replica
@@ -50,6 +52,12 @@ export class PendingVips {
   /** Hosts that wait, withheld or published without an address. */
   get hosts(): ReadonlySet<MeshHost> {
     return new Set(this.#since.keys());
+  }
+
+  /** Those of them that the leader seems not to see. */
+  get overdue(): readonly MeshHost[] {
+    const now = this.#clock.now();
+    return [...this.#since].filter(([, since]) => now - since >= ASK_AFTER_MS).map(([host]) => host);
   }
 
   /** The host has no service any more. */

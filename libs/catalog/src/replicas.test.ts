@@ -103,6 +103,26 @@ describe('two replicas', () => {
     expect(follower.catalog.merged(host('orders'))).toMatchObject({ vip: undefined });
   });
 
+  test('a host that only the follower sees gets its address from the leader, once it has waited for a second', async () => {
+    const { leader, follower } = await pair(600);
+    leader.ledger.onAsked((hosts) => leader.catalog.promiseVips(hosts as readonly MeshHost[]));
+    leader.catalog.apply(snapshotOf(many));
+    follower.catalog.apply(snapshotOf([...many, record('only', [endpoint()])]));
+    expect(follower.catalog.merged(host('only'))).toBeUndefined();
+    expect(follower.catalog.pendingVips?.overdue).toEqual([]);
+    follower.pass(1_000);
+    expect(follower.catalog.pendingVips?.overdue).toEqual([host('only')]);
+    await until('it has an address', () => {
+      follower.ledger.ask(follower.catalog.pendingVips?.overdue ?? []);
+      return follower.catalog.merged(host('only'))?.vip !== undefined;
+    });
+    const { vip } = follower.catalog.merged(host('only')) ?? {};
+    for (const { host: other } of many) leader.catalog.merged(other);
+    await until('the others have theirs', () => follower.ledger.entries('vip').size === many.length + 1);
+    expect([...follower.ledger.entries('vip')].filter(([, address]) => address === vip)).toEqual([[host('only'), vip]]);
+    expect(follower.catalog.pendingVips?.hosts.has(host('only'))).toBe(false);
+  });
+
   test('a declared address waits for nobody; one that is no longer declared does not take the host away', async () => {
     const { follower } = await pair();
     const declared = { ...record('orders', [endpoint()]), vip: '10.9.8.7' };

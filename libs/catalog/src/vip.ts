@@ -118,6 +118,11 @@ export class Vips {
     dirty.add(loser);
   }
 
+  /** Another replica has a service under this host that is not seen here: it gets its address all the same. */
+  promise(host: MeshHost): void {
+    this.#allocated(host);
+  }
+
   #undeclared(host: MeshHost): VipDecision {
     const vip = this.#allocated(host);
     if (this.pending === undefined || !this.#allocate) return { vip, diagnostics: [] };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Catalog } from '@isthmus/catalog';
 import type { SharedLedger, Replica } from '@isthmus/ledger';
+import { parseMeshHost } from '@isthmus/model';
 import type { MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
 import type { BridgeConfig } from './bridge-config.ts';
@@ -44,6 +45,7 @@ export class Replicas {
       ledger.onCommitted((changes) => hooks.touch(hooks.catalog().ledgerChanged(changes))),
       ledger.writer.onChange(() => this.#look()),
       ledger.onChanged(hooks.changed),
+      ledger.onAsked((hosts) => hooks.catalog().promiseVips(hosts.flatMap((host) => parseMeshHost(host) ?? []))),
     ];
   }
 
@@ -106,10 +108,18 @@ export class Replicas {
     return removing;
   }
 
+  /** A registry that only this replica can reach: its hosts get their addresses from the leader all the same. */
+  #askFor(hosts: readonly MeshHost[]): void {
+    if (hosts.length > 0 && !this.ledger.writer.isWriter()) this.ledger.ask(hosts);
+  }
+
   /** Of hosts that wait: a new leader proposes addresses, and who waited for too long is published without. */
   #look(): void {
     const waiting = this.#hooks.catalog().pendingVips?.hosts;
-    if (waiting !== undefined && waiting.size > 0) this.#hooks.touch(waiting);
+    if (waiting !== undefined && waiting.size > 0) {
+      this.#hooks.touch(waiting);
+      this.#askFor(this.#hooks.catalog().pendingVips?.overdue ?? []);
+    }
     this.settleHeld();
     if (this.ledger.writer.isWriter()) freezeStale(this.ledger, this.#hooks.catalog());
   }

@@ -1,32 +1,12 @@
 import { within } from '@isthmus/model';
-import type { LedgerHead, LedgerStore } from '@isthmus/model';
+import type { LedgerHead } from '@isthmus/model';
 import { Alarm } from './alarm.ts';
-import { formatHead, parseHead } from './head.ts';
-import type { Head, Replica } from './head.ts';
-import type { HeadOwner, Prepared } from './head-owner.ts';
+import { MOST_ASKS, formatHead, parseHead } from './head.ts';
+import type { Head } from './head.ts';
+import type { HeadOwner, KeeperOptions, Prepared } from './head-owner.ts';
+import { FOLLOWER } from './keeper-role.ts';
+import type { Role, Writing } from './keeper-role.ts';
 
-export interface KeeperOptions {
-  readonly store: LedgerStore;
-  readonly self: Replica;
-  /** After this many ms without a sign of the leader another replica takes over. */
-  readonly leaseMs: number;
-  /** ms; must go on while the process is stopped. */
-  readonly monotonic: () => number;
-  readonly random: () => number;
-}
-
-type Role =
-  | { readonly kind: 'follower' }
-  /** May write until then, by its own clock; the store's compare-and-set guards what is under way. */
-  | { readonly kind: 'leader'; readonly validUntil: number; readonly renewAt: number };
-
-interface Writing<P> {
-  readonly prepared: P | undefined;
-  readonly head: Head;
-  readonly startedAt: number;
-}
-
-const FOLLOWER: Role = { kind: 'follower' };
 /** A leader stops this much before others may take over: clocks differ in speed, and a write may be under way. */
 const SAFETY = 0.8;
 
@@ -95,6 +75,20 @@ export class HeadKeeper<P extends Prepared> {
 
   wake(): void {
     this.#alarm.ring();
+  }
+
+  /**
+   * A follower's question to the leader, beside what runs: the head with these hosts in it, if it is still the one we know.
+   * Nothing else of it changes, so it prolongs nobody's lease. Whoever comes too late asks again.
+   */
+  async ask(hosts: readonly string[]): Promise<void> {
+    const head = this.#head;
+    if (this.#role.kind === 'leader' || !this.#fresh || head?.leader === undefined || head.leader.id === this.#options.self.id)
+      return;
+    const asks = [...new Set([...head.asks, ...hosts])].slice(0, MOST_ASKS);
+    if (asks.length === head.asks.length) return;
+    const text = formatHead({ ...head, asks });
+    await this.#call((signal) => this.#options.store.writeHead(text, this.#version, signal)).catch(() => undefined);
   }
 
   /** Gives the lead away, if it has it. */
@@ -166,6 +160,7 @@ export class HeadKeeper<P extends Prepared> {
 
   async #take(stored: LedgerHead | undefined): Promise<void> {
     const seenAt = this.#options.monotonic();
+    let isQuestion = false; // the leader's own head, with a follower's question in it
     if (stored === undefined) {
       this.#wentBack = this.#head !== undefined;
     } else {
@@ -173,11 +168,12 @@ export class HeadKeeper<P extends Prepared> {
       this.#wentBack = this.#head !== undefined && (head.epoch < this.#head.epoch || head.revision < this.#head.revision);
       if (!this.#wentBack) {
         await this.#owner.load(head, this.#stop.signal);
+        isQuestion = head.write === this.#head?.write;
         this.#head = head;
       }
     }
     this.#version = stored?.version;
-    this.#seenAt = seenAt;
+    if (!isQuestion) this.#seenAt = seenAt;
     this.#fresh = true;
     this.#owner.changed();
   }
@@ -201,12 +197,14 @@ export class HeadKeeper<P extends Prepared> {
     const prepared = everything ? await this.#owner.prepare(write, true) : undefined;
     const revision = (this.#head?.revision ?? 0) + (everything ? 1 : 0);
     const { content } = prepared ?? this.#head ?? { content: [] };
-    const head: Head = { epoch, revision, leader: self, leaseMs, write, content };
+    const asked = this.#head?.asks ?? [];
+    const head: Head = { epoch, revision, leader: self, leaseMs, write, content, asks: [] };
     const startedAt = monotonic();
     const version = await this.#call((signal) => store.writeHead(formatHead(head), this.#version, signal));
     if (version === undefined) return void (this.#fresh = false); // another was faster
     this.#wentBack = false;
     this.#won({ prepared, head, startedAt }, version);
+    this.#answer(asked);
   }
 
   async #lead(role: Extract<Role, { kind: 'leader' }>): Promise<void> {
@@ -242,15 +240,25 @@ export class HeadKeeper<P extends Prepared> {
     const write = this.#nextWrite(before.epoch);
     const { content } = prepared ?? before;
     const revision = before.revision + (prepared === undefined ? 0 : 1);
-    const writing = { prepared, head: { ...before, leader: self, leaseMs, write, revision, content }, startedAt: monotonic() };
+    const head: Head = { ...before, leader: self, leaseMs, write, revision, content, asks: [] };
+    const writing = { prepared, head, startedAt: monotonic() };
     this.#unsure.set(write, writing);
     const version = await this.#call((signal) => store.writeHead(formatHead(writing.head), this.#version, signal));
     if (version !== undefined) return this.#won(writing, version);
     const stored = await this.#call((signal) => store.readHead(signal));
     const found = stored === undefined ? undefined : parseHead(stored.text, store.where);
     const landed = this.#unsure.get(found?.write ?? '');
-    if (stored === undefined || landed === undefined) return this.#stepDown(); // another leads: we are fenced off
-    this.#won(landed, stored.version); // an earlier try that we took for lost
+    if (stored === undefined || found === undefined) return this.#stepDown();
+    if (landed !== undefined)
+      this.#won(landed, stored.version); // an earlier try that we took for lost
+    else if (found.write === before.write)
+      this.#version = stored.version; // ours still, with a question in it
+    else return this.#stepDown(); // another leads: we are fenced off
+    this.#answer(found.asks);
+  }
+
+  #answer(hosts: readonly string[]): void {
+    if (hosts.length > 0) this.#owner.asked(hosts);
   }
 
   #won({ prepared, head, startedAt }: Writing<P>, version: string): void {

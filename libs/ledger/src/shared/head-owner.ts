@@ -1,4 +1,15 @@
-import type { Head } from './head.ts';
+import type { LedgerStore } from '@isthmus/model';
+import type { Head, Replica } from './head.ts';
+
+export interface KeeperOptions {
+  readonly store: LedgerStore;
+  readonly self: Replica;
+  /** After this many ms without a sign of the leader another replica takes over. */
+  readonly leaseMs: number;
+  /** ms; must go on while the process is stopped. */
+  readonly monotonic: () => number;
+  readonly random: () => number;
+}
 
 /** What a leader wants to write: blobs that are in the store already. */
 export interface Prepared {
@@ -15,6 +26,8 @@ export interface HeadOwner<P extends Prepared> {
   /** Writes blobs for what is pending, or for everything there is (a store that lost its data). `write` is theirs alone. */
   prepare(write: string, everything: boolean): Promise<P>;
   committed(prepared: P | undefined, head: Head): void;
+  /** This replica leads, and followers want addresses for these. */
+  asked(hosts: readonly string[]): void;
   /** Role or health changed. */
   changed(): void;
 }

@@ -24,14 +24,23 @@ export interface Head {
   readonly write: string;
   /** Names of the blobs of the index, in order (`stored-content.ts`). */
   readonly content: readonly string[];
+  /**
+   * Hosts that followers want an address for because the leader does not see them. The one thing that a follower writes: all
+   * else, `write` too, stays as the leader wrote it, so that it is no sign of the leader's.
+   */
+  readonly asks: readonly string[];
 }
+
+/** The others ask again once these are answered. */
+export const MOST_ASKS = 200;
 
 const FORMAT = 1;
 /** It has a few hundred. */
 const MOST_HEAD_BYTES = 64 * 1024;
 
 export function formatHead(head: Head): string {
-  return JSON.stringify({ isthmusLedger: FORMAT, ...head, leader: head.leader ?? null });
+  const { asks, ...rest } = head;
+  return JSON.stringify({ isthmusLedger: FORMAT, ...rest, leader: head.leader ?? null, ...(asks.length === 0 ? {} : { asks }) });
 }
 
 /** @throws IsthmusError `ledger.unreadable` for another version's head, and for what is none. */
@@ -46,7 +55,7 @@ export function parseHead(text: string, where: string): Head {
   if (json['isthmusLedger'] !== FORMAT) {
     throw unreadable(where, `it has format ${JSON.stringify(json['isthmusLedger'])}, this version reads ${FORMAT}`);
   }
-  const { epoch, revision, leader, leaseMs, write, content } = json;
+  const { epoch, revision, leader, leaseMs, write, content, asks } = json;
   const counts = [epoch, revision, leaseMs].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   const named = leader === null || (isObject(leader) && typeof leader['id'] === 'string');
   const listed = isNames(content);
@@ -59,6 +68,7 @@ export function parseHead(text: string, where: string): Head {
     leaseMs: leaseMs as number,
     write,
     content: content as Head['content'],
+    asks: Array.isArray(asks) ? asks.filter((host) => typeof host === 'string').slice(0, MOST_ASKS) : [],
   };
 }
 

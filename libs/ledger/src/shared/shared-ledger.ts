@@ -2,8 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Diagnostic, Ledger, LedgerTable, Writer } from '@isthmus/model';
 import type { Head } from './head.ts';
 import { HeadKeeper } from './head-keeper.ts';
-import type { KeeperOptions } from './head-keeper.ts';
-import type { HeadOwner, Prepared } from './head-owner.ts';
+import type { HeadOwner, KeeperOptions, Prepared } from './head-owner.ts';
 import { segmentOf, tableOf } from './segment.ts';
 import type { SegmentName } from './segment.ts';
 import { replicaDiagnostics, replicaStatus } from './replica-status.ts';
@@ -47,6 +46,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   readonly #wanted = new Map<string, LedgerChange>();
   readonly #onCommitted = new Set<(changes: readonly LedgerChange[]) => void>();
   readonly #onChanged = new Set<() => void>();
+  readonly #onAsked = new Set<(hosts: readonly string[]) => void>();
   readonly #onWriter = new Set<(isWriter: boolean) => void>();
   readonly #content: StoredContent;
   #revision = 0;
@@ -130,6 +130,17 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     if (!this.#isShared(table)) this.#options.local.delete(table, key);
     else if (this.#keeper.isLeader) this.#want({ table, key, value: undefined });
     else this.#wanted.delete(`${table} ${key}`); // a follower takes back what it wished, not what the leader decided
+  }
+
+  /** A follower wants addresses for hosts that the leader seems not to see; it hears by its next renewal, a third of a lease. */
+  ask(hosts: readonly string[]): void {
+    void this.#keeper.ask(hosts);
+  }
+
+  /** Called on the leader with hosts that followers asked for. Must not throw. */
+  onAsked(listener: (hosts: readonly string[]) => void): () => void {
+    this.#onAsked.add(listener);
+    return () => void this.#onAsked.delete(listener);
   }
 
   /** What the leader knew last of scopes whose registry is away: in the store alone, not in the local copy. */
@@ -225,6 +236,10 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
       if (this.#wanted.get(id) === change) this.#wanted.delete(id);
     }
     this.#apply(batch.changes);
+  }
+
+  asked(hosts: readonly string[]): void {
+    for (const listener of this.#onAsked) listener(hosts);
   }
 
   changed(): void {
