@@ -14,6 +14,8 @@ export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endp
 export type { ClusterLoadAssignment } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 export { LocalityLbEndpointsSchema } from './gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 export type { LocalityLbEndpoints } from './gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+export { FilterChainSchema, FilterSchema } from './gen/envoy/config/listener/v3/listener_components_pb.ts';
+export type { FilterChain } from './gen/envoy/config/listener/v3/listener_components_pb.ts';
 export { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export type { Listener } from './gen/envoy/config/listener/v3/listener_pb.ts';
 export { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.ts';
@@ -32,7 +34,17 @@ export { CorsPolicySchema, CorsSchema } from './gen/envoy/extensions/filters/htt
 export { HTTPFaultSchema } from './gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 export { HealthCheckSchema } from './gen/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
 export { RouterSchema } from './gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
-export { HttpConnectionManagerSchema } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+export { FilterConfigSchema as GrpcStatsConfigSchema } from './gen/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
+export { GrpcWebSchema } from './gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
+export { HttpInspectorSchema } from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
+export { OriginalDstSchema } from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
+export { OriginalSrcSchema } from './gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.ts';
+export { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+export { MongoProxySchema } from './gen/envoy/extensions/filters/network/mongo_proxy/v3/mongo_proxy_pb.ts';
+export {
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManagerSchema,
+} from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 export { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 export { CaresDnsResolverConfigSchema } from './gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts';
 export { TlsParameters_TlsProtocol } from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
