@@ -8,7 +8,10 @@ import { sameRecord } from './same-record.ts';
 const record = (addresses: readonly string[], more: Partial<ServiceRecord> = {}): ServiceRecord => ({
   key: { source: parseSourceId('shop'), namespace: 'public', group: 'G', name: 'orders' },
   host: 'orders.test' as MeshHost,
-  endpoints: addresses.flatMap((address) => buildEndpoint({ address, port: 80, instanceId: address }, 'orders').endpoint ?? []),
+  endpoints: addresses.flatMap((address) => {
+    const raw = { address, port: 80, instanceId: address, weight: 1, health: 'healthy', metadata: {} } as const;
+    return buildEndpoint(raw, 'orders').endpoint ?? [];
+  }),
   diagnostics: [],
   ...more,
 });

@@ -1,7 +1,7 @@
 import { formatDuration, messageOf } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import type { Head, Replica } from './head.ts';
-import type { KeeperOptions } from './head-keeper.ts';
+import type { KeeperOptions } from './head-owner.ts';
 
 /** How this replica stands to the others. */
 export interface ReplicaStatus {
