@@ -1,0 +1,104 @@
+import { NOWHERE } from '@isthmus/model';
+import type { IstioObject } from '@isthmus/proto/istio';
+import type { Proxy } from '@isthmus/translate';
+
+/**
+ * What of a proxy the rules in force tell apart. Proxies that differ only in what no rule looks at are one class and share
+ * every resource but their own listeners: a thousand workloads without a selector that names them cost as much as one.
+ */
+export class Distinctions {
+  /** Label names in any selector, with the number of objects that have it there. */
+  readonly #labels = new Counts();
+  /** Rules that prefer the caller's own locality. */
+  #localities = 0;
+
+  /** @returns whether proxies may fall into other classes now */
+  replace(before: IstioObject | undefined, after: IstioObject | undefined): boolean {
+    const had = this.#localities > 0;
+    let changed = false;
+    for (const name of after === undefined ? [] : labelsOf(after)) changed = this.#labels.add(name) || changed;
+    for (const name of before === undefined ? [] : labelsOf(before)) changed = this.#labels.drop(name) || changed;
+    this.#localities += Number(after !== undefined && asksForLocality(after));
+    this.#localities -= Number(before !== undefined && asksForLocality(before));
+    return changed || had !== this.#localities > 0;
+  }
+
+  /** The proxy without what makes no difference, without its addresses and its egress listener: those are its own. */
+  classOf(proxy: Proxy): Proxy {
+    const labels = Object.entries(proxy.labels).filter(([name]) => this.#labels.has(name));
+    return {
+      ...proxy,
+      labels: Object.fromEntries(labels),
+      addresses: [],
+      egress: undefined,
+      cluster: '',
+      locality: this.#localities > 0 ? proxy.locality : NOWHERE,
+    };
+  }
+}
+
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  has(name: string): boolean {
+    return this.#counts.has(name);
+  }
+
+  /** @returns whether it is new */
+  add(name: string): boolean {
+    const count = this.#counts.get(name) ?? 0;
+    this.#counts.set(name, count + 1);
+    return count === 0;
+  }
+
+  /** @returns whether it was the last */
+  drop(name: string): boolean {
+    const count = this.#counts.get(name) ?? 0;
+    if (count > 1) this.#counts.set(name, count - 1);
+    else this.#counts.delete(name);
+    return count === 1;
+  }
+}
+
+function labelsOf(object: IstioObject): ReadonlySet<string> {
+  return new Set(selectorsOf(object).flatMap((selector) => Object.keys(selector ?? {})));
+}
+
+type Selector = Readonly<Record<string, string>> | undefined;
+
+function selectorsOf(object: IstioObject): readonly Selector[] {
+  if (is(object, 'VirtualService')) {
+    const { http, tcp, tls } = object.spec;
+    return [...http, ...tcp, ...tls].flatMap(({ match }) => match.map(({ sourceLabels }) => sourceLabels));
+  }
+  if (is(object, 'DestinationRule')) {
+    const { workloadSelector, subsets, trafficPolicy } = object.spec;
+    const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
+    // Failover by label compares the caller's labels with those of the instances.
+    const names = policies.flatMap((policy) => {
+      const everywhere = [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((port) => port.loadBalancer)];
+      return everywhere.flatMap((balancer) => balancer?.localityLbSetting?.failoverPriority ?? []);
+    });
+    const byLabel = Object.fromEntries(names.map((name) => [name.split('=')[0] ?? '', '']));
+    return [workloadSelector?.matchLabels, byLabel];
+  }
+  if (is(object, 'Sidecar')) return [object.spec.workloadSelector?.labels];
+  if (is(object, 'Gateway')) return [object.spec.selector];
+  if (is(object, 'ProxyConfig')) return [object.spec.selector?.matchLabels];
+  return [];
+}
+
+/** Outlier detection is what turns locality failover on in Istio. */
+function asksForLocality(object: IstioObject): boolean {
+  if (!is(object, 'DestinationRule')) return false;
+  const { subsets, trafficPolicy } = object.spec;
+  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)].some((policy) =>
+    [policy, ...(policy?.portLevelSettings ?? [])].some(
+      (settings) => settings?.outlierDetection !== undefined || settings?.loadBalancer?.localityLbSetting !== undefined,
+    ),
+  );
+}
+
+function is<K extends IstioObject['kind']>(object: IstioObject, kind: K): object is IstioObject<K> {
+  return object.kind === kind;
+}
