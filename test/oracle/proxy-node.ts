@@ -14,6 +14,14 @@ export function proxyNode({ type, name, namespace, ip, labels, locality, metadat
     id: `${type}~${ip}~${name}.${namespace}~${namespace}.svc.cluster.local`,
     cluster: `${labels['app'] ?? name}.${namespace}`,
     locality: { region, zone, subZone },
-    metadata: { NAMESPACE: namespace, NAME: name, INSTANCE_IPS: ip, LABELS: labels, CLUSTER_ID: 'Kubernetes', ...metadata },
+    metadata: {
+      NAMESPACE: namespace,
+      NAME: name,
+      INSTANCE_IPS: ip,
+      LABELS: labels,
+      CLUSTER_ID: 'Kubernetes',
+      ...(type === 'sidecar' ? { INTERCEPTION_MODE: 'REDIRECT' } : {}),
+      ...metadata,
+    },
   };
 }

@@ -1,0 +1,68 @@
+import { isObject } from '../resource-set.ts';
+import type { Json, JsonObject } from '../resource-set.ts';
+
+/** A difference that is meant to be: what of a message is left out on both sides before they are compared. */
+export interface Expected {
+  readonly name: string;
+  readonly why: string;
+  /** The message without it; the same object where there is nothing of it. `path`: keys from the resource kind to this message. */
+  readonly strip: (message: JsonObject, path: readonly string[]) => JsonObject;
+}
+
+/** Every one has a case in `expected.test.ts`; what is not here is a difference. */
+export const expected: readonly Expected[] = [
+  {
+    name: 'filters of Istio’s own',
+    why: 'stock Envoy has no such filter and rejects the listener (or cluster) that names one',
+    strip: (message) =>
+      mapKeys(message, ['filters', 'httpFilters'], (filters) => filters.filter((filter) => !isIstiosOwn(filter))),
+  },
+  {
+    name: 'metadata of Istio’s telemetry',
+    why: 'read only by Istio’s own filters: which object a route is from, which workload an endpoint is',
+    strip: (message) => (isObject(message['filterMetadata']) ? withoutKey(message, 'filterMetadata', 'istio') : message),
+  },
+  {
+    name: 'names of statistics',
+    why: 'Istio rewrites them for its own dashboards; a statPrefix that a VirtualService sets is in a route and stays',
+    strip: (message) => without(message, isRoute(message) ? ['altStatName'] : ['altStatName', 'statPrefix']),
+  },
+  {
+    name: 'bias of LEAST_REQUEST',
+    why: 'with Envoy’s default the shares of unequal weights are not kept once calls overlap (docs/facts.md): ours is 0',
+    strip: (message) =>
+      isObject(message['leastRequestLbConfig']) ? withoutKey(message, 'leastRequestLbConfig', 'activeRequestBias') : message,
+  },
+];
+
+const istiosOwn = new Set(['istio.metadata_exchange', 'istio.alpn', 'istio.stats']);
+
+function isIstiosOwn(filter: Json): boolean {
+  return isObject(filter) && typeof filter['name'] === 'string' && istiosOwn.has(filter['name']);
+}
+
+/** A `envoy.config.route.v3.Route` has a match and an action, nothing else with a statPrefix has. */
+function isRoute(message: JsonObject): boolean {
+  return isObject(message['match']);
+}
+
+function mapKeys(message: JsonObject, keys: readonly string[], change: (list: readonly Json[]) => readonly Json[]): JsonObject {
+  const changed = keys.flatMap((key) => {
+    const list = message[key];
+    return Array.isArray(list) ? [[key, change(list)] as const] : [];
+  });
+  return changed.length === 0 ? message : { ...message, ...Object.fromEntries(changed) };
+}
+
+function without(message: JsonObject, keys: readonly string[]): JsonObject {
+  if (!keys.some((key) => key in message)) return message;
+  return Object.fromEntries(Object.entries(message).filter(([key]) => !keys.includes(key)));
+}
+
+/** Leaves `inner` out of the message at `outer`, and that too when it is empty then. */
+function withoutKey(message: JsonObject, outer: string, inner: string): JsonObject {
+  const value = message[outer];
+  if (!isObject(value) || !(inner in value)) return message;
+  const rest = without(value, [inner]);
+  return Object.keys(rest).length === 0 ? without(message, [outer]) : { ...message, [outer]: rest };
+}

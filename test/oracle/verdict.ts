@@ -1,0 +1,32 @@
+import { missedShows } from './check-shows.ts';
+import { differences } from './differences.ts';
+import type { Difference } from './differences.ts';
+import type { Oracle } from './istiod-oracle.ts';
+import { normalise } from './normalise/normalise.ts';
+import type { OracleCase } from './oracle-case.ts';
+import { translateCase } from './ours.ts';
+import type { ResourceSet } from './resource-set.ts';
+
+/** What came out of one case. */
+export interface Verdict {
+  readonly name: string;
+  /** Normalised. */
+  readonly istiod: ResourceSet;
+  readonly ours: ResourceSet;
+  readonly differences: readonly Difference[];
+  /** What the case is there to show and istiod's answer has not. */
+  readonly missed: readonly string[];
+}
+
+export async function judge(oracle: Oracle, oracleCase: OracleCase): Promise<Verdict> {
+  const answer = await oracle.translate(oracleCase);
+  const istiod = normalise(answer);
+  const ours = normalise(await translateCase(oracleCase));
+  return {
+    name: oracleCase.name,
+    istiod,
+    ours,
+    differences: differences(istiod, ours),
+    missed: missedShows(oracleCase, answer),
+  };
+}
