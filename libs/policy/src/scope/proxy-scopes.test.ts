@@ -4,7 +4,7 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import { ProxyScopes } from './proxy-scopes.ts';
 import type { ServedPort } from './inputs.ts';
-import { destinationRule, gateway, service, sidecar, virtualService } from './testing/objects.ts';
+import { gateway, service, sidecar, virtualService } from './testing/objects.ts';
 
 const mesh: MeshOptions = { domain: 'cluster.local', rootNamespace: 'istio-system', outbound: 'allow-any' };
 const tcp = [{ number: 3306, name: 'tcp', protocol: 'tcp' as const }];
@@ -213,7 +213,7 @@ describe('what a change makes dirty', () => {
   test('a DestinationRule: the hosts that it covers', () => {
     const { scopes } = world(service('a.shop'), service('b.shop'), service('c.pay'));
     scopes.scopeFor(proxy());
-    const [dirt] = scopes.onObjects([{ before: undefined, after: destinationRule({ host: '*.shop' }) }]);
+    const [dirt] = scopes.onDestinationRules(['*.shop']);
     expect([...(dirt?.hosts ?? [])]).toEqual(['a.shop', 'b.shop']);
   });
 

@@ -80,13 +80,30 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     return dirt.list();
   }
 
+  /** Sidecars, Gateways and VirtualServices; others are passed over. */
   onObjects(changes: readonly ObjectChange[]): readonly ScopeDirt<P, M>[] {
     const dirt = new Dirt<P, M>();
     this.#choose(changes, dirt);
     for (const { before, after } of changes) {
       for (const object of [before, after]) {
         if (object?.kind === 'VirtualService') this.#onVirtualService(object as IstioObject<'VirtualService'>, dirt);
-        if (object?.kind === 'DestinationRule') this.#onDestinationRule(object as IstioObject<'DestinationRule'>, dirt);
+      }
+    }
+    return dirt.list();
+  }
+
+  /** @param hosts what `DestinationRules` says of a change: wildcards included, short names made long */
+  onDestinationRules(hosts: Iterable<string>): readonly ScopeDirt<P, M>[] {
+    const dirt = new Dirt<P, M>();
+    for (const host of this.#matching(hosts)) {
+      for (const scope of this.#scopes) {
+        const service = scope.service(host);
+        if (service === undefined) continue;
+        const marked = dirt.of(scope);
+        marked.hosts.add(host);
+        marked.connectionRules = true;
+        if (scope.proxy.kind === 'router') marked.gateways = true;
+        for (const { number } of service.ports) marked.ports.add(number);
       }
     }
     return dirt.list();
@@ -135,21 +152,7 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     }
   }
 
-  #onDestinationRule({ spec }: IstioObject<'DestinationRule'>, dirt: Dirt<P, M>): void {
-    for (const host of this.#matching([spec.host])) {
-      for (const scope of this.#scopes) {
-        const service = scope.service(host);
-        if (service === undefined) continue;
-        const marked = dirt.of(scope);
-        marked.hosts.add(host);
-        marked.connectionRules = true;
-        if (scope.proxy.kind === 'router') marked.gateways = true;
-        for (const { number } of service.ports) marked.ports.add(number);
-      }
-    }
-  }
-
-  *#matching(patterns: readonly string[]): Iterable<MeshHost> {
+  *#matching(patterns: Iterable<string>): Iterable<MeshHost> {
     for (const pattern of patterns) {
       if (!isWildcardHost(pattern)) yield pattern as MeshHost;
       else for (const host of this.#services.hosts()) if (hostMatches(pattern, host)) yield host;
