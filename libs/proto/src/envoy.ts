@@ -43,6 +43,7 @@ export { TlsInspectorSchema } from './gen/envoy/extensions/filters/listener/tls_
 export { MongoProxySchema } from './gen/envoy/extensions/filters/network/mongo_proxy/v3/mongo_proxy_pb.ts';
 export {
   HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
 } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 export { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
