@@ -15,4 +15,12 @@ export type { ReplicaView } from './replica-view.ts';
 export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
 export type { OutputPlanList, OutputView } from './output-views.ts';
 export type { PublicationChangeView, PublicationDiff, PublicationList, PublicationView, SinkView } from './publication-views.ts';
-export type { ConfiguredResource, ProxyConfigView, ProxyNack, ProxyTypeView, ProxyView } from './proxy-views.ts';
+export type {
+  ConfiguredResource,
+  ProxyConfigView,
+  ProxyList,
+  ProxyNack,
+  ProxyTypeView,
+  ProxyView,
+  RejectedProxyView,
+} from './proxy-views.ts';

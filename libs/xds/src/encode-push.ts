@@ -1,9 +1,17 @@
 import type { TypeUrl } from '@isthmus/model';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, framesInSteps, sotwFrame, sotwResponse } from './frames.ts';
+import {
+  deltaFrame,
+  deltaResponse,
+  emptyAssignmentFrame,
+  framesInSteps,
+  nothingByThatNameFrame,
+  sotwFrame,
+  sotwResponse,
+} from './frames.ts';
 import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
-import type { Push } from './subscription.ts';
-import { EDS } from './type-urls.ts';
+import type { Push } from './push.ts';
+import { EDS, VHDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
 
 const MOST_KEPT_FRAMES = 256;
@@ -26,22 +34,25 @@ export function* encodePush({ view, type, transport, anyType, nonce, push }: Pus
   const frames: Buffer[] = [];
   const version = view.version(type);
   if (push.everything) frames.push(...(yield* wholeBody(view, type, transport, anyType)));
-  else {
-    const resources = [...push.resources];
-    // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
-    if (resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* framesInSteps(resources, transport, anyType)));
-    else
-      for (const resource of resources)
-        frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
-  }
+  // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
+  if (push.resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* framesInSteps(push.resources, transport, anyType)));
+  else
+    for (const resource of push.resources)
+      frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
-  if (type === EDS) for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));
-  if (frames.length === 0 && push.removed.length === 0 && !push.answers) return undefined;
+  if (type === EDS && transport === 'sotw')
+    for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));
+  let { removed } = push;
+  if (type === VHDS && push.unknown.length > 0) {
+    for (const name of push.unknown) frames.push(nothingByThatNameFrame(name));
+    removed = removed.filter((name) => !push.unknown.includes(name));
+  }
+  if (frames.length === 0 && removed.length === 0 && !push.answers) return undefined;
   const size = frames.reduce((sum, frame) => sum + frame.length, 0);
   // Megabytes of fresh memory take their time (10 ms for 6 MB on a virtual machine), and gRPC copies them once more.
   if (size > LARGE_BYTES) yield;
   const message =
-    transport === 'sotw' ? sotwResponse(type, version, nonce, frames) : deltaResponse(type, version, nonce, frames, push.removed);
+    transport === 'sotw' ? sotwResponse(type, version, nonce, frames) : deltaResponse(type, version, nonce, frames, removed);
   if (size > LARGE_BYTES) yield;
   return message;
 }

@@ -74,6 +74,14 @@ export function emptyAssignmentFrame(eds: TypeUrl, clusterName: string): Buffer 
   return message(2, anyChunks(eds, text(1, clusterName)));
 }
 
+/**
+ * How VHDS says "no such virtual host": a resource without a body whose alias is what was asked for (`route/host`). A
+ * removal would leave the request that waits for it waiting (Envoy, "Virtual Host Discovery Service").
+ */
+export function nothingByThatNameFrame(name: string): Buffer {
+  return message(2, [text(3, name), text(4, name)]);
+}
+
 const CONTROL_PLANE = text(1, 'isthmus');
 
 export function sotwResponse(type: TypeUrl, version: string, nonce: string, frames: readonly Uint8Array[]): Buffer {

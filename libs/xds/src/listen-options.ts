@@ -25,8 +25,15 @@ export class RenewableCredentials extends ServerCredentials {
   readonly #tls: TlsOptions;
 
   constructor(tls: TlsOptions, context: SecureContextOptions) {
-    super({ requestCert: tls.clientCaFile !== undefined }, context);
+    // Who has no certificate of ours is told so by a gRPC status (`demandsCertificate`) instead of a broken handshake, which
+    // nobody could tell from a dead server.
+    super({ requestCert: tls.clientCaFile !== undefined, rejectUnauthorized: false }, context);
     this.#tls = tls;
+  }
+
+  /** A stream whose peer has no identity is to be refused. */
+  get demandsCertificate(): boolean {
+    return this.#tls.clientCaFile !== undefined;
   }
 
   /** @throws IsthmusError `config.invalid`, and what was there before stays in use */

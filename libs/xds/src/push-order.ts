@@ -7,11 +7,14 @@ type Types = ReadonlyMap<TypeUrl, TypeStream>;
 /** Routes wait for clusters at most this long (ms): a client whose clusters never warm still gets its routes. */
 export const MAX_HOLD = 5_000;
 
-/** Removed clusters are kept for unsettled routes at most this long (ms). */
-const MAX_RETIREMENT = 5 * 60_000;
-
 /** Under a steady stream of cluster changes routes wait for this many answers, not for the end of the stream. */
 const MAX_ROUNDS = 2;
+
+/** What a returning client has and we do not know is taken from it no later than this (ms). */
+const MAX_LEFTOVER = 5 * 60_000;
+
+/** The same for a client that has no routes of ours at all. */
+const MAX_LEFTOVER_ALONE = 15_000;
 
 interface Hold {
   readonly since: number;
@@ -19,13 +22,13 @@ interface Hold {
 }
 
 /**
- * Make before break on one stream. New clusters and their endpoints go first; listeners and routes follow once the
- * client has answered (Envoy answers CDS when the new clusters are warm); what is removed goes last, when listeners and
- * routes without it were accepted.
+ * Make before break towards one client. New clusters and their endpoints go first; listeners and routes follow once the
+ * client has answered (Envoy answers CDS when the new clusters are warm). What is removed goes last: `Retirement` for what
+ * the view has lost, here for what a client has brought along from an earlier stream.
  */
 export class PushOrder {
   readonly #holds = new Map<TypeUrl, Hold>();
-  #retiringSince: number | undefined;
+  #leftoversSince: number | undefined;
 
   /** Should a push of listeners or routes wait for the clusters that are on their way? */
   holds(type: TypeUrl, types: Types, now: number): boolean {
@@ -45,24 +48,23 @@ export class PushOrder {
     return false;
   }
 
-  /** Should removals of this type be kept from the client for now? */
-  retires(type: TypeUrl, types: Types, now: number): boolean {
-    if ((type !== CDS && type !== EDS) || routesSettled(types)) return false;
-    this.#retiringSince ??= now;
-    return true;
+  /**
+   * Takes the leftovers from a client that goes by our listeners and routes.
+   * @returns ms until it is worth to look again without a new answer; `dropped`: they may go; `none`: there are none
+   */
+  dropLeftovers(types: Types, now: number): number | 'dropped' | 'none' {
+    const kept = [types.get(CDS), types.get(EDS)].flatMap((stream) => stream ?? []);
+    if (!kept.some(({ subscription }) => subscription.leftovers.size > 0)) {
+      this.#leftoversSince = undefined;
+      return 'none';
+    }
+    const since = (this.#leftoversSince ??= now);
+    const routes = [types.get(LDS), types.get(RDS)].flatMap((stream) => stream ?? []);
+    const last = since + (routes.length === 0 ? MAX_LEFTOVER_ALONE : MAX_LEFTOVER);
+    const accepted = routes.length > 0 && routes.every((stream) => stream.acceptedThrough === Infinity);
+    if (!accepted && now < last) return last - now;
+    for (const { subscription } of kept) subscription.drop();
+    this.#leftoversSince = undefined;
+    return 'dropped';
   }
-
-  /** Lets retired resources go when no route can name them any more. */
-  release(types: Types, now: number): void {
-    if (this.#retiringSince === undefined) return;
-    if (!routesSettled(types) && now - this.#retiringSince < MAX_RETIREMENT) return;
-    this.#retiringSince = undefined;
-    types.get(CDS)?.subscription.release();
-    types.get(EDS)?.subscription.release();
-  }
-}
-
-/** A rejected update leaves the client with its old routes, which still name the old clusters: not settled. */
-function routesSettled(types: Types): boolean {
-  return (types.get(LDS)?.settled ?? true) && (types.get(RDS)?.settled ?? true);
 }

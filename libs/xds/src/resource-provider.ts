@@ -10,6 +10,25 @@ export interface NodeInfo {
   readonly locality?: Locality;
 }
 
+/** What a client has proven of itself. */
+export interface PeerIdentity {
+  /** URIs of its certificate, e.g. `spiffe://cluster.local/ns/shop/sa/web`. */
+  readonly uris: readonly string[];
+  readonly dnsNames: readonly string[];
+  /** Common name of the certificate's subject; `''` if it has none. */
+  readonly commonName: string;
+  /** SHA-256 of the certificate, as `AB:CD:...`. */
+  readonly fingerprint: string;
+}
+
+/** Who is on the other end of the connection. */
+export interface Peer {
+  /** IP and port. */
+  readonly address: string;
+  /** Undefined: no client certificate was asked for. Nobody else has proven who they are. */
+  readonly identity: PeerIdentity | undefined;
+}
+
 /** A change of a view, with the resources that it took away. */
 export interface ViewChange extends SnapshotChange {
   /** The last content of what `changed` lists as undefined: a removed cluster is served until no route names it. */
@@ -39,5 +58,5 @@ export interface Refusal {
 /** All that the xDS servers know of the rest of the bridge. */
 export interface ResourceProvider {
   /** Called once per stream; nodes of one group should get the same object, whose encodings are then shared. */
-  viewFor(node: NodeInfo): ResourceView | Refusal;
+  viewFor(node: NodeInfo, peer: Peer): ResourceView | Refusal;
 }

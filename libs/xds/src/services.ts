@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
-import { CDS, EDS, LDS, RDS } from './type-urls.ts';
+import { CDS, EDS, LDS, RDS, RTDS, SDS, VHDS } from './type-urls.ts';
 
 /** One method: a bidirectional stream of encoded messages. */
 export interface StreamMethod {
@@ -22,6 +22,14 @@ export const ADS_METHODS: readonly StreamMethod[] = [
   ...singleType('envoy.service.endpoint.v3.EndpointDiscoveryService', 'Endpoints', EDS),
   ...singleType('envoy.service.listener.v3.ListenerDiscoveryService', 'Listeners', LDS),
   ...singleType('envoy.service.route.v3.RouteDiscoveryService', 'Routes', RDS),
+  ...singleType('envoy.service.secret.v3.SecretDiscoveryService', 'Secrets', SDS),
+  ...singleType('envoy.service.runtime.v3.RuntimeDiscoveryService', 'Runtime', RTDS),
+  // On demand and therefore delta only; clusters on demand come by CDS.
+  {
+    path: '/envoy.service.route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts',
+    transport: 'delta',
+    onlyType: VHDS,
+  },
 ];
 
 /** istiod speaks state of the world only; another bridge, which reads ours as a registry, takes deltas. */

@@ -1,15 +1,16 @@
 import type { status } from '@grpc/grpc-js';
 import type { Clock, TypeUrl } from '@isthmus/model';
-import type { ResourceProvider } from './resource-provider.ts';
+import type { NodeInfo, Peer, ResourceProvider } from './resource-provider.ts';
+import type { Retirements } from './retirement.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { StreamFamily } from './stream-family.ts';
 import type { StreamProfile } from './stream-profile.ts';
 import type { Timers } from './timers.ts';
 import type { XdsEvent } from './xds-event.ts';
 
 /** The wire below a stream. */
 export interface StreamChannel {
-  /** IP and port of the peer. */
-  readonly address: string;
+  readonly peer: Peer;
   /** Calls `done` when the message has left, or never will. */
   send(message: Buffer, done: () => void): void;
   end(code: status, message: string): void;
@@ -23,6 +24,12 @@ export interface StreamOptions {
   readonly provider: ResourceProvider;
   readonly channel: StreamChannel;
   readonly budget: SendBudget;
+  /** Of the server's views. */
+  readonly retirements: Retirements;
+  /** The streams of the same node over the same connection. */
+  readonly familyOf: (node: NodeInfo) => StreamFamily;
+  /** Why the node may not connect again yet, if it comes too often. */
+  readonly returns: (node: NodeInfo) => string | undefined;
   /** Unique among the server's streams: nonces are per stream, and must not look like another one's. */
   readonly id: string;
   /** Of names per type; beyond it the stream ends with RESOURCE_EXHAUSTED. */

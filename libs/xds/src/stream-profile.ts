@@ -1,8 +1,8 @@
 import type { TypeUrl } from '@isthmus/model';
 import type { AnyType } from './frames.ts';
 import type { NodeInfo } from './resource-provider.ts';
-import type { SubscriptionRules } from './subscription.ts';
-import { CDS, LDS, PUSH_ORDER } from './type-urls.ts';
+import type { SubscriptionRules } from './push.ts';
+import { CDS, EDS, LDS, PUSH_ORDER } from './type-urls.ts';
 
 /** How the two services of this library, ADS and MCP-over-xDS, differ. */
 export interface StreamProfile {
@@ -10,6 +10,8 @@ export interface StreamProfile {
   /** Types are pushed in this order; others after them. */
   readonly order: readonly TypeUrl[];
   rules(type: TypeUrl, node: NodeInfo): SubscriptionRules;
+  /** There is, or may be some day, a resource of this type. */
+  serves(type: TypeUrl): boolean;
   anyType(type: TypeUrl): AnyType;
   /** A request for it is not answered while we have no resource of it. */
   silentWhenEmpty(type: TypeUrl): boolean;
@@ -24,8 +26,9 @@ export const ADS: StreamProfile = {
   // an Envoy whose last cluster went away sends an empty EDS request and means "none". gRPC clients never mean "all".
   rules: (type, node) => {
     const whole = type === CDS || type === LDS;
-    return { wholeType: whole, emptyIsWildcard: whole && !isGrpc(node) };
+    return { wholeType: whole, emptyIsWildcard: whole && !isGrpc(node), keepsUnknown: type === CDS || type === EDS };
   },
+  serves: (type) => PUSH_ORDER.includes(type),
   anyType: (type) => type,
   silentWhenEmpty: () => false,
   maxPause: 0,
@@ -36,7 +39,8 @@ const MCP_RESOURCE = 'type.googleapis.com/istio.mcp.v1alpha1.Resource';
 export const MCP: StreamProfile = {
   name: 'mcp',
   order: [],
-  rules: () => ({ wholeType: true, emptyIsWildcard: true }),
+  rules: () => ({ wholeType: true, emptyIsWildcard: true, keepsUnknown: false }),
+  serves: () => true,
   anyType: () => MCP_RESOURCE,
   // An empty MeshConfig would replace the one istiod has from its file.
   silentWhenEmpty: (type) => type.endsWith('/MeshConfig'),

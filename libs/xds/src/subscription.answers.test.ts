@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Client, PARTIAL, WHOLE, delta, resource, sotw } from './testing/subscription-client.ts';
+import { CLUSTERS, Client, PARTIAL, WHOLE, delta, resource, sotw } from './testing/subscription-client.ts';
 
 const rejected = { code: 13, message: 'bad' };
 
@@ -144,31 +144,56 @@ describe('reconnecting', () => {
 });
 
 describe('retiring', () => {
-  const gone = new Map([['c', resource('c')]]);
-  const change = new Map([['c', undefined]]);
-
   test.each(['sotw', 'delta'] as const)('a removed cluster stays until it is released (%s)', (transport) => {
-    const client = new Client(transport, WHOLE);
+    const client = new Client(transport, CLUSTERS);
     client.exchange(transport === 'sotw' ? sotw([]) : delta({}));
-    client.view.delete('c');
-    client.subscription.changed(change, gone);
+    client.retire('c');
     expect(client.push()).toBeUndefined();
     client.change(resource('a', '2'));
     expect(client.push()?.names).toEqual(transport === 'sotw' ? ['a', 'b', 'c'] : ['a']);
     client.ack();
-    client.subscription.release();
+    client.release('c');
     expect(client.push()).toEqual(
       transport === 'sotw' ? { names: ['a', 'b'], removed: [], unknown: [] } : { names: [], removed: ['c'], unknown: [] },
     );
   });
 
+  test.each(['sotw', 'delta'] as const)('who asks for a retiring one gets it, also when it asked before (%s)', (transport) => {
+    const client = new Client(transport, PARTIAL);
+    client.subscription.receive(transport === 'sotw' ? sotw(['c']) : delta({ subscribe: ['c'] }));
+    client.retire('c');
+    expect(client.push()?.names).toEqual(['c']);
+  });
+
   test('a cluster that comes back is no longer retiring', () => {
-    const client = new Client('delta', WHOLE);
+    const client = new Client('delta', CLUSTERS);
     client.exchange(delta({}));
-    client.view.delete('c');
-    client.subscription.changed(change, gone);
+    client.retire('c');
+    client.retiring.delete('c');
     client.change(resource('c', '2'));
-    client.subscription.release();
     expect(client.push()).toEqual({ names: ['c'], removed: [], unknown: [] });
+  });
+});
+
+describe('leftovers', () => {
+  const has = new Map([
+    ['a', '1'],
+    ['gone', '1'],
+  ]);
+
+  test('what a returning client has and we do not know is taken from it when it is told so', () => {
+    const client = new Client('delta', CLUSTERS);
+    expect(client.exchange(delta({ initialVersions: has }))).toEqual({ names: ['b', 'c'], removed: [], unknown: [] });
+    expect([...client.subscription.leftovers]).toEqual(['gone']);
+    client.subscription.drop();
+    expect(client.push()?.removed).toEqual(['gone']);
+  });
+
+  test('what comes to exist meanwhile is no leftover', () => {
+    const client = new Client('delta', CLUSTERS);
+    client.exchange(delta({ initialVersions: has }));
+    client.change(resource('gone', '2'));
+    client.subscription.drop();
+    expect(client.push()).toEqual({ names: ['gone'], removed: [], unknown: [] });
   });
 });

@@ -1,30 +1,9 @@
 import type { Resource } from '@isthmus/model';
 import type { DiscoveryRequest, ErrorDetail } from './discovery-request.ts';
-
-type Resources = ReadonlyMap<string, Resource>;
-
-/** What differs between types and clients; see `StreamProfile`. */
-export interface SubscriptionRules {
-  /** A first request without names means "all" (the legacy wildcard). */
-  readonly emptyIsWildcard: boolean;
-  /** State of the world: every response lists all that the client is to have (LDS, CDS, MCP); a missing one is deleted. */
-  readonly wholeType: boolean;
-}
-
-/** What to send now. */
-export interface Push {
-  /** The client gets a response even if there is nothing in it: it asked, or nothing is what there is now. */
-  readonly answers: boolean;
-  readonly resources: Iterable<Resource>;
-  /** `resources` is all the view has of the type, so its encoding can be shared by all clients of the view. */
-  readonly everything: boolean;
-  /** Delta: `removed_resources`. */
-  readonly removed: readonly string[];
-  /** State of the world, partial types: asked for, but unknown. */
-  readonly unknown: readonly string[];
-  /** The resources of this push that the client may not have in this form yet. */
-  readonly fresh: Iterable<Resource>;
-}
+import { deltaContent, sotwContent } from './push.ts';
+import type { Due, Push, Resources, Stock, SubscriptionRules } from './push.ts';
+import { RejectedNames, sentNames } from './rejected-names.ts';
+import type { SentNames } from './rejected-names.ts';
 
 export type Verdict =
   | { readonly kind: 'ack' }
@@ -39,31 +18,28 @@ export interface InFlight {
   readonly at: number;
 }
 
-type Content = Omit<Push, 'answers'>;
-
-/** `asked`: by the client, so it gets an answer in any case. `changed`: by us, since it was last sent. */
-type Due = 'asked' | 'changed';
-
 /**
  * One type on one stream: what the client wants, what it is still to get, and how it took the last response. The same
  * machine for both transports; does no I/O. Only names are kept, never what was sent: the client has what the view has,
- * except for the names that are due.
+ * except for the names that are due or rejected.
  */
 export class Subscription {
   readonly #rules: SubscriptionRules;
   readonly #names = new Set<string>();
   readonly #due = new Map<string, Due>();
-  /** Gone from the view, but not to be taken from the client yet (see push-order.ts). */
-  readonly #retiring = new Map<string, Resource>();
+  readonly #rejected = new RejectedNames();
+  /** Unknown to us, but had by the client from an earlier stream: taken from it by `drop`. */
+  readonly #leftovers = new Set<string>();
   #wildcard = false;
   #first = true;
   /** Once a name was given, an empty SotW request means "nothing" and never again "all" (go-control-plane#558). */
   #named = false;
   /** Of the last SotW request. */
   #lastNames: readonly string[] | undefined;
-  /** Everything in the wildcard's scope is due, except what the client said to have in this version. */
   #everything: { readonly except: ReadonlyMap<string, string> } | undefined;
   #inFlight: InFlight | undefined;
+  /** What the unanswered response has. */
+  #sent: SentNames | undefined;
 
   constructor(rules: SubscriptionRules) {
     this.#rules = rules;
@@ -81,8 +57,18 @@ export class Subscription {
     return this.#inFlight;
   }
 
-  get retiring(): ReadonlyMap<string, Resource> {
-    return this.#retiring;
+  /** The client goes on with an older form of something, because it refused the one we sent. */
+  get hasRejected(): boolean {
+    return this.#rejected.any;
+  }
+
+  /** Which, as far as the client said it. */
+  get rejected(): readonly string[] {
+    return this.#rejected.names;
+  }
+
+  get leftovers(): ReadonlySet<string> {
+    return this.#leftovers;
   }
 
   /** Something is to be sent, as soon as nothing is in flight. */
@@ -92,7 +78,7 @@ export class Subscription {
 
   /** What this client makes us keep, for the limit on it. */
   get load(): number {
-    return this.#names.size + this.#due.size;
+    return this.#names.size + this.#due.size + this.#leftovers.size;
   }
 
   isPending(name: string): boolean {
@@ -114,24 +100,30 @@ export class Subscription {
     // istiod's first requests carry a nonce that we never gave: it answers nothing.
     if (this.#inFlight === undefined || request.nonce !== this.#inFlight.nonce) return { kind: 'none' };
     this.#inFlight = undefined;
-    return request.error === undefined ? { kind: 'ack' } : { kind: 'nack', error: request.error };
+    const sent = this.#sent!;
+    this.#sent = undefined;
+    if (request.error === undefined) {
+      this.#rejected.acknowledged(sent);
+      return { kind: 'ack' };
+    }
+    this.#rejected.rejected(sent, request.error.message);
+    return { kind: 'nack', error: request.error };
   }
 
   /**
    * The view changed. What a NACK rejected is not due again until it changes here: no resend loop
    * (go-control-plane#962, istio#21111).
-   * @param retire gone resources that the client is to keep until `release`
+   * @param retiring gone resources that clients are to keep for now
    */
-  changed(names: ReadonlyMap<string, Resource | undefined>, retire?: Resources): void {
+  changed(names: ReadonlyMap<string, Resource | undefined>, retiring?: Resources): void {
     for (const [name, resource] of names) {
       if (!this.wants(name)) continue;
-      const last = resource === undefined ? retire?.get(name) : undefined;
-      if (last !== undefined) {
-        this.#retiring.set(name, last);
-        this.#due.delete(name);
+      if (resource !== undefined) this.#leftovers.delete(name);
+      else if (retiring?.has(name) === true) {
+        // Who asked gets an answer all the same.
+        if (this.#due.get(name) === 'changed') this.#due.delete(name);
         continue;
-      }
-      this.#retiring.delete(name);
+      } else this.#rejected.forget(name);
       if (!this.#due.has(name)) this.#due.set(name, 'changed');
     }
   }
@@ -141,25 +133,42 @@ export class Subscription {
     if (this.wants(name)) this.#due.set(name, 'asked');
   }
 
-  /** What was kept back by `changed` may go now. */
-  release(): void {
-    for (const name of this.#retiring.keys()) this.#due.set(name, 'changed');
-    this.#retiring.clear();
+  /** Retired resources may go now. */
+  released(names: Iterable<string>): void {
+    for (const name of names) if (this.wants(name) && !this.#due.has(name)) this.#due.set(name, 'changed');
+  }
+
+  /** Leftovers may go now. */
+  drop(): void {
+    for (const name of this.#leftovers) if (!this.#due.has(name)) this.#due.set(name, 'changed');
+    this.#leftovers.clear();
   }
 
   /** What to send, or undefined when nothing is due or the last response is not answered yet. Forgets that it was due. */
-  next(transport: 'sotw' | 'delta', view: Resources): Push | undefined {
+  next(transport: 'sotw' | 'delta', stock: Stock): Push | undefined {
     if (this.#inFlight !== undefined || !this.isDue) return undefined;
     const whole = this.#rules.wholeType && transport === 'sotw'; // of which even "nothing left" is to be said
     const answers = whole || this.#everything !== undefined || [...this.#due.values()].includes('asked');
-    const content = transport === 'delta' ? this.#nextDelta(view) : this.#nextSotw(view);
+    const wanted = { wildcard: this.#wildcard, names: this.#names, due: this.#due, everything: this.#everything };
+    const push: Push = {
+      answers,
+      ...(transport === 'sotw' ? sotwContent(wanted, stock, this.#rules) : this.#delta(deltaContent(wanted, stock))),
+    };
     this.#everything = undefined;
     this.#due.clear();
-    return { answers, ...content };
+    this.#sent = sentNames(push, whole || (push.everything && this.#wildcard), stock.view);
+    return push;
   }
 
+  /** What `next` gave is on its way. */
   sent(inFlight: InFlight): void {
     this.#inFlight = inFlight;
+  }
+
+  #delta({ strangers, ...content }: ReturnType<typeof deltaContent>): Omit<Push, 'answers'> {
+    if (!this.#rules.keepsUnknown) return { ...content, removed: [...content.removed, ...strangers] };
+    for (const name of strangers) this.#leftovers.add(name);
+    return content;
   }
 
   #receiveSotw(names: readonly string[]): void {
@@ -198,67 +207,24 @@ export class Subscription {
 
   #forget(name: string): void {
     this.#names.delete(name);
-    if (!this.#wildcard) {
-      this.#due.delete(name);
-      this.#retiring.delete(name);
-    }
+    if (!this.#wildcard) this.#drop(name);
   }
 
   #setWildcard(on: boolean, has: ReadonlyMap<string, string>): void {
     if (on && !this.#wildcard) this.#everything = { except: has };
     if (!on && this.#wildcard) {
       this.#everything = undefined;
-      for (const name of this.#due.keys()) if (!this.#names.has(name)) this.#due.delete(name);
-      for (const name of this.#retiring.keys()) if (!this.#names.has(name)) this.#retiring.delete(name);
+      for (const name of [...this.#due.keys(), ...this.#leftovers, ...this.rejected])
+        if (!this.#names.has(name)) this.#drop(name);
     }
     this.#wildcard = on;
   }
 
-  #nextDelta(view: Resources): Content {
-    const resources: Resource[] = [];
-    const removed: string[] = [];
-    for (const name of this.#due.keys()) {
-      const resource = view.get(name) ?? this.#retiring.get(name);
-      if (resource === undefined) removed.push(name);
-      else resources.push(resource);
-    }
-    if (this.#everything === undefined) return { resources, everything: false, removed, unknown: [], fresh: resources };
-    const { except } = this.#everything;
-    if (except.size === 0 && removed.length === 0 && this.#retiring.size === 0) {
-      return { resources: view.values(), everything: true, removed, unknown: [], fresh: view.values() };
-    }
-    for (const resource of view.values()) {
-      if (this.#due.has(resource.name) || except.get(resource.name) === resource.version) continue;
-      resources.push(resource);
-    }
-    for (const name of except.keys()) if (!view.has(name) && !this.#due.has(name)) removed.push(name);
-    return { resources, everything: false, removed, unknown: [], fresh: resources };
-  }
-
-  #nextSotw(view: Resources): Content {
-    if (this.#rules.wholeType) return this.#nextWhole(view);
-    if (this.#everything !== undefined) {
-      return { resources: view.values(), everything: true, removed: [], unknown: [], fresh: view.values() };
-    }
-    const resources: Resource[] = [];
-    const unknown: string[] = [];
-    for (const [name, due] of this.#due) {
-      const resource = view.get(name) ?? this.#retiring.get(name);
-      if (resource !== undefined) resources.push(resource);
-      // A partial response can't say "gone"; the client drops what no cluster or listener names any more.
-      else if (due === 'asked') unknown.push(name);
-    }
-    return { resources, everything: false, removed: [], unknown, fresh: resources };
-  }
-
-  #nextWhole(view: Resources): Content {
-    const fresh = this.#everything === undefined ? [...this.#due.keys()].flatMap((name) => view.get(name) ?? []) : undefined;
-    if (this.#wildcard && this.#retiring.size === 0) {
-      return { resources: view.values(), everything: true, removed: [], unknown: [], fresh: fresh ?? view.values() };
-    }
-    const resources = this.#wildcard ? [...view.values()] : [...this.#names].flatMap((name) => view.get(name) ?? []);
-    resources.push(...this.#retiring.values());
-    return { resources, everything: false, removed: [], unknown: [], fresh: fresh ?? resources };
+  /** The client does not want it any more. */
+  #drop(name: string): void {
+    this.#due.delete(name);
+    this.#leftovers.delete(name);
+    this.#rejected.forget(name);
   }
 }
 

@@ -11,7 +11,8 @@ import type { AdsClientOptions, SotwClient } from './testing/ads-client.ts';
 import { CDS, EDS } from './type-urls.ts';
 import type { XdsEvent } from './xds-event.ts';
 import { adsServer, mcpServer } from './xds-server.ts';
-import type { XdsServer, XdsServerOptions } from './xds-server.ts';
+import type { XdsServer } from './xds-server.ts';
+import type { XdsServerOptions } from './server-options.ts';
 
 const node = { id: 'web', cluster: 'c' };
 let dir: string;
@@ -226,7 +227,11 @@ describe('TLS', () => {
     await client.next();
     expect((await connect({ port: open.port }).ended).code).toBe(status.UNAVAILABLE);
     const mutual = await serve({ tls: { certFile, keyFile, clientCaFile: certFile } });
-    expect((await connect({ port: mutual.port, credentials: trusting }).ended).code).toBe(status.UNAVAILABLE);
+    expect(await connect({ port: mutual.port, credentials: trusting }).ended).toMatchObject({
+      code: status.UNAUTHENTICATED,
+      details: expect.stringContaining('client certificate'),
+    });
+    expect(mutual.server.rejections()).toMatchObject([{ code: 'UNAUTHENTICATED', count: 1 }]);
     const known = connect({ port: mutual.port, credentials: credentials.createSsl(cert, key, cert) });
     known.send({ node, typeUrl: CDS });
     await known.next();

@@ -2,12 +2,21 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
+import { Admission } from './admission.ts';
 import { BearerTokens } from './bearer-tokens.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
+import { Families } from './families.ts';
 import { serverCredentials } from './listen-options.ts';
 import type { RenewableCredentials, TlsOptions } from './listen-options.ts';
-import type { ResourceProvider } from './resource-provider.ts';
+import { peerOf } from './peer.ts';
+import { Rejections } from './rejections.ts';
+import type { Rejection } from './rejections.ts';
+import { RequestPace } from './request-pace.ts';
+import type { NodeInfo, Peer } from './resource-provider.ts';
+import { Retirements } from './retirement.ts';
 import { SendBudget } from './send-budget.ts';
+import { limitsOf } from './server-options.ts';
+import type { XdsLimits, XdsServerOptions } from './server-options.ts';
 import { ADS_METHODS, MCP_METHODS, serviceDefinition } from './services.ts';
 import type { StreamMethod } from './services.ts';
 import { ADS, MCP } from './stream-profile.ts';
@@ -16,40 +25,6 @@ import { systemTimers } from './timers.ts';
 import type { Timers } from './timers.ts';
 import type { XdsEvent } from './xds-event.ts';
 import { XdsStream } from './xds-stream.ts';
-
-export interface XdsServerOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  readonly provider: ResourceProvider;
-  /**
-   * Nothing is answered before it resolves: a client that is told half of what there is drops the other half. Streams
-   * are accepted meanwhile. Default: at once.
-   */
-  readonly ready?: Promise<void>;
-  readonly tls?: TlsOptions;
-  /** One token a line; clients send `authorization: Bearer <token>`. */
-  readonly auth?: { readonly tokensFile: string };
-  readonly limits?: Partial<XdsLimits>;
-  /** For logs and metrics. Must not throw. */
-  readonly onEvent?: (event: XdsEvent) => void;
-  readonly clock?: Clock;
-  readonly timers?: Timers;
-}
-
-export interface XdsLimits {
-  /** Streams at a time; more are refused with RESOURCE_EXHAUSTED. Default 10,000. */
-  readonly streams: number;
-  /** Bytes of one request. Default 16 MiB: a reconnecting delta client lists all it has. */
-  readonly requestBytes: number;
-  /** Names in one subscription. Default 100,000. */
-  readonly names: number;
-}
-
-const LIMITS: XdsLimits = { streams: 10_000, requestBytes: 16 * 1024 * 1024, names: 100_000 };
-
-/** ms that open streams get to end when the server closes. */
-const DRAIN = 1_000;
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
 
@@ -67,9 +42,15 @@ export class XdsServer {
   readonly #profile: StreamProfile;
   readonly #options: XdsServerOptions;
   readonly #limits: XdsLimits;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #server: Server;
   readonly #streams = new Set<XdsStream>();
   readonly #budget = new SendBudget();
+  readonly #admission: Admission;
+  readonly #retirements: Retirements;
+  readonly #families = new Families();
+  readonly #rejections: Rejections;
   #tokens: BearerTokens | undefined;
   #credentials: RenewableCredentials | undefined;
   #state: 'waiting' | 'open' | 'closing' = 'waiting';
@@ -79,7 +60,12 @@ export class XdsServer {
   constructor(profile: StreamProfile, methods: readonly StreamMethod[], options: XdsServerOptions) {
     this.#profile = profile;
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
+    this.#limits = limitsOf(options);
+    this.#clock = options.clock ?? systemClock;
+    this.#timers = options.timers ?? systemTimers;
+    this.#admission = new Admission(this.#limits, this.#clock);
+    this.#retirements = new Retirements(this.#clock, this.#timers, options.retirement);
+    this.#rejections = new Rejections(this.#clock);
     this.#server = new Server({
       'grpc.max_receive_message_length': this.#limits.requestBytes,
       'grpc.max_send_message_length': -1,
@@ -134,25 +120,34 @@ export class XdsServer {
     await this.#credentials?.renew();
   }
 
-  /** Ends every stream with UNAVAILABLE, so that clients keep what they have and come back. Takes at most 1 s. */
+  /**
+   * Tells every connection that no more streams are taken (GOAWAY), ends every stream with UNAVAILABLE, so that clients keep
+   * what they have and come back, and lets what is on its way arrive. Takes at most `limits.drain`.
+   */
   async close(): Promise<void> {
     this.#state = 'closing';
-    for (const stream of this.#streams) stream.end(status.UNAVAILABLE, 'the bridge is closing; keep what you have and reconnect');
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
+      const callOff = this.#timers.after(this.#limits.drain, () => {
         this.#server.forceShutdown();
         resolve();
-      }, DRAIN);
+      });
       this.#server.tryShutdown(() => {
-        clearTimeout(timer);
+        callOff();
         resolve();
       });
+      const why = 'the bridge is closing; keep what you have and reconnect';
+      for (const stream of this.#streams) stream.end(status.UNAVAILABLE, why, 'drained');
     });
   }
 
   /** One entry per stream that has said who it is, in the order in which they came. */
   clients(): ClientStatus[] {
     return [...this.#streams].flatMap((stream) => stream.status() ?? []);
+  }
+
+  /** Who was turned away or cut off lately, and why; newest first, at most 100. */
+  rejections(): readonly Rejection[] {
+    return this.#rejections.all;
   }
 
   /** What the node was sent; of several streams of one node the newest. Undefined if it is not connected. */
@@ -168,37 +163,60 @@ export class XdsServer {
 
   async #accept(call: Call, method: StreamMethod): Promise<void> {
     call.on('error', () => undefined); // a reset by the peer; 'cancelled' follows
-    const refusal = await this.#refusal(call);
+    const peer = peerOf(call);
+    const refusal = await this.#refusal(call, peer);
     if (refusal !== undefined) {
-      this.#options.onEvent?.({ kind: 'refused', address: call.getPeer(), reason: refusal.details });
+      const { code, details } = refusal;
+      this.#tell({ kind: 'refused', node: '', address: peer.address, code: status[code], reason: details });
       call.emit('error', refusal);
       return;
     }
-    if (call.cancelled) return;
-    const stream = this.#stream(call, method);
-    this.#streams.add(stream);
+    const since = this.#clock.now();
     const gone = (): void => {
-      this.#streams.delete(stream);
+      if (!this.#streams.delete(stream)) return;
       stream.close();
+      this.#admission.leave(peer);
+      if (stream.node !== undefined) this.#admission.ended(peer, stream.node, since);
     };
+    const stream = this.#stream(call, method, peer, gone);
+    this.#streams.add(stream);
+    if (call.cancelled) return gone();
     call.on('cancelled', gone);
     call.on('close', gone);
     call.on('end', () => {
       gone();
       call.end();
     });
+    const pace = new RequestPace(this.#limits.requestsPerSecond, this.#clock);
     call.on('data', (bytes: Buffer) => {
-      try {
-        stream.receive(bytes);
-      } catch (error) {
-        // A provider that stumbles over a node's metadata costs that node its stream, not the bridge its life.
-        stream.end(status.INTERNAL, `the bridge failed on this request: ${messageOf(error)}`);
-      }
+      const rest = pace.take();
+      if (rest > 0) this.#rest(call, stream, peer, rest);
+      this.#receive(stream, bytes);
     });
     if (this.#state === 'open') stream.open();
   }
 
-  async #refusal(call: Call): Promise<{ code: status; details: string } | undefined> {
+  #receive(stream: XdsStream, bytes: Buffer): void {
+    try {
+      stream.receive(bytes);
+    } catch (error) {
+      // A provider that stumbles over a node's metadata costs that node its stream, not the bridge its life.
+      stream.end(status.INTERNAL, `the bridge failed on this request: ${messageOf(error)}`);
+    }
+  }
+
+  /** Reads nothing more of the stream for a while; flow control makes the client wait. */
+  #rest(call: Call, stream: XdsStream, { address }: Peer, ms: number): void {
+    call.pause();
+    this.#timers.after(ms, () => void call.resume());
+    this.#tell({ kind: 'odd', what: 'throttled', node: stream.node?.id ?? '', address });
+  }
+
+  async #refusal(call: Call, peer: Peer): Promise<{ code: status; details: string } | undefined> {
+    if (this.#credentials?.demandsCertificate === true && peer.identity === undefined) {
+      const details = 'no valid client certificate: connect with one that a CA of the bridge’s `tls.clientCaFile` has signed';
+      return { code: status.UNAUTHENTICATED, details };
+    }
     const header = call.metadata.get('authorization')[0]?.toString();
     if (this.#tokens !== undefined && !(await this.#tokens.allows(header))) {
       const details =
@@ -206,33 +224,39 @@ export class XdsServer {
       return { code: status.UNAUTHENTICATED, details };
     }
     if (this.#state === 'closing') return { code: status.UNAVAILABLE, details: 'the bridge is closing; reconnect' };
-    if (this.#streams.size < this.#limits.streams) return undefined;
-    return { code: status.RESOURCE_EXHAUSTED, details: `${this.#limits.streams} streams are open; connect to another replica` };
+    const full = this.#admission.enter(peer);
+    return full === undefined ? undefined : { code: status.RESOURCE_EXHAUSTED, details: full };
   }
 
-  #stream(call: Call, method: StreamMethod): XdsStream {
-    const { provider, clock, timers, onEvent } = this.#options;
-    const stream = new XdsStream({
+  #stream(call: Call, method: StreamMethod, peer: Peer, gone: () => void): XdsStream {
+    return new XdsStream({
       profile: this.#profile,
       transport: method.transport,
       onlyType: method.onlyType,
-      provider,
+      provider: this.#options.provider,
       budget: this.#budget,
+      retirements: this.#retirements,
+      familyOf: (node: NodeInfo) => this.#families.of(method, peer, node),
+      returns: (node: NodeInfo) => this.#admission.mayReturn(peer, node),
       id: (this.#opened += 1).toString(36),
       maxNames: this.#limits.names,
-      clock: clock ?? systemClock,
-      timers: timers ?? systemTimers,
-      onEvent: onEvent ?? (() => undefined),
+      clock: this.#clock,
+      timers: this.#timers,
+      onEvent: (event) => this.#tell(event),
       channel: {
-        address: call.getPeer(),
+        peer,
         send: (message, done) => void call.write(message, done),
         end: (code, details) => {
-          this.#streams.delete(stream);
+          gone();
           call.emit('error', { code, details });
         },
       },
     });
-    return stream;
+  }
+
+  #tell(event: XdsEvent): void {
+    if (event.kind === 'refused' || event.kind === 'ended') this.#rejections.note(event);
+    this.#options.onEvent?.(event);
   }
 }
 

@@ -34,28 +34,47 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 
-  test('takes a cluster away when the routes without it are accepted', () => {
+  const gone = transport === 'sotw' ? ['CDS a'] : ['CDS -b', 'EDS -b'];
+
+  test('takes a cluster away when the routes without it are accepted, and 15 s later', () => {
     const wire = settled(transport);
     wire.commit([CDS, 'b'], [EDS, 'b'], [RDS, 'r', '2']);
     expect(wire.pushes()).toEqual(['RDS r']);
+    wire.pass(60_000);
     wire.ack(RDS, ['r']);
-    expect(wire.pushes()).toEqual(transport === 'sotw' ? ['CDS a'] : ['CDS -b', 'EDS -b']);
+    wire.pass(14_000);
+    expect(wire.pushes()).toEqual([]);
+    wire.pass(2_000);
+    expect(wire.pushes()).toEqual(gone);
   });
 
-  test('keeps a removed cluster for a client that rejected the routes without it', () => {
-    const wire = settled(transport);
-    wire.commit([CDS, 'b'], [RDS, 'r', '2']);
-    wire.ack(RDS, ['r'], 'bad route');
-    expect(wire.pushes()).toEqual(['RDS r']);
-    wire.commit([RDS, 'r', '3']);
-    wire.ack(RDS, ['r']);
-    expect(wire.pushes()).toEqual(['RDS r', transport === 'sotw' ? 'CDS a' : 'CDS -b']);
+  test('keeps a removed cluster for a client that rejected the routes without it, but for five minutes at most', () => {
+    for (const better of [true, false]) {
+      const wire = settled(transport);
+      wire.commit([CDS, 'b'], [EDS, 'b'], [RDS, 'r', '2']);
+      wire.ack(RDS, ['r'], 'bad route');
+      wire.pass(299_000);
+      expect(wire.pushes()).toEqual(['RDS r']);
+      if (better) {
+        wire.commit([RDS, 'r', '3']);
+        expect(wire.pushes()).toEqual(['RDS r']);
+        wire.ack(RDS, ['r']);
+      }
+      wire.pass(1_000);
+      expect(wire.pushes()).toEqual(gone);
+    }
   });
 
-  test('takes a cluster away at once when no route has changed', () => {
+  test('serves a removed cluster and its endpoints also to who connects meanwhile', () => {
     const wire = settled(transport);
-    wire.commit([CDS, 'b']);
-    expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a' : 'CDS -b']);
+    wire.commit([CDS, 'b'], [EDS, 'b'], [RDS, 'r', '2']);
+    wire.ask(EDS, ['b']);
+    expect(wire.pushes()).toEqual(['RDS r', ...(transport === 'sotw' ? [] : ['EDS b'])]);
+    const [cds] = wire.stream.config()!.types;
+    expect(cds?.resources).toEqual([
+      expect.objectContaining({ name: 'a', retiring: false }),
+      expect.objectContaining({ name: 'b', retiring: true }),
+    ]);
   });
 
   test('sends a changed cluster’s endpoints again, so that it stops warming (envoy#13009)', () => {
@@ -133,12 +152,12 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     wire.commit([LDS, 'l', '2']);
     wire.now = 5_000;
     wire.ack(LDS, [], 'listener l: bad');
-    const nack = { at: 5_000, message: 'listener l: bad', version: wire.store.version(LDS) };
+    const nack = { at: 5_000, message: 'listener l: bad', version: wire.store.version(LDS), names: ['l'] };
     expect(wire.stream.status()).toMatchObject({ node: 'web', cluster: 'c', address: '127.0.0.1:1', since: 1_000, transport });
     expect(wire.stream.status()!.types).toEqual([
       expect.objectContaining({ type: CDS, wildcard: true, subscribed: 0, nack: undefined }),
       expect.objectContaining({ type: EDS, wildcard: false, subscribed: 2 }),
-      { type: LDS, wildcard: true, subscribed: 0, sent: wire.store.version(LDS), acked: before, nack },
+      expect.objectContaining({ type: LDS, wildcard: true, subscribed: 0, sent: wire.store.version(LDS), acked: before, nack }),
       expect.objectContaining({ type: RDS, subscribed: 1 }),
     ]);
     expect(wire.events.at(-1)).toEqual({ kind: 'nacked', node: 'web', type: LDS, version: nack.version, message: nack.message });
@@ -155,8 +174,8 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
       type: EDS,
       version: wire.store.version(EDS),
       resources: [
-        { name: 'a', version: '3', pending: true },
-        { name: 'b', version: '1', pending: false },
+        { name: 'a', version: '3', pending: true, retiring: false, rejected: false },
+        { name: 'b', version: '1', pending: false, retiring: false, rejected: false },
       ],
     });
   });
@@ -174,7 +193,8 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     const refused = new Wire(transport, { provider: { viewFor: () => ({ refused: 'unknown namespace' }) } }).open();
     refused.ask(CDS);
     expect(refused.ended).toEqual({ code: 7, message: 'unknown namespace' });
-    expect(refused.events).toEqual([{ kind: 'refused', address: '127.0.0.1:1', reason: 'node "web": unknown namespace' }]);
+    const rejection = { node: 'web', address: '127.0.0.1:1', code: 'PERMISSION_DENIED', reason: 'unknown namespace' };
+    expect(refused.events).toEqual([{ kind: 'refused', ...rejection }]);
     const greedy = new Wire(transport).open();
     greedy.ask(
       EDS,

@@ -1,53 +1,60 @@
 import { status } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
+import { admit } from './admit.ts';
+import type { Admission } from './admit.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { endpointsNameOf } from './cluster-endpoints-name.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodePush } from './encode-push.ts';
 import { NameMemory } from './name-memory.ts';
-import { MAX_HOLD, PushOrder } from './push-order.ts';
-import type { NodeInfo, ResourceView, ViewChange } from './resource-provider.ts';
+import { typeProblem } from './request-checks.ts';
+import { MAX_HOLD } from './push-order.ts';
+import type { Push } from './push.ts';
+import { PushWriter } from './push-writer.ts';
+import type { NodeInfo, ViewChange } from './resource-provider.ts';
+import type { RetirementMember } from './retirement.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
 import type { StreamOptions } from './stream-options.ts';
-import type { Push } from './subscription.ts';
+import { clientConfig } from './stream-report.ts';
 import { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
-import type { XdsEvent } from './xds-event.ts';
 
 const MAX_TYPES = 64;
 
-/** ms that a client may take to read a large message before its stream is given up. */
-const MAX_STALL = 30_000;
+interface Admitted extends Admission {
+  readonly unsubscribe: () => void;
+}
 
 /** One client's stream: requests in, pushes out, in the same turn of the event loop as the change that caused them. */
-export class XdsStream {
+export class XdsStream implements RetirementMember {
   readonly #options: StreamOptions;
   readonly #types = new Map<TypeUrl, TypeStream>();
-  readonly #order = new PushOrder();
   readonly #names = new NameMemory();
+  readonly #writer: PushWriter;
   readonly #since: number;
-  #node: NodeInfo | undefined;
-  #view: ResourceView | undefined;
-  #unsubscribe: () => void = () => undefined;
+  #admitted: Admitted | undefined;
   #state: 'waiting' | 'open' | 'closed' = 'waiting';
   #nonces = 0;
-  /** Bytes of large messages that the client has not read yet. */
-  #outstanding = 0;
-  /** The timer of the large message that is being encoded, or not read yet. */
-  #callOffLarge: () => void = () => undefined;
-  #encoding = false;
-  /** By type: a push that has to wait for a while. */
+  #foreignNonces = 0;
+  /** By type, or '' for any: a push that has to wait for a while. */
   readonly #laterFlushes = new Map<TypeUrl, () => void>();
   readonly #retry = (): void => this.#flush();
 
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#since = options.clock.now();
+    const { channel, budget, timers } = options;
+    const onStall = (code: status, message: string): void => this.end(code, message);
+    this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
   }
 
   get node(): NodeInfo | undefined {
-    return this.#node;
+    return this.#admitted?.node;
+  }
+
+  get acceptedThrough(): number {
+    return Math.min(this.#types.get(LDS)?.acceptedThrough ?? Infinity, this.#types.get(RDS)?.acceptedThrough ?? Infinity);
   }
 
   /** From now on requests are answered; until then they are only noted, so that nobody is sent half of what there is. */
@@ -66,10 +73,10 @@ export class XdsStream {
       this.end(status.INVALID_ARGUMENT, `the request is no ${this.#options.transport} discovery request: ${String(error)}`);
       return;
     }
-    if (this.#node === undefined && !this.#admit(request.node)) return;
-    const stream = this.#typeStream(request);
-    if (stream === undefined) return;
-    this.#take(stream, request);
+    const admitted = this.#admitted ?? this.#admit(request.node);
+    const stream = admitted === undefined ? undefined : this.#typeStream(request, admitted);
+    if (stream === undefined || admitted === undefined) return;
+    this.#take(stream, request, admitted);
     if (stream.subscription.load > this.#options.maxNames) {
       const limit = `more than ${this.#options.maxNames} names of ${stream.type} in one subscription`;
       this.end(status.RESOURCE_EXHAUSTED, `${limit}; subscribe to "*" or split the client`);
@@ -80,134 +87,146 @@ export class XdsStream {
     else this.#flush();
   }
 
-  end(code: status, message: string): void {
+  /** Ends the stream with a reason that the client, `proxy status` and the metrics get. */
+  end(code: status, message: string, kind: 'ended' | 'refused' | 'drained' = 'ended', node = this.node?.id ?? ''): void {
     if (this.#state === 'closed') return;
+    const { channel, onEvent } = this.#options;
+    if (kind !== 'drained') onEvent({ kind, node, address: channel.peer.address, code: status[code], reason: message });
     this.close();
-    this.#options.channel.end(code, message);
+    channel.end(code, message);
   }
 
   /** The peer is gone, or is to go. */
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#unsubscribe();
-    this.#callOffLarge();
+    this.#writer.close();
     for (const callOff of this.#laterFlushes.values()) callOff();
     this.#options.budget.forget(this.#retry);
-    this.#options.budget.give(this.#outstanding);
-    this.#outstanding = 0;
-    if (this.#node !== undefined)
-      this.#tell({ kind: 'disconnected', node: this.#node.id, address: this.#options.channel.address });
+    const admitted = this.#admitted;
+    if (admitted === undefined) return;
+    admitted.unsubscribe();
+    admitted.retirement.leave(this);
+    admitted.family.leave(this, this.#types.values());
+    this.#options.onEvent({ kind: 'disconnected', node: admitted.node.id, address: this.#options.channel.peer.address });
   }
 
   status(): ClientStatus | undefined {
-    if (this.#node === undefined) return undefined;
+    const { node } = this;
+    if (node === undefined) return undefined;
+    const { channel, profile, transport } = this.#options;
     return {
-      node: this.#node.id,
-      cluster: this.#node.cluster,
-      userAgent: this.#node.userAgent,
-      address: this.#options.channel.address,
+      node: node.id,
+      cluster: node.cluster,
+      userAgent: node.userAgent,
+      address: channel.peer.address,
+      identity: channel.peer.identity,
       since: this.#since,
-      transport: this.#options.profile.name === 'mcp' ? 'mcp' : this.#options.transport,
+      transport: profile.name === 'mcp' ? 'mcp' : transport,
+      foreignNonces: this.#foreignNonces,
       types: this.#inOrder().map((stream) => stream.status()),
     };
   }
 
   config(): ClientConfig | undefined {
-    const view = this.#view;
-    if (this.#node === undefined || view === undefined) return undefined;
-    const types = this.#inOrder().map(({ type, subscription }) => ({
-      type,
-      version: view.version(type),
-      resources: [...view.resources(type).values(), ...subscription.retiring.values()]
-        .filter(({ name }) => subscription.wants(name))
-        .map(({ name, version }) => ({ name, version, pending: subscription.isPending(name) }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    }));
-    return { node: this.#node.id, types };
+    return this.#admitted === undefined
+      ? undefined
+      : clientConfig(this.#admitted.node, this.#inOrder(), this.#admitted.view, this.#admitted.retirement);
   }
 
-  #admit(node: NodeInfo | undefined): boolean {
-    const { provider, channel, profile } = this.#options;
-    if (node === undefined && profile.name === 'ads') {
-      this.end(status.INVALID_ARGUMENT, 'the first request of a stream must say which node it is; set `node: { id, cluster }`');
-      return false;
+  /** For `RetirementMember`. */
+  released(names: ReadonlyMap<TypeUrl, readonly string[]>): void {
+    for (const [type, gone] of names) {
+      const stream = this.#types.get(type);
+      stream?.subscription.released(gone);
+      stream?.noteDue(this.#admitted!.view.revision);
     }
-    const known = node ?? { id: '', cluster: '', metadata: {}, userAgent: '' };
-    const view = provider.viewFor(known);
-    if ('refused' in view) {
-      this.#tell({ kind: 'refused', address: channel.address, reason: `node "${known.id}": ${view.refused}` });
-      this.end(status.PERMISSION_DENIED, view.refused);
-      return false;
-    }
-    this.#node = known;
-    this.#view = view;
-    this.#unsubscribe = view.subscribe((change) => this.#changed(change));
-    this.#tell({ kind: 'connected', node: known.id, address: channel.address });
-    return true;
-  }
-
-  #typeStream(request: DiscoveryRequest): TypeStream | undefined {
-    const { onlyType, profile } = this.#options;
-    const type = request.type === '' && onlyType !== undefined ? onlyType : request.type;
-    if (type === '' || (onlyType !== undefined && type !== onlyType)) {
-      this.end(status.INVALID_ARGUMENT, `type_url "${type}" is not served on this stream; use the aggregated service for it`);
-      return undefined;
-    }
-    let stream = this.#types.get(type);
-    if (stream === undefined) {
-      if (this.#types.size >= MAX_TYPES) {
-        this.end(status.RESOURCE_EXHAUSTED, `more than ${MAX_TYPES} types on one stream`);
-        return undefined;
-      }
-      stream = new TypeStream(type, profile.rules(type, this.#node!));
-      this.#types.set(type, stream);
-    }
-    return stream;
-  }
-
-  #take(stream: TypeStream, request: DiscoveryRequest): void {
-    const { clock, profile, transport } = this.#options;
-    const inFlight = stream.subscription.inFlight;
-    const verdict = stream.subscription.receive(request);
-    if (verdict.kind === 'none' || inFlight === undefined) return;
-    const { version, at } = inFlight;
-    const now = clock.now();
-    const told = { node: this.#node!.id, type: stream.type, version };
-    stream.answers += 1;
-    if (transport === 'sotw') stream.notBefore = now + Math.min(now - at, profile.maxPause);
-    if (verdict.kind === 'ack') {
-      stream.ackedVersion = version;
-      stream.nack = undefined;
-      this.#tell({ kind: 'acked', ...told, ms: now - at });
-    } else {
-      const message = verdict.error.message.slice(0, 4_096);
-      stream.nack = { at: now, message, version };
-      this.#tell({ kind: 'nacked', ...told, message });
-    }
-  }
-
-  #changed(change: ViewChange): void {
-    const now = this.#options.clock.now();
-    // Listeners and routes first: whether a cluster may go depends on them.
-    for (const type of [LDS, RDS]) this.#mark(type, change, now);
-    for (const type of change.changed.keys()) if (type !== LDS && type !== RDS) this.#mark(type, change, now);
     this.#flush();
   }
 
-  #mark(type: TypeUrl, change: ViewChange, now: number): void {
-    const names = change.changed.get(type);
-    const subscription = this.#types.get(type)?.subscription;
-    if (names === undefined || subscription === undefined) return;
-    const gone = change.removed.get(type);
-    const retire = gone !== undefined && gone.size > 0 && this.#order.retires(type, this.#types, now) ? gone : undefined;
-    subscription.changed(names, retire);
+  /** For `StreamFamily`. */
+  wake(): void {
+    this.#flush();
+  }
+
+  #admit(claimed: NodeInfo | undefined): Admitted | undefined {
+    const { channel, onEvent } = this.#options;
+    const result = admit(claimed, this.#options);
+    if ('problem' in result) {
+      this.end(result.code, result.problem, 'refused', result.id);
+      return undefined;
+    }
+    const { node, view, retirement, family } = result;
+    retirement.join(this);
+    family.join(this);
+    const unsubscribe = view.subscribe((change) => this.#changed(change));
+    this.#admitted = { ...result, unsubscribe };
+    onEvent({ kind: 'connected', node: node.id, address: channel.peer.address });
+    return this.#admitted;
+  }
+
+  #typeStream(request: DiscoveryRequest, { node, family }: Admitted): TypeStream | undefined {
+    const { onlyType, profile } = this.#options;
+    const type = request.type === '' && onlyType !== undefined ? onlyType : request.type;
+    const known = this.#types.get(type);
+    if (known !== undefined) return known;
+    const problem = typeProblem(type, onlyType);
+    if (problem !== undefined || this.#types.size >= MAX_TYPES) {
+      const code = problem === undefined ? status.RESOURCE_EXHAUSTED : status.INVALID_ARGUMENT;
+      this.end(code, problem ?? `more than ${MAX_TYPES} types on one stream`);
+      return undefined;
+    }
+    const stream = new TypeStream(type, profile.rules(type, node), profile.serves(type));
+    this.#types.set(type, stream);
+    family.add(stream);
+    if (!stream.served) this.#odd('unknown-type');
+    return stream;
+  }
+
+  #take(stream: TypeStream, request: DiscoveryRequest, { node, view, family }: Admitted): void {
+    const { clock, profile, transport, id, onEvent } = this.#options;
+    const { subscription, type } = stream;
+    const inFlight = subscription.inFlight;
+    const first = stream.sentVersion === undefined;
+    const verdict = subscription.receive(request);
+    // What a client that comes back goes by, we do not know: nothing of ours is accepted yet.
+    stream.noteDue(first ? 0 : view.revision);
+    if (verdict.kind === 'none' || inFlight === undefined) {
+      // A first request may carry the last nonce of an earlier stream.
+      if (!first && request.nonce !== '' && !request.nonce.startsWith(`${id}-`)) this.#odd('foreign-nonce');
+      return;
+    }
+    const { version, at } = inFlight;
+    const now = clock.now();
+    if (transport === 'sotw') stream.notBefore = now + Math.min(now - at, profile.maxPause);
+    const nack = stream.noteAnswer(verdict, version, now);
+    if (nack === undefined) onEvent({ kind: 'acked', node: node.id, type, version, ms: now - at });
+    else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
+    family.wakeOthers(this);
+  }
+
+  #odd(what: 'foreign-nonce' | 'unknown-type'): void {
+    if (what === 'foreign-nonce') this.#foreignNonces += 1;
+    this.#options.onEvent({ kind: 'odd', what, node: this.node?.id ?? '', address: this.#options.channel.peer.address });
+  }
+
+  #changed(change: ViewChange): void {
+    const { retirement } = this.#admitted!;
+    for (const [type, names] of change.changed) {
+      const stream = this.#types.get(type);
+      if (stream === undefined) continue;
+      stream.subscription.changed(names, retirement.resources(type));
+      stream.noteDue(change.revision);
+    }
+    this.#flush();
   }
 
   #flush(): void {
-    if (this.#state !== 'open' || this.#view === undefined) return;
-    this.#order.release(this.#types, this.#options.clock.now());
-    for (const stream of this.#inOrder()) this.#pushIfPossible(stream, this.#view);
+    const admitted = this.#admitted;
+    if (this.#state !== 'open' || admitted === undefined) return;
+    const wait = admitted.family.dropLeftovers(this, this.#options.clock.now());
+    if (wait !== undefined) this.#flushAfter('', wait);
+    for (const stream of this.#inOrder()) this.#pushIfPossible(stream, admitted);
   }
 
   #inOrder(): TypeStream[] {
@@ -217,78 +236,46 @@ export class XdsStream {
     return [...first, ...[...this.#types.values()].filter((stream) => !order.includes(stream.type))];
   }
 
-  #pushIfPossible(stream: TypeStream, view: ResourceView): void {
+  #pushIfPossible(stream: TypeStream, { view, retirement, family }: Admitted): void {
     const { clock, budget, profile, transport } = this.#options;
     const { subscription, type } = stream;
-    if (!subscription.isDue || subscription.inFlight !== undefined || this.#outstanding > 0 || this.#encoding) return;
+    if (!subscription.isDue || subscription.inFlight !== undefined || this.#writer.busy) return;
     const resources = view.resources(type);
     if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
     const now = clock.now();
     if (now < stream.notBefore) return this.#flushAfter(type, stream.notBefore - now);
-    if (this.#order.holds(type, this.#types, now)) return this.#flushAfter(type, MAX_HOLD);
+    if (family.order.holds(type, family.types, now)) return this.#flushAfter(type, MAX_HOLD);
     if (!budget.mayStart(this.#retry)) return;
-    const push = subscription.next(transport, resources);
-    if (push !== undefined) this.#push(stream, view, push, now);
+    const push = subscription.next(transport, { view: resources, retiring: retirement.resources(type) });
+    if (push !== undefined) this.#push(stream, push, now);
   }
 
-  #push(stream: TypeStream, view: ResourceView, push: Push, now: number): void {
+  #push(stream: TypeStream, push: Push, now: number): void {
     const { type, subscription } = stream;
-    const { profile, transport, id } = this.#options;
+    const { profile, transport, id, onEvent } = this.#options;
+    const { view, node } = this.#admitted!;
     const nonce = `${id}-${(this.#nonces += 1)}`;
     const version = view.version(type);
     const steps = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push });
-    const first = steps.next();
-    if (first.done === true && first.value === undefined) return;
-    subscription.sent({ nonce, version, at: now });
-    stream.sentVersion = version;
-    if (first.done === true) this.#pushed(type, version, push, first.value);
-    else this.#encodeOn(steps, (message) => this.#pushed(type, version, push, message));
-  }
-
-  #pushed(type: TypeUrl, version: string, push: Push, message: Buffer | undefined): void {
-    if (message === undefined) return;
-    this.#send(message);
-    this.#tell({ kind: 'pushed', node: this.#node!.id, type, version, bytes: message.length });
-    if (type === CDS) this.#askEndpointsOf(push);
-  }
-
-  /** A large message is encoded over several turns of the event loop; nothing else is pushed meanwhile, to keep the order. */
-  #encodeOn(steps: Generator<void, Buffer | undefined>, done: (message: Buffer | undefined) => void): void {
-    this.#encoding = true;
-    this.#callOffLarge = this.#options.timers.after(0, () => {
-      const step = steps.next();
-      if (step.done !== true) return this.#encodeOn(steps, done);
-      this.#encoding = false;
-      done(step.value);
-      this.#flush();
+    const begun = (): void => {
+      subscription.sent({ nonce, version, at: now });
+      stream.notePush(version);
+    };
+    const written = this.#writer.write(steps, begun, ({ length }) => {
+      onEvent({ kind: 'pushed', node: node.id, type, version, bytes: length });
+      if (type === CDS) this.#askEndpointsOf(push);
     });
+    if (!written) stream.notePush(undefined);
   }
 
   /** A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607). */
   #askEndpointsOf(push: Push): void {
-    const endpoints = this.#types.get(EDS)?.subscription;
+    const { family, view } = this.#admitted!;
+    const endpoints = family.types.get(EDS);
     if (endpoints === undefined) return;
-    for (const cluster of push.fresh) endpoints.ask(endpointsNameOf(cluster));
-  }
-
-  #send(message: Buffer): void {
-    const { budget, channel, timers } = this.#options;
-    if (message.length < LARGE_MESSAGE) {
-      channel.send(message, () => undefined);
-      return;
-    }
-    budget.take(message.length);
-    this.#outstanding += message.length;
-    this.#callOffLarge = timers.after(MAX_STALL, () =>
-      this.end(status.DEADLINE_EXCEEDED, `the client has not read a message of ${message.length} bytes in ${MAX_STALL / 1000} s`),
-    );
-    channel.send(message, () => {
-      if (this.#state === 'closed') return; // close() has given the bytes back
-      this.#callOffLarge();
-      this.#outstanding -= message.length;
-      budget.give(message.length);
-      this.#flush();
-    });
+    for (const cluster of push.fresh) endpoints.subscription.ask(endpointsNameOf(cluster));
+    endpoints.noteDue(view.revision);
+    if (!this.#types.has(EDS)) family.wakeOthers(this);
   }
 
   #flushAfter(type: TypeUrl, ms: number): void {
@@ -298,9 +285,5 @@ export class XdsStream {
       this.#flush();
     });
     this.#laterFlushes.set(type, callOff);
-  }
-
-  #tell(event: XdsEvent): void {
-    this.#options.onEvent(event);
   }
 }

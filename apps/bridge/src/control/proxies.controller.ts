@@ -1,9 +1,9 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import type { ItemList, ProxyConfigView, ProxyView } from '@isthmus/contract';
-import type { ClientStatus } from '@isthmus/xds';
+import type { ConfiguredResource, ProxyConfigView, ProxyList, ProxyView } from '@isthmus/contract';
+import type { ClientStatus, PeerIdentity, SentResource } from '@isthmus/xds';
 import { XdsServers } from '../engine/xds-servers.ts';
-import { answerOf, listOf } from './api-schema.ts';
+import { answerOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
 
 /** Who is connected to the xDS and MCP outputs, what each acknowledged and rejected, and why. */
@@ -18,9 +18,12 @@ export class ProxiesController {
 
   @Get()
   @ApiOperation({ summary: 'Connected proxies: versions sent, acknowledged, rejected' })
-  @ApiOkResponse(listOf('ProxyView'))
-  proxies(): ItemList<ProxyView> {
-    return { items: this.#servers.all.flatMap((server) => server.clients()).map(proxyView) };
+  @ApiOkResponse(answerOf('ProxyList'))
+  proxies(): ProxyList {
+    return {
+      items: this.#servers.all.flatMap((server) => server.clients()).map(proxyView),
+      rejected: this.#servers.all.flatMap((server) => server.rejections()).sort((a, b) => b.lastAt - a.lastAt),
+    };
   }
 
   @Get(':node/config')
@@ -35,7 +38,7 @@ export class ProxiesController {
       const types = config.types.map(({ type, version, resources }) => ({
         type,
         version,
-        resources: resources.map((r) => ({ name: r.name, version: r.version })),
+        resources: resources.map((r) => ({ name: r.name, version: r.version, state: stateOf(r) })),
       }));
       return { node, types };
     }
@@ -47,6 +50,7 @@ function proxyView(client: ClientStatus): ProxyView {
   return {
     node: client.node,
     address: client.address,
+    ...(client.identity === undefined ? {} : { identity: nameOf(client.identity) }),
     connectedAt: client.since,
     transport: client.transport,
     types: client.types.map((type) => ({
@@ -54,7 +58,19 @@ function proxyView(client: ClientStatus): ProxyView {
       subscribed: type.wildcard ? '*' : type.subscribed,
       sent: type.sent ?? '',
       acked: type.acked ?? '',
-      ...(type.nack === undefined ? {} : { nack: { at: type.nack.at, message: type.nack.message } }),
+      served: type.served,
+      ...(type.unansweredSince === undefined ? {} : { unansweredSince: type.unansweredSince }),
+      ...(type.nack === undefined ? {} : { nack: { at: type.nack.at, message: type.nack.message, names: type.nack.names } }),
     })),
   };
+}
+
+function nameOf({ uris, dnsNames, commonName, fingerprint }: PeerIdentity): string {
+  return uris[0] ?? dnsNames[0] ?? (commonName || fingerprint);
+}
+
+function stateOf({ pending, retiring, rejected }: SentResource): ConfiguredResource['state'] {
+  if (rejected) return 'rejected';
+  if (retiring) return 'retiring';
+  return pending ? 'pending' : 'sent';
 }

@@ -2,6 +2,8 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { takesTraffic } from '@isthmus/model';
+import { MCP_TYPES } from '@isthmus/translate';
+import { ADS_TYPES } from '@isthmus/xds';
 import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import type { Engine } from './engine.ts';
 import { observeSafety } from './safety-metrics.ts';
@@ -22,6 +24,10 @@ export class Metrics {
   readonly #bytes = this.#meter.createCounter('xds_pushed_bytes', { description: 'Bytes of these responses', unit: 'By' });
   readonly #nacks = this.#meter.createCounter('xds_nacks', { description: 'Responses that clients rejected' });
   readonly #refusals = this.#meter.createCounter('xds_refused', { description: 'Clients that were not let in' });
+  readonly #ended = this.#meter.createCounter('xds_ended', { description: 'Streams that the bridge ended, by gRPC status' });
+  readonly #odd = this.#meter.createCounter('xds_odd_requests', {
+    description: 'Requests with a foreign nonce, for an unknown type, or faster than allowed',
+  });
   readonly #ackTime = this.#meter.createHistogram('xds_ack_seconds', {
     description: 'From a push to its acknowledgement',
     unit: 's',
@@ -101,17 +107,23 @@ export class Metrics {
   xdsEvent(output: 'xds' | 'mcp', event: XdsEvent): void {
     switch (event.kind) {
       case 'pushed':
-        this.#pushes.add(1, { output, type: event.type });
-        this.#bytes.add(event.bytes, { output, type: event.type });
+        this.#pushes.add(1, { output, type: typeLabel(event.type) });
+        this.#bytes.add(event.bytes, { output, type: typeLabel(event.type) });
         return;
       case 'acked':
-        this.#ackTime.record(event.ms / 1000, { output, type: event.type });
+        this.#ackTime.record(event.ms / 1000, { output, type: typeLabel(event.type) });
         return;
       case 'nacked':
-        this.#nacks.add(1, { output, type: event.type });
+        this.#nacks.add(1, { output, type: typeLabel(event.type) });
         return;
       case 'refused':
-        this.#refusals.add(1, { output });
+        this.#refusals.add(1, { output, code: event.code });
+        return;
+      case 'ended':
+        this.#ended.add(1, { output, code: event.code });
+        return;
+      case 'odd':
+        this.#odd.add(1, { output, what: event.what });
         return;
       case 'connected':
       case 'disconnected':
@@ -136,4 +148,11 @@ export class Metrics {
       .createObservableGauge(name, { description })
       .addCallback((result) => collect((value, labels) => result.observe(value, labels)));
   }
+}
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set([...ADS_TYPES, ...MCP_TYPES]);
+
+/** Clients ask for whatever they like, and every label is a time series for good. */
+function typeLabel(type: string): string {
+  return KNOWN_TYPES.has(type) ? type : 'other';
 }

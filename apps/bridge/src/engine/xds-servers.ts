@@ -47,6 +47,8 @@ function logEvent(log: Logger, output: string, event: XdsEvent): void {
       { output, ...event },
       `${event.node} rejected ${event.type}: ${messageOf(event.message)}; it keeps what it had`,
     );
-  if (event.kind === 'refused') return log.warn({ output, ...event }, `${output} client refused: ${event.reason}`);
+  if (event.kind === 'refused' || event.kind === 'ended')
+    return log.warn({ output, ...event }, `${output} client ${event.node} ${event.kind}: ${event.reason}`);
+  if (event.kind === 'odd') return log.debug({ output, ...event }, `${output} client ${event.node}: ${event.what}`);
   log.info({ output, ...event }, `${output} client ${event.kind}`);
 }

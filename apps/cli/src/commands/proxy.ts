@@ -1,4 +1,4 @@
-import type { ItemList, ProxyConfigView, ProxyView } from '@isthmus/contract';
+import type { ProxyConfigView, ProxyList } from '@isthmus/contract';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { envoyBootstrap, parseAddress } from '../bootstrap.ts';
@@ -40,14 +40,17 @@ Examples:
   isthmus proxy status
   isthmus proxy status -o json
 
-A refusal is printed in the proxy's own words; it keeps what it accepted last.`,
+A refusal is printed in the proxy's own words; it keeps what it accepted last. Clients that
+the bridge turned away, or whose stream it ended, follow with the reason that they got.`,
     );
   withOutput(withControl(command, io)).action(async (node: string | undefined, options: ReadOptions) => {
-    const { items } = await readClient(options, io).get<ItemList<ProxyView>>('/proxies');
+    const { items, rejected } = await readClient(options, io).get<ProxyList>('/proxies');
     const shown = items.filter((item) => node === undefined || item.node === node);
-    if (shown.length > 0 || options.output !== 'table')
-      print(io, options.output, { items: shown }, () => renderProxyStatus(shown, io.now()));
-    if (shown.length > 0) return;
+    const away = rejected.filter((item) => node === undefined || item.node === node);
+    const any = shown.length > 0 || away.length > 0;
+    if (any || options.output !== 'table')
+      print(io, options.output, { items: shown, rejected: away }, () => renderProxyStatus(shown, away, io.now()));
+    if (any) return;
     if (node !== undefined)
       throw new CliError(EXIT.found, `no proxy named ${node} is connected; \`isthmus get proxies\` lists them.`);
     if (options.output === 'table') io.stderr.write('no proxy is connected\n');

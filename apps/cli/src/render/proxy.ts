@@ -1,4 +1,4 @@
-import type { ProxyConfigView, ProxyTypeView, ProxyView } from '@isthmus/contract';
+import type { ProxyConfigView, ProxyNack, ProxyTypeView, ProxyView, RejectedProxyView } from '@isthmus/contract';
 import { terminalSafe } from '../terminal-safe.ts';
 import { renderTable } from './table.ts';
 import { ago, typeName } from './words.ts';
@@ -9,7 +9,7 @@ interface StatusRow {
 }
 
 /** A row for each proxy and type; what was refused follows in the proxy's words. */
-export function renderProxyStatus(proxies: readonly ProxyView[], now: number): string {
+export function renderProxyStatus(proxies: readonly ProxyView[], rejected: readonly RejectedProxyView[], now: number): string {
   const rows = proxies.flatMap((proxy) => proxy.types.map((type): StatusRow => ({ proxy, type })));
   const table = renderTable<StatusRow>(
     [
@@ -27,19 +27,30 @@ export function renderProxyStatus(proxies: readonly ProxyView[], now: number): s
     type.nack === undefined
       ? []
       : [
-          `${terminalSafe(proxy.node)} refused ${typeName(type.type)} ${ago(now, type.nack.at)} ago:\n  ${terminalSafe(type.nack.message)}\n`,
+          `${terminalSafe(proxy.node)} refused ${typeName(type.type)}${namesOf(type.nack)} ${ago(now, type.nack.at)} ago:\n  ${terminalSafe(type.nack.message)}\n`,
         ],
   );
   const silent = proxies
     .filter((proxy) => proxy.types.length === 0)
     .map((proxy) => `${terminalSafe(proxy.node)} (${proxy.transport}) has asked for nothing yet\n`);
-  return [...(rows.length === 0 ? [] : [table]), ...refusals, ...silent].join('\n');
+  const turnedAway = rejected.map(
+    ({ node, address, code, reason, count, lastAt }) =>
+      `${terminalSafe(node || 'a client')} from ${address} was turned away${count === 1 ? '' : ` ${count} times, last`} ${ago(now, lastAt)} ago (${code}):\n  ${terminalSafe(reason)}\n`,
+  );
+  return [...(rows.length === 0 ? [] : [table]), ...refusals, ...silent, ...turnedAway].join('\n');
+}
+
+function namesOf({ names }: ProxyNack): string {
+  if (names.length === 0) return '';
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return ` ${names.slice(0, 3).map(terminalSafe).join(', ')}${more}`;
 }
 
 function stateOf(type: ProxyTypeView, now: number): string {
+  if (!type.served) return 'no such type here';
   if (type.nack !== undefined) return `refused ${ago(now, type.nack.at)} ago`;
   if (type.sent === '') return 'nothing sent';
-  return type.sent === type.acked ? 'acked' : 'waiting for its ACK';
+  return type.unansweredSince === undefined ? 'acked' : `waiting for its ACK, ${ago(now, type.unansweredSince)}`;
 }
 
 export function renderProxyConfig(config: ProxyConfigView): string {
@@ -48,6 +59,7 @@ export function renderProxyConfig(config: ProxyConfigView): string {
       { head: 'TYPE', cell: (row) => typeName(row.type) },
       { head: 'NAME', cell: (row) => row.name },
       { head: 'VERSION', cell: (row) => row.version },
+      { head: 'STATE', cell: (row) => row.state },
     ],
     config.types.flatMap(({ type, resources }) => resources.map((resource) => ({ type, ...resource }))),
   );

@@ -1,11 +1,12 @@
 import type { Resource } from '@isthmus/model';
 import type { DeltaRequest, SotwRequest } from '../discovery-request.ts';
 import { Subscription } from '../subscription.ts';
-import type { SubscriptionRules } from '../subscription.ts';
+import type { SubscriptionRules } from '../push.ts';
 
-export const WHOLE: SubscriptionRules = { wholeType: true, emptyIsWildcard: true }; // CDS, LDS
-export const PARTIAL: SubscriptionRules = { wholeType: false, emptyIsWildcard: false }; // EDS, RDS
-export const GRPC: SubscriptionRules = { wholeType: true, emptyIsWildcard: false };
+export const WHOLE: SubscriptionRules = { wholeType: true, emptyIsWildcard: true, keepsUnknown: false }; // LDS
+export const CLUSTERS: SubscriptionRules = { ...WHOLE, keepsUnknown: true };
+export const PARTIAL: SubscriptionRules = { wholeType: false, emptyIsWildcard: false, keepsUnknown: false }; // EDS, RDS
+export const GRPC: SubscriptionRules = { ...WHOLE, emptyIsWildcard: false };
 
 const request = { node: undefined, type: 'T', nonce: '', error: undefined };
 export const sotw = (names: string[], more: Partial<SotwRequest> = {}): SotwRequest => ({
@@ -30,6 +31,7 @@ export class Client {
   readonly subscription: Subscription;
   readonly transport: 'sotw' | 'delta';
   view = viewOf('a', 'b', 'c');
+  readonly retiring = new Map<string, Resource>();
   nonce = '';
   #count = 0;
 
@@ -39,14 +41,14 @@ export class Client {
   }
 
   push(): { names: string[]; removed: readonly string[]; unknown: readonly string[] } | undefined {
-    const push = this.subscription.next(this.transport, this.view);
+    const push = this.subscription.next(this.transport, { view: this.view, retiring: this.retiring });
     if (push === undefined) return undefined;
-    const names = [...push.resources].map(({ name }) => name);
+    const names = [...(push.everything ? this.view.values() : []), ...push.resources].map(({ name }) => name);
     if (names.length > 0 || push.removed.length > 0 || push.unknown.length > 0 || push.answers) {
       this.nonce = `n${(this.#count += 1)}`;
       this.subscription.sent({ nonce: this.nonce, version: 'v', at: 0 });
     }
-    return { names, removed: push.removed, unknown: push.unknown };
+    return { names, removed: push.removed, unknown: this.transport === 'sotw' ? push.unknown : [] };
   }
 
   /** Receives, pushes what follows, and ACKs it. */
@@ -65,6 +67,18 @@ export class Client {
   change(...resources: Resource[]): void {
     for (const one of resources) this.view.set(one.name, one);
     this.subscription.changed(new Map(resources.map((one) => [one.name, one])));
+  }
+
+  /** It leaves the view, and is served on. */
+  retire(name: string): void {
+    this.retiring.set(name, this.view.get(name)!);
+    this.view.delete(name);
+    this.subscription.changed(new Map([[name, undefined]]), this.retiring);
+  }
+
+  release(...names: string[]): void {
+    for (const name of names) this.retiring.delete(name);
+    this.subscription.released(names);
   }
 
   remove(name: string): void {

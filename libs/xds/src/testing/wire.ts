@@ -7,15 +7,17 @@ import {
 } from '@isthmus/proto/discovery';
 import { ClusterSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
+import { Retirements } from '../retirement.ts';
 import { SendBudget } from '../send-budget.ts';
 import { SnapshotStore } from '../snapshot-store.ts';
+import { StreamFamily } from '../stream-family.ts';
 import type { StreamOptions } from '../stream-options.ts';
 import { ADS } from '../stream-profile.ts';
-import { CDS, EDS, LDS, RDS } from '../type-urls.ts';
+import { PUSH_ORDER } from '../type-urls.ts';
 import type { XdsEvent } from '../xds-event.ts';
 import { XdsStream } from '../xds-stream.ts';
 
-const SHORT = new Map([CDS, EDS, LDS, RDS].map((type, i) => [type, ['CDS', 'EDS', 'LDS', 'RDS'][i]!]));
+const SHORT = new Map(PUSH_ORDER.map((type, i) => [type, ['CDS', 'EDS', 'LDS', 'RDS', 'VHDS', 'SDS', 'RTDS'][i]!]));
 
 interface Response {
   readonly typeUrl: string;
@@ -26,7 +28,7 @@ interface Response {
 
 /** A stream on a wire that the test holds: time, timers and the reading of messages included. */
 export class Wire {
-  readonly store = new SnapshotStore([CDS, EDS, LDS, RDS]);
+  readonly store = new SnapshotStore(PUSH_ORDER);
   readonly responses: Response[] = [];
   readonly events: XdsEvent[] = [];
   readonly undrained: (() => void)[] = [];
@@ -40,6 +42,8 @@ export class Wire {
 
   constructor(transport: 'sotw' | 'delta', more: Partial<StreamOptions> = {}) {
     this.transport = transport;
+    const clock = { now: () => this.now };
+    const timers = { after: (ms: number, run: () => void) => this.#after(ms, run) };
     this.stream = new XdsStream({
       profile: ADS,
       transport,
@@ -48,11 +52,14 @@ export class Wire {
       budget: new SendBudget(),
       id: 's',
       maxNames: 100,
-      clock: { now: () => this.now },
-      timers: { after: (ms, run) => this.#after(ms, run) },
+      clock,
+      timers,
       onEvent: (event) => this.events.push(event),
+      retirements: new Retirements(clock, timers),
+      familyOf: () => new StreamFamily(() => undefined),
+      returns: () => undefined,
       channel: {
-        address: '127.0.0.1:1',
+        peer: { address: '127.0.0.1:1', identity: undefined },
         send: (message, done) => {
           this.responses.push(this.#decode(message));
           if (this.reads) done();
@@ -114,11 +121,18 @@ export class Wire {
     );
   }
 
+  /** Timers run at their time, those of `after(0)` once in it: a turn of the loop each. */
   pass(ms: number): void {
-    this.now += ms;
-    const due = this.#timers.filter(({ at }) => at <= this.now);
-    this.#timers = this.#timers.filter(({ at }) => at > this.now);
-    for (const { run } of due) run();
+    const until = this.now + ms;
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
+      const [first] = due;
+      if (first === undefined) break;
+      this.now = Math.max(this.now, first.at);
+      this.#timers = this.#timers.filter((one) => one !== first);
+      first.run();
+    }
+    this.now = until;
   }
 
   #after(ms: number, run: () => void): () => void {

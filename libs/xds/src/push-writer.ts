@@ -1,0 +1,110 @@
+import { status } from '@grpc/grpc-js';
+import { LARGE_MESSAGE } from './send-budget.ts';
+import type { SendBudget } from './send-budget.ts';
+import type { StreamChannel } from './stream-options.ts';
+import type { Timers } from './timers.ts';
+
+/** ms that a client may take to read what it was sent before its stream is given up. */
+const MAX_STALL = 30_000;
+
+export interface PushWriterOptions {
+  readonly channel: StreamChannel;
+  readonly budget: SendBudget;
+  readonly timers: Timers;
+  /** There is room again. */
+  readonly onRoom: () => void;
+  readonly onStall: (code: status, message: string) => void;
+}
+
+/**
+ * Encodes and sends one stream's responses, in order and with what the client and all clients together may have under way.
+ * Small responses do not wait for each other, as long as the client reads them.
+ */
+export class PushWriter {
+  readonly #options: PushWriterOptions;
+  /** Bytes that the client has not read yet, as far as that can be known here. */
+  #outstanding = 0;
+  /** Those of them that are counted in the budget of all streams. */
+  #budgeted = 0;
+  #encoding = false;
+  #callOffStep: () => void = () => undefined;
+  #callOffStall: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: PushWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing may be pushed now; `onRoom` tells when. */
+  get busy(): boolean {
+    return this.#encoding || this.#outstanding >= LARGE_MESSAGE;
+  }
+
+  /**
+   * Takes the steps of an encoding: the first at once, the others in turns of the event loop of their own, since a large
+   * message takes long. Nothing else is pushed meanwhile, to keep the order.
+   * @param sent is called just after the message was handed to the channel, which may be within this call
+   * @returns false when there was nothing to send
+   */
+  write(steps: Generator<void, Buffer | undefined>, begun: () => void, sent: (message: Buffer) => void): boolean {
+    const first = steps.next();
+    if (first.done === true && first.value === undefined) return false;
+    begun();
+    if (first.done === true) this.#send(first.value!, sent);
+    else this.#encodeOn(steps, sent);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#callOffStep();
+    this.#callOffStall?.();
+    this.#options.budget.give(this.#budgeted);
+    this.#budgeted = 0;
+  }
+
+  #encodeOn(steps: Generator<void, Buffer | undefined>, sent: (message: Buffer) => void): void {
+    this.#encoding = true;
+    this.#callOffStep = this.#options.timers.after(0, () => {
+      const step = steps.next();
+      if (step.done !== true) return this.#encodeOn(steps, sent);
+      this.#encoding = false;
+      if (step.value !== undefined) this.#send(step.value, sent);
+      this.#options.onRoom();
+    });
+  }
+
+  #send(message: Buffer, sent: (message: Buffer) => void): void {
+    const { budget, channel, timers } = this.#options;
+    const { length } = message;
+    const large = length >= LARGE_MESSAGE;
+    if (large) {
+      budget.take(length);
+      this.#budgeted += length;
+    }
+    this.#outstanding += length;
+    if (this.#outstanding >= LARGE_MESSAGE) {
+      this.#callOffStall ??= timers.after(MAX_STALL, () =>
+        this.#options.onStall(
+          status.DEADLINE_EXCEEDED,
+          `the client has not read ${this.#outstanding} bytes that it was sent within ${MAX_STALL / 1000} s`,
+        ),
+      );
+    }
+    channel.send(message, () => {
+      if (this.#closed) return; // close() has given the bytes back
+      const wasBusy = this.busy;
+      this.#outstanding -= length;
+      if (this.#outstanding < LARGE_MESSAGE) {
+        this.#callOffStall?.();
+        this.#callOffStall = undefined;
+      }
+      if (large) {
+        this.#budgeted -= length;
+        budget.give(length);
+      }
+      if (wasBusy && !this.busy) this.#options.onRoom();
+    });
+    sent(message);
+  }
+}
