@@ -41,6 +41,7 @@ function print(name: string, set: ResourceSet): void {
   console.log(stringify({ [name]: chosen }, { lineWidth: 0, aliasDuplicateObjects: false }));
 }
 
+process.stdout.on('error', () => process.exit()); // `| head` has seen enough
 await using oracle = await startOracle();
 const verdicts: Verdict[] = [];
 let bad = 0;
