@@ -50,7 +50,7 @@ export class Retirement {
   readonly #batchOf = new Map<TypeUrl, Map<string, Batch>>();
   #batches: Batch[] = [];
   #unsubscribe: (() => void) | undefined;
-  #timer: (() => void) | undefined;
+  #looking = false;
   #leftAt = 0;
 
   constructor(view: ResourceView, clock: Clock, timers: Timers, times: RetirementTimes) {
@@ -104,8 +104,10 @@ export class Retirement {
   }
 
   #schedule(): void {
-    this.#timer ??= this.#timers.after(Math.min(LOOK, this.#times.grace), () => {
-      this.#timer = undefined;
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#timers.after(Math.min(LOOK, this.#times.grace), () => {
+      this.#looking = false;
       this.#look();
     });
   }

@@ -1,0 +1,180 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { freePorts, http, startEnvoy } from '@isthmus/servers';
+import type { EnvoyServer } from '@isthmus/servers';
+import type { TypeUrl } from '@isthmus/model';
+import type { XdsServerOptions } from '../server-options.ts';
+import { SnapshotStore } from '../snapshot-store.ts';
+import { PUSH_ORDER } from '../type-urls.ts';
+import { adsServer } from '../xds-server.ts';
+import type { XdsServer } from '../xds-server.ts';
+
+export type ApiType = 'GRPC' | 'DELTA_GRPC';
+
+export interface EnvoySetup {
+  readonly version?: string;
+  readonly apiType: ApiType;
+  /** Each type over a stream of its own instead of ADS. */
+  readonly apart?: boolean;
+  readonly secure?: { readonly tls: object; readonly token: string };
+  /** Merged into the bootstrap. */
+  readonly bootstrap?: (bench: RealEnvoy, configSource: object) => Record<string, unknown>;
+  readonly readyWhen?: 'admin' | 'live';
+}
+
+/** An Envoy of some version below our server, two upstreams, and a caller. */
+export class RealEnvoy {
+  readonly store = new SnapshotStore(PUSH_ORDER);
+  /** Where the listener of the tests is. */
+  readonly egress: number;
+  /** Of the upstreams `one` and `two`. */
+  readonly ports: readonly [number, number];
+  readonly #upstreams: readonly Server[];
+  ads!: XdsServer;
+  envoy!: EnvoyServer;
+  #loading = false;
+
+  private constructor(egress: number, upstreams: readonly Server[]) {
+    this.egress = egress;
+    this.#upstreams = upstreams;
+    const [one, two] = upstreams.map((server) => (server.address() as AddressInfo).port);
+    this.ports = [one!, two!];
+  }
+
+  static async make(): Promise<RealEnvoy> {
+    const upstreams = await Promise.all(['one', 'two'].map(upstream));
+    const [egress] = await freePorts(1);
+    return new RealEnvoy(egress!, upstreams);
+  }
+
+  /** A grace of 100 ms, so that tests see the end of retirement. */
+  async listen(port = 0, more: Partial<XdsServerOptions> = {}): Promise<number> {
+    const provider = { viewFor: () => this.store };
+    this.ads = adsServer({ host: '127.0.0.1', port, provider, retirement: { grace: 100, most: 60_000 }, ...more });
+    return this.ads.listen();
+  }
+
+  async connect(setup: EnvoySetup): Promise<void> {
+    const port = this.ads.port!;
+    const grpcServices = [
+      {
+        envoy_grpc: { cluster_name: 'xds' },
+        ...(setup.secure === undefined
+          ? {}
+          : { initial_metadata: [{ key: 'authorization', value: `Bearer ${setup.secure.token}` }] }),
+      },
+    ];
+    const api = {
+      api_type: setup.apiType,
+      transport_api_version: 'V3',
+      set_node_on_first_message_only: true,
+      grpc_services: grpcServices,
+    };
+    const source =
+      setup.apart === true ? { api_config_source: api, resource_api_version: 'V3' } : { ads: {}, resource_api_version: 'V3' };
+    this.envoy = await startEnvoy({
+      ...(setup.version === undefined ? {} : { version: setup.version }),
+      readyWhen: setup.readyWhen ?? (setup.secure === undefined ? 'live' : 'admin'),
+      bootstrap: {
+        node: { id: 'web', cluster: 'shop', metadata: { NAMESPACE: 'shop' } },
+        dynamic_resources: {
+          ...(setup.apart === true ? {} : { ads_config: api }),
+          cds_config: source,
+          lds_config: source,
+        },
+        static_resources: { clusters: [xdsCluster(port, setup.secure?.tls)] },
+        ...setup.bootstrap?.(this, source),
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#loading = false;
+    await this.envoy?.stop();
+    await this.ads?.close();
+    for (const server of this.#upstreams) server.closeAllConnections();
+    await Promise.all(this.#upstreams.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+
+  /** What a caller gets: the upstream's name, or the status. */
+  async call(host: string, path = '/', headers: Record<string, string> = {}): Promise<string> {
+    try {
+      const { status, body } = await http(this.egress, path, { headers: { host, ...headers } });
+      return status === 200 ? body : String(status);
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  async until(what: string, condition: () => boolean | Promise<boolean>, deadline = 15_000): Promise<void> {
+    const end = Date.now() + deadline;
+    while (!(await condition())) {
+      await new Promise((resolve) => setTimeout(resolve, 5)); // a turn of the loop, for who is waited for
+      if (Date.now() > end)
+        throw new Error(`${what}: not within ${deadline} ms; clients ${JSON.stringify(this.ads.clients())}\n${this.envoy.log()}`);
+    }
+  }
+
+  async stats(filter: string): Promise<Record<string, number>> {
+    const { body } = await http(this.envoy.ports.admin, `/stats?format=json&filter=${encodeURIComponent(filter)}`);
+    const { stats } = JSON.parse(body) as { stats: { name?: string; value?: number }[] };
+    return Object.fromEntries(stats.flatMap(({ name, value }) => (name === undefined ? [] : [[name, value ?? 0]])));
+  }
+
+  async admin(path: string): Promise<string> {
+    return (await http(this.envoy.ports.admin, path)).body;
+  }
+
+  acked(type: TypeUrl): boolean {
+    return this.ads
+      .clients()
+      .some(({ types }) => types.some((one) => one.type === type && one.acked === this.store.version(type)));
+  }
+
+  /** Calls without a pause until it is told to stop; then tells how often it got what. */
+  load(host: string): { stop(): Promise<Record<string, number>>; readonly answers: Record<string, number> } {
+    const answers: Record<string, number> = {};
+    this.#loading = true;
+    const loop = (async () => {
+      while (this.#loading) {
+        const answer = await this.call(host);
+        answers[answer] = (answers[answer] ?? 0) + 1;
+      }
+    })();
+    return {
+      answers,
+      stop: async () => {
+        this.#loading = false;
+        await loop;
+        return answers;
+      },
+    };
+  }
+}
+
+export const sum = (values: Record<string, number>): number => Object.values(values).reduce((a, b) => a + b, 0);
+
+function xdsCluster(port: number, tls: object | undefined): object {
+  return {
+    name: 'xds',
+    type: 'STATIC',
+    ...(tls === undefined ? {} : { transport_socket: tls }),
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: {
+      cluster_name: 'xds',
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] }],
+    },
+  };
+}
+
+function upstream(name: string): Promise<Server> {
+  const server = createServer((_, response) => response.end(name));
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
