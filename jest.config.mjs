@@ -1,5 +1,9 @@
-// Three projects: `unit` (seconds, no servers), `wire` (the contract and fault suites of the registries on scripted wires: minutes
-// of waiting for grace periods and outages) and `real` (the same and more on real servers on loopback, see test/servers).
+import { join } from 'node:path';
+import { writeSuites } from './test/together.mjs';
+
+// Three sorts of tests: `unit` (seconds, no servers), `wire` (the registries on scripted wires: a minute or more of waiting for
+// grace periods and outages) and `real` (the same and more on real servers on loopback, see test/servers). `together` is `unit`
+// by the workspace instead of by the file: all of them in a third of the time (test/together.mjs).
 const base = {
   rootDir: import.meta.dirname,
   testEnvironment: 'node',
@@ -23,10 +27,34 @@ const base = {
   },
 };
 
-/** Each registry's passes of the suites that its real server passes too. */
-const wire = '/libs/registry[-a-z]*/src/(http-|sink-)?(contract|faults|fault-table)\\.test\\.ts$';
+/**
+ * Each registry's passes of the suites that its real server passes too, and what else is said to a scripted server over a socket and
+ * waits for grace periods, polls, time limits and reconnects: sources, sessions, doctors, bad answers.
+ */
+const suites = [
+  'contract',
+  'faults',
+  'fault-table',
+  'source',
+  'session',
+  'informer',
+  'bad-input',
+  'bad-answers',
+  'doctor',
+  'trust',
+];
+const wire = `/libs/(registry[-a-z]*|kube)/src/(http-|sink-)?(${suites.join('|')}|large-json|https)\\.test\\.ts$`;
 
 const roots = ['apps', 'libs', 'test'].map((dir) => `<rootDir>/${dir}`);
+
+const unit = {
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/', wire],
+};
+
+const together = join(import.meta.dirname, '.isthmus', 'together');
+const notUnit = unit.testPathIgnorePatterns.map((pattern) => new RegExp(pattern));
+writeSuites({ root: import.meta.dirname, into: together, isUnit: (path) => !notUnit.some((pattern) => pattern.test(path)) });
 
 export default {
   rootDir: import.meta.dirname,
@@ -35,8 +63,14 @@ export default {
       ...base,
       roots,
       displayName: 'unit',
-      testMatch: ['**/*.test.ts'],
-      testPathIgnorePatterns: ['\\.real\\.test\\.ts$', '/e2e/', wire],
+      ...unit,
+    },
+    {
+      ...base,
+      roots: [together],
+      displayName: 'together',
+      testEnvironment: '<rootDir>/test/together-environment.mjs',
+      testMatch: ['**/*.together.mjs'],
     },
     {
       ...base,
