@@ -27,6 +27,7 @@ const assignment: fc.Arbitrary<LoadAssignment> = fc.record({
       locality: fc.record({ region: text, zone: text, subzone: text }),
       weight: uint32,
       members: fc.array(member, { maxLength: 12 }),
+      priority: fc.oneof(fc.nat(5), fc.nat(200)),
     }),
     { maxLength: 4 },
   ),
@@ -58,6 +59,7 @@ function byProtobufEs(clusterName: string, { localities }: LoadAssignment): Uint
       endpoints: localities.map((group) => ({
         locality: { region: group.locality.region, zone: group.locality.zone, subZone: group.locality.subzone },
         loadBalancingWeight: group.weight,
+        priority: group.priority ?? 0,
         lbEndpoints: group.members.map(({ endpoint, weight }) => ({
           loadBalancingWeight: weight,
           hostIdentifier: {

@@ -9,6 +9,7 @@ const ENDPOINTS = 0x12; // ClusterLoadAssignment.endpoints = 2
 const LOCALITY = 0x0a; // LocalityLbEndpoints.locality = 1
 const LB_ENDPOINTS = 0x12; // LocalityLbEndpoints.lb_endpoints = 2
 const LOCALITY_WEIGHT = 0x1a; // LocalityLbEndpoints.load_balancing_weight = 3
+const PRIORITY = 0x28; // LocalityLbEndpoints.priority = 5
 const REGION = 0x0a; // Locality.region = 1
 const ZONE = 0x12; // Locality.zone = 2
 const SUB_ZONE = 0x1a; // Locality.sub_zone = 3
@@ -27,7 +28,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
   for (const group of localities) {
     const { region, zone, subzone } = group.locality;
     const place = optionalTextSize(region) + optionalTextSize(zone) + optionalTextSize(subzone);
-    let body = 1 + varintSize(place) + place + weightSize(group.weight);
+    let body = 1 + varintSize(place) + place + weightSize(group.weight) + prioritySize(group.priority);
     for (const { endpoint, weight } of group.members) body += lbEndpointFieldSize(endpoint.address, endpoint.port, weight);
     localitySizes.push(body);
     size += 1 + varintSize(body) + body;
@@ -44,6 +45,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
     if (subzone !== '') writer.text(SUB_ZONE, subzone);
     for (const { endpoint, weight } of group.members) writeLbEndpoint(writer, endpoint.address, endpoint.port, weight);
     writer.weight(LOCALITY_WEIGHT, group.weight);
+    if (group.priority !== undefined && group.priority > 0) writer.varint(PRIORITY, group.priority);
   });
   return writer.bytes;
 }
@@ -76,6 +78,11 @@ function writeLbEndpoint(writer: Writer, address: string, port: number, weight: 
 /** A UInt32Value field: tag, length, tag, value. */
 function weightSize(weight: number): number {
   return 3 + varintSize(weight);
+}
+
+/** Priority 0 is proto3's default and left out. */
+function prioritySize(priority: number | undefined): number {
+  return priority === undefined || priority === 0 ? 0 : 1 + varintSize(priority);
 }
 
 function varintSize(value: number): number {

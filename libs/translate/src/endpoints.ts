@@ -1,14 +1,86 @@
-import type { MeshService, Resource } from '@isthmus/model';
+import type { Endpoint, MeshService, Resource, ServicePort } from '@isthmus/model';
+import type { IstioObject } from '@isthmus/proto/istio';
+import { isPassthrough } from './clusters/load-balancer.ts';
+import { portPolicy, subsetPolicy } from './clusters/traffic-policy.ts';
 import { encodeLoadAssignment } from './encode-load-assignment.ts';
-import { loadAssignment } from './load-assignment.ts';
+import { decidingLabels, localityRule } from './endpoints/locality-rule.ts';
+import { seenFrom } from './endpoints/locality-priorities.ts';
+import { hasLabels, labelOf } from './endpoints/topology-labels.ts';
+import { byLocality } from './load-assignment.ts';
 import { outboundName } from './names.ts';
 import { resource } from './resource.ts';
+import { servingEndpoints } from './serving-endpoints.ts';
+import type { Policy } from './clusters/traffic-policy.ts';
+import type { Proxy } from './proxy.ts';
 
-/** One ClusterLoadAssignment per service port. A DNS service has none: its cluster carries the names. */
+type Rule = IstioObject<'DestinationRule'> | undefined;
+
+/**
+ * One ClusterLoadAssignment per service port, and per subset of the rule. A DNS service has none, its clusters carry the
+ * names; where callers dial addresses (`none`) only routers have some.
+ * @param proxy who sees them; undefined: somebody without a place. Only what `endpointVariant` says of it matters.
+ */
+export function endpointsOf(service: MeshService, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
+  if (!hasAssignments(service, proxy)) return [];
+  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy));
+}
+
+/** For callers without rules: one ClusterLoadAssignment per service port. */
 export function endpointResources(service: MeshService): readonly Resource[] {
-  if (service.resolution === 'dns') return [];
-  return service.ports.map((port) => {
-    const name = outboundName(service.host, port.number);
-    return resource(name, encodeLoadAssignment(name, loadAssignment(service, port.name)));
-  });
+  return endpointsOf(service, undefined, undefined);
+}
+
+/** What of the proxy decides about its endpoints of the service: proxies with equal ones share every byte. */
+export function endpointVariant(service: MeshService, rule: Rule, proxy: Proxy): string {
+  if (!hasAssignments(service, proxy)) return 'none';
+  return rule === undefined ? '' : localityVariant(service, rule, proxy);
+}
+
+/** What of the proxy's place and labels the rule looks at; `''`: nothing. */
+export function localityVariant(service: MeshService, { spec }: NonNullable<Rule>, proxy: Proxy): string {
+  let looksAtPlace = false;
+  const labels = new Set<string>();
+  for (const { number } of service.ports) {
+    const policies = [portPolicy(spec, number), ...spec.subsets.map((subset) => subsetPolicy(spec, subset, number))];
+    for (const policy of policies) {
+      const rule = localityRule(policy);
+      looksAtPlace ||= rule.kind !== 'none';
+      for (const label of decidingLabels(rule)) labels.add(label);
+    }
+  }
+  if (!looksAtPlace) return '';
+  const { region, zone, subzone } = proxy.locality;
+  return JSON.stringify([region, zone, subzone, [...labels].sort().map((label) => labelOf(proxy, label) ?? '')]);
+}
+
+function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): boolean {
+  return resolution === 'static' || (resolution === 'none' && proxy?.kind === 'router');
+}
+
+function portAssignments(service: MeshService, port: ServicePort, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
+  const all = servingEndpoints(service, port.name).filter(({ addressType }) => addressType === 'ip');
+  const one = (subset: string, policy: Policy | undefined, endpoints: readonly Endpoint[]): Resource => {
+    const name = outboundName(service.host, port.number, subset);
+    return resource(name, encodeLoadAssignment(name, assignment(service, endpoints, policy, proxy)));
+  };
+  if (rule === undefined) return [one('', undefined, all)];
+  const { spec } = rule;
+  const policy = portPolicy(spec, port.number);
+  if (isPassthrough(policy?.loadBalancer)) return []; // and so have its subsets: Istio takes over the cluster's type
+  const subsets = spec.subsets
+    .map((subset) => ({ subset, own: subsetPolicy(spec, subset, port.number) }))
+    .filter(({ own }) => !isPassthrough(own?.loadBalancer))
+    .map(({ subset, own }) =>
+      one(
+        subset.name,
+        own,
+        all.filter((endpoint) => hasLabels(endpoint, subset.labels)),
+      ),
+    );
+  return [one('', policy, all), ...subsets];
+}
+
+function assignment(service: MeshService, endpoints: readonly Endpoint[], policy: Policy | undefined, proxy: Proxy | undefined) {
+  const plain = byLocality(service, endpoints);
+  return proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy));
 }

@@ -8,22 +8,28 @@ export interface LoadAssignment {
   readonly localities: readonly LocalityGroup[];
 }
 
-interface LocalityGroup {
+export interface LocalityGroup {
   readonly locality: Locality;
-  /** Sum of its members' weights. */
+  /** Sum of its members' weights, unless a rule distributes traffic over localities. */
   readonly weight: number;
   readonly members: readonly Member[];
+  /** 0 goes first; without gaps over the groups of an assignment. Left out: 0. */
+  readonly priority?: number;
 }
 
-interface Member {
+export interface Member {
   readonly endpoint: Endpoint;
   readonly weight: number;
 }
 
-/** The serving endpoints by locality. */
+/** The serving endpoints of a port by locality. */
 export function loadAssignment(service: MeshService, portName: string): LoadAssignment {
-  const endpoints = servingEndpoints(service, portName);
-  const weights = fittingWeights(endpoints.map((endpoint) => meshWeight(endpoint.weight)));
+  return byLocality(service, servingEndpoints(service, portName));
+}
+
+/** The given endpoints of a service, in their order, by locality. */
+export function byLocality(service: MeshService, endpoints: readonly Endpoint[]): LoadAssignment {
+  const weights = fittingWeights(ownWeights(service, endpoints));
 
   const groups = new Map<string, { locality: Locality; weight: number; members: Member[] }>();
   endpoints.forEach((endpoint, i) => {
@@ -39,4 +45,10 @@ export function loadAssignment(service: MeshService, portName: string): LoadAssi
   });
   const localities = [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
   return { localities };
+}
+
+/** A ServiceEntry's weights are whole numbers and go out as they are; a registry's fractions do not. */
+function ownWeights({ declared }: MeshService, endpoints: readonly Endpoint[]): readonly number[] {
+  const weights = endpoints.map(({ weight }) => weight);
+  return declared !== undefined && weights.every(Number.isInteger) ? weights : weights.map(meshWeight);
 }

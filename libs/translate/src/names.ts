@@ -8,7 +8,7 @@ export const ROUTE_TYPE: TypeUrl = 'type.googleapis.com/envoy.config.route.v3.Ro
 /** Istio's name of the route that an explicit egress listener uses (`HTTP_PROXY_PORT`). */
 export const EGRESS_ROUTE = 'http_proxy';
 
-/** Istio's cluster name, with an empty subset; the ClusterLoadAssignment has the same. */
-export function outboundName(host: MeshHost, port: number): string {
-  return `outbound|${port}||${host}`;
+/** Istio's cluster name, with an empty subset or one's name; the ClusterLoadAssignment has the same. */
+export function outboundName(host: MeshHost, port: number, subset = ''): string {
+  return `outbound|${port}|${subset}|${host}`;
 }

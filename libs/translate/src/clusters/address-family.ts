@@ -1,0 +1,8 @@
+import { isIPv6 } from 'node:net';
+import type { Proxy } from '../proxy.ts';
+
+/** Whose names a proxy can use: IPv6 only where it has nothing else, as Istio without dual stack. */
+export function addressFamily(proxy: Pick<Proxy, 'addresses'> | undefined): 'v4' | 'v6' {
+  const addresses = proxy?.addresses ?? [];
+  return addresses.length > 0 && addresses.every((address) => isIPv6(address)) ? 'v6' : 'v4';
+}

@@ -1,0 +1,68 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { Cluster_LbPolicy, ClusterSchema, HttpProtocolOptionsSchema } from '@isthmus/proto/envoy';
+import { connectionLimits, httpOptions, speaksHttp2 } from './connection-pool.ts';
+import { healthChecks } from './health-checks.ts';
+import { balancing, commonBalancing } from './load-balancer.ts';
+import { outlierDetection } from './outlier-detection.ts';
+import { namesByRequest, proxyProtocolSocket, tlsSocket, usesTlsFiles } from './upstream-tls.ts';
+import type { ClusterInit, HttpInit } from './connection-pool.ts';
+import type { HealthCheckRule } from './health-checks.ts';
+import type { Policy } from './traffic-policy.ts';
+
+export const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** Envoy demands that the protocol is said as soon as there are any options. */
+const PLAIN_HTTP: HttpInit = {
+  upstreamProtocolOptions: {
+    case: 'explicitHttpConfig',
+    value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } },
+  },
+};
+
+/** What decides everything of an outbound cluster but its name and how its hosts are found. */
+export interface PolicyInputs {
+  readonly policy: Policy | undefined;
+  /** The port's protocol is one that runs on HTTP/2. */
+  readonly http2: boolean;
+  /** Hosts are the addresses that callers dialled: nothing to balance. */
+  readonly originalDst: boolean;
+  /** SNI routing for other meshes: TLS is the caller's own and passes through. */
+  readonly sniDnat: boolean;
+  /** Of the ServiceEntry. */
+  readonly alternativeNames: readonly string[];
+  readonly healthCheck: HealthCheckRule | undefined;
+}
+
+/** The part of a Cluster that is the same for every service under one policy; encoded once for all of them. */
+export function encodePolicy(inputs: PolicyInputs): Uint8Array {
+  return toBinary(ClusterSchema, create(ClusterSchema, clusterOf(inputs)));
+}
+
+function clusterOf({ policy = {}, originalDst, sniDnat, healthCheck, alternativeNames, ...inputs }: PolicyInputs): ClusterInit {
+  const { connectionPool, loadBalancer, retryBudget, proxyProtocol } = policy;
+  const http2 = speaksHttp2(inputs.http2, connectionPool);
+  const tls = !sniDnat && usesTlsFiles(policy.tls) ? policy.tls : undefined;
+  const socket = tls && tlsSocket(tls, http2, alternativeNames);
+  return {
+    ...connectionLimits(connectionPool, retryBudget),
+    ...(policy.outlierDetection !== undefined && { outlierDetection: outlierDetection(policy.outlierDetection) }),
+    commonLbConfig: commonBalancing(policy),
+    ...(originalDst ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : balancing(loadBalancer)),
+    ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls))),
+    ...(!sniDnat && proxyProtocol !== undefined
+      ? { transportSocket: proxyProtocolSocket(proxyProtocol, socket) }
+      : socket && { transportSocket: socket }),
+    ...(healthCheck !== undefined && { healthChecks: healthChecks(healthCheck, http2) }),
+  };
+}
+
+export function httpOptionsField(options: HttpInit | undefined): Pick<ClusterInit, 'typedExtensionProtocolOptions'> {
+  if (options === undefined) return {};
+  const packed = anyPack(HttpProtocolOptionsSchema, create(HttpProtocolOptionsSchema, options));
+  return { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: packed } };
+}
+
+function withNames(options: HttpInit | undefined, names: HttpInit['upstreamHttpProtocolOptions']): HttpInit | undefined {
+  return names === undefined ? options : { ...(options ?? PLAIN_HTTP), upstreamHttpProtocolOptions: names };
+}

@@ -1,0 +1,68 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import {
+  ApiVersion,
+  CaresDnsResolverConfigSchema,
+  ClusterLoadAssignmentSchema,
+  ClusterSchema,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+} from '@isthmus/proto/envoy';
+import { encodeLoadAssignment } from '../encode-load-assignment.ts';
+import type { LoadAssignment } from '../load-assignment.ts';
+import type { ClusterInit } from './connection-pool.ts';
+
+/** The part of a Cluster that is its own: its name, and how its hosts are found. The policy's part is appended to it. */
+type Head = Uint8Array;
+
+export function edsHead(name: string): Head {
+  return encode({
+    name,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: {
+      edsConfig: {
+        configSourceSpecifier: { case: 'ads', value: {} },
+        resourceApiVersion: ApiVersion.V3,
+        // Wait for the endpoints however long it takes: an early cluster without hosts answers 503.
+        initialFetchTimeout: {},
+      },
+      serviceName: name,
+    },
+  });
+}
+
+/** @param port where callers are sent instead of the port that they dialled */
+export function originalDstHead(name: string, port: number | undefined): Head {
+  return encode({
+    name,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    ...(port !== undefined && { lbConfig: { case: 'originalDstLbConfig', value: { upstreamPortOverride: port } } }),
+  });
+}
+
+/** `all`: every address that the names resolve to is a host; `first`: the first one only (Envoy's LOGICAL_DNS). */
+export type DnsUse = 'all' | 'first';
+
+const RESOLVER = anyPack(CaresDnsResolverConfigSchema, create(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }));
+
+export function dnsHead(name: string, use: DnsUse, family: 'v4' | 'v6', assignment: LoadAssignment): Head {
+  return encode({
+    name,
+    clusterDiscoveryType: {
+      case: 'type',
+      value: use === 'all' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS,
+    },
+    loadAssignment: fromBinary(ClusterLoadAssignmentSchema, encodeLoadAssignment(name, assignment)),
+    dnsLookupFamily: family === 'v4' ? Cluster_DnsLookupFamily.V4_ONLY : Cluster_DnsLookupFamily.V6_ONLY,
+    typedDnsResolverConfig: { name: 'envoy.network.dns_resolver.cares', typedConfig: RESOLVER },
+    // Thousands of names are not to be asked for in one moment.
+    dnsJitter: { nanos: 100_000_000 },
+    // After a failure only: what resolves is asked for again when its TTL is over.
+    dnsRefreshRate: { seconds: 60n },
+    respectDnsTtl: true,
+  });
+}
+
+function encode(cluster: ClusterInit): Head {
+  return toBinary(ClusterSchema, create(ClusterSchema, cluster));
+}
