@@ -23,7 +23,8 @@ test('the egress listener routes by Host over http_proxy, on the address it was 
                 configSource: { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' },
               },
               httpProtocolOptions: { allowAbsoluteUrl: true },
-              httpFilters: [{ name: 'envoy.filters.http.router' }],
+              // A rule may ask for any of these on its routes.
+              httpFilters: ['grpc_stats', 'fault', 'cors', 'router'].map((name) => ({ name: `envoy.filters.http.${name}` })),
               upgradeConfigs: [{ upgradeType: 'websocket' }],
               streamIdleTimeout: '0s',
             },

@@ -1,0 +1,31 @@
+import type { Resource } from '@isthmus/model';
+import { egressListener } from '../listeners.ts';
+import type { ProxyScope } from '../scope.ts';
+import { virtualOutbound } from './catch-all.ts';
+import { inboundListeners } from './inbound.ts';
+import { listenerResource } from './listener.ts';
+import { outboundListeners, outboundPorts } from './outbound.ts';
+
+/**
+ * The keys of a sidecar's listeners. Each can be made alone: `fixed` depends on the proxy and its Sidecar, `inbound` on the
+ * services that it is an instance of, a port on what `outboundListeners` says.
+ */
+export type ListenerKey = 'fixed' | 'inbound' | number;
+
+/** All keys that give any listener. */
+export function sidecarListenerKeys(scope: ProxyScope): readonly ListenerKey[] {
+  if (scope.proxy.interception === 'explicit') return ['fixed'];
+  return ['fixed', 'inbound', ...outboundPorts(scope)];
+}
+
+/** What a key stands for; empty where there is nothing any more. No two keys give the same name. */
+export function sidecarListeners(scope: ProxyScope, key: ListenerKey): readonly Resource[] {
+  const { interception, egress } = scope.proxy;
+  if (key === 'fixed') {
+    const virtual = virtualOutbound(scope);
+    return [...(egress ? [egressListener(egress)] : []), ...(virtual ? [listenerResource(virtual)] : [])];
+  }
+  if (interception === 'explicit') return [];
+  const made = key === 'inbound' ? inboundListeners(scope) : outboundListeners(scope, key);
+  return made.map(listenerResource);
+}
