@@ -55,6 +55,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
       onGood: (next) => {
         log.info({ file: next.file }, 'the config changed and is in force');
         void engine.reconfigure(next);
+        app.get(XdsServers).configure(next);
       },
       onBad: (diagnostics) => {
         for (const d of diagnostics) log.error(formatDiagnostic(d));

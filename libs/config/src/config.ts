@@ -8,6 +8,7 @@ import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
 import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outputs.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
+import type { RuntimeConfig } from './sections/runtime.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
 export interface ConfigurableKind {
@@ -36,7 +37,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly publish: readonly PublishConfig[];
   readonly outputs: {
     readonly mcp?: ListenerConfig;
-    readonly xds?: ListenerConfig;
+    readonly xds?: XdsConfig;
     readonly files?: FilesOutputConfig;
     readonly kubernetes?: KubernetesOutputConfig;
   };
@@ -58,6 +59,11 @@ export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind>
   readonly kind: Kind;
   /** What the kind's schema made of the entry. */
   readonly config: unknown;
+}
+
+export interface XdsConfig extends ListenerConfig {
+  /** Changes of it need no restart. */
+  readonly runtime: RuntimeConfig;
 }
 
 export interface ListenerConfig {

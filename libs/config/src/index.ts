@@ -1,4 +1,4 @@
-export type { Config, ConfigurableKind, ListenerConfig, RegistryEntry, Role } from './config.ts';
+export type { Config, ConfigurableKind, ListenerConfig, RegistryEntry, Role, XdsConfig } from './config.ts';
 export { checkShape } from './check-shape.ts';
 export { jsonSchema } from './json-schema.ts';
 export { formatListen, isLoopback, parseListen } from './listen.ts';
@@ -11,6 +11,7 @@ export { readBounded } from './read-bounded.ts';
 export type { KubernetesPairConfig } from './sections/kubernetes-pairs.ts';
 export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } from './sections/liveness.ts';
 export type { ImportsConfig, PublishConfig } from './sections/publish.ts';
+export type { RuntimeConfig, RuntimeShare, RuntimeValue } from './sections/runtime.ts';
 export { suggest } from './suggest.ts';
 export { watchConfig } from './watch-config.ts';
 export type { WatchOptions } from './watch-config.ts';

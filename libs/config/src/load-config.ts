@@ -181,7 +181,7 @@ function build<Kind extends ConfigurableKind>(
     publish: publishConfig(base.publish),
     outputs: {
       ...(mcp === undefined ? {} : { mcp: listener(mcp) }),
-      ...(xds === undefined ? {} : { xds: listener(xds) }),
+      ...(xds === undefined ? {} : { xds: { ...listener(xds), runtime: xds.runtime } }),
       ...objectOutputsConfig(base.outputs, at),
     },
     control: listener(base.control),

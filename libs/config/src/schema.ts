@@ -6,6 +6,7 @@ import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
 import { objectOutputFields } from './sections/outputs.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
+import { runtimeField } from './sections/runtime.ts';
 
 /** What one process runs: reading registries and merging, serving proxies, the control API. */
 export const ROLES = ['adapter', 'xds', 'control'] as const;
@@ -16,7 +17,10 @@ const outputs = z
       .strictObject(listenerFields)
       .optional()
       .describe('MCP-over-xDS server for istiod (a configSource of its mesh config).'),
-    xds: z.strictObject(listenerFields).optional().describe('xDS server for Envoy and proxyless gRPC.'),
+    xds: z
+      .strictObject({ ...listenerFields, runtime: runtimeField })
+      .optional()
+      .describe('xDS server for Envoy and proxyless gRPC.'),
     ...objectOutputFields,
   })
   .prefault({})

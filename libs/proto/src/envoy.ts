@@ -58,3 +58,4 @@ export { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/se
 export { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 export { HttpProtocolOptionsSchema } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 export { FractionalPercent_DenominatorType } from './gen/envoy/type/v3/percent_pb.ts';
+export { RuntimeSchema } from './gen/envoy/service/runtime/v3/rtds_pb.ts';

@@ -3,6 +3,7 @@ export type { ClientConfig, ClientStatus, NackStatus, SentResource, TypeStatus }
 export type { TlsOptions } from './listen-options.ts';
 export { OverlayView } from './overlay-view.ts';
 export type { NodeInfo, Peer, PeerIdentity, Refusal, ResourceProvider, ResourceView, ViewChange } from './resource-provider.ts';
+export { SideProvider } from './side-view.ts';
 export { SnapshotStore } from './snapshot-store.ts';
 export type { ResourceChange } from './snapshot-store.ts';
 export { PUSH_ORDER as ADS_TYPES, CDS, EDS, LDS, RDS, RTDS, SDS, VHDS } from './type-urls.ts';

@@ -4,7 +4,10 @@ import type { BridgeConfig } from './bridge-config.ts';
 
 /** What a changed config says of sockets and files that are opened once. */
 export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
-  const bound = (config: BridgeConfig) => JSON.stringify([config.outputs, config.control, config.ledger, config.roles]);
+  const bound = ({ outputs, control, ledger, roles }: BridgeConfig) => {
+    const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
+    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles]);
+  };
   if (bound(before) === bound(after)) return [];
   return [
     {

@@ -1,9 +1,11 @@
 import { messageOf } from '@isthmus/model';
-import { adsServer, mcpServer } from '@isthmus/xds';
-import type { XdsEvent, XdsServer } from '@isthmus/xds';
+import { runtimeLayer } from '@isthmus/translate';
+import { RTDS, SideProvider, SnapshotStore, adsServer, mcpServer } from '@isthmus/xds';
+import type { ResourceChange, XdsEvent, XdsServer } from '@isthmus/xds';
 import type { ListenerConfig } from '@isthmus/config';
 import type { Logger } from 'pino';
 import { EgressProvider } from '../pipeline/egress-provider.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 import type { Engine } from './engine.ts';
 import type { Metrics } from './metrics.ts';
 import type { CertifiedServer } from './renew-certificates.ts';
@@ -13,6 +15,9 @@ export class XdsServers {
   readonly all: readonly XdsServer[];
   /** Those of them whose certificates may be renewed. */
   readonly certified: readonly CertifiedServer[];
+
+  /** Layers of Envoy's runtime: the same for every proxy that asks for them. */
+  readonly #runtime = new SnapshotStore([RTDS]);
 
   constructor(engine: Engine, metrics: Metrics, log: Logger) {
     const { xds, mcp } = engine.config.outputs;
@@ -28,7 +33,8 @@ export class XdsServers {
       ...(listener.tls === undefined ? {} : { tls: listener.tls }),
       ...(listener.auth === undefined ? {} : { auth: listener.auth }),
     });
-    const provider = new EgressProvider(engine.xds);
+    const provider = new SideProvider(new EgressProvider(engine.xds), this.#runtime, [RTDS]);
+    this.configure(engine.config);
     this.all = [
       ...(xds === undefined || !roles.includes('xds') ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),
       ...(mcp === undefined || !roles.includes('adapter')
@@ -37,6 +43,16 @@ export class XdsServers {
     ];
     this.certified = this.all.map((server) => ({ name: server.name, tls: server.tls, renew: () => server.renewCertificates() }));
     metrics.observeClients(() => this.all.flatMap((server) => server.clients()));
+  }
+
+  /** Takes from a changed config what needs no restart. */
+  configure({ outputs }: BridgeConfig): void {
+    const layers = Object.entries(outputs.xds?.runtime ?? {});
+    const changes: ResourceChange[] = layers.map(([name, values]) => ({ type: RTDS, name, resource: runtimeLayer(name, values) }));
+    const names = new Set(layers.map(([name]) => name));
+    for (const name of this.#runtime.resources(RTDS).keys())
+      if (!names.has(name)) changes.push({ type: RTDS, name, resource: undefined });
+    this.#runtime.commit(changes);
   }
 }
 
