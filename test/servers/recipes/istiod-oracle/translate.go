@@ -29,6 +29,7 @@ import (
 	fake "istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/kube/krt"
 	"istio.io/istio/pkg/test"
 )
 
@@ -47,6 +48,8 @@ func translate(t test.Failer, input testCase) answer {
 			return answer{Error: err.Error()}
 		}
 	}
+	// It keeps all collections that were ever made: 3 MB a case.
+	krt.GlobalDebugHandler = new(krt.DebugHandler)
 	server := fake.NewFakeDiscoveryServer(t, fake.FakeOptions{Configs: objects, MeshConfig: settings})
 	return ask(t, server, input)
 }
