@@ -32,6 +32,7 @@ export type DiagnosticCode =
   | 'registry.partial'
   | 'registry.unreachable'
   | 'removal.held'
+  | 'rule.delegate'
   | 'scope.too-old'
   | 'service.imported'
   | 'service.not-callable'

@@ -1,8 +1,8 @@
 import type { IstioObject } from '@isthmus/proto/istio';
 
-/** Istio's precedence: the older object first, then by `name.namespace`, so that every replica has one order. */
+/** Istio's precedence: the older object first, then by name, then by namespace, so that every replica has one order. */
 export function compareAge(a: IstioObject, b: IstioObject): number {
-  return a.createdAt - b.createdAt || compareText(`${a.name}.${a.namespace}`, `${b.name}.${b.namespace}`);
+  return a.createdAt - b.createdAt || compareText(a.name, b.name) || compareText(a.namespace, b.namespace);
 }
 
 function compareText(a: string, b: string): number {

@@ -10,3 +10,4 @@ export type { ObjectChange } from './scope/proxy-scopes.ts';
 export type { Scope } from './scope/proxy-scope.ts';
 export type { ScopeDirt } from './scope/dirt.ts';
 export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './scope/inputs.ts';
+export { VirtualServices } from './virtual-services.ts';

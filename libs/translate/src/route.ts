@@ -1,40 +1,11 @@
 import { create, toBinary } from '@bufbuild/protobuf';
-import { RouteConfigurationSchema, VirtualHostSchema } from '@isthmus/proto/envoy';
+import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
-import { fieldHeader, joinParts, joinPartsSteps } from './fields.ts';
+import { joinParts, joinPartsSteps } from './fields.ts';
 import { compareText, ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
-import { VIRTUAL_HOSTS } from './virtual-hosts.ts';
+import { BLOCK_ALL_EXPLICIT } from './routes/catch-all.ts';
 import type { EncodedVirtualHost } from './virtual-hosts.ts';
-
-/** Istio's `block_all` (REGISTRY_ONLY): a host that no registry has must not leave by the mesh's door. */
-const BLOCK_ALL = toBinary(
-  VirtualHostSchema,
-  create(VirtualHostSchema, {
-    name: 'block_all',
-    domains: ['*'],
-    routes: [
-      {
-        name: 'block_all',
-        match: { pathSpecifier: { case: 'prefix', value: '/' } },
-        action: {
-          case: 'directResponse',
-          value: {
-            status: 502,
-            body: {
-              specifier: {
-                case: 'inlineString',
-                value: 'no service of the mesh has this Host; "isthmus explain HOST" says what the registries know of it\n',
-              },
-            },
-          },
-        },
-      },
-    ],
-    includeRequestAttemptCount: true,
-  }),
-);
-const CATCH_ALL = joinParts([fieldHeader(VIRTUAL_HOSTS, BLOCK_ALL.length), BLOCK_ALL]);
 
 const OPTIONS = toBinary(
   RouteConfigurationSchema,
@@ -44,6 +15,9 @@ const OPTIONS = toBinary(
     ignorePortInHostMatching: true,
   }),
 );
+
+/** Of the explicit egress route: the mesh's door lets nothing else out. */
+const TAIL = joinParts([BLOCK_ALL_EXPLICIT, OPTIONS]);
 
 /** Virtual hosts handled, or bytes copied, between two chances for the event loop (well under a millisecond; fresh pages cost most). */
 const HOSTS_A_STEP = 250;
@@ -57,8 +31,16 @@ export function composeRoute(name: string, virtualHosts: readonly EncodedVirtual
   return step.value;
 }
 
-/** `composeRoute` in steps, for thousands of hosts. @param sorted by `compareVirtualHosts`; must not change until the end */
-export function* composeRouteSteps(name: string, sorted: readonly EncodedVirtualHost[]): Generator<void, Resource> {
+/**
+ * `composeRoute` in steps, for thousands of hosts.
+ * @param sorted by `compareVirtualHosts`; must not change until the end
+ * @param tail encoded fields behind the virtual hosts: the catch-all and the route's options
+ */
+export function* composeRouteSteps(
+  name: string,
+  sorted: readonly EncodedVirtualHost[],
+  tail: Uint8Array = TAIL,
+): Generator<void, Resource> {
   const parts: Uint8Array[] = [toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }))];
   const versions: string[] = [];
   let previous: string | undefined;
@@ -69,10 +51,10 @@ export function* composeRouteSteps(name: string, sorted: readonly EncodedVirtual
     versions.push(host.version);
     parts.push(host.bytes);
   }
-  parts.push(CATCH_ALL, OPTIONS);
+  parts.push(tail);
   yield;
   // The hosts' versions stand for their bytes: hashing megabytes again for one new host would be waste.
-  const version = contentVersion(`${name} ${versions.join()}`);
+  const version = contentVersion(`${name} ${versions.join()} ${contentVersion(tail)}`);
   return { name, version, bytes: yield* joinPartsSteps(parts, BYTES_A_STEP) };
 }
 

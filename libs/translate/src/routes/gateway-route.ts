@@ -1,0 +1,136 @@
+import { compareSpecificity, hostsInCommon } from '@isthmus/model';
+import type { MeshHost, Resource } from '@isthmus/model';
+import type { IstioObject } from '@isthmus/proto/istio';
+import { joinParts } from '../fields.ts';
+import type { ProxyScope } from '../scope.ts';
+import { EMPTY_ROUTE_OPTIONS, ROUTE_OPTIONS, ROUTE_OPTIONS_WITH_PORTS, blackhole } from './catch-all.ts';
+import { withPort } from './domains.ts';
+import { httpRoutes } from './http-routes.ts';
+import { assembleRoute } from './route-assembly.ts';
+import { encodeRoutes, routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
+import type { RouteVirtualHost } from './route-virtual-host.ts';
+import type { RouteContext } from './route-context.ts';
+
+/** One server of a Gateway, as far as its routes go. Several share a route where they share a plain port. */
+export interface RouteServer {
+  /** `namespace/name` of its Gateway. */
+  readonly gateway: string;
+  /** The server's own port, not the one that its listener has. */
+  readonly port: number;
+  /** `foo.com`, `shop/*.foo.com`; `./` made the Gateway's namespace, `*` before the slash left out. */
+  readonly hosts: readonly string[];
+  readonly tls: boolean;
+  readonly httpsRedirect: boolean;
+}
+
+/** The encoded routes of one rule at one gateway and port: what may be kept between two translations of a gateway's route. */
+export interface GatewayRules {
+  /** Apart by whether a route takes everything: those go last, whatever rule they are of. */
+  readonly specific: readonly Uint8Array[];
+  readonly catchAll: readonly Uint8Array[];
+}
+
+/** One unit. It depends on the rule, on its destinations' ports and on their DestinationRules. */
+export function gatewayRules(scope: ProxyScope, server: RouteServer, rule: IstioObject<'VirtualService'>): GatewayRules {
+  const at: RouteContext = {
+    proxy: scope.proxy,
+    port: server.port,
+    gateway: server.gateway,
+    tls: server.tls,
+    service: (host) => scope.service(host as MeshHost),
+    destinationRule: (host) => scope.destinationRule(host as MeshHost),
+  };
+  const routes = httpRoutes(rule, at);
+  return {
+    specific: encodeRoutes(routes.filter((each) => !each.catchAll).map((each) => each.route)),
+    catchAll: encodeRoutes(routes.filter((each) => each.catchAll).map((each) => each.route)),
+  };
+}
+
+/** How a route of a gateway is made from its units; the default makes all of them anew. */
+export type RulesOf = (server: RouteServer, rule: IstioObject<'VirtualService'>) => GatewayRules;
+
+interface Draft {
+  readonly name: string;
+  readonly domains: string[];
+  /** In the order of servers and rules. */
+  readonly rules: GatewayRules[];
+  httpsRedirect: boolean;
+}
+
+/**
+ * `http.8080`, `https.443.https.web.shop`: the virtual hosts of the VirtualServices bound to the servers' gateways, as far as their
+ * hosts are the servers'. @param servers empty: the route is gone
+ */
+export function gatewayRouteResource(
+  scope: ProxyScope,
+  name: string,
+  servers: readonly RouteServer[],
+  rulesOf: RulesOf = (server, rule) => gatewayRules(scope, server, rule),
+): Resource {
+  const [firstServer] = servers;
+  if (firstServer === undefined) return assembleRoute(name, [], EMPTY_ROUTE_OPTIONS);
+  const drafts = draftsOf(scope, servers, rulesOf);
+  const options = scope.proxy.grpc ? ROUTE_OPTIONS_WITH_PORTS : ROUTE_OPTIONS;
+  if (drafts.size === 0) return assembleRoute(name, [], joinParts([blackhole(firstServer.port), options]));
+  const hosts = collapsed(drafts).map((draft) => virtualHost(name, draft));
+  return assembleRoute(name, hosts, options);
+}
+
+function draftsOf(scope: ProxyScope, servers: readonly RouteServer[], rulesOf: RulesOf): Map<string, Draft> {
+  const drafts = new Map<string, Draft>();
+  const known = new Map<string, GatewayRules>();
+  for (const server of servers) {
+    for (const rule of scope.virtualServicesOf(server.gateway)) {
+      const hosts = hostsInCommon(hostsFor(server.hosts, rule.namespace), rule.spec.hosts);
+      if (hosts.length === 0) continue;
+      // As istiod: made for the first server of the gateway on this route, also where the second has another port.
+      const key = `${server.gateway} ${rule.namespace}/${rule.name}`;
+      const rules = known.get(key) ?? rulesOf(server, rule);
+      known.set(key, rules);
+      if (rules.specific.length + rules.catchAll.length === 0) continue;
+      for (const host of hosts.map((each) => each.toLowerCase())) draft(drafts, host, server).rules.push(rules);
+    }
+    // Hosts that redirect to https need no rule.
+    if (server.httpsRedirect) for (const host of server.hosts) draft(drafts, host.toLowerCase(), server);
+  }
+  return drafts;
+}
+
+function draft(drafts: Map<string, Draft>, host: string, server: RouteServer): Draft {
+  const known = drafts.get(host) ?? { name: withPort(host, server.port), domains: [host], rules: [], httpsRedirect: false };
+  known.httpsRedirect ||= server.httpsRedirect;
+  drafts.set(host, known);
+  return known;
+}
+
+/** The hosts that a rule of this namespace may use. */
+function hostsFor(hosts: readonly string[], namespace: string): readonly string[] {
+  return hosts.flatMap((host) => {
+    const slash = host.indexOf('/');
+    if (slash < 0) return [host];
+    const owner = host.slice(0, slash);
+    return owner === namespace || owner === '*' ? [host.slice(slash + 1)] : [];
+  });
+}
+
+/** Hosts with the same routes are one virtual host, named after the most specific. */
+function collapsed(drafts: ReadonlyMap<string, Draft>): readonly Draft[] {
+  const kept: Draft[] = [];
+  for (const [, each] of [...drafts].sort(([a], [b]) => compareSpecificity(a, b))) {
+    const same = kept.find((other) => other.httpsRedirect === each.httpsRedirect && sameRules(other.rules, each.rules));
+    if (same === undefined) kept.push(each);
+    else same.domains.push(...each.domains);
+  }
+  return kept;
+}
+
+function sameRules(a: readonly GatewayRules[], b: readonly GatewayRules[]): boolean {
+  return a.length === b.length && a.every((rules, index) => rules === b[index]);
+}
+
+function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Draft): RouteVirtualHost {
+  const routes = [...rules.flatMap((each) => each.specific), ...rules.flatMap((each) => each.catchAll)];
+  const body = virtualHostBody(routes, httpsRedirect);
+  return routeVirtualHost({ route, name, domains: { all: domains, expanded: [] }, known: [], order: name, body });
+}

@@ -1,0 +1,75 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { RouteSchema, VirtualHost_TlsRequirementType } from '@isthmus/proto/envoy';
+import { fieldHeader, joinParts } from '../fields.ts';
+import { contentVersion } from '../resource.ts';
+import { VIRTUAL_HOSTS } from '../virtual-hosts.ts';
+import type { Domains } from './domains.ts';
+import type { RouteInit } from './route-context.ts';
+import type { EncodedVirtualHost } from '../virtual-hosts.ts';
+
+// Fields of VirtualHost.
+const NAME = 1;
+const DOMAINS = 2;
+const ROUTES = 3;
+const REQUIRE_TLS = 4;
+/** include_request_attempt_count = 14, true */
+const ATTEMPT_COUNT = Uint8Array.of((14 << 3) | 0, 1);
+
+/** A virtual host that can be put into its route with less than all of its domains without encoding its routes again. */
+export interface RouteVirtualHost extends EncodedVirtualHost {
+  readonly domains: readonly string[];
+  /** Those of `domains` that yield to a service of that very name. */
+  readonly expanded: readonly string[];
+  /** What its service is called, with and without port; empty for a host that no service has. */
+  readonly known: readonly string[];
+  /** Of two virtual hosts with one name, and of two with one domain, the one whose `order` is smaller has it. Unique in its route. */
+  readonly order: string;
+  /** All but name and domains, encoded; one array for all hosts of a unit. */
+  readonly body: Uint8Array;
+}
+
+export interface VirtualHostInit {
+  readonly route: string;
+  readonly name: string;
+  readonly domains: Domains;
+  readonly known: readonly string[];
+  readonly order: string;
+  readonly body: Uint8Array;
+}
+
+export function routeVirtualHost({ domains, ...init }: VirtualHostInit): RouteVirtualHost {
+  const bytes = encodeVirtualHost(init.name, domains.all, init.body);
+  return { ...init, domains: domains.all, expanded: domains.expanded, version: contentVersion(bytes), bytes };
+}
+
+/** The same with these domains only. */
+export function withDomains(host: RouteVirtualHost, domains: readonly string[]): RouteVirtualHost {
+  const bytes = encodeVirtualHost(host.name, domains, host.body);
+  return { ...host, domains, version: contentVersion(bytes), bytes };
+}
+
+/** A `routes` field each. */
+export function encodeRoutes(routes: readonly RouteInit[]): readonly Uint8Array[] {
+  return routes.map((route) => {
+    const bytes = toBinary(RouteSchema, create(RouteSchema, route));
+    return joinParts([fieldHeader(ROUTES, bytes.length), bytes]);
+  });
+}
+
+/** @param requireTls answer plain requests with a redirect to https */
+export function virtualHostBody(routes: readonly Uint8Array[], requireTls = false): Uint8Array {
+  const tls = requireTls ? [Uint8Array.of((REQUIRE_TLS << 3) | 0, VirtualHost_TlsRequirementType.ALL)] : [];
+  return joinParts([...routes, ...tls, ATTEMPT_COUNT]);
+}
+
+export function encodeVirtualHost(name: string, domains: readonly string[], body: Uint8Array): Uint8Array {
+  const message = joinParts([...text(NAME, name), ...domains.flatMap((domain) => text(DOMAINS, domain)), body]);
+  return joinParts([fieldHeader(VIRTUAL_HOSTS, message.length), message]);
+}
+
+const encoder = new TextEncoder();
+
+function text(field: number, value: string): readonly Uint8Array[] {
+  const bytes = encoder.encode(value);
+  return [fieldHeader(field, bytes.length), bytes];
+}
