@@ -7,24 +7,40 @@ import { pipeline } from 'node:stream/promises';
 import { provide, servers } from '@isthmus/servers';
 import type { MeshObject } from '@isthmus/model';
 
+/** What Istio says of an object; empty texts: nothing. */
+export interface Judgement {
+  /** Why istiod's webhook would refuse it. */
+  readonly error: string;
+  /** What the webhook would only warn of. */
+  readonly warning: string;
+  /** Why kube-apiserver would refuse it by the CRD. */
+  readonly crd: string;
+}
+
 /** Why Istio's webhook or its CRD would refuse the object; null: it would not. */
 export type Verdict = string | null;
 
-/** Asks Istio's own validation (`recipes/istio-validator`) about all of them in one process, in their order. */
 export async function istioVerdicts(objects: Iterable<MeshObject>): Promise<readonly Verdict[]> {
+  const judgements = await istioJudgements(objects);
+  return judgements.map(({ error, crd }) => [error, crd].find((reason) => reason !== '') ?? null);
+}
+
+/** Asks Istio's own validation (`recipes/istio-validator`) about all of them in one process, in their order. */
+export async function istioJudgements(objects: Iterable<MeshObject>): Promise<readonly Judgement[]> {
   const { home } = await provide('istio-validator');
   const { recipe } = servers['istio-validator'];
   if (recipe.kind !== 'go') throw new Error('the validator is not built by Go');
   const child = spawn(join(home, recipe.program), { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
-  const verdicts: Verdict[] = [];
+  const judgements: Judgement[] = [];
   const reading = (async () => {
     for await (const line of createInterface({ input: child.stdout }))
-      if (line.startsWith('> ')) verdicts.push(JSON.parse(line.slice(2)) as Verdict); // Istio's packages log to stdout
+      if (line.startsWith('> '))
+        judgements.push({ error: '', warning: '', crd: '', ...(JSON.parse(line.slice(2)) as Partial<Judgement>) }); // Istio's packages log to stdout
   })();
   await Promise.all([pipeline(Readable.from(lines(objects)), child.stdin), reading, exited]);
   if (child.exitCode !== 0) throw new Error(`the validator ended with code ${child.exitCode}`);
-  return verdicts;
+  return judgements;
 }
 
 function* lines(objects: Iterable<MeshObject>): Generator<string> {

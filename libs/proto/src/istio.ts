@@ -26,15 +26,15 @@ export type {
   WarmupConfiguration,
   ZoneAwareLoadBalancerSetting,
 } from './gen/networking/v1alpha3/destination_rule_pb.ts';
-export { GatewaySchema } from './gen/networking/v1alpha3/gateway_pb.ts';
-export type { Gateway } from './gen/networking/v1alpha3/gateway_pb.ts';
+export { GatewaySchema, ServerTLSSettings_TLSProtocol, ServerTLSSettings_TLSmode } from './gen/networking/v1alpha3/gateway_pb.ts';
+export type { Gateway, Server, ServerTLSSettings } from './gen/networking/v1alpha3/gateway_pb.ts';
 export {
   ServiceEntry_Location,
   ServiceEntry_Resolution,
   ServiceEntrySchema,
 } from './gen/networking/v1alpha3/service_entry_pb.ts';
 export type { ServiceEntry } from './gen/networking/v1alpha3/service_entry_pb.ts';
-export { OutboundTrafficPolicy_Mode, SidecarSchema } from './gen/networking/v1alpha3/sidecar_pb.ts';
+export { CaptureMode, OutboundTrafficPolicy_Mode, SidecarSchema } from './gen/networking/v1alpha3/sidecar_pb.ts';
 export type { Sidecar } from './gen/networking/v1alpha3/sidecar_pb.ts';
 export {
   CorsPolicy_UnmatchedPreflights,

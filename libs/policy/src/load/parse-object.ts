@@ -3,6 +3,7 @@ import { fromJson, toBinary } from '@bufbuild/protobuf';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { messageOf } from '@isthmus/model';
 import type { IstioKind, IstioObject, IstioSpecs } from '@isthmus/proto/istio';
+import { crdIssues } from '../validate/crd-schema.ts';
 import { validate } from '../validate/validate.ts';
 import { fitMessage } from './fit.ts';
 import { SCHEMAS } from './kinds.ts';
@@ -34,7 +35,7 @@ export function parseObject(header: ObjectHeader, spec: unknown): ParsedObject {
   try {
     const message = fromJson(schema, fitted) as IstioSpecs[IstioKind];
     const object: IstioObject = { ...header, spec: message, version: versionOf(header, schema, message) };
-    issues.push(...validate(object));
+    issues.push(...united(validate(object), crdIssues(header.kind, spec)));
     return { object: issues.some(({ severity }) => severity === 'error') ? undefined : object, issues };
   } catch (cause) {
     issues.push({ severity: 'error', path: [], what: `cannot be read: ${messageOf(cause)}`, remedy: 'correct the value' });
@@ -52,4 +53,10 @@ function versionOf(header: ObjectHeader, schema: DescMessage, spec: IstioSpecs[I
 
 function sorted(record: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Istio's validator and the CRDs often ask for the same: where the first speaks of a field, it explains more. */
+function united(validator: readonly Issue[], crd: readonly Issue[]): readonly Issue[] {
+  const wrong = new Set(validator.filter(({ severity }) => severity === 'error').map(({ path }) => JSON.stringify(path)));
+  return [...validator, ...crd.filter(({ path }) => !wrong.has(JSON.stringify(path)))];
 }

@@ -1,0 +1,267 @@
+/** Istio refuses longer ones; the size of the compiled program is not bounded, so this is what bounds it. */
+const MOST_BYTES = 1_024;
+const MOST_REPEATS = 1_000;
+const CLASSES = [
+  'alnum',
+  'alpha',
+  'ascii',
+  'blank',
+  'cntrl',
+  'digit',
+  'graph',
+  'lower',
+  'print',
+  'punct',
+  'space',
+  'upper',
+  'word',
+  'xdigit',
+];
+
+class NotRe2 extends Error {}
+
+/**
+ * Why Envoy, which matches with RE2, would refuse the expression; undefined: it would not. Linear in its length.
+ * https://github.com/google/re2/wiki/Syntax
+ */
+export function re2Problem(expression: string): string | undefined {
+  if (Buffer.byteLength(expression) > MOST_BYTES) return `is longer than ${MOST_BYTES} bytes`;
+  try {
+    new Parser(expression).parse();
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof NotRe2) return cause.message;
+    throw cause;
+  }
+}
+
+/** Follows Go's regexp/syntax, which Istio asks; its repetition limits are RE2's. */
+class Parser {
+  readonly #chars: readonly string[];
+  #at = 0;
+  readonly #names = new Set<string>();
+
+  constructor(expression: string) {
+    this.#chars = Array.from(expression);
+  }
+
+  parse(): void {
+    this.#alternatives();
+    if (this.#at < this.#chars.length) throw new NotRe2('has a ) without its (');
+  }
+
+  get #next(): string | undefined {
+    return this.#chars[this.#at];
+  }
+
+  #take(text: string): boolean {
+    if (!this.#sees(text)) return false;
+    this.#at += text.length;
+    return true;
+  }
+
+  #sees(text: string): boolean {
+    return this.#chars.slice(this.#at, this.#at + text.length).join('') === text;
+  }
+
+  /** Gives how often the innermost part may be repeated in all. */
+  #alternatives(): number {
+    let most = 1;
+    for (;;) {
+      most = Math.max(most, this.#sequence());
+      if (!this.#take('|')) return most;
+    }
+  }
+
+  #sequence(): number {
+    let most = 1;
+    let item: number | undefined; // repeats inside of what a repetition would repeat
+    let wasRepeated = false;
+    while (this.#next !== undefined && this.#next !== '|' && this.#next !== ')') {
+      const times = this.#repetition();
+      if (times === undefined) {
+        item = this.#item(item);
+        wasRepeated = false;
+        most = Math.max(most, item ?? 1);
+        continue;
+      }
+      if (item === undefined) throw new NotRe2('repeats nothing');
+      if (wasRepeated) throw new NotRe2('repeats a repetition: possessive quantifiers and the like are not known');
+      wasRepeated = true;
+      item *= Math.max(1, times);
+      if (item > MOST_REPEATS) throw new NotRe2(`repeats more than ${MOST_REPEATS} times`);
+      most = Math.max(most, item);
+    }
+    return most;
+  }
+
+  /** How many copies a repetition makes; undefined: there is none here. */
+  #repetition(): number | undefined {
+    let times: number | undefined;
+    if (this.#next === '*' || this.#next === '+' || this.#next === '?') {
+      this.#at += 1;
+      times = 1;
+    } else if (this.#next === '{') {
+      const [whole, low = '', comma, high = ''] =
+        /^\{(\d+)(,?)(\d*)\}/.exec(this.#chars.slice(this.#at, this.#at + 30).join('')) ?? [];
+      if (whole === undefined || (comma === '' && high !== '') || /^0\d/.test(low) || /^0\d/.test(high)) return undefined; // an ordinary brace
+      this.#at += whole.length;
+      const most = high === '' ? Number(low) : Number(high);
+      if (Number(low) > MOST_REPEATS || most > MOST_REPEATS) throw new NotRe2(`repeats more than ${MOST_REPEATS} times`);
+      if (most < Number(low)) throw new NotRe2('repeats at least more often than at most');
+      times = most;
+    } else return undefined;
+    this.#take('?');
+    return times;
+  }
+
+  /** Undefined: nothing that could be repeated, such as a change of flags. */
+  #item(before: number | undefined): number | undefined {
+    const char = this.#chars[this.#at];
+    if (char === '(') return this.#group(before);
+    if (char === '[') this.#charClass();
+    else if (char === '\\') return this.#escapeOrQuote(before);
+    else this.#at += 1;
+    return 1;
+  }
+
+  #group(before: number | undefined): number | undefined {
+    this.#at += 1;
+    if (this.#take('?')) {
+      if (this.#take('P<') || (this.#next === '<' && !['=', '!'].includes(this.#chars[this.#at + 1] ?? '') && this.#take('<')))
+        this.#name();
+      else if (!this.#flags()) return before;
+    }
+    const inside = this.#alternatives();
+    if (!this.#take(')')) throw new NotRe2('has a ( without its )');
+    return inside;
+  }
+
+  #name(): void {
+    let name = '';
+    while (this.#next !== undefined && this.#next !== '>') {
+      name += this.#next;
+      this.#at += 1;
+    }
+    if (!this.#take('>') || !/^\w+$/.test(name) || this.#names.has(name))
+      throw new NotRe2('has a group whose name is empty, odd, or there twice');
+    this.#names.add(name);
+  }
+
+  /** True where a group follows, false where only flags were set. */
+  #flags(): boolean {
+    const [whole = '', flags = '', minus = '', end = ''] =
+      /^([imsU]*)(-?[imsU]*)([:)])/.exec(this.#chars.slice(this.#at, this.#at + 40).join('')) ?? [];
+    if (whole === '' || minus === '-' || (end === ')' && flags === '' && minus === ''))
+      throw new NotRe2('has a (? that RE2 does not know: there is no look-ahead, look-behind or atomic group');
+    this.#at += whole.length;
+    return end === ':';
+  }
+
+  #charClass(): void {
+    this.#at += 1;
+    this.#take('^');
+    for (let first = true; first || this.#next !== ']'; first = false) {
+      if (this.#next === undefined) throw new NotRe2('has a [ without its ]');
+      if (this.#sees('[:') && this.#posixClass()) continue;
+      const low = this.#classChar();
+      if (low === undefined) continue; // \d, \pL
+      const afterDash = this.#chars[this.#at + 1];
+      if (this.#next !== '-' || afterDash === undefined || afterDash === ']') continue;
+      this.#at += 1;
+      const high = this.#classChar();
+      if (high === undefined || high < low) throw new NotRe2('has a range of characters that is none');
+    }
+    this.#at += 1;
+  }
+
+  #posixClass(): boolean {
+    const end = this.#chars.indexOf(':', this.#at + 2);
+    if (end < 0 || this.#chars[end + 1] !== ']') return false;
+    const name = this.#chars
+      .slice(this.#at + 2, end)
+      .join('')
+      .replace(/^\^/, '');
+    if (!CLASSES.includes(name)) throw new NotRe2(`has the class [:${name}:], which is none`);
+    this.#at = end + 2;
+    return true;
+  }
+
+  /** Code point of one character of a class; undefined for a class within it. */
+  #classChar(): number | undefined {
+    const char = this.#chars[this.#at];
+    if (char === undefined) throw new NotRe2('has a [ without its ]');
+    if (char !== '\\') {
+      this.#at += 1;
+      return char.codePointAt(0);
+    }
+    const next = this.#chars[this.#at + 1];
+    if (next !== undefined && 'dDsSwW'.includes(next)) {
+      this.#at += 2;
+      return undefined;
+    }
+    if (next === 'p' || next === 'P') return this.#unicodeClass();
+    return this.#escape();
+  }
+
+  #escapeOrQuote(before: number | undefined): number | undefined {
+    const next = this.#chars[this.#at + 1];
+    if (next === 'Q') {
+      const from = this.#at + 2;
+      const rest = this.#chars.slice(from).join('');
+      const length = Array.from(rest.split('\\E')[0] ?? '').length;
+      this.#at = Math.min(this.#chars.length, from + length + 2);
+      return length === 0 ? before : 1;
+    }
+    if (next === 'E') {
+      this.#at += 2;
+      return before;
+    }
+    if (next === 'p' || next === 'P') this.#unicodeClass();
+    else if (next !== undefined && 'dDsSwWAbBz'.includes(next)) this.#at += 2;
+    else this.#escape();
+    return 1;
+  }
+
+  #unicodeClass(): undefined {
+    const rest = this.#chars.slice(this.#at + 2, this.#at + 60).join('');
+    const [whole = '', braced, single = ''] = /^(?:\{\^?([^}]*)\}|([A-Za-z]))/.exec(rest) ?? [];
+    const name = braced ?? single;
+    if (whole === '' || !isUnicodeClass(name)) throw new NotRe2(`has \\p{${name}}, which is no class of Unicode`);
+    this.#at += 2 + whole.length;
+    return undefined;
+  }
+
+  #escape(): number {
+    const rest = this.#chars.slice(this.#at + 1, this.#at + 12).join('');
+    const [code = '', hex, longHex, octal] =
+      /^(?:x([0-9A-Fa-f]{2})|x\{([0-9A-Fa-f]+)\}|(0[0-7]{0,2}|[1-7][0-7]{1,2}))/.exec(rest) ?? [];
+    if (code !== '') {
+      const value = octal === undefined ? Number.parseInt(hex ?? longHex ?? '', 16) : Number.parseInt(octal, 8);
+      if (value > 0x10_ff_ff) throw new NotRe2(`has \\x{${longHex}}, which is no character`);
+      this.#at += 1 + code.length;
+      return value;
+    }
+    const char = Array.from(rest)[0];
+    if (char === undefined) throw new NotRe2('ends in a backslash');
+    if (/[1-9]/.test(char)) throw new NotRe2(`has \\${char}: RE2 has no references to groups`);
+    const named = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 }[char];
+    if (named === undefined && (/[0-9A-Za-z]/.test(char) || (char.codePointAt(0) ?? 0) > 127))
+      throw new NotRe2(`has \\${char}, which RE2 does not know`);
+    this.#at += 2;
+    return named ?? char.codePointAt(0) ?? 0;
+  }
+}
+
+function isUnicodeClass(name: string): boolean {
+  if (name === 'Any') return true;
+  if (!/^[A-Z][A-Za-z_]*$/.test(name)) return false;
+  const candidates = name.length <= 2 ? [`General_Category=${name}`] : [`Script=${name}`];
+  return candidates.some((candidate) => {
+    try {
+      return new RegExp(`\\p{${candidate}}`, 'u').test('') || true;
+    } catch {
+      return false;
+    }
+  });
+}
