@@ -21,7 +21,7 @@ export interface Verdict {
 export async function judge(oracle: Oracle, oracleCase: OracleCase): Promise<Verdict> {
   const answer = await oracle.translate(oracleCase);
   const istiod = normalise(answer);
-  const ours = normalise(await translateCase(oracleCase));
+  const ours = normalise(translateCase(oracleCase));
   return {
     name: oracleCase.name,
     istiod,
