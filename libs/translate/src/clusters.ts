@@ -3,7 +3,7 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import { addressFamily } from './clusters/address-family.ts';
 import { grpcClusters } from './clusters/grpc-clusters.ts';
 import { outboundClusters } from './clusters/outbound-clusters.ts';
-import { localityVariant } from './endpoints.ts';
+import { localityVariant, sameEndpoints } from './endpoints.ts';
 import type { Proxy } from './proxy.ts';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
@@ -30,7 +30,7 @@ export function clusterVariant(service: MeshService, rule: Rule, proxy: Proxy): 
 export function sameClusters(a: MeshService, b: MeshService): boolean {
   if (a === b) return true;
   if (a.resolution !== b.resolution || a.host !== b.host || a.ports.length !== b.ports.length) return false;
-  if (a.resolution === 'dns' || a.resolution === 'dns-round-robin') return false;
+  if ((a.resolution === 'dns' || a.resolution === 'dns-round-robin') && !sameEndpoints(a, b)) return false;
   const names = [a, b].map(({ declared }) => declared?.subjectAltNames.join(' ') ?? '');
   if (names[0] !== names[1]) return false;
   return a.ports.every((port, i) => {

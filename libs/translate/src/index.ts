@@ -1,5 +1,8 @@
 export { clusterResources } from './clusters.ts';
-export { endpointResources } from './endpoints.ts';
+export { inboundClusters } from './clusters/inbound-clusters.ts';
+export { meshClusters } from './clusters/mesh-clusters.ts';
+export { endpointResources, endpointVariant, endpointsOf, localityVariant } from './endpoints.ts';
+export { ServiceResources } from './service-resources.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';
@@ -32,3 +35,5 @@ export type { MergedGateways, MergedPort } from './gateways/merge.ts';
 export { grpcListener } from './listeners/grpc.ts';
 export { sidecarListenerKeys, sidecarListeners } from './listeners/sidecar-listeners.ts';
 export type { ListenerKey } from './listeners/sidecar-listeners.ts';
+export { grpcClusters } from './clusters/grpc-clusters.ts';
+export { outboundClusters } from './clusters/outbound-clusters.ts';
