@@ -1,5 +1,5 @@
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
-import type { IstioObject } from '@isthmus/proto/istio';
+import type { HTTPRetry, IstioObject } from '@isthmus/proto/istio';
 import type { Proxy } from './proxy.ts';
 
 /** What of MeshConfig the translation depends on. */
@@ -10,6 +10,8 @@ export interface MeshOptions {
   readonly rootNamespace: string;
   /** What happens to a destination that no service has: Istio's `outboundTrafficPolicy`. */
   readonly outbound: 'allow-any' | 'registry-only';
+  /** `defaultHttpRetryPolicy`: where a route says nothing of retries; undefined: Istio's own default. */
+  readonly retries?: HTTPRetry | undefined;
 }
 
 /** One egress listener of a Sidecar, or the one that stands for "everything" where no Sidecar says otherwise. */

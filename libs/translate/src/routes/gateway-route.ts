@@ -39,6 +39,7 @@ export function gatewayRules(scope: ProxyScope, server: RouteServer, rule: Istio
     tls: server.tls,
     service: (host) => scope.service(host as MeshHost),
     destinationRule: (host) => scope.destinationRule(host as MeshHost),
+    retries: scope.mesh.retries,
   };
   const routes = httpRoutes(rule, at);
   return {

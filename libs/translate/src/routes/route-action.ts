@@ -40,7 +40,7 @@ export function forwarding(route: HTTPRoute, authority: string, at: RouteContext
         : { case: 'weightedClusters', value: { clusters: destinations.map((destination) => weighted(destination, at)) } },
       hashPolicy: hashes.flatMap(hashPolicies),
       // Istio looks at the hash of a single destination only.
-      ...withRetries(retryPolicy(route.retries, single && hashes[0] !== undefined)),
+      ...withRetries(retryPolicy(route.retries ?? at.retries, single && hashes[0] !== undefined)),
     },
   };
 }

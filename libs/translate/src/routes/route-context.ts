@@ -1,5 +1,5 @@
 import type { MeshService } from '@isthmus/model';
-import type { Destination, IstioObject } from '@isthmus/proto/istio';
+import type { Destination, HTTPRetry, IstioObject } from '@isthmus/proto/istio';
 import type { RouteSchema } from '@isthmus/proto/envoy';
 import type { Proxy } from '../proxy.ts';
 import type { Init } from './init.ts';
@@ -18,6 +18,8 @@ export interface RouteContext {
   /** Where a destination without a port may find its only one. */
   service(host: string): Pick<MeshService, 'ports'> | undefined;
   destinationRule(host: string): IstioObject<'DestinationRule'> | undefined;
+  /** The mesh's, where the rule says nothing. */
+  readonly retries: HTTPRetry | undefined;
 }
 
 /** `outbound|80|v1|host` */

@@ -112,10 +112,14 @@ function hostsOf(
 function addMatching(route: SidecarRoute, rule: Rule, wildcard: string, services: Map<string, MeshService>): boolean {
   const rules = route.egress.virtualServices();
   let matched = false;
-  for (const service of route.egress.services()) {
+  for (const service of candidates(route)) {
     if (!hostMatches(service.host, wildcard) || !isIn(route, service)) continue;
     matched = true;
     if (ruleOfHost(rules, service.host) === rule) services.set(service.host, service);
   }
   return matched;
+}
+
+function candidates({ egress, style }: SidecarRoute): Iterable<MeshService> {
+  return style.kind === 'port' ? egress.servicesOn(style.port) : egress.services();
 }

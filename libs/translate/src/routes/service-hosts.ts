@@ -21,7 +21,7 @@ export function virtualHostsOfService(scope: ProxyScope, route: SidecarRoute, se
   const rule = scope.destinationRule(service.host)?.spec;
   const others = ports
     .filter((port) => port !== main)
-    .map((port) => ({ ...onlyForPort(defaultRoute(service.host, port.number, rule), port.number), name: port.name }));
-  const body = virtualHostBody(encodeRoutes([...others, defaultRoute(service.host, main.number, rule)]));
+    .map((port) => ({ ...onlyForPort(defaultRoute(scope, service.host, port.number, rule), port.number), name: port.name }));
+  const body = virtualHostBody(encodeRoutes([...others, defaultRoute(scope, service.host, main.number, rule)]));
   return [routeVirtualHost({ ...namesOf(scope, route, service, main), order: serviceOrder(service.host), body })];
 }

@@ -13,7 +13,7 @@ export interface SidecarRoute {
    * `proxy`: callers name service and port (`http_proxy`, a Sidecar's egress of protocol HTTP_PROXY, a Unix socket).
    */
   readonly style: { readonly kind: 'port'; readonly port: number } | { readonly kind: 'proxy' };
-  /** Domains carry ports too: gRPC clients compare them. */
+  /** Domains carry ports too: gRPC clients compare them. Envoy does not, but istiod has them in explicit routes of Sidecars. */
   readonly withPorts: boolean;
 }
 
@@ -24,7 +24,9 @@ export function sidecarRoute(scope: ProxyScope, name: string): SidecarRoute | un
     const egress = egressFor(scope, port, name);
     if (egress === undefined) return undefined;
     const explicit = egress.port?.protocol.toUpperCase() === 'HTTP_PROXY';
-    return { name, egress, style: explicit ? { kind: 'proxy' } : { kind: 'port', port }, withPorts: scope.proxy.grpc };
+    return explicit
+      ? { name, egress, style: { kind: 'proxy' }, withPorts: true }
+      : { name, egress, style: { kind: 'port', port }, withPorts: false };
   }
   if (name !== EGRESS_ROUTE && !name.startsWith('unix://')) return undefined;
   const egress = egressFor(scope, 0, name);
@@ -49,6 +51,7 @@ export function routeContext(scope: ProxyScope, route: SidecarRoute, port: numbe
     // On a port's route a service is its port only, so that a destination without one stays on the port.
     service: (host) => (route.style.kind === 'proxy' ? serviceIn(route, host) : undefined),
     destinationRule: (host) => scope.destinationRule(host as MeshService['host']),
+    retries: scope.mesh.retries,
   };
 }
 

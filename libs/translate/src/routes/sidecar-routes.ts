@@ -19,6 +19,8 @@ export function sidecarRouteResource(scope: ProxyScope, name: string): Resource 
   const route = sidecarRoute(scope, name);
   if (route === undefined) return assembleRoute(name, [], EMPTY_ROUTE_OPTIONS);
   const rules = route.egress.virtualServices().flatMap((rule) => virtualHostsOfRule(scope, route, rule));
-  const services = [...route.egress.services()].flatMap((service) => virtualHostsOfService(scope, route, service));
+  const { egress, style } = route;
+  const candidates = style.kind === 'port' ? egress.servicesOn(style.port) : egress.services();
+  const services = [...candidates].flatMap((service) => virtualHostsOfService(scope, route, service));
   return assembleRoute(name, [...rules, ...services], sidecarRouteTail(scope, name));
 }
