@@ -25,7 +25,6 @@ export function connectionLimits(
           maxPendingRequests: given(http?.http1MaxPendingRequests) ?? UNLIMITED,
           maxRequests: given(http?.http2MaxRequests) ?? UNLIMITED,
           maxRetries: given(http?.maxRetries) ?? UNLIMITED,
-          trackRemaining: true,
           ...(retryBudget !== undefined && {
             retryBudget: {
               budgetPercent: { value: retryBudget.percent ?? 20 },
