@@ -82,7 +82,7 @@ export class Egress {
       const service = this.service(host as MeshHost);
       if (service !== undefined) found.push(service);
     }
-    const rank = (service: MeshService): number => visibleRank(service, this.#namespace);
+    const rank = (service: MeshService): number => (this.#imports.named ? 0 : visibleRank(service));
     yield* found.sort((a, b) => rank(a) - rank(b) || compareServices(a, b));
   }
 

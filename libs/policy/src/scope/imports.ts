@@ -4,48 +4,69 @@ interface Hosts {
   readonly exact: ReadonlySet<string>;
   /** All of them, in the order written. */
   readonly all: readonly string[];
+  /** What is kept out whatever else lets it in. */
+  readonly except: readonly string[];
 }
 
-/** What `hosts` of a Sidecar's egress listener let in: `namespace/host`, `./host`, `*` for any namespace, `~` for none. */
+/**
+ * What `hosts` of a Sidecar's egress listener let in: `namespace/host`, `./host`, `*` for any namespace; what a namespace with `~`
+ * before it names is kept out, `~/host` in all of them.
+ */
 export class Imports {
   readonly #byNamespace: ReadonlyMap<string, Hosts>;
   /** Lets in whatever is visible. */
   readonly everything: boolean;
   /** The only hosts that it can let in; undefined where it has wildcards. */
   readonly onlyHosts: ReadonlySet<string> | undefined;
+  /** Every host is of a namespace that is named: then they are in the order of their age alone. */
+  readonly named: boolean;
 
   constructor(hosts: readonly string[], namespace: string) {
-    const lists = new Map<string, string[]>();
+    const lists = new Map<string, { readonly all: string[]; readonly except: string[] }>();
     for (const host of hosts) {
       const [owner, name, more] = host.split('/');
       if (owner === undefined || name === undefined || more !== undefined) continue; // refused when it was loaded
-      const key = owner === '.' ? namespace : owner;
-      lists.set(key, [...(lists.get(key) ?? []), name]);
+      const excluded = owner.startsWith('~');
+      const of = excluded ? owner.slice(1) || '*' : owner;
+      const key = of === '.' ? namespace : of;
+      const list = lists.get(key) ?? { all: [], except: [] };
+      list[excluded ? 'except' : 'all'].push(name);
+      lists.set(key, list);
     }
     this.#byNamespace = new Map(
-      [...lists].map(([key, all]) => [key, { all, exact: new Set(all.filter((host) => !isWildcardHost(host))) }]),
+      [...lists].map(([key, { all, except }]) => [
+        key,
+        { all, except, exact: new Set(all.filter((host) => !isWildcardHost(host))) },
+      ]),
     );
-    this.everything = this.#byNamespace.get('*')?.all.includes('*') ?? false;
-    const names = [...this.#byNamespace.values()].flatMap(({ all }) => all);
+    const every = [...lists.values()];
+    this.everything = (lists.get('*')?.all.includes('*') ?? false) && every.every(({ except }) => except.length === 0);
+    const names = every.flatMap(({ all }) => all);
     this.onlyHosts = names.some(isWildcardHost) ? undefined : new Set(names);
+    this.named = (lists.get('*')?.all ?? []).length === 0;
   }
 
   /** A service in this namespace. */
   service(namespace: string, host: string): boolean {
-    return this.everything || this.#some(namespace, (hosts) => has(hosts, host, hostWithin));
+    if (this.everything) return true;
+    const lists = this.#listsOf(namespace);
+    return !isExcluded(lists, host) && lists.some((hosts) => has(hosts, host, hostWithin));
   }
 
   /** A VirtualService there with these hosts: one that is wider than what is imported comes too, as always in Istio. */
   virtualService(namespace: string, names: readonly string[]): boolean {
-    return this.everything || this.#some(namespace, (hosts) => names.some((name) => has(hosts, name, hostMatches)));
+    if (this.everything) return true;
+    const lists = this.#listsOf(namespace);
+    return names.some((name) => !isExcluded(lists, name) && lists.some((hosts) => has(hosts, name, hostMatches)));
   }
 
-  #some(namespace: string, test: (hosts: Hosts) => boolean): boolean {
-    return [namespace, '*'].some((key) => {
-      const hosts = this.#byNamespace.get(key);
-      return hosts !== undefined && test(hosts);
-    });
+  #listsOf(namespace: string): readonly Hosts[] {
+    return [namespace, '*'].flatMap((key) => this.#byNamespace.get(key) ?? []);
   }
+}
+
+function isExcluded(lists: readonly Hosts[], host: string): boolean {
+  return lists.some(({ except }) => except.some((excluded) => hostWithin(host, excluded)));
 }
 
 function has({ exact, all }: Hosts, host: string, matches: (host: string, imported: string) => boolean): boolean {

@@ -53,7 +53,7 @@ function world(...services: readonly MeshService[]) {
 const hosts = (services: Iterable<MeshService>): string[] => [...services].map(({ host }) => host);
 
 describe('without a Sidecar', () => {
-  test('a proxy sees what is exported to its namespace: private ones first, then shared, then public, each older first', () => {
+  test('a proxy sees what is exported to its namespace: private and shared ones first, then public, each older first', () => {
     const age = (createdAt: number) => ({
       declared: { resolution: 'static' as const, addresses: [], external: false, createdAt, labels: {}, subjectAltNames: [] },
     });
@@ -66,7 +66,7 @@ describe('without a Sidecar', () => {
       service('nowhere', { exportTo: ['~'] }),
     );
     const scope: ProxyScope = scopes.scopeFor(proxy()); // the shape that the translators ask for
-    expect(hosts(scope.egress[0]?.services() ?? [])).toEqual(['private', 'shared', 'public-old', 'public-young']);
+    expect(hosts(scope.egress[0]?.services() ?? [])).toEqual(['shared', 'private', 'public-old', 'public-young']);
     expect(scope.service('not-here' as MeshHost)).toBeUndefined();
   });
 });
@@ -109,6 +109,14 @@ describe('what egress hosts let in', () => {
     [['*/*.pay'], ['a.pay', 'c.pay']],
     [['./c.pay'], []],
     [['~/*'], []],
+    [
+      ['*/*', '~pay/*'],
+      ['a.shop', 'b.shop'],
+    ],
+    [
+      ['*/*', '~/a.shop', '~./b.shop'],
+      ['a.pay', 'c.pay'],
+    ],
     [['*/*'], ['a.pay', 'a.shop', 'b.shop', 'c.pay']],
     [
       ['pay/c.pay', './b.shop'],

@@ -17,29 +17,26 @@ export function isVisible(service: MeshService, namespace: string): boolean {
   return service.namespace === namespace ? reach.own : reach.others.includes(namespace);
 }
 
-/** Where a service stands in the order in which a namespace sees them: its private ones, those shared with it, the public ones. */
-export function visibleRank(service: MeshService, namespace: string): number {
-  const reach = reachOf(service);
-  if (reach === 'all') return 2;
-  return service.namespace === namespace ? 0 : 1;
+/** The order in which a namespace sees services: what is not for all comes first. */
+export function visibleRank(service: MeshService): number {
+  return reachOf(service) === 'all' ? 1 : 0;
 }
 
 /** Services by who may see them; within each list in order. */
 class Shelves {
   readonly #public = new ServiceList();
-  readonly #private = new Map<string, ServiceList>();
+  /** By namespace: its own private ones, and what others share with it. */
   readonly #shared = new Map<string, ServiceList>();
 
   change(service: MeshService, how: 'add' | 'remove'): void {
     const reach = reachOf(service);
     if (reach === 'all') return this.#public[how](service);
     if (reach === 'nobody') return;
-    if (reach.own) change(this.#private, service.namespace, service, how);
-    for (const namespace of reach.others) change(this.#shared, namespace, service, how);
+    const namespaces = reach.own ? [service.namespace, ...reach.others] : reach.others;
+    for (const namespace of namespaces) change(this.#shared, namespace, service, how);
   }
 
   *to(namespace: string): Iterable<MeshService> {
-    yield* this.#private.get(namespace)?.items ?? [];
     yield* this.#shared.get(namespace)?.items ?? [];
     yield* this.#public.items;
   }
@@ -87,7 +84,7 @@ export class VisibleServices {
     }
   }
 
-  /** Its private ones first, then those shared with it, then the public ones; older first within each. */
+  /** Its private ones and those shared with it, then the public ones; older first within each. */
   to(namespace: string): Iterable<MeshService> {
     return this.#all.to(namespace);
   }

@@ -9,7 +9,8 @@ type Context = MessageInitShape<typeof DownstreamTlsContextSchema>;
 /** Why TLS cannot be terminated here; undefined: it can. */
 export function whyNoTls(tls: Settings): string | undefined {
   if (tls.mode === ServerTLSSettings_TLSmode.ISTIO_MUTUAL) return 'ISTIO_MUTUAL needs an authority that gives out certificates';
-  if (tls.credentialName !== '' || tls.credentialNames.length > 0) return 'credentialName needs secrets that Isthmus does not serve';
+  if (tls.credentialName !== '' || tls.credentialNames.length > 0)
+    return 'credentialName needs secrets that Isthmus does not serve';
   const certificates = certificatesOf(tls);
   const complete = certificates.length > 0 && certificates.every((c) => c.serverCertificate !== '' && c.privateKey !== '');
   return complete ? undefined : 'it names no certificate and key';

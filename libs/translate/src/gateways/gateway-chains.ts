@@ -45,7 +45,9 @@ function edgeHttp(route: string, statPrefix: string, protocol: string): Typed {
 /** The first tcp route for this server of the rules bound to its Gateway. */
 function tcpFilters(scope: ProxyScope, server: GatewayServer): readonly Typed[] {
   for (const rule of rulesFor(scope, server)) {
-    const found = rule.spec.tcp.find(({ match }) => match.length === 0 || match.some((m) => isFor(m, server)));
+    const found = rule.spec.tcp.find(
+      ({ match, route }) => route.length > 0 && (match.length === 0 || match.some((m) => isFor(m, server))),
+    );
     if (found !== undefined) return routedConnection(scope, found.route, portOf(server), nameOf(rule));
   }
   return [];
@@ -59,6 +61,7 @@ function passthroughChains(scope: ProxyScope, server: GatewayServer, taken: Take
   const chains: Chain[] = [];
   for (const rule of rulesFor(scope, server)) {
     for (const { match: matches, route } of rule.spec.tls) {
+      if (route.length === 0) continue;
       for (const match of matches) {
         if (!isFor(match, server) || match.sniHosts.some((name) => taken.get(name) === bind)) continue;
         for (const name of match.sniHosts) taken.set(name, bind);
@@ -78,8 +81,13 @@ function rulesFor(scope: ProxyScope, { gateway, hosts }: GatewayServer): readonl
   );
 }
 
-function isFor(match: { readonly port: number; readonly gateways: readonly string[] }, { spec, gateway }: GatewayServer): boolean {
-  return (match.port === 0 || match.port === spec.port?.number) && (match.gateways.length === 0 || match.gateways.includes(gateway));
+function isFor(
+  match: { readonly port: number; readonly gateways: readonly string[] },
+  { spec, gateway }: GatewayServer,
+): boolean {
+  return (
+    (match.port === 0 || match.port === spec.port?.number) && (match.gateways.length === 0 || match.gateways.includes(gateway))
+  );
 }
 
 function portOf({ spec, protocol }: GatewayServer) {

@@ -18,7 +18,7 @@ export const INBOUND_PORT = 15_006;
 /** For a destination that no listener knows: on to where it was going, through a proxy for that, or nowhere. */
 export function unknownDestination(scope: ProxyScope): readonly Typed[] {
   const policy = scope.sidecar?.spec.outboundTrafficPolicy;
-  const open = policy ? policy.mode === OutboundTrafficPolicy_Mode.ALLOW_ANY : scope.mesh.outbound === 'allow-any';
+  const open = policy ? policy.mode !== OutboundTrafficPolicy_Mode.REGISTRY_ONLY : scope.mesh.outbound === 'allow-any';
   if (!open) return plainConnection(BLACK_HOLE_CLUSTER);
   const proxy = policy?.egressProxy;
   if (proxy === undefined) return plainConnection(PASSTHROUGH_CLUSTER);

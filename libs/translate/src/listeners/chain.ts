@@ -24,7 +24,12 @@ export const PLAIN_HTTP: readonly string[] = ['http/1.1', 'h2c'];
 
 type Match = NonNullable<MessageInitShape<typeof FilterChainSchema>['filterChainMatch']>;
 
-export function matchesAll({ serverNames = [], destinations = [], applicationProtocols = [], transportProtocol }: Chain): boolean {
+export function matchesAll({
+  serverNames = [],
+  destinations = [],
+  applicationProtocols = [],
+  transportProtocol,
+}: Chain): boolean {
   const anyName = serverNames.length === 0 || serverNames.includes('*');
   return anyName && applicationProtocols.length === 0 && transportProtocol === undefined && destinations.length === 0;
 }

@@ -74,7 +74,9 @@ function filters(
   const config: TcpProxy = {
     statPrefix,
     clusterSpecifier:
-      typeof to === 'string' ? { case: 'cluster', value: to } : { case: 'weightedClusters', value: { clusters: [...to.clusters] } },
+      typeof to === 'string'
+        ? { case: 'cluster', value: to }
+        : { case: 'weightedClusters', value: { clusters: [...to.clusters] } },
     ...(pool?.idleTimeout && { idleTimeout: pool.idleTimeout }),
     ...(pool?.maxConnectionDuration && { maxDownstreamConnectionDuration: pool.maxConnectionDuration }),
     hashPolicy: hashesSource(rule, subset) ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],

@@ -101,7 +101,10 @@ function virtualInbound(scope: ProxyScope, chains: readonly ChainInit[]): Listen
 
 function ownListener(port: InboundPort): ListenerInit {
   const chains = [inboundChain(port)];
-  return { ...listener(`${port.bind}_${port.targetPort}`, port.bind, port.targetPort, chains), listenerFilters: httpInspector(chains) };
+  return {
+    ...listener(`${port.bind}_${port.targetPort}`, port.bind, port.targetPort, chains),
+    listenerFilters: httpInspector(chains),
+  };
 }
 
 function listener(name: string, address: string, port: number, filterChains: readonly ChainInit[]): ListenerInit {
@@ -127,7 +130,9 @@ function httpInspector(chains: readonly ChainInit[]): NonNullable<ListenerInit['
   if (![...ports.values()].includes(true)) return [];
   const without = [...ports].flatMap(([port, needed]) => (needed ? [] : [port])).sort((a, b) => a - b);
   if (without.length === 0) return [HTTP_INSPECTOR];
-  const rules = without.map((port) => ({ rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } } }));
+  const rules = without.map((port) => ({
+    rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
+  }));
   const [only] = rules;
   const filterDisabled =
     rules.length === 1 && only !== undefined ? only : { rule: { case: 'orMatch' as const, value: { rules } } };

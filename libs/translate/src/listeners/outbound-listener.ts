@@ -37,7 +37,7 @@ export function outboundListener({ binds, port, bindToPort, chains, otherwise }:
     listenerFilters: [...(needsName ? [TLS_INSPECTOR] : []), ...(needsHttp ? [HTTP_INSPECTOR] : [])],
     filterChains,
     ...(defaultFilterChain && { defaultFilterChain }),
-    ...(!bindToPort && { bindToPort: false }),
+    ...(bindToPort ? { maxConnectionsToAcceptPerSocketEvent: 1 } : { bindToPort: false }),
   };
 }
 

@@ -89,7 +89,8 @@ function addService(
   const { binds, bindToPort } = bindingOf(scope, egress, own);
   const at = { scope, egress, service, port, bindToPort };
   for (const address of addressesOf(service)) {
-    const dialled = service.resolution === 'none' && address === ANYWHERE && binds.length === 0 && shapeOf(port.protocol) === 'tcp';
+    const dialled =
+      service.resolution === 'none' && address === ANYWHERE && binds.length === 0 && shapeOf(port.protocol) === 'tcp';
     const instances = dialled ? instancesOf(service, port.name) : [];
     if (instances.length === 0) add(entries, { ...at, address, binds }, own);
     // Its own address would catch what it sends to itself.
@@ -121,7 +122,8 @@ function add(entries: Map<string, Entry>, wanted: Wanted, own: Binds): void {
     const sniffed = bind === own.wildcards[0];
     const chain = httpChain(wanted, bind);
     const chains = [sniffed ? { ...chain, applicationProtocols: PLAIN_HTTP, transportProtocol: RAW } : chain];
-    if (entry === undefined) entries.set(bind, { binds, bindToPort, chains, protocol: sniffed ? 'auto' : port.protocol, locked: false });
+    if (entry === undefined)
+      entries.set(bind, { binds, bindToPort, chains, protocol: sniffed ? 'auto' : port.protocol, locked: false });
     else merge(entry, chains, 'auto');
     return;
   }
@@ -156,7 +158,10 @@ function merge(entry: Entry, incoming: readonly Chain[], protocol: string): void
   entry.protocol = protocol;
 }
 
-function httpBinding({ binds }: Wanted, own: Binds): { readonly binds: readonly string[]; readonly destinations: readonly string[] } {
+function httpBinding(
+  { binds }: Wanted,
+  own: Binds,
+): { readonly binds: readonly string[]; readonly destinations: readonly string[] } {
   return { binds: binds.length === 0 ? own.wildcards : binds, destinations: [] };
 }
 

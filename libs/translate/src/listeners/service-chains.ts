@@ -55,6 +55,7 @@ function tlsChains(at: ServedAt, rules: readonly VirtualService[]): readonly Cha
   let destinations = at.destinations;
   for (const rule of rules) {
     for (const { match: matches, route } of rule.spec.tls) {
+      if (route.length === 0) continue;
       for (const match of matches) {
         if (!appliesTo(match, scope.proxy, port.number)) continue;
         // As istiod does it: a range that one match names is that of those after it, too.
@@ -83,6 +84,7 @@ function tcpChains(at: ServedAt, rules: readonly VirtualService[]): readonly Cha
   const chains: Chain[] = [];
   for (const rule of rules) {
     for (const { match: matches, route } of rule.spec.tcp) {
+      if (route.length === 0) continue;
       const filters = () => routedConnection(scope, route, port, `${rule.name}.${rule.namespace}`);
       const applying = matches.filter((match) => appliesTo(match, scope.proxy, port.number));
       // A match that names no range takes all that is left.
@@ -107,7 +109,12 @@ function toService(at: ServedAt, serverNames: readonly string[]): Chain {
 
 /** What of a match can be decided here: who calls, through what, on which port. */
 function appliesTo(
-  { gateways, sourceLabels, port, sourceNamespace }: Pick<ConnectionMatch, 'gateways' | 'sourceLabels' | 'port' | 'sourceNamespace'>,
+  {
+    gateways,
+    sourceLabels,
+    port,
+    sourceNamespace,
+  }: Pick<ConnectionMatch, 'gateways' | 'sourceLabels' | 'port' | 'sourceNamespace'>,
   proxy: Proxy,
   listenerPort: number,
 ): boolean {
