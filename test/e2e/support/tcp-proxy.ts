@@ -5,11 +5,13 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #target: number;
   #isCut = false;
 
   private constructor(target: number) {
+    this.#target = target;
     this.#server = createServer((client) => {
-      const server = connect(target, '127.0.0.1');
+      const server = connect(this.#target, '127.0.0.1');
       for (const [from, to] of [
         [client, server],
         [server, client],
@@ -35,6 +37,12 @@ export class TcpProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** What is connected is ended; whoever comes next reaches the other. */
+  moveTo(target: number): void {
+    this.#target = target;
+    this.heal();
   }
 
   cut(): void {

@@ -34,6 +34,8 @@ export class HeadKeeper<P extends Prepared> {
   #failures = 0;
   #writes = 0;
   #isPreparing = false;
+  /** Hosts whose question came too late for the head that it was put into. */
+  #unasked: readonly string[] = [];
   #prepared: P | undefined;
   /** Writes whose outcome is not known. */
   readonly #unsure = new Map<string, Writing<P>>();
@@ -78,17 +80,19 @@ export class HeadKeeper<P extends Prepared> {
   }
 
   /**
-   * A follower's question to the leader, beside what runs: the head with these hosts in it, if it is still the one we know.
-   * Nothing else of it changes, so it prolongs nobody's lease. Whoever comes too late asks again.
+   * A follower's question to the leader, beside what runs: the head with these hosts in it, if it is still the one we know, else
+   * once more with the next one. Nothing else of it changes, so it prolongs nobody's lease.
    */
   async ask(hosts: readonly string[]): Promise<void> {
     const head = this.#head;
-    if (this.#role.kind === 'leader' || !this.#fresh || head?.leader === undefined || head.leader.id === this.#options.self.id)
-      return;
+    const { store, self } = this.#options;
+    if (this.#role.kind === 'leader' || !this.#fresh || head?.leader === undefined || head.leader.id === self.id) return;
     const asks = [...new Set([...head.asks, ...hosts])].slice(0, MOST_ASKS);
     if (asks.length === head.asks.length) return;
+    this.#unasked = hosts;
     const text = formatHead({ ...head, asks });
-    await this.#call((signal) => this.#options.store.writeHead(text, this.#version, signal)).catch(() => undefined);
+    const version = await this.#call((signal) => store.writeHead(text, this.#version, signal)).catch(() => undefined);
+    if (version !== undefined) this.#unasked = [];
   }
 
   /** Gives the lead away, if it has it. */
@@ -176,6 +180,7 @@ export class HeadKeeper<P extends Prepared> {
     if (!isQuestion) this.#seenAt = seenAt;
     this.#fresh = true;
     this.#owner.changed();
+    if (this.#unasked.length > 0) void this.ask(this.#unasked);
   }
 
   /** By our own clock. */
@@ -204,7 +209,7 @@ export class HeadKeeper<P extends Prepared> {
     if (version === undefined) return void (this.#fresh = false); // another was faster
     this.#wentBack = false;
     this.#won({ prepared, head, startedAt }, version);
-    this.#answer(asked);
+    this.#owner.asked(asked);
   }
 
   async #lead(role: Extract<Role, { kind: 'leader' }>): Promise<void> {
@@ -254,11 +259,7 @@ export class HeadKeeper<P extends Prepared> {
     else if (found.write === before.write)
       this.#version = stored.version; // ours still, with a question in it
     else return this.#stepDown(); // another leads: we are fenced off
-    this.#answer(found.asks);
-  }
-
-  #answer(hosts: readonly string[]): void {
-    if (hosts.length > 0) this.#owner.asked(hosts);
+    this.#owner.asked(found.asks);
   }
 
   #won({ prepared, head, startedAt }: Writing<P>, version: string): void {

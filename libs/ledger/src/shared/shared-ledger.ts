@@ -239,6 +239,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   }
 
   asked(hosts: readonly string[]): void {
+    if (hosts.length === 0) return;
     for (const listener of this.#onAsked) listener(hosts);
   }
 
