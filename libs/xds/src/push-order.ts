@@ -2,8 +2,6 @@ import type { TypeUrl } from '@isthmus/model';
 import type { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
-type Types = ReadonlyMap<TypeUrl, TypeStream>;
-
 /** Routes wait for clusters at most this long (ms): a client whose clusters never warm still gets its routes. */
 export const MAX_HOLD = 5_000;
 
@@ -19,47 +17,78 @@ const MAX_LEFTOVER_ALONE = 15_000;
 interface Hold {
   readonly since: number;
   readonly answers: number;
+  /** When the clusters had been answered: whose endpoints had not been. */
+  cold: readonly string[] | undefined;
 }
 
 /**
  * Make before break towards one client. New clusters and their endpoints go first; listeners and routes follow once the
- * client has answered (Envoy answers CDS when the new clusters are warm). What is removed goes last: `Retirement` for what
- * the view has lost, here for what a client has brought along from an earlier stream.
+ * client has answered. What is removed goes last: `Retirement` for what the view has lost, here for what a client has
+ * brought along from an earlier stream.
  */
 export class PushOrder {
-  readonly #holds = new Map<TypeUrl, Hold>();
+  readonly #streamsOf: (type: TypeUrl) => Iterable<TypeStream>;
+  readonly #holds = new Map<TypeStream, Hold>();
+  /** Endpoints of clusters that were sent over another stream than theirs: the answer to CDS does not tell that they are warm. */
+  readonly #cold = new Set<string>();
   #leftoversSince: number | undefined;
 
+  constructor(streamsOf: (type: TypeUrl) => Iterable<TypeStream>) {
+    this.#streamsOf = streamsOf;
+  }
+
   /** Should a push of listeners or routes wait for the clusters that are on their way? */
-  holds(type: TypeUrl, types: Types, now: number): boolean {
-    if (type !== LDS && type !== RDS) return false;
-    const clusters = types.get(CDS);
-    if (clusters?.subscription.inFlight === undefined) {
-      this.#holds.delete(type);
+  holds(stream: TypeStream, now: number): boolean {
+    if (stream.type !== LDS && stream.type !== RDS) return false;
+    let onTheWay = false;
+    let answers = 0;
+    for (const clusters of this.#streamsOf(CDS)) {
+      onTheWay ||= clusters.subscription.inFlight !== undefined || clusters.subscription.isDue;
+      answers += clusters.answers;
+    }
+    if (!onTheWay && this.#cold.size === 0) {
+      this.#holds.delete(stream);
       return false;
     }
-    let hold = this.#holds.get(type);
+    let hold = this.#holds.get(stream);
     if (hold === undefined) {
-      hold = { since: now, answers: clusters.answers };
-      this.#holds.set(type, hold);
+      hold = { since: now, answers, cold: undefined };
+      this.#holds.set(stream, hold);
     }
-    if (now - hold.since < MAX_HOLD && clusters.answers - hold.answers < MAX_ROUNDS) return true;
-    this.#holds.delete(type);
+    // Of the clusters that come after that, the next push will be told to wait.
+    if (!onTheWay || answers - hold.answers >= MAX_ROUNDS) hold.cold ??= [...this.#cold];
+    const waits = hold.cold === undefined || hold.cold.some((name) => this.#cold.has(name));
+    if (waits && now - hold.since < MAX_HOLD) return true;
+    this.#holds.delete(stream);
+    for (const name of hold.cold ?? []) this.#cold.delete(name);
     return false;
+  }
+
+  /**
+   * Clusters were sent whose endpoints come over streams of their own. (Over ADS Envoy answers CDS when the new clusters
+   * are warm, and that is enough.)
+   */
+  awaitEndpoints(names: Iterable<string>): void {
+    for (const name of names) this.#cold.add(name);
+  }
+
+  /** A stream of endpoints has answered. */
+  endpointsAnswered({ subscription }: TypeStream): void {
+    for (const name of this.#cold) if (subscription.wants(name) && !subscription.isPending(name)) this.#cold.delete(name);
   }
 
   /**
    * Takes the leftovers from a client that goes by our listeners and routes.
    * @returns ms until it is worth to look again without a new answer; `dropped`: they may go; `none`: there are none
    */
-  dropLeftovers(types: Types, now: number): number | 'dropped' | 'none' {
-    const kept = [types.get(CDS), types.get(EDS)].flatMap((stream) => stream ?? []);
+  dropLeftovers(now: number): number | 'dropped' | 'none' {
+    const kept = [...this.#streamsOf(CDS), ...this.#streamsOf(EDS)];
     if (!kept.some(({ subscription }) => subscription.leftovers.size > 0)) {
       this.#leftoversSince = undefined;
       return 'none';
     }
     const since = (this.#leftoversSince ??= now);
-    const routes = [types.get(LDS), types.get(RDS)].flatMap((stream) => stream ?? []);
+    const routes = [...this.#streamsOf(LDS), ...this.#streamsOf(RDS)];
     const last = since + (routes.length === 0 ? MAX_LEFTOVER_ALONE : MAX_LEFTOVER);
     const accepted = routes.length > 0 && routes.every((stream) => stream.acceptedThrough === Infinity);
     if (!accepted && now < last) return last - now;

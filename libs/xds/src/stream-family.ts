@@ -9,12 +9,12 @@ interface Sibling {
 }
 
 /**
- * The streams of one client: one for all types (ADS), or one for each type. They are put in order together, so that an
- * Envoy whose types come over separate streams of one connection sees clusters before routes too.
+ * The streams of one client: one for all types (ADS), or several with one type each, for endpoints and routes even one for
+ * each name. They are put in order together, so that an Envoy without ADS sees clusters before routes too.
  */
 export class StreamFamily {
-  readonly order = new PushOrder();
-  readonly #types = new Map<TypeUrl, TypeStream>();
+  readonly order = new PushOrder((type) => this.of(type));
+  readonly #types = new Map<TypeUrl, Set<TypeStream>>();
   readonly #siblings = new Set<Sibling>();
   readonly #onEmpty: () => void;
 
@@ -22,9 +22,9 @@ export class StreamFamily {
     this.#onEmpty = onEmpty;
   }
 
-  /** Of all its streams; of a type on two streams the later one. */
-  get types(): ReadonlyMap<TypeUrl, TypeStream> {
-    return this.#types;
+  /** Of all its streams. */
+  of(type: TypeUrl): Iterable<TypeStream> {
+    return this.#types.get(type) ?? [];
   }
 
   join(sibling: Sibling): void {
@@ -32,24 +32,27 @@ export class StreamFamily {
   }
 
   add(stream: TypeStream): void {
-    this.#types.set(stream.type, stream);
+    const streams = this.#types.get(stream.type);
+    if (streams === undefined) this.#types.set(stream.type, new Set([stream]));
+    else streams.add(stream);
   }
 
   leave(sibling: Sibling, types: Iterable<TypeStream>): void {
     this.#siblings.delete(sibling);
-    for (const stream of types) if (this.#types.get(stream.type) === stream) this.#types.delete(stream.type);
+    for (const stream of types) this.#types.get(stream.type)?.delete(stream);
     if (this.#siblings.size === 0) this.#onEmpty();
     else this.wakeOthers(sibling);
   }
 
   /** @returns ms after which to try again */
   dropLeftovers(asking: Sibling, now: number): number | undefined {
-    const result = this.order.dropLeftovers(this.#types, now);
+    const result = this.order.dropLeftovers(now);
     if (result === 'dropped') this.wakeOthers(asking);
     return typeof result === 'number' ? result : undefined;
   }
 
   wakeOthers(than: Sibling): void {
+    if (this.#siblings.size === 1) return;
     for (const sibling of this.#siblings) if (sibling !== than) sibling.wake();
   }
 }

@@ -202,6 +202,7 @@ export class XdsStream implements RetirementMember {
     const nack = stream.noteAnswer(verdict, version, now);
     if (nack === undefined) onEvent({ kind: 'acked', node: node.id, type, version, ms: now - at });
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
+    if (type === EDS) family.order.endpointsAnswered(stream);
     family.wakeOthers(this);
   }
 
@@ -218,7 +219,10 @@ export class XdsStream implements RetirementMember {
       stream.subscription.changed(names, retirement.resources(type));
       stream.noteDue(change.revision);
     }
-    this.#flush();
+    // Siblings hear of the change one after the other: routes wait until their clusters' stream has heard of it too.
+    const { onlyType } = this.#options;
+    if (onlyType === LDS || onlyType === RDS) this.#flushAfter('', 0);
+    else this.#flush();
   }
 
   #flush(): void {
@@ -244,7 +248,7 @@ export class XdsStream implements RetirementMember {
     if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
     const now = clock.now();
     if (now < stream.notBefore) return this.#flushAfter(type, stream.notBefore - now);
-    if (family.order.holds(type, family.types, now)) return this.#flushAfter(type, MAX_HOLD);
+    if (family.order.holds(stream, now)) return this.#flushAfter(type, MAX_HOLD);
     if (!budget.mayStart(this.#retry)) return;
     const push = subscription.next(transport, { view: resources, retiring: retirement.resources(type) });
     if (push !== undefined) this.#push(stream, push, now);
@@ -271,11 +275,16 @@ export class XdsStream implements RetirementMember {
   /** A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607). */
   #askEndpointsOf(push: Push): void {
     const { family, view } = this.#admitted!;
-    const endpoints = family.types.get(EDS);
-    if (endpoints === undefined) return;
-    for (const cluster of push.fresh) endpoints.subscription.ask(endpointsNameOf(cluster));
-    endpoints.noteDue(view.revision);
-    if (!this.#types.has(EDS)) family.wakeOthers(this);
+    const names = new Set<string>();
+    for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
+    names.delete('');
+    for (const endpoints of family.of(EDS)) {
+      for (const name of names) endpoints.subscription.ask(name);
+      endpoints.noteDue(view.revision);
+    }
+    if (this.#types.has(EDS) || this.#options.onlyType === undefined) return;
+    family.order.awaitEndpoints(names);
+    family.wakeOthers(this);
   }
 
   #flushAfter(type: TypeUrl, ms: number): void {

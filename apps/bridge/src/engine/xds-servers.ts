@@ -48,7 +48,11 @@ export class XdsServers {
   /** Takes from a changed config what needs no restart. */
   configure({ outputs }: BridgeConfig): void {
     const layers = Object.entries(outputs.xds?.runtime ?? {});
-    const changes: ResourceChange[] = layers.map(([name, values]) => ({ type: RTDS, name, resource: runtimeLayer(name, values) }));
+    const changes: ResourceChange[] = layers.map(([name, values]) => ({
+      type: RTDS,
+      name,
+      resource: runtimeLayer(name, values),
+    }));
     const names = new Set(layers.map(([name]) => name));
     for (const name of this.#runtime.resources(RTDS).keys())
       if (!names.has(name)) changes.push({ type: RTDS, name, resource: undefined });

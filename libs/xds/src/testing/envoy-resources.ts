@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import {
+  ApiConfigSource_ApiType,
   ApiVersion,
   Cluster_DiscoveryType,
   ClusterLoadAssignmentSchema,
@@ -18,14 +19,28 @@ import { CDS, EDS, LDS, RDS } from '../type-urls.ts';
 
 const ads = { configSourceSpecifier: { case: 'ads' as const, value: {} }, resourceApiVersion: ApiVersion.V3 };
 
-export function cluster(name: string, version = '1', serviceName = name): ResourceChange {
+/** The server as a cluster of the bootstrap, for types that come over streams of their own. */
+const apartSource = (apiType: ApiConfigSource_ApiType) => ({
+  configSourceSpecifier: {
+    case: 'apiConfigSource' as const,
+    value: {
+      apiType,
+      transportApiVersion: ApiVersion.V3,
+      grpcServices: [{ targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: 'xds' } } }],
+    },
+  },
+  resourceApiVersion: ApiVersion.V3,
+});
+
+/** @param apart how its endpoints come, if not over ADS */
+export function cluster(name: string, version = '1', serviceName = name, apart?: ApiConfigSource_ApiType): ResourceChange {
   const message = create(ClusterSchema, {
     name,
     altStatName: `${name}-${version}`,
     connectTimeout: { seconds: 1n },
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
-      edsConfig: { ...ads, initialFetchTimeout: { seconds: 0n } },
+      edsConfig: { ...(apart === undefined ? ads : apartSource(apart)), initialFetchTimeout: { seconds: 0n } },
       serviceName: serviceName === name ? '' : serviceName,
     },
   });
@@ -45,10 +60,20 @@ export function endpoints(clusterName: string, ports: readonly number[]): Resour
 }
 
 /** Takes its routes from RDS. A bad one names a filter that no Envoy has. */
-export function listener(name: string, port: number, route: string, version = '1', bad = false): ResourceChange {
+export function listener(
+  name: string,
+  port: number,
+  route: string,
+  version = '1',
+  bad = false,
+  apart?: ApiConfigSource_ApiType,
+): ResourceChange {
   const manager = create(HttpConnectionManagerSchema, {
     statPrefix: `${name}-${version}`,
-    routeSpecifier: { case: 'rds', value: { routeConfigName: route, configSource: ads } },
+    routeSpecifier: {
+      case: 'rds',
+      value: { routeConfigName: route, configSource: apart === undefined ? ads : apartSource(apart) },
+    },
     httpFilters: [{ name: 'router', configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) } }],
   });
   const typedConfig = bad

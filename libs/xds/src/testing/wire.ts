@@ -5,7 +5,7 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from '@isthmus/proto/discovery';
-import { ClusterSchema } from '@isthmus/proto/envoy';
+import { Cluster_DiscoveryType, ClusterSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import { Retirements } from '../retirement.ts';
 import { SendBudget } from '../send-budget.ts';
@@ -159,6 +159,8 @@ export class Wire {
 
 /** All types have their name in field 1, so that one-letter names are the third byte. */
 export function resource(name: string, version: string, size = 0): Resource {
-  const bytes = toBinary(ClusterSchema, create(ClusterSchema, { name, altStatName: `${version}${'x'.repeat(size)}` }));
+  const clusterDiscoveryType = { case: 'type' as const, value: Cluster_DiscoveryType.EDS };
+  const altStatName = `${version}${'x'.repeat(size)}`;
+  const bytes = toBinary(ClusterSchema, create(ClusterSchema, { name, clusterDiscoveryType, altStatName }));
   return { name, version, bytes };
 }
