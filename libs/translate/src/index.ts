@@ -1,4 +1,4 @@
-export { clusterResources } from './clusters.ts';
+export { clusterResources, clustersOf } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
 export { endpointResources, endpointVariant, endpointsOf, localityVariant } from './endpoints.ts';
