@@ -30,6 +30,7 @@ function between(istiod: Json | undefined, ours: Json | undefined, path: string)
 
 /** Elements that have names of their own are compared by them, others by place. */
 function betweenLists(istiod: readonly Json[], ours: readonly Json[], path: string): readonly Found[] {
+  if ([...istiod, ...ours].every((element) => typeof element === 'string')) return betweenTexts(istiod, ours, path);
   const [left, right] = [byName(istiod), byName(ours)];
   if (left === undefined || right === undefined)
     return Array.from({ length: Math.max(istiod.length, ours.length) }).flatMap((_, n) =>
@@ -41,6 +42,17 @@ function betweenLists(istiod: readonly Json[], ours: readonly Json[], path: stri
   const inOrder = [...left.keys()].join() === [...right.keys()].join();
   if (found.length > 0 || inOrder) return found;
   return [{ path: `${path} (order)`, istiod: [...left.keys()], ours: [...right.keys()] }];
+}
+
+function betweenTexts(istiod: readonly Json[], ours: readonly Json[], path: string): readonly Found[] {
+  const missing = istiod
+    .filter((text) => !ours.includes(text))
+    .map((text) => ({ path: `${path}[]`, istiod: text, ours: undefined }));
+  const extra = ours
+    .filter((text) => !istiod.includes(text))
+    .map((text) => ({ path: `${path}[]`, istiod: undefined, ours: text }));
+  if (missing.length + extra.length > 0 || istiod.join() === ours.join()) return [...missing, ...extra];
+  return [{ path: `${path} (order)`, istiod, ours }];
 }
 
 /** Undefined where an element has no name, or two have the same. */

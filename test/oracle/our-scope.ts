@@ -1,16 +1,26 @@
 import type { MeshService } from '@isthmus/model';
-import { DestinationRules, ProxyScopes, VirtualServices, parseIstioYaml } from '@isthmus/policy';
-import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
+import { ProxyScopes, parseIstioYaml } from '@isthmus/policy';
+import type { IstioObject } from '@isthmus/proto/istio';
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import { proxyOf } from '../../apps/bridge/src/mesh/proxy-of.ts';
+import { Rules } from '../../apps/bridge/src/mesh/rules.ts';
 import { ServiceIndex } from '../../apps/bridge/src/mesh/service-index.ts';
 import { isObject } from './resource-set.ts';
 import type { OracleCase } from './oracle-case.ts';
 import { proxyNode } from './proxy-node.ts';
 import { servicesOf } from './our-services.ts';
 
-/** The mesh as the node of the case sees it: the parts of the bridge, put together without it. @throws {Error} when an object is refused */
-export function scopeOfCase(oracleCase: OracleCase): { readonly scope: ProxyScope; readonly services: readonly MeshService[] } {
+/** The mesh as the node of a case sees it. */
+export interface CaseMesh {
+  readonly scope: ProxyScope;
+  /** All there are, seen or not. */
+  readonly services: readonly MeshService[];
+  /** The DestinationRule of a service as its receivers have it. */
+  readonly inboundRule: (service: MeshService) => IstioObject<'DestinationRule'> | undefined;
+}
+
+/** The parts of the bridge, put together for one node. @throws {Error} when an object is refused */
+export function caseMesh(oracleCase: OracleCase): CaseMesh {
   const file = parseIstioYaml(oracleCase.yaml, { file: oracleCase.name, defaultNamespace: 'default' });
   const errors = file.problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new Error(errors.map(({ line, what }) => `${oracleCase.name}:${line}: ${what}`).join('\n'));
@@ -18,17 +28,12 @@ export function scopeOfCase(oracleCase: OracleCase): { readonly scope: ProxyScop
   const catalog = new ServiceIndex();
   const services = servicesOf(file.objects);
   for (const service of services) catalog.set(service.host, service);
-  const virtualServices = new VirtualServices(mesh.domain);
-  for (const rule of ofKind(file.objects, 'VirtualService')) virtualServices.set(rule);
-  const destinationRules = new DestinationRules(mesh);
-  for (const rule of ofKind(file.objects, 'DestinationRule')) destinationRules.set(rule);
-  const scopes = new ProxyScopes<Proxy, MeshOptions>(mesh, catalog, {
-    virtualServices: (namespace, gateway) => virtualServices.virtualServices(namespace, gateway),
-    destinationRule: (proxy, service) => destinationRules.outbound(service, proxy),
-  });
-  const chosen = [...ofKind(file.objects, 'Sidecar'), ...ofKind(file.objects, 'Gateway')];
-  scopes.onObjects(chosen.map((after) => ({ before: undefined, after })));
-  return { scope: scopes.scopeFor(proxyOfCase(oracleCase)), services };
+  const rules = new Rules(mesh);
+  const changes = file.objects.flatMap((after) => rules.take({ before: undefined, after }));
+  const scopes = new ProxyScopes<Proxy, MeshOptions>(mesh, catalog, rules);
+  scopes.onObjects(changes);
+  const proxy = proxyOfCase(oracleCase);
+  return { scope: scopes.scopeFor(proxy), services, inboundRule: (service) => rules.inbound(proxy, service) };
 }
 
 function meshOf({ mesh }: OracleCase): MeshOptions {
@@ -44,8 +49,4 @@ function proxyOfCase({ name, node }: OracleCase): Proxy {
   const proxy = proxyOf(info, { namespace: 'default', domain: 'cluster.local' });
   if ('refused' in proxy) throw new Error(`${name}: ${proxy.refused}`);
   return proxy;
-}
-
-function ofKind<K extends IstioKind>(objects: readonly IstioObject[], kind: K): readonly IstioObject<K>[] {
-  return objects.filter((object): object is IstioObject<K> => object.kind === kind);
 }

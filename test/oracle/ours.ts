@@ -1,50 +1,80 @@
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import type { DescMessage } from '@bufbuild/protobuf';
-import type { Resource } from '@isthmus/model';
+import type { MeshService, Resource } from '@isthmus/model';
 import { ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { typeRegistry } from '@isthmus/proto/type-registry';
+import {
+  clustersOf,
+  endpointsOf,
+  gatewayListeners,
+  gatewayRouteResource,
+  grpcListener,
+  grpcRouteResource,
+  inboundClusters,
+  mergeGateways,
+  meshClusters,
+  sidecarListenerKeys,
+  sidecarListeners,
+  sidecarRouteResource,
+} from '@isthmus/translate';
 import type { ProxyScope } from '@isthmus/translate';
-import { clustersOf } from '../../libs/translate/src/clusters.ts';
-import { endpointsOf } from '../../libs/translate/src/endpoints.ts';
-import { gatewayListeners } from '../../libs/translate/src/gateways/gateway-listeners.ts';
-import { mergeGateways } from '../../libs/translate/src/gateways/merge.ts';
-import { grpcListener } from '../../libs/translate/src/listeners/grpc.ts';
-import { sidecarListenerKeys, sidecarListeners } from '../../libs/translate/src/listeners/sidecar-listeners.ts';
-import { grpcRouteResource } from '../../libs/translate/src/routes/grpc-route.ts';
-import { gatewayRouteResource } from '../../libs/translate/src/routes/gateway-route.ts';
-import { sidecarRouteResource } from '../../libs/translate/src/routes/sidecar-routes.ts';
 import type { OracleCase } from './oracle-case.ts';
-import { scopeOfCase } from './our-scope.ts';
+import { caseMesh } from './our-scope.ts';
+import type { CaseMesh } from './our-scope.ts';
+import { clusterNames, routeNames } from './named-resources.ts';
 import type { JsonObject, ResourceSet } from './resource-set.ts';
-import { routeNames } from './route-names.ts';
 
-/** What Isthmus sends to the node of this case. */
+/** What Isthmus sends to the node of this case. @throws {Error} when an object is refused */
 export function translateCase(oracleCase: OracleCase): ResourceSet {
-  const { scope, services } = scopeOfCase(oracleCase);
-  const seen = services.flatMap(({ host }) => scope.service(host) ?? []);
-  const clusters = seen.flatMap((service) => clustersOf(service, scope.destinationRule(service.host), scope.proxy));
-  const assignments = seen.flatMap((service) => endpointsOf(service, scope.destinationRule(service.host), scope.proxy));
-  const listeners = json(ListenerSchema, listenersOf(scope, oracleCase.dials));
+  const mesh = caseMesh(oracleCase);
+  const { scope } = mesh;
+  const seen = mesh.services.flatMap(({ host }) => scope.service(host) ?? []);
+  if (scope.proxy.grpc) return asGrpcClient(scope, seen, oracleCase.dials);
+  const merged = mergeGateways(scope.gateways, scope.own);
+  const isRouter = scope.proxy.kind === 'router';
+  const listeners = json(
+    ListenerSchema,
+    isRouter ? gatewayListeners(scope, merged) : sidecarListenerKeys(scope).flatMap((key) => sidecarListeners(scope, key)),
+  );
+  const routes = routeNames(listeners).map((name) =>
+    isRouter ? gatewayRouteResource(scope, name, merged.routes.get(name) ?? []) : sidecarRouteResource(scope, name),
+  );
   return {
-    clusters: json(ClusterSchema, clusters),
+    clusters: json(ClusterSchema, clustersFor(mesh, seen)),
     listeners,
-    routes: json(RouteConfigurationSchema, routesOf(scope, routeNames(listeners))),
-    endpoints: json(ClusterLoadAssignmentSchema, assignments),
+    routes: json(RouteConfigurationSchema, routes),
+    endpoints: json(ClusterLoadAssignmentSchema, assignmentsFor(scope, seen)),
   };
 }
 
-function listenersOf(scope: ProxyScope, dials: readonly string[]): readonly Resource[] {
-  if (scope.proxy.grpc) return dials.flatMap((name) => grpcListener(scope, name) ?? []);
-  if (scope.proxy.kind === 'router') return gatewayListeners(scope, mergeGateways(scope.gateways, scope.own));
-  return sidecarListenerKeys(scope).flatMap((key) => sidecarListeners(scope, key));
+/** It asks for what it dials, the route of that, the clusters of these, and their endpoints. */
+function asGrpcClient(scope: ProxyScope, seen: readonly MeshService[], dials: readonly string[]): ResourceSet {
+  const listeners = json(
+    ListenerSchema,
+    dials.flatMap((name) => grpcListener(scope, name) ?? []),
+  );
+  const routes = json(
+    RouteConfigurationSchema,
+    routeNames(listeners).flatMap((name) => grpcRouteResource(scope, name) ?? []),
+  );
+  const named = new Set(clusterNames(routes));
+  const asked = (resources: readonly Resource[]): readonly Resource[] => resources.filter(({ name }) => named.has(name));
+  const clusters = asked(seen.flatMap((service) => clustersOf(service, scope.destinationRule(service.host), scope.proxy)));
+  return {
+    clusters: json(ClusterSchema, clusters),
+    listeners,
+    routes,
+    endpoints: json(ClusterLoadAssignmentSchema, asked(assignmentsFor(scope, seen))),
+  };
 }
 
-function routesOf(scope: ProxyScope, names: readonly string[]): readonly Resource[] {
-  if (scope.proxy.kind === 'router') {
-    const { routes } = mergeGateways(scope.gateways, scope.own);
-    return names.map((name) => gatewayRouteResource(scope, name, routes.get(name) ?? []));
-  }
-  return names.flatMap((name) => (scope.proxy.grpc ? (grpcRouteResource(scope, name) ?? []) : sidecarRouteResource(scope, name)));
+function clustersFor({ scope, inboundRule }: CaseMesh, seen: readonly MeshService[]): readonly Resource[] {
+  const outbound = seen.flatMap((service) => clustersOf(service, scope.destinationRule(service.host), scope.proxy));
+  return [...meshClusters(scope.proxy), ...inboundClusters(scope, inboundRule), ...outbound];
+}
+
+function assignmentsFor(scope: ProxyScope, seen: readonly MeshService[]): readonly Resource[] {
+  return seen.flatMap((service) => endpointsOf(service, scope.destinationRule(service.host), scope.proxy));
 }
 
 function json(schema: DescMessage, resources: readonly Resource[]): Readonly<Record<string, JsonObject>> {

@@ -12,7 +12,7 @@ import { WRITTEN_SPECS } from './validation/written-specs.ts';
 
 // The judge: pkg/config/validation of Istio 1.31-dev, and its CRDs with their CEL rules.
 const SEED = Number(process.env['ISTHMUS_SEED'] ?? 20_261_121);
-const MUTATIONS = 40_000;
+const MUTATIONS = 5_000;
 
 interface Case {
   readonly object: MeshObject;

@@ -1,5 +1,6 @@
 import { isObject } from '../resource-set.ts';
 import type { Json, JsonObject } from '../resource-set.ts';
+import { withFiles } from './agent-files.ts';
 
 /** A difference that is meant to be: what of a message is left out on both sides before they are compared. */
 export interface Expected {
@@ -32,6 +33,12 @@ export const expected: readonly Expected[] = [
     why: 'with Envoy’s default the shares of unequal weights are not kept once calls overlap (docs/facts.md): ours is 0',
     strip: (message) =>
       isObject(message['leastRequestLbConfig']) ? withoutKey(message, 'leastRequestLbConfig', 'activeRequestBias') : message,
+  },
+  {
+    name: 'files by Istio’s agent',
+    why: 'certificates and CAs are the same files; istiod has its agent serve them by SDS, our Envoys read them',
+    strip: (message) =>
+      'combinedValidationContext' in message || 'tlsCertificateSdsSecretConfigs' in message ? withFiles(message) : message,
   },
 ];
 

@@ -7,6 +7,8 @@ export const unordered: Readonly<Record<string, string>> = {
   prefixRanges: 'any of them matches',
   applicationProtocols: 'any of them matches',
   queryParameters: 'all of them must match',
+  endpoints: 'localities of a ClusterLoadAssignment; their priority is a field',
+  lbEndpoints: 'the hosts of a locality are a set',
   retriableStatusCodes: 'a set',
   requestHeadersToRemove: 'a set',
   responseHeadersToRemove: 'a set',

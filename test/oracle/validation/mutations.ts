@@ -99,18 +99,14 @@ function* placesOf(value: unknown, path: Path = []): Generator<Path> {
 type Change = { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'drop' | 'twice' | 'rename' };
 
 /** One value of a valid spec replaced, left out, repeated or renamed: most are invalid, each by one mistake. */
-export const mutatedSpec: fc.Arbitrary<WrittenSpec> = fc
-  .constantFrom(...VALID_SPECS)
-  .chain((valid) =>
-    fc
-      .constantFrom(...placesOf(valid.spec))
-      .chain((path) =>
-        changeOf(at(valid.spec, path)).map((change) => ({
-          kind: valid.kind,
-          spec: changed(valid.spec, path, change) as WrittenSpec['spec'],
-        })),
-      ),
-  );
+export const mutatedSpec: fc.Arbitrary<WrittenSpec> = fc.constantFrom(...VALID_SPECS).chain((valid) =>
+  fc.constantFrom(...placesOf(valid.spec)).chain((path) =>
+    changeOf(at(valid.spec, path)).map((change) => ({
+      kind: valid.kind,
+      spec: changed(valid.spec, path, change) as WrittenSpec['spec'],
+    })),
+  ),
+);
 
 function changeOf(value: unknown): fc.Arbitrary<Change> {
   const alike: readonly unknown[] =
