@@ -43,7 +43,7 @@ function bracketed(host: string): string {
 
 /** Of a ServiceEntry with several addresses istiod keeps the last. */
 function serviceAddresses(service: MeshService): readonly string[] {
-  const declared = service.declared?.addresses.at(-1);
+  const declared = service.declared?.addresses.at(-1)?.toLowerCase();
   const address = declared ?? service.vip;
   return address === undefined || address === '0.0.0.0'
     ? []

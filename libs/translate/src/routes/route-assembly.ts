@@ -58,7 +58,7 @@ export class RouteAssembly {
 
   #count(host: RouteVirtualHost, by: 1 | -1): void {
     keep(this.#byName, host.name, host, by);
-    for (const domain of host.domains) keep(this.#byDomain, domain.toLowerCase(), host, by);
+    for (const domain of host.domains) keep(this.#byDomain, domain, host, by);
     for (const name of host.known) {
       const count = (this.#known.get(name) ?? 0) + by;
       if (count === 0) this.#known.delete(name);
@@ -77,7 +77,7 @@ export class RouteAssembly {
       if (before !== undefined) hosts.add(before);
       if (owner !== undefined) hosts.add(owner);
     }
-    const domains = new Set([...hosts].flatMap((host) => [...host.domains, ...host.known].map((text) => text.toLowerCase())));
+    const domains = new Set([...hosts].flatMap((host) => [...host.domains, ...host.known]));
     for (const domain of domains) {
       const before = this.#domainOwner.get(domain);
       const owner = first([...(this.#byDomain.get(domain) ?? [])].filter((host) => this.#mayHave(host, domain)));
@@ -92,7 +92,7 @@ export class RouteAssembly {
 
   #mayHave(host: RouteVirtualHost, domain: string): boolean {
     if (this.#nameOwner.get(host.name) !== host) return false;
-    return !this.#known.has(domain) || !host.expanded.some((text) => text.toLowerCase() === domain);
+    return !this.#known.has(domain) || !host.expanded.includes(domain);
   }
 
   #replace(names: readonly string[]): boolean {
@@ -114,7 +114,7 @@ export class RouteAssembly {
   #effective(name: string): EncodedVirtualHost | undefined {
     const host = this.#nameOwner.get(name);
     if (host === undefined) return undefined;
-    const own = new Set(host.domains.filter((domain) => this.#domainOwner.get(domain.toLowerCase()) === host));
+    const own = new Set(host.domains.filter((domain) => this.#domainOwner.get(domain) === host));
     if (own.size === 0) return undefined;
     return own.size === host.domains.length ? host : withDomains(host, [...own]);
   }

@@ -17,6 +17,7 @@ const ATTEMPT_COUNT = Uint8Array.of((14 << 3) | 0, 1);
 
 /** A virtual host that can be put into its route with less than all of its domains without encoding its routes again. */
 export interface RouteVirtualHost extends EncodedVirtualHost {
+  /** In lower case. */
   readonly domains: readonly string[];
   /** Those of `domains` that yield to a service of that very name. */
   readonly expanded: readonly string[];
