@@ -45,7 +45,8 @@ export function listenerDiagnostics(scope: ProxyScope): readonly Diagnostic[] {
   return [...mergeGateways(scope.gateways, scope.own).diagnostics, ...gatewayDiagnostics(scope), ...sidecarDiagnostics(scope)];
 }
 
-function scopeOf({ proxy, outbound, services = [] }: Header, yaml: string): ProxyScope {
+/** @param yaml Istio’s objects */
+export function scopeOf({ proxy, outbound, services = [] }: Header, yaml: string): ProxyScope {
   const { objects, problems } = parseIstioYaml(yaml, { file: 'objects.yaml', defaultNamespace: 'shop' });
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new Error(JSON.stringify(errors));
