@@ -1,4 +1,5 @@
 export { compareAge } from './age.ts';
+export { ISTIO_KINDS } from './load/kinds.ts';
 export { istioKey, parseIstioYaml } from './load/parse-istio-yaml.ts';
 export type { IstioFile, ParseOptions } from './load/parse-istio-yaml.ts';
 export type { Issue, Problem } from './load/problem.ts';
@@ -11,3 +12,6 @@ export type { Scope } from './scope/proxy-scope.ts';
 export type { ScopeDirt } from './scope/dirt.ts';
 export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './scope/inputs.ts';
 export { VirtualServices } from './virtual-services.ts';
+export { IstioConfigStore } from './store/istio-config-store.ts';
+export { IstioDirectory } from './store/istio-directory.ts';
+export type { DirectoryOptions } from './store/istio-directory.ts';

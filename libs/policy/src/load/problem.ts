@@ -18,6 +18,8 @@ export interface Problem extends ConfigProblem {
   readonly severity: 'error' | 'warning';
   /** `VirtualService shop/orders`; undefined where the file as a whole is meant. */
   readonly object?: string;
+  /** Where it is instead of in a file: `k8s VirtualService shop/orders`. */
+  readonly place?: string;
 }
 
 /** Most problems of one file that are told: what is wrong in a thousand places is one mistake. */

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { readBounded, watchPath } from '@isthmus/config';
+import { messageOf, runInSlices } from '@isthmus/model';
+import { MOST_FILE_BYTES, istioYamlSteps } from '../load/parse-istio-yaml.ts';
+import type { IstioFile } from '../load/parse-istio-yaml.ts';
+
+const MOST_FILES = 10_000;
+const MOST_DEPTH = 8;
+const NAMES = /^[^.].*\.(?:ya?ml|json)$/;
+
+export interface DirectoryOptions {
+  readonly dir: string;
+  /** Namespace of objects that name none. */
+  readonly namespace: string;
+  /** Files that changed, each with what it says now; undefined: it is gone. Not called when nothing changed. */
+  readonly onFiles: (files: ReadonlyMap<string, IstioFile | undefined>) => void;
+  /** Why the directory as a whole cannot be used; undefined: it can again. Its files keep what they said. */
+  readonly onTrouble: (what: string | undefined) => void;
+  /** See `watchPath`. */
+  readonly quietMs?: number;
+}
+
+/**
+ * The YAML files below a directory, whose changed ones are read and parsed again; a directory that is gone is not one that is
+ * empty. Directories, the links to them and linked files are watched: Kubernetes swaps a link for all files of a ConfigMap.
+ */
+export class IstioDirectory {
+  readonly #options: DirectoryOptions;
+  readonly #root: string;
+  /** What is known of each file: the look of its entry, to read only what may have changed, and the hash of its content. */
+  readonly #files = new Map<string, { look: string; hash: string }>();
+  /** By path; another directory in the place of one is watched anew. */
+  readonly #watches = new Map<string, { readonly identity: string; readonly abort: AbortController }>();
+  #scanning: Promise<void> | undefined;
+  #again = false;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    this.#root = resolve(options.dir);
+  }
+
+  /** Reads what has changed since the last time. Never throws. Calls while it runs are one more look after it. */
+  scan(): Promise<void> {
+    this.#again = true;
+    this.#scanning ??= this.#scanAll().finally(() => (this.#scanning = undefined));
+    return this.#scanning;
+  }
+
+  /** Follows the directory until the signal aborts. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<void>((done) =>
+      signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
+    );
+    await this.#watchAll(signal);
+    await stopped;
+    for (const { abort } of this.#watches.values()) abort.abort();
+    this.#watches.clear();
+    await this.#scanning;
+  }
+
+  async #scanAll(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      try {
+        await this.#scanOnce();
+        this.#options.onTrouble(undefined);
+      } catch (cause) {
+        this.#options.onTrouble(
+          `cannot be read: ${READ_ERRORS[(cause as NodeJS.ErrnoException).code ?? ''] ?? messageOf(cause)}`,
+        );
+      }
+    }
+  }
+
+  async #scanOnce(): Promise<void> {
+    const { files } = await this.#list();
+    const changed = new Map<string, IstioFile | undefined>();
+    for (const path of this.#files.keys()) if (!files.includes(path)) changed.set(path, undefined);
+    for (const path of changed.keys()) this.#files.delete(path);
+    for (const path of files) {
+      const file = await this.#readChanged(path);
+      if (file !== undefined) changed.set(path, file);
+    }
+    if (changed.size > 0) this.#options.onFiles(changed);
+  }
+
+  /** Undefined: it says what it said. */
+  async #readChanged(path: string): Promise<IstioFile | undefined> {
+    const known = this.#files.get(path);
+    try {
+      const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
+      const look = [dev, ino, size, mtimeMs, ctimeMs].join(' ');
+      if (look === known?.look) return undefined;
+      const bytes = await readBounded(path, MOST_FILE_BYTES);
+      const hash = createHash('sha256').update(bytes).digest('base64');
+      this.#files.set(path, { look, hash });
+      if (hash === known?.hash) return undefined;
+      return await runInSlices(istioYamlSteps(bytes, { file: path, defaultNamespace: this.#options.namespace }));
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? '';
+      const hash = `unreadable ${code}`;
+      if (known?.hash === hash) return undefined;
+      this.#files.set(path, { look: '', hash });
+      const what = `cannot be read: ${READ_ERRORS[code] ?? messageOf(cause)}`;
+      const problem = {
+        severity: 'error',
+        file: path,
+        line: 1,
+        column: 1,
+        what,
+        why: 'its rules cannot be known',
+        remedy: 'make it readable for this user',
+      } as const;
+      return { objects: [], problems: [problem], refused: [], readable: false };
+    }
+  }
+
+  async #list(): Promise<{ readonly files: readonly string[]; readonly watched: ReadonlyMap<string, string> }> {
+    const files: string[] = [];
+    const watched = new Map([[this.#root, '']]);
+    const walk = async (dir: string, depth: number): Promise<void> => {
+      const { dev, ino } = await stat(dir);
+      watched.set(`${dir}/*`, `${dev} ${ino}`);
+      for (const name of (await readdir(dir)).sort()) {
+        if (name.startsWith('.')) continue;
+        const path = join(dir, name);
+        const entry = await stat(path).catch(() => undefined);
+        if (entry?.isDirectory() === true && depth < MOST_DEPTH) await walk(path, depth + 1);
+        if (entry?.isDirectory() === true || !NAMES.test(name)) continue;
+        if (files.length >= MOST_FILES) throw new Error(`there are more than ${MOST_FILES} files below it`);
+        files.push(path);
+        if ((await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) watched.set(path, '');
+      }
+    };
+    await walk(this.#root, 0);
+    return { files, watched };
+  }
+
+  async #watchAll(signal: AbortSignal): Promise<void> {
+    const wanted = await this.#list().then(
+      ({ watched }) => watched,
+      () => new Map([[this.#root, '']]),
+    );
+    for (const [path, { identity, abort }] of this.#watches) {
+      if (wanted.get(path) === identity) continue;
+      abort.abort();
+      this.#watches.delete(path);
+    }
+    for (const [path, identity] of wanted) {
+      if (this.#watches.has(path) || signal.aborted) continue;
+      const abort = new AbortController();
+      this.#watches.set(path, { identity, abort });
+      await watchPath(path, {
+        signal: AbortSignal.any([signal, abort.signal]),
+        onChange: () => this.#changed(signal),
+        onBlind: (cause) => this.#options.onTrouble(`cannot be watched: ${messageOf(cause)}`),
+        ...(this.#options.quietMs === undefined ? {} : { quietMs: this.#options.quietMs }),
+      });
+    }
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    await this.scan();
+    if (!signal.aborted) await this.#watchAll(signal);
+  }
+}
+
+const READ_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  EACCES: 'permission denied',
+  ENOTDIR: 'it is no directory',
+  EISDIR: 'it is a directory',
+};
