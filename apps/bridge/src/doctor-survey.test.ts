@@ -29,7 +29,7 @@ outputs: { xds: { listen: 127.0.0.1:1 } }
   );
   const loaded = await loadConfig(file, { kinds: registryKinds });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  return (await survey(loaded.config, withinMs)).map(({ level, what }) => `${level} ${what}`);
+  return (await survey(loaded.config, withinMs)).published.map(({ level, what }) => `${level} ${what}`);
 }
 
 test('two registries that claim one host are named, with who wins', async () => {

@@ -4,6 +4,7 @@ import { takesTraffic } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { conflictViews } from './control/views.ts';
+import { examineWrites } from './doctor-writes.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
 import { Engine } from './engine/engine.ts';
 import { missingSources } from './engine/readiness.ts';
@@ -11,13 +12,23 @@ import { missingSources } from './engine/readiness.ts';
 /** Conflicts that are named one by one. */
 const MOST_CONFLICTS = 20;
 
-/** Reads all registries once, as the bridge would, into nothing: what would be published, and what stands in its way. */
-export async function survey(config: BridgeConfig, withinMs: number): Promise<readonly Finding[]> {
+export interface Survey {
+  readonly published: readonly Finding[];
+  /** Empty where nothing is configured to be written into registries. */
+  readonly written: readonly Finding[];
+}
+
+/**
+ * Reads all registries once, as the bridge would, into nothing: what would be published, what stands in its way, and whether
+ * the registries that are written to would let us.
+ */
+export async function survey(config: BridgeConfig, withinMs: number): Promise<Survey> {
   const engine = new Engine({ ...config, readiness: { maxWaitMs: withinMs } }, forgetful(), { dryRun: true });
   try {
     engine.start();
     await engine.readiness.ready;
-    return [...look(engine)];
+    const published = [...look(engine)];
+    return { published, written: await examineWrites(engine, AbortSignal.timeout(withinMs)) };
   } finally {
     await engine.stop();
   }

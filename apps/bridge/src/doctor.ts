@@ -39,11 +39,16 @@ export async function doctor(file: string, format: DoctorFormat): Promise<number
 }
 
 async function examineAll(config: BridgeConfig): Promise<readonly Report[]> {
+  const registries = await Promise.all(config.registries.map((entry) => examine(config, entry)));
+  const shared = await sharedLedger(config);
+  const out = await outputs(config);
+  const { published, written } = await survey(config, SURVEY_MS);
   return [
-    ...(await Promise.all(config.registries.map((entry) => examine(config, entry)))),
-    ...(await sharedLedger(config)),
-    await outputs(config),
-    { part: 'what would be published', findings: await survey(config, SURVEY_MS) },
+    ...registries,
+    ...shared,
+    out,
+    { part: 'what would be published', findings: published },
+    ...(written.length === 0 ? [] : [{ part: 'what would be written into registries', findings: written }]),
   ];
 }
 

@@ -19,6 +19,7 @@ export interface Query {
 /** The hook of papi that npm `consul` is built on; neither package has types for it. */
 interface Papi {
   _put(request: object): Promise<unknown>;
+  _post(request: object): Promise<unknown>;
   _ext(event: 'onRequest', run: (request: { transport: Transport }, next: () => void) => void): void;
 }
 type Options = Record<string, unknown>;
@@ -103,18 +104,9 @@ export class ConsulClient {
    * @throws ConsulFailure
    */
   async write(path: string, body?: object, alsoFine: readonly number[] = []): Promise<number> {
-    const text = body === undefined ? '' : JSON.stringify(body);
     const { _put } = this.#consul as unknown as Papi;
-    const request = {
-      name: path,
-      path: `/${path}`,
-      ctx: new EventEmitter(),
-      timeout: this.#timeoutMs,
-      headers: { 'content-type': 'application/json', ...(this.#token === undefined ? {} : { 'x-consul-token': this.#token }) },
-      body: Buffer.from(text),
-    };
     try {
-      const response = (await _put.call(this.#consul, request)) as { readonly statusCode?: number };
+      const response = (await _put.call(this.#consul, this.#request(path, body))) as { readonly statusCode?: number };
       return response.statusCode ?? 200;
     } catch (thrown) {
       const status = (thrown as { readonly response?: { readonly statusCode?: number } }).response?.statusCode;
@@ -123,8 +115,34 @@ export class ConsulClient {
     }
   }
 
+  /** Whether the token may write services of that name; undefined: the server has no ACLs. @throws ConsulFailure */
+  async mayWriteService(name: string): Promise<boolean | undefined> {
+    const { _post } = this.#consul as unknown as Papi;
+    try {
+      const asked = [{ Resource: 'service', Access: 'write', Segment: name }];
+      const { body } = (await _post.call(this.#consul, this.#request('internal/acl/authorize', asked))) as Response;
+      const [answer] = JSON.parse(String(body)) as readonly { readonly Allow?: unknown }[];
+      return answer?.Allow === true;
+    } catch (thrown) {
+      const { response } = thrown as { readonly response?: { readonly body?: unknown } };
+      if (/ACL support disabled/i.test(String(response?.body ?? ''))) return undefined;
+      throw failureOf(thrown, this.#server);
+    }
+  }
+
   close(): Promise<void> {
     return this.#transport.close();
+  }
+
+  #request(path: string, body: object | undefined): object {
+    return {
+      name: path,
+      path: `/${path}`,
+      ctx: new EventEmitter(),
+      timeout: this.#timeoutMs,
+      headers: { 'content-type': 'application/json', ...(this.#token === undefined ? {} : { 'x-consul-token': this.#token }) },
+      body: Buffer.from(body === undefined ? '' : JSON.stringify(body)),
+    };
   }
 
   /** @throws ConsulFailure */

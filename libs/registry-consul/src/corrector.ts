@@ -2,7 +2,7 @@ import type { CorrectionOutcome, CorrectionTarget, RegistryCorrector } from '@is
 import type { ConsulClient } from './client.ts';
 import type { ConsulConfig } from './config.ts';
 import { connectTo } from './connect.ts';
-import { errorOf } from './sink.ts';
+import { demandWrite, errorOf } from './sink.ts';
 
 const CONNECTIONS = 4;
 const REASON = 'Isthmus: its Pod is gone or not ready';
@@ -16,10 +16,13 @@ export function consulCorrector(config: ConsulConfig, baseDir: string): Registry
   let client: Promise<ConsulClient> | undefined;
   let attempt = 0;
 
-  async function correct(target: CorrectionTarget, disable: boolean, signal: AbortSignal): Promise<CorrectionOutcome> {
+  const correct = (target: CorrectionTarget, disable: boolean, signal: AbortSignal): Promise<CorrectionOutcome> =>
+    using(signal, (open) => write(open, target, disable));
+
+  async function using<T>(signal: AbortSignal, work: (open: ConsulClient) => Promise<T>): Promise<T> {
     const opened = (client ??= connectTo(config, { baseDir }, attempt, CONNECTIONS, signal));
     try {
-      return await write(await opened, target, disable);
+      return await work(await opened);
     } catch (thrown) {
       attempt += 1; // the next call asks the next server
       client = undefined;
@@ -34,6 +37,7 @@ export function consulCorrector(config: ConsulConfig, baseDir: string): Registry
   return {
     disable: (target, signal) => correct(target, true, signal),
     enable: (target, signal) => correct(target, false, signal),
+    mayCorrect: ({ name }, signal) => using(signal, (open) => demandWrite(open, name)),
     close: () => {
       void client?.then(
         (open) => open.close(),

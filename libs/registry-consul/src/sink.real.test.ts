@@ -57,5 +57,17 @@ describe('Consul with the least rights', () => {
     expect(await harness.seen('monolith')).toHaveLength(1);
     abort.abort();
     await running;
+    const { signal } = new AbortController();
+    const session = await consulSink(config, { clock: systemClock, baseDir: '.', meshId: 'shop' }).connect(0, signal);
+    try {
+      await session.mayWrite({ namespace: '', group: '', name: 'monolith' }, signal);
+      const asked = session.mayWrite({ namespace: '', group: '', name: 'other' }, signal);
+      await expect(asked).rejects.toMatchObject({
+        code: 'registry.auth',
+        message: expect.stringContaining('may not write other'),
+      });
+    } finally {
+      session.close();
+    }
   }, 60_000);
 });

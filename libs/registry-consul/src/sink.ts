@@ -74,8 +74,15 @@ function sessionOf(client: ConsulClient, meshId: string): SinkSession {
       guarded(async () => {
         await client.write(`agent/service/deregister/${encodeURIComponent(idOf(entry, meshId))}`, undefined, [404]);
       }),
+    mayWrite: (at) => guarded(() => demandWrite(client, at.name)),
     close: () => void client.close(),
   };
+}
+
+/** @throws ConsulFailure `auth` */
+export async function demandWrite(client: ConsulClient, name: string): Promise<void> {
+  if ((await client.mayWriteService(name)) === false)
+    throw new ConsulFailure('auth', `the ACL token may not write ${name} (service:write)`);
 }
 
 interface HealthEntry {

@@ -10,11 +10,10 @@ export function eurekaCorrector(config: EurekaConfig, baseDir: string): Registry
   let writer: Promise<EurekaWriter> | undefined;
   let attempt = 0;
 
-  async function call(method: 'PUT' | 'DELETE', value: string, target: CorrectionTarget, signal: AbortSignal) {
+  async function call(method: 'PUT' | 'DELETE', value: string, { name, instanceId }: Place, signal: AbortSignal) {
     const opened = (writer ??= EurekaWriter.open(config, baseDir, attempt));
     try {
-      const { key, endpoint } = target;
-      const path = `/apps/${encodeURIComponent(key.name.toUpperCase())}/${encodeURIComponent(endpoint.instanceId)}/status`;
+      const path = `/apps/${encodeURIComponent(name.toUpperCase())}/${encodeURIComponent(instanceId)}/status`;
       const { status } = await (await opened).call(method, `${path}?value=${value}`, undefined, [404], signal);
       return status === 404 ? 'absent' : ('done' satisfies CorrectionOutcome);
     } catch (thrown) {
@@ -29,9 +28,14 @@ export function eurekaCorrector(config: EurekaConfig, baseDir: string): Registry
   }
 
   return {
-    disable: (target, signal) => call('PUT', 'OUT_OF_SERVICE', target, signal),
+    disable: (target, signal) => call('PUT', 'OUT_OF_SERVICE', placeOf(target), signal),
     // Without `value` an instance is UNKNOWN until its next renewal.
-    enable: (target, signal) => call('DELETE', 'UP', target, signal),
+    enable: (target, signal) => call('DELETE', 'UP', placeOf(target), signal),
+    mayCorrect: async ({ name }, signal) => {
+      const nobody = { name, instanceId: 'isthmus-is-asking' };
+      await call('PUT', 'OUT_OF_SERVICE', nobody, signal);
+      await call('DELETE', 'UP', nobody, signal);
+    },
     close: () => {
       void writer?.then(
         (open) => open.close(),
@@ -39,4 +43,13 @@ export function eurekaCorrector(config: EurekaConfig, baseDir: string): Registry
       );
     },
   };
+}
+
+interface Place {
+  readonly name: string;
+  readonly instanceId: string;
+}
+
+function placeOf({ key, endpoint }: CorrectionTarget): Place {
+  return { name: key.name, instanceId: endpoint.instanceId };
 }

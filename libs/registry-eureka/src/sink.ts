@@ -65,6 +65,14 @@ class EurekaSinkSession implements SinkSession {
     await this.#writer.call('DELETE', this.#path(entry), undefined, [404], signal);
   }
 
+  /** What is nothing (400) or is not there (404): whoever may not is refused before that is looked at. */
+  async mayWrite({ name }: SinkEntry['at'], signal: AbortSignal): Promise<void> {
+    const nobody = `${appPath(name)}/isthmus-is-asking`;
+    await this.#writer.call('POST', appPath(name), { instance: {} }, [400], signal);
+    await this.#writer.call('PUT', nobody, undefined, [404], signal);
+    await this.#writer.call('DELETE', nobody, undefined, [404], signal);
+  }
+
   close(): void {
     this.#writer.close();
   }

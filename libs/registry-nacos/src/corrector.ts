@@ -1,5 +1,5 @@
 import { IsthmusError } from '@isthmus/model';
-import type { Clock } from '@isthmus/model';
+import type { Clock, ServiceKey } from '@isthmus/model';
 import type { CorrectionOutcome, CorrectionTarget, RegistryCorrector } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import { HttpClient } from './http.ts';
@@ -20,10 +20,13 @@ export function nacosCorrector(config: NacosConfig, baseDir: string, clock: Cloc
   let wire: Promise<Wire> | undefined;
   let attempt = 0;
 
-  async function correct(target: CorrectionTarget, enabled: boolean, signal: AbortSignal): Promise<CorrectionOutcome> {
+  const correct = (target: CorrectionTarget, enabled: boolean, signal: AbortSignal): Promise<CorrectionOutcome> =>
+    using((opened) => write(opened, target, enabled, signal));
+
+  async function using<T>(work: (wire: Wire) => Promise<T>): Promise<T> {
     const opened = (wire ??= connect(config, baseDir, clock, attempt));
     try {
-      return await write(await opened, target, enabled, signal);
+      return await work(await opened);
     } catch (thrown) {
       attempt += 1; // the next call asks the next server
       wire = undefined;
@@ -38,6 +41,7 @@ export function nacosCorrector(config: NacosConfig, baseDir: string, clock: Cloc
   return {
     disable: (target, signal) => correct(target, false, signal),
     enable: (target, signal) => correct(target, true, signal),
+    mayCorrect: (key, signal) => using((opened) => mayCorrect(opened, key, signal)),
     close: () => {
       void wire?.then(
         ({ http }) => http.close(),
@@ -99,6 +103,29 @@ async function write(wire: Wire, target: CorrectionTarget, enabled: boolean, sig
     : await wire.send('PUT', ONE, { ...one, ...change, clusterName: cluster }, signal);
   check(answer);
   return 'done';
+}
+
+/** A change of a service that nobody has: the permission to write is looked at before. */
+async function mayCorrect(wire: Wire, { namespace, group }: ServiceKey, signal: AbortSignal): Promise<void> {
+  const name = 'isthmus-is-asking';
+  const place = {
+    namespaceId: namespace,
+    ip: '127.0.0.1',
+    port: '1',
+    ephemeral: 'true',
+    clusterName: 'DEFAULT',
+    enabled: 'true',
+  };
+  const three = await wire.send('PUT', THREE, { ...place, groupName: group, serviceName: name }, signal);
+  if (isAnswered(three)) return;
+  const one = await wire.send('PUT', ONE, { ...place, serviceName: `${group}@@${name}` }, signal);
+  if (isAnswered(one)) return;
+  check(one.status !== 403 && three.status === 403 ? three : one);
+}
+
+/** Of a server that has the API: the service is not there, and that was not a matter of rights. */
+function isAnswered(answer: HttpAnswer): boolean {
+  return answer.status === 200 || (/instance|service/i.test(textOf(answer)) && ![401, 403, 410, 501].includes(answer.status));
 }
 
 const THREE = '/v3/admin/ns/instance';

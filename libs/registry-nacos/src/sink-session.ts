@@ -83,6 +83,11 @@ export class NacosSinkSession implements SinkSession {
     await this.#call('DELETE', this.#instancePath, { ...this.#name(entry.at), ...addressOf(entry) }, signal);
   }
 
+  /** Removes what is not there: the permission to write is looked at before. */
+  async mayWrite(at: PublishedName, signal: AbortSignal): Promise<void> {
+    await this.#call('DELETE', this.#instancePath, { ...this.#name(at), ...addressOf(NOBODY) }, signal);
+  }
+
   close(): void {
     this.#parts.http.close();
   }
@@ -140,7 +145,10 @@ function send(
   return http.send({ method, url: `${server.http}${path}?${new URLSearchParams(query)}`, headers, deadlineMs }, signal);
 }
 
-function addressOf(entry: SinkEntry): Record<string, string> {
+/** Nothing is registered with port 1 of this machine. */
+const NOBODY = { address: '127.0.0.1', port: 1 };
+
+function addressOf(entry: Pick<SinkEntry, 'address' | 'port'>): Record<string, string> {
   return { ip: entry.address, port: String(entry.port), clusterName: 'DEFAULT', ephemeral: 'true' };
 }
 

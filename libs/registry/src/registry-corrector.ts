@@ -18,5 +18,7 @@ export type CorrectionOutcome = 'done' | 'absent';
 export interface RegistryCorrector {
   disable(target: CorrectionTarget, signal: AbortSignal): Promise<CorrectionOutcome>;
   enable(target: CorrectionTarget, signal: AbortSignal): Promise<CorrectionOutcome>;
+  /** Asks for the right to do either to instances of that service, and changes nothing. Throws like them. */
+  mayCorrect(key: ServiceKey, signal: AbortSignal): Promise<void>;
   close(): void;
 }

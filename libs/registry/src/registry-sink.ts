@@ -74,6 +74,11 @@ export interface SinkSession {
   renew(entry: SinkEntry, signal: AbortSignal): Promise<'renewed' | 'unknown'>;
   /** An entry that is not there is no error. */
   deregister(entry: SinkEntry, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks for the right to write under that name, and changes nothing.
+   * @throws IsthmusError `registry.auth` without it
+   */
+  mayWrite(at: PublishedName, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 

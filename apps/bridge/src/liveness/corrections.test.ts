@@ -43,7 +43,12 @@ function setUp(config: CorrectConfig | undefined = CONFIG, ledger = new MemoryLe
   const writer = { is: true, listeners: new Set<() => void>() };
   const corrections = new Corrections({
     config,
-    corrector: () => ({ disable: write('disable'), enable: write('enable'), close: () => undefined }),
+    corrector: () => ({
+      disable: write('disable'),
+      enable: write('enable'),
+      mayCorrect: async () => undefined,
+      close: () => undefined,
+    }),
     crossChecks: [check],
     ledger,
     writer: {

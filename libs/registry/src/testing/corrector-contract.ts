@@ -89,6 +89,20 @@ export function describeCorrectorContract(name: string, start: () => Promise<Cor
     );
 
     test(
+      'the right to do so is asked for without a change',
+      async () => {
+        const { key } = await registered('asked');
+        const before = JSON.stringify(view.endpoints('asked'));
+        const { size } = view.services;
+        await corrector.mayCorrect(key, signal);
+        await registered('asked-later'); // whatever the question had done would be seen by now
+        expect(JSON.stringify(view.endpoints('asked'))).toBe(before);
+        expect(view.services.size).toBe(size + 1);
+      },
+      deadlineMs * 4,
+    );
+
+    test(
       'without the right to write it says so, and changes nothing',
       async () => {
         const target = await registered('guarded');
@@ -97,6 +111,8 @@ export function describeCorrectorContract(name: string, start: () => Promise<Cor
           const thrown: unknown = await wrong.disable(target, signal).catch((error: unknown) => error);
           expect(IsthmusError.is(thrown) && thrown.code).toBe('registry.auth');
           expect(IsthmusError.is(thrown) && thrown.remedy).toBeTruthy();
+          const asked: unknown = await wrong.mayCorrect(target.key, signal).catch((error: unknown) => error);
+          expect(IsthmusError.is(asked) && asked.code).toBe('registry.auth');
         } finally {
           wrong.close();
         }

@@ -110,6 +110,7 @@ export class MemoryRegistry implements SinkHarness {
         return 'renewed';
       },
       deregister: async (entry, signal) => void (await call('deregister', entry.at, entry, signal)).delete(addressKey(entry)),
+      mayWrite: async (at, signal) => void (await call('may write', at, undefined, signal)),
       close: () => undefined,
     };
   }

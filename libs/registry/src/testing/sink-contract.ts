@@ -250,6 +250,26 @@ export function describeSinkContract(
     );
 
     test(
+      'the right to write a name is asked for without writing anything',
+      async () => {
+        const { signal } = new AbortController();
+        const session = await harness.wire().connect(0, signal);
+        try {
+          await session.mayWrite(testPublication('asked', [], harness.ttlMs).at, signal);
+          expect(await harness.seen('asked')).toEqual([]);
+        } finally {
+          session.close();
+        }
+        const refused = harness
+          .wire('wrong')
+          .connect(0, signal)
+          .then((open) => open.mayWrite(testPublication('asked', [], harness.ttlMs).at, signal).finally(() => open.close()));
+        await expect(refused).rejects.toMatchObject({ code: 'registry.auth' });
+      },
+      caseTimeout,
+    );
+
+    test(
       'wrong credentials are told as such, and the rest of the bridge does not care',
       async () => {
         const bridge = start({ password: 'wrong' });
