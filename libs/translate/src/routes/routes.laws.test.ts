@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { routeScope } from '../testing/route-scope.ts';
 import type { ServiceSketch } from '../testing/mesh-service.ts';
 import type { MeshSketch, ObjectSketch } from '../testing/route-scope.ts';
@@ -35,7 +36,7 @@ const rule: fc.Arbitrary<ObjectSketch> = fc.record({
   createdAt: fc.nat(3),
   spec: fc.record({
     hosts: fc.uniqueArray(fc.constantFrom(...HOSTS, '*.wild.example', '*', 'alias.example'), { minLength: 1, maxLength: 3 }),
-    http: fc.constantFrom(
+    http: fc.constantFrom<JsonValue>(
       [{ route: [{ destination: { host: 'orders.shop' } }] }],
       [{ match: [{ port: 8080 }], route: [{ destination: { host: 'orders.shop' } }] }],
       [
