@@ -1,22 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { settled } from './testing/settled.ts';
 import { Wire } from './testing/wire.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
-
-/** Clusters a and b with their endpoints, one listener, one route; connected and settled as an Envoy would be. */
-function settled(transport: 'sotw' | 'delta'): Wire {
-  const wire = new Wire(transport).open();
-  wire.commit([CDS, 'a', '1'], [CDS, 'b', '1'], [EDS, 'a', '1'], [EDS, 'b', '1'], [LDS, 'l', '1'], [RDS, 'r', '1']);
-  wire.ask(CDS);
-  wire.ack(CDS);
-  wire.ask(EDS, ['a', 'b']);
-  wire.ack(EDS, ['a', 'b']);
-  wire.ask(LDS);
-  wire.ack(LDS);
-  wire.ask(RDS, ['r']);
-  wire.ack(RDS, ['r']);
-  expect(wire.pushes()).toEqual(['CDS a,b', 'EDS a,b', 'LDS l', 'RDS r']);
-  return wire;
-}
 
 describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
   test('pushes a change before commit returns, and only to who wants it', () => {

@@ -18,6 +18,8 @@ export interface EnvoySetup {
   /** Each type over a stream of its own instead of ADS. */
   readonly apart?: boolean;
   readonly secure?: { readonly tls: object; readonly token: string };
+  /** Asks for no clusters and listeners by itself. */
+  readonly onDemand?: boolean;
   /** Merged into the bootstrap. */
   readonly bootstrap?: (bench: RealEnvoy, configSource: object) => Record<string, unknown>;
   readonly readyWhen?: 'admin' | 'live';
@@ -80,13 +82,34 @@ export class RealEnvoy {
         node: { id: 'web', cluster: 'shop', metadata: { NAMESPACE: 'shop' } },
         dynamic_resources: {
           ...(setup.apart === true ? {} : { ads_config: api }),
-          cds_config: source,
-          lds_config: source,
+          ...(setup.onDemand === true ? {} : { cds_config: source, lds_config: source }),
         },
-        static_resources: { clusters: [xdsCluster(port, setup.secure?.tls)] },
+        static_resources: { clusters: [this.xdsCluster(port, setup.secure?.tls)] },
         ...setup.bootstrap?.(this, source),
       },
     });
+  }
+
+  /** How an Envoy finds our server. */
+  xdsCluster(port: number, tls?: object): object {
+    return {
+      name: 'xds',
+      type: 'STATIC',
+      ...(tls === undefined ? {} : { transport_socket: tls }),
+      connect_timeout: '1s',
+      typed_extension_protocol_options: {
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+          '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+          explicit_http_config: { http2_protocol_options: {} },
+        },
+      },
+      load_assignment: {
+        cluster_name: 'xds',
+        endpoints: [
+          { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] },
+        ],
+      },
+    };
   }
 
   async stop(): Promise<void> {
@@ -154,25 +177,6 @@ export class RealEnvoy {
 }
 
 export const sum = (values: Record<string, number>): number => Object.values(values).reduce((a, b) => a + b, 0);
-
-function xdsCluster(port: number, tls: object | undefined): object {
-  return {
-    name: 'xds',
-    type: 'STATIC',
-    ...(tls === undefined ? {} : { transport_socket: tls }),
-    connect_timeout: '1s',
-    typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        explicit_http_config: { http2_protocol_options: {} },
-      },
-    },
-    load_assignment: {
-      cluster_name: 'xds',
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] }],
-    },
-  };
-}
 
 function upstream(name: string): Promise<Server> {
   const server = createServer((_, response) => response.end(name));

@@ -16,6 +16,7 @@ import { ADS } from '../stream-profile.ts';
 import { PUSH_ORDER } from '../type-urls.ts';
 import type { XdsEvent } from '../xds-event.ts';
 import { XdsStream } from '../xds-stream.ts';
+import { FakeTime } from './fake-time.ts';
 
 const SHORT = new Map(PUSH_ORDER.map((type, i) => [type, ['CDS', 'EDS', 'LDS', 'RDS', 'VHDS', 'SDS', 'RTDS'][i]!]));
 
@@ -26,36 +27,46 @@ interface Response {
   readonly names: string;
 }
 
+interface Ask {
+  readonly error?: string;
+  readonly unsubscribe?: string[];
+  readonly has?: Record<string, string>;
+}
+
 /** A stream on a wire that the test holds: time, timers and the reading of messages included. */
 export class Wire {
-  readonly store = new SnapshotStore(PUSH_ORDER);
+  readonly store: SnapshotStore;
+  readonly time: FakeTime;
+  readonly #retirements: Retirements;
   readonly responses: Response[] = [];
   readonly events: XdsEvent[] = [];
   readonly undrained: (() => void)[] = [];
+  readonly node = { id: 'web', cluster: 'c', userAgentName: 'envoy' };
   ended: { code: number; message: string } | undefined;
-  now = 1_000;
   reads = true;
-  #timers: { at: number; run: () => void }[] = [];
   readonly #taken = { count: 0 };
   readonly transport: 'sotw' | 'delta';
   readonly stream: XdsStream;
 
-  constructor(transport: 'sotw' | 'delta', more: Partial<StreamOptions> = {}) {
+  /** @param beside another client of the same server */
+  constructor(transport: 'sotw' | 'delta', more: Partial<StreamOptions> = {}, beside?: Wire) {
     this.transport = transport;
-    const clock = { now: () => this.now };
-    const timers = { after: (ms: number, run: () => void) => this.#after(ms, run) };
+    this.store = beside?.store ?? new SnapshotStore(PUSH_ORDER);
+    this.time = beside?.time ?? new FakeTime();
+    const { clock, timers } = this.time;
+    this.#retirements = beside === undefined ? new Retirements(clock, timers) : beside.#retirements;
     this.stream = new XdsStream({
       profile: ADS,
       transport,
       onlyType: undefined,
       provider: { viewFor: () => this.store },
       budget: new SendBudget(),
-      id: 's',
+      id: beside === undefined ? 's' : 't',
       maxNames: 100,
       clock,
       timers,
       onEvent: (event) => this.events.push(event),
-      retirements: new Retirements(clock, timers),
+      retirements: this.#retirements,
       familyOf: () => new StreamFamily(() => undefined),
       returns: () => undefined,
       channel: {
@@ -71,28 +82,36 @@ export class Wire {
     });
   }
 
+  get now(): number {
+    return this.time.at;
+  }
+
+  set now(at: number) {
+    this.time.at = at;
+  }
+
+  pass(ms: number): void {
+    this.time.pass(ms);
+  }
+
   open(): this {
     this.stream.open();
     return this;
   }
 
-  ask(typeUrl: string, names: string[] = [], nonce = '', error?: string): void {
-    const node = { id: 'web', cluster: 'c' };
+  ask(typeUrl: string, names: string[] = [], nonce = '', { error, unsubscribe = [], has = {} }: Ask = {}): void {
     const errorDetail = error === undefined ? {} : { errorDetail: { code: 13, message: error } };
+    const common = { node: this.node, typeUrl, responseNonce: nonce, ...errorDetail };
     const bytes =
       this.transport === 'sotw'
-        ? toBinary(
-            DiscoveryRequestSchema,
-            create(DiscoveryRequestSchema, { node, typeUrl, resourceNames: names, responseNonce: nonce, ...errorDetail }),
-          )
+        ? toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { ...common, resourceNames: names }))
         : toBinary(
             DeltaDiscoveryRequestSchema,
             create(DeltaDiscoveryRequestSchema, {
-              node,
-              typeUrl,
+              ...common,
               resourceNamesSubscribe: names,
-              responseNonce: nonce,
-              ...errorDetail,
+              resourceNamesUnsubscribe: unsubscribe,
+              initialResourceVersions: has,
             }),
           );
     this.stream.receive(bytes);
@@ -101,7 +120,7 @@ export class Wire {
   /** Answers the last response of the type. */
   ack(type: string, names: string[] = [], error?: string): void {
     const last = this.responses.findLast((response) => response.typeUrl === type)!;
-    this.ask(type, this.transport === 'sotw' ? names : [], last.nonce, error);
+    this.ask(type, this.transport === 'sotw' ? names : [], last.nonce, error === undefined ? {} : { error });
   }
 
   /** `CDS a,b` for each response that came since the last call. */
@@ -121,26 +140,6 @@ export class Wire {
     );
   }
 
-  /** Timers run at their time, those of `after(0)` once in it: a turn of the loop each. */
-  pass(ms: number): void {
-    const until = this.now + ms;
-    for (;;) {
-      const due = this.#timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
-      const [first] = due;
-      if (first === undefined) break;
-      this.now = Math.max(this.now, first.at);
-      this.#timers = this.#timers.filter((one) => one !== first);
-      first.run();
-    }
-    this.now = until;
-  }
-
-  #after(ms: number, run: () => void): () => void {
-    const timer = { at: this.now + ms, run };
-    this.#timers.push(timer);
-    return () => void (this.#timers = this.#timers.filter((one) => one !== timer));
-  }
-
   #decode(message: Buffer): Response {
     if (this.transport === 'sotw') {
       const { typeUrl, nonce, versionInfo, resources } = fromBinary(DiscoveryResponseSchema, message);
@@ -152,7 +151,8 @@ export class Wire {
       };
     }
     const { typeUrl, nonce, systemVersionInfo, resources, removedResources } = fromBinary(DeltaDiscoveryResponseSchema, message);
-    const names = [...resources.map(({ name }) => name), ...removedResources.map((name) => `-${name}`)].join();
+    const found = resources.map(({ name, resource: body }) => (body === undefined ? `${name}=none` : name));
+    const names = [...found, ...removedResources.map((name) => `-${name}`)].join();
     return { typeUrl, nonce, versionInfo: systemVersionInfo, names };
   }
 }
