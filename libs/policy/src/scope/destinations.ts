@@ -31,3 +31,17 @@ function isFor({ match }: IstioSpecs['VirtualService']['http'][number], namespac
   const named = match.filter(({ sourceNamespace }) => sourceNamespace !== '');
   return named.length === 0 || named.some(({ sourceNamespace }) => sourceNamespace === namespace);
 }
+
+/** Remembered with the list, which is the same as long as nothing in it changed. */
+const remembered = new WeakMap<readonly IstioObject<'VirtualService'>[], ReadonlySet<string>>();
+
+/** Hosts to which tcp and tls routes send: listeners name their clusters, and so depend on their ports. */
+export function connectionTargets(rules: readonly IstioObject<'VirtualService'>[]): ReadonlySet<string> {
+  let hosts = remembered.get(rules);
+  if (hosts === undefined) {
+    const routes = rules.flatMap(({ spec }) => [...spec.tcp, ...spec.tls]).flatMap(({ route }) => route);
+    hosts = new Set(routes.flatMap(({ destination }) => destination?.host ?? []));
+    remembered.set(rules, hosts);
+  }
+  return hosts;
+}

@@ -14,7 +14,7 @@ export interface ScopeDirt<P extends ScopedProxy, M extends ScopeMesh> {
   readonly virtualServices: ReadonlySet<IstioObject<'VirtualService'>>;
   /** Outbound listeners of these service ports. */
   readonly ports: ReadonlySet<number>;
-  /** A DestinationRule changed: also the listeners of ports on which VirtualServices route connections. */
+  /** Where tcp or tls routes send to changed: also the listeners of ports on which VirtualServices route connections. */
   readonly connectionRules: boolean;
   /** What the proxy itself serves changed. */
   readonly inbound: boolean;

@@ -11,6 +11,8 @@ export interface ScopedProxy {
 
 /** What of MeshConfig scoping depends on. */
 export interface ScopeMesh {
+  /** `cluster.local`: what short hosts end in. */
+  readonly domain: string;
   /** The namespace whose rules hold for all. */
   readonly rootNamespace: string;
 }

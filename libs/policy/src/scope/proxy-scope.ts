@@ -1,7 +1,7 @@
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { gatewayName } from '../gateways.ts';
-import { destinationsOf } from './destinations.ts';
+import { connectionTargets, destinationsOf } from './destinations.ts';
 import type { Destinations } from './destinations.ts';
 import { Egress, withPorts } from './egress.ts';
 import type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './inputs.ts';
@@ -81,6 +81,15 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
     const { gateways } = rule.spec;
     if (this.proxy.kind === 'router') return this.gateways.some((gateway) => gateways.includes(gatewayName(gateway)));
     return (gateways.length === 0 || gateways.includes('mesh')) && this.#egress.some((egress) => egress.seesRule(rule));
+  }
+
+  /** Whether tcp or tls routes send to it: then listeners of other ports than its own depend on it. */
+  routesConnectionsTo(host: MeshHost): boolean {
+    const lists =
+      this.proxy.kind === 'router'
+        ? this.gateways.map((gateway) => this.virtualServicesOf(gatewayName(gateway)))
+        : this.#egress.map((egress) => egress.virtualServices());
+    return lists.some((rules) => connectionTargets(rules).has(host));
   }
 
   destinationRule(host: MeshHost): IstioObject<'DestinationRule'> | undefined {

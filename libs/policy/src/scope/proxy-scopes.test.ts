@@ -4,7 +4,7 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import { ProxyScopes } from './proxy-scopes.ts';
 import type { ServedPort } from './inputs.ts';
-import { gateway, service, sidecar, virtualService } from './testing/objects.ts';
+import { destinationRule, gateway, service, sidecar, virtualService } from './testing/objects.ts';
 
 const mesh: MeshOptions = { domain: 'cluster.local', rootNamespace: 'istio-system', outbound: 'allow-any' };
 const tcp = [{ number: 3306, name: 'tcp', protocol: 'tcp' as const }];
@@ -218,11 +218,13 @@ describe('what a change makes dirty', () => {
     expect([...(second?.ports ?? [])]).toEqual([3306]);
   });
 
-  test('a DestinationRule: the hosts that it covers', () => {
-    const { scopes } = world(service('a.shop'), service('b.shop'), service('c.pay'));
+  test('a DestinationRule: the hosts that it covers, a short name made long', () => {
+    const { scopes } = world(service('a.shop'), service('b.shop'), service('c.shop.svc.cluster.local'));
     scopes.scopeFor(proxy());
-    const [dirt] = scopes.onDestinationRules(['*.shop']);
-    expect([...(dirt?.hosts ?? [])]).toEqual(['a.shop', 'b.shop']);
+    const dirty = (host: string) =>
+      scopes.onObjects([{ before: undefined, after: destinationRule({ host }) }]).flatMap((dirt) => [...dirt.hosts]);
+    expect(dirty('*.shop')).toEqual(['a.shop', 'b.shop']);
+    expect(dirty('c')).toEqual(['c.shop.svc.cluster.local']);
   });
 
   test('a released scope costs nothing', () => {

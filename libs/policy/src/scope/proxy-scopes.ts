@@ -1,6 +1,7 @@
 import { hostMatches, isWildcardHost } from '@isthmus/model';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
+import { ruleHost } from '../destination-rules/rule-host.ts';
 import { gatewaysFor } from '../gateways.ts';
 import { inSidecarOrder, sidecarFor } from '../sidecars.ts';
 import { destinationsOf } from './destinations.ts';
@@ -73,37 +74,26 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
       const ports = listenerPorts(before, after);
       for (const scope of this.#scopes) {
         if (!seesEither(scope, before, after)) continue;
-        dirt.of(scope).hosts.add(host);
-        for (const port of ports) dirt.of(scope).ports.add(port);
+        const marked = dirt.of(scope);
+        marked.hosts.add(host);
+        if (ports.length === 0) continue;
+        for (const port of ports) marked.ports.add(port);
+        if (scope.sidecar?.spec.outboundTrafficPolicy?.egressProxy?.host === host) marked.all = true;
+        if (!scope.routesConnectionsTo(host)) continue;
+        if (scope.proxy.kind === 'router') marked.gateways = true;
+        else marked.connectionRules = true;
       }
     }
     return dirt.list();
   }
 
-  /** Sidecars, Gateways and VirtualServices; others are passed over. */
   onObjects(changes: readonly ObjectChange[]): readonly ScopeDirt<P, M>[] {
     const dirt = new Dirt<P, M>();
     this.#choose(changes, dirt);
     for (const { before, after } of changes) {
       for (const object of [before, after]) {
         if (object?.kind === 'VirtualService') this.#onVirtualService(object as IstioObject<'VirtualService'>, dirt);
-      }
-    }
-    return dirt.list();
-  }
-
-  /** @param hosts what `DestinationRules` says of a change: wildcards included, short names made long */
-  onDestinationRules(hosts: Iterable<string>): readonly ScopeDirt<P, M>[] {
-    const dirt = new Dirt<P, M>();
-    for (const host of this.#matching(hosts)) {
-      for (const scope of this.#scopes) {
-        const service = scope.service(host);
-        if (service === undefined) continue;
-        const marked = dirt.of(scope);
-        marked.hosts.add(host);
-        marked.connectionRules = true;
-        if (scope.proxy.kind === 'router') marked.gateways = true;
-        for (const { number } of service.ports) marked.ports.add(number);
+        if (object?.kind === 'DestinationRule') this.#onDestinationRule(object as IstioObject<'DestinationRule'>, dirt);
       }
     }
     return dirt.list();
@@ -152,7 +142,22 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     }
   }
 
-  *#matching(patterns: Iterable<string>): Iterable<MeshHost> {
+  #onDestinationRule({ spec, namespace }: IstioObject<'DestinationRule'>, dirt: Dirt<P, M>): void {
+    for (const host of this.#matching([ruleHost(spec.host, namespace, this.#mesh.domain)])) {
+      for (const scope of this.#scopes) {
+        const service = scope.service(host);
+        if (service === undefined) continue;
+        const marked = dirt.of(scope);
+        marked.hosts.add(host);
+        for (const { number } of service.ports) marked.ports.add(number);
+        if (!scope.routesConnectionsTo(host)) continue;
+        if (scope.proxy.kind === 'router') marked.gateways = true;
+        else marked.connectionRules = true;
+      }
+    }
+  }
+
+  *#matching(patterns: readonly string[]): Iterable<MeshHost> {
     for (const pattern of patterns) {
       if (!isWildcardHost(pattern)) yield pattern as MeshHost;
       else for (const host of this.#services.hosts()) if (hostMatches(pattern, host)) yield host;

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { GatewaySchema, SidecarSchema, VirtualServiceSchema } from '@isthmus/proto/istio';
+import { DestinationRuleSchema, GatewaySchema, SidecarSchema, VirtualServiceSchema } from '@isthmus/proto/istio';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import type { MeshHost, MeshService } from '@isthmus/model';
@@ -23,6 +23,11 @@ export const virtualService = (
   spec: MessageInitShape<typeof VirtualServiceSchema>,
   about: About = {},
 ): IstioObject<'VirtualService'> => object('VirtualService', create(VirtualServiceSchema, spec), about);
+export const destinationRule = (
+  spec: MessageInitShape<typeof DestinationRuleSchema>,
+  about: About = {},
+): IstioObject<'DestinationRule'> => object('DestinationRule', create(DestinationRuleSchema, spec), about);
+
 /** A service with HTTP on 80 and nothing else, unless said otherwise. */
 export function service(host: string, rest: Partial<MeshService> = {}): MeshService {
   return {
