@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { ListenAddress } from './listen.ts';
 import type { ROLES } from './schema.ts';
 import type { GuardConfig } from './sections/guard.ts';
+import type { IstioConfig } from './sections/istio.ts';
 import type { SharedLedgerConfig } from './sections/ledger.ts';
 import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
@@ -52,6 +53,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   /** Milliseconds that the outputs wait for registries of which nothing is known. */
   readonly readiness: { readonly maxWaitMs: number };
   readonly liveness: LivenessConfig;
+  readonly istio: IstioConfig;
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

@@ -2,7 +2,7 @@ import type { ConfigPath } from './problem.ts';
 
 /** Keys of the documented format that this version does not have yet; by the path of the map they are in. */
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['istio', 'plans'],
+  '': ['plans'],
 };
 
 /** True for a key that a later version will know: "not in this version" helps more than "unknown". */

@@ -11,6 +11,7 @@ import { configSchema } from './schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import { scanSecrets } from './secrets.ts';
 import { guardConfig } from './sections/guard.ts';
+import { istioConfig } from './sections/istio.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
 import { livenessConfig } from './sections/liveness.ts';
 import { mergeConfig } from './sections/merge.ts';
@@ -193,5 +194,6 @@ function build<Kind extends ConfigurableKind>(
     },
     readiness: { maxWaitMs: base.readiness.maxWait },
     liveness: livenessConfig(base.liveness),
+    istio: istioConfig(base.istio, at),
   };
 }

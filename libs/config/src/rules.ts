@@ -3,6 +3,7 @@ import { valueAt } from './issues.ts';
 import { formatListen, isLoopback, parseListen } from './listen.ts';
 import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
+import { istioProblems } from './sections/istio.ts';
 import { ledgerProblems } from './sections/ledger.ts';
 import { livenessProblems } from './sections/liveness-rules.ts';
 import { outputProblems } from './sections/outputs.ts';
@@ -27,6 +28,7 @@ export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
     ),
     ...ledgerProblems(yaml),
     ...livenessProblems(yaml),
+    ...istioProblems(yaml),
     ...outputProblems(yaml),
     ...roleProblems(yaml),
   ];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationField, listenerFields } from './fields.ts';
 import { guardSection } from './sections/guard.ts';
+import { istioSection } from './sections/istio.ts';
 import { sharedLedgerFields } from './sections/ledger.ts';
 import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
@@ -79,6 +80,7 @@ export const configSchema = z.strictObject({
   ledger,
   readiness,
   liveness: livenessSchema,
+  istio: istioSection,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

@@ -1,0 +1,85 @@
+import type { SourceId } from '@isthmus/model';
+import { z } from 'zod';
+import { sourceName } from '../fields.ts';
+import { valueAt } from '../issues.ts';
+import type { ConfigProblem } from '../problem.ts';
+import type { YamlFile } from '../yaml-file.ts';
+
+const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const DNS_NAME = /^(?=.{1,200}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+
+const namespaceName = z.string().regex(DNS_LABEL, 'use lower-case letters, digits and dashes, 63 at most');
+
+/** `istio:` in the config. */
+export const istioSection = z
+  .strictObject({
+    dir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Directory with Istio’s objects as YAML files, those of its subdirectories too; watched.'),
+    registry: sourceName.optional().describe('Instead of files: a registry of kind kubernetes, whose cluster has the objects.'),
+    namespace: namespaceName.default('default').describe('Namespace of objects in files that name none.'),
+    rootNamespace: namespaceName
+      .default('istio-system')
+      .describe('Namespace whose Sidecars and DestinationRules hold for all where the others say nothing.'),
+    domain: z
+      .string()
+      .regex(DNS_NAME, 'use a lower-case DNS name such as cluster.local')
+      .default('cluster.local')
+      .describe('What short hosts in rules are completed with: orders becomes orders.NAMESPACE.svc.cluster.local.'),
+    outboundTrafficPolicy: z
+      .enum(['allow-any', 'registry-only'])
+      .default('allow-any')
+      .describe(
+        'What becomes of intercepted calls to hosts that no service has. The explicit egress listener refuses them always.',
+      ),
+  })
+  .prefault({})
+  .describe(
+    'Traffic rules: VirtualService, DestinationRule, Gateway, ServiceEntry, WorkloadEntry, WorkloadGroup, Sidecar, ProxyConfig.',
+  );
+
+export type IstioInput = z.output<typeof istioSection>;
+
+export interface IstioConfig {
+  /** Undefined: no rules are read. */
+  readonly from:
+    { readonly kind: 'directory'; readonly dir: string } | { readonly kind: 'registry'; readonly registry: SourceId } | undefined;
+  readonly namespace: string;
+  readonly rootNamespace: string;
+  readonly domain: string;
+  readonly outboundTrafficPolicy: 'allow-any' | 'registry-only';
+}
+
+/** @param at makes a path absolute */
+export function istioConfig({ dir, registry, ...rest }: IstioInput, at: (path: string) => string): IstioConfig {
+  if (dir !== undefined) return { from: { kind: 'directory', dir: at(dir) }, ...rest };
+  return { from: registry === undefined ? undefined : { kind: 'registry', registry }, ...rest };
+}
+
+/** Rules come from one place, and a registry that has them is a cluster. */
+export function istioProblems(yaml: YamlFile): readonly ConfigProblem[] {
+  const registry = valueAt(yaml.value, ['istio', 'registry']);
+  if (typeof registry !== 'string') return [];
+  if (valueAt(yaml.value, ['istio', 'dir']) !== undefined) {
+    const what = 'istio.registry and istio.dir are both set';
+    const why = 'one object could then be two, and nobody would know which is meant';
+    return [{ file: yaml.file, ...yaml.keyAt(['istio', 'registry']), what, why, remedy: 'keep one of the two' }];
+  }
+  const entries = valueAt(yaml.value, ['registries']);
+  const clusters = (Array.isArray(entries) ? (entries as readonly unknown[]) : [])
+    .filter((entry) => valueAt(entry, ['kind']) === 'kubernetes')
+    .map((entry) => valueAt(entry, ['name']));
+  if (clusters.includes(registry)) return [];
+  return [
+    {
+      file: yaml.file,
+      ...yaml.valueAt(['istio', 'registry']),
+      what: `istio.registry names "${registry.slice(0, 63)}", which is no registry of kind kubernetes`,
+      why: 'its cluster is where the objects are read',
+      remedy:
+        clusters.length === 0 ? 'add the registry, or use `istio: { dir: istio.d }`' : `use ${clusters.map(String).join(' or ')}`,
+    },
+  ];
+}
