@@ -98,7 +98,6 @@ describe('a real Envoy', () => {
     );
     expect(names.sort()).toEqual([
       'outbound|8081||two.nacos',
-      'outbound|80||named-but-gone.eureka',
       'outbound|80||named.eureka',
       'outbound|80||nobody.nacos',
       `outbound|80||${ORDERS}`,

@@ -90,6 +90,8 @@ describe('a real istiod', () => {
       delete cluster.metadata;
       delete cluster.commonLbConfig; // 1.27 has no panic threshold where there is no outlier detection
       cluster.altStatName = '';
+      // 1.31 has the gauges of what circuit breakers have left off, unless it is told otherwise.
+      for (const threshold of cluster.circuitBreakers?.thresholds ?? []) threshold.trackRemaining = false;
     }
     const ours = services.flatMap(clusterResources).map(({ bytes }) => fromBinary(ClusterSchema, bytes));
     for (const cluster of ours) {
