@@ -8,7 +8,8 @@ import { NacosLogin } from './login.ts';
 import { serverAddress } from './server-address.ts';
 import type { ServerAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
-import { grpcChannel, readTls } from './tls.ts';
+import { grpcChannel, renewedTls } from './tls.ts';
+import type { TlsNow } from './tls.ts';
 
 interface Open {
   readonly server: ServerAddress;
@@ -22,6 +23,7 @@ export class ConfigWire {
   readonly #config: NacosConfig;
   readonly #baseDir: string;
   readonly #namespace: string;
+  readonly #tls: TlsNow;
   readonly #onPush: (dataId: string) => void;
   readonly #stop = new AbortController();
   #open: Promise<Open> | undefined;
@@ -32,6 +34,7 @@ export class ConfigWire {
     this.#config = config;
     this.#baseDir = baseDir;
     this.#namespace = namespace;
+    this.#tls = renewedTls(config, baseDir);
     this.#onPush = onPush;
   }
 
@@ -91,15 +94,14 @@ export class ConfigWire {
   async #dial(): Promise<Open> {
     const config = this.#config;
     const server = serverAddress(config.servers[this.#attempt % config.servers.length] as string, config.grpcPortOffset);
-    const tls = await readTls(config, this.#baseDir);
-    const http = new HttpClient(defaultTiming.mostMessageBytes, tls);
+    const http = new HttpClient(defaultTiming.mostMessageBytes, this.#tls);
     try {
       const login = new NacosLogin(config.auth, this.#baseDir, http, systemClock, defaultTiming.requestDeadline);
       await login.ensure(server, this.#stop.signal);
       const connection = await NacosConnection.open(
         {
           address: server.grpc,
-          ...grpcChannel(server, tls),
+          ...grpcChannel(server, await this.#tls()),
           token: () => login.current(server),
           namespace: this.#namespace,
           timing: defaultTiming,

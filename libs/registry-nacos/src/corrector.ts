@@ -9,7 +9,7 @@ import type { Json } from './json-body.ts';
 import { NacosLogin } from './login.ts';
 import { serverAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
-import { readTls } from './tls.ts';
+import { renewedTls } from './tls.ts';
 
 /**
  * Takes instances out by `enabled=false`, which Nacos keeps as metadata of its own beside what the instance's client
@@ -58,7 +58,7 @@ interface Wire {
 
 async function connect(config: NacosConfig, baseDir: string, clock: Clock, attempt: number): Promise<Wire> {
   const server = serverAddress(config.servers[attempt % config.servers.length] as string, config.grpcPortOffset);
-  const http = new HttpClient(defaultTiming.mostMessageBytes, await readTls(config, baseDir));
+  const http = new HttpClient(defaultTiming.mostMessageBytes, renewedTls(config, baseDir));
   const deadlineMs = defaultTiming.requestDeadline;
   const login = new NacosLogin(config.auth, baseDir, http, clock, deadlineMs);
   const once = (method: 'GET' | 'PUT', path: string, query: Record<string, string>, signal: AbortSignal) => {

@@ -36,7 +36,7 @@ export async function examineNacos(
     const remedy = 'check tls.caFile, tls.certFile and tls.keyFile of this registry';
     return [{ level: 'error', what: `the TLS files are not usable: ${messageOf(thrown)}`, remedy }];
   }
-  const http = new HttpClient(defaultTiming.mostMessageBytes, tls);
+  const http = new HttpClient(defaultTiming.mostMessageBytes, () => Promise.resolve(tls));
   try {
     for (const url of config.servers) {
       const server = serverAddress(url, config.grpcPortOffset, config.grpcTls);

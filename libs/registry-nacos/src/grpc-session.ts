@@ -56,7 +56,7 @@ export class GrpcSession {
     const connection = await NacosConnection.open(
       {
         address: server.grpc,
-        ...context.channel(server),
+        ...(await context.channel(server)),
         token: () => context.login.current(server),
         namespace: context.namespace,
         timing: context.timing,

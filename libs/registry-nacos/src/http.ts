@@ -1,8 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { SecureContextOptions } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import { TLS_REMEDY, isTlsFailure } from './tls.ts';
+import type { TlsNow } from './tls.ts';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -18,17 +19,44 @@ export interface HttpRequest {
   readonly deadlineMs: number;
 }
 
+/** Each connection with the certificates of its time. A resumed session would go on with those of before. */
+class RenewingAgent extends https.Agent {
+  readonly #tls: TlsNow;
+
+  constructor(options: http.AgentOptions, tls: TlsNow) {
+    super({ ...options, maxCachedSessions: 0 });
+    this.#tls = tls;
+  }
+
+  override createConnection(
+    options: https.RequestOptions,
+    callback?: (error: Error | null, socket: Duplex) => void,
+  ): Duplex | null | undefined {
+    const failed = (error: Error): void => callback?.(error, undefined as never);
+    this.#tls()
+      .then((tls) => {
+        const socket = super.createConnection({ ...options, ...tls });
+        if (socket) callback?.(null, socket);
+      })
+      .catch(failed);
+    return undefined;
+  }
+}
+
 /** HTTP to one registry: bounded connections, a deadline and a size limit on every request. `close()` ends all sockets. */
 export class HttpClient {
   readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
 
   readonly #mostBytes: number;
 
-  /** @param mostBytes More than this in an answer is refused while it is being read. */
-  constructor(mostBytes: number, tls: SecureContextOptions & { servername?: string } = {}, maxSockets = 16) {
+  /**
+   * @param mostBytes More than this in an answer is refused while it is being read.
+   * @param tls Asked for each connection to an https URL.
+   */
+  constructor(mostBytes: number, tls: TlsNow = () => Promise.resolve(undefined), maxSockets = 16) {
     this.#mostBytes = mostBytes;
     const options = { keepAlive: true, maxSockets };
-    this.#agents = { http: new http.Agent(options), https: new https.Agent({ ...options, ...tls }) };
+    this.#agents = { http: new http.Agent(options), https: new RenewingAgent(options, tls) };
   }
 
   /** @throws IsthmusError `registry.unreachable`, `registry.timeout`, `registry.too-large` or `registry.protocol`. */

@@ -24,7 +24,9 @@ export interface NamespaceContext {
   /** The view of that group, made when it is new. */
   view(group: string): ScopeView;
   /** TLS, where the server's URL is https. */
-  channel(server: ServerAddress): { readonly credentials?: ChannelCredentials; readonly serverName?: string | undefined };
+  channel(
+    server: ServerAddress,
+  ): Promise<{ readonly credentials?: ChannelCredentials; readonly serverName?: string | undefined }>;
   /** Why the session ended, where the end of the connection does not say it. */
   report(thrown: unknown): void;
   /** What was reported first since the last call; undefined when nothing was. */

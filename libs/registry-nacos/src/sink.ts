@@ -5,7 +5,7 @@ import { NacosLogin } from './login.ts';
 import { serverAddress } from './server-address.ts';
 import { NacosSinkSession } from './sink-session.ts';
 import { defaultTiming } from './timing.ts';
-import { readTls } from './tls.ts';
+import { renewedTls } from './tls.ts';
 
 /** Publishes into one Nacos cluster, of any version. */
 export function nacosSink(config: NacosConfig, deps: SinkWireDeps, deadlineMs = defaultTiming.requestDeadline): SinkWire {
@@ -13,7 +13,7 @@ export function nacosSink(config: NacosConfig, deps: SinkWireDeps, deadlineMs = 
   return {
     async connect(attempt, signal): Promise<SinkSession> {
       const server = serverAddress(servers[attempt % servers.length] as string, grpcPortOffset);
-      const http = new HttpClient(defaultTiming.mostMessageBytes, await readTls(config, deps.baseDir));
+      const http = new HttpClient(defaultTiming.mostMessageBytes, renewedTls(config, deps.baseDir));
       try {
         const login = new NacosLogin(auth, deps.baseDir, http, deps.clock, deadlineMs);
         return await NacosSinkSession.open({ http, login, server, namespace: namespaces[0] ?? 'public', deadlineMs }, signal);

@@ -12,8 +12,8 @@ import { NamespaceLoop } from './namespace-loop.ts';
 import { serverAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
 import type { NacosTiming } from './timing.ts';
-import { grpcChannel, readTls } from './tls.ts';
-import type { Tls } from './tls.ts';
+import { grpcChannel, renewedTls } from './tls.ts';
+import type { TlsNow } from './tls.ts';
 
 /** Reads the namespaces and groups of one Nacos cluster; one connection and one loop for each namespace. */
 export class NacosSource implements RegistrySource {
@@ -48,22 +48,18 @@ export class NacosSource implements RegistrySource {
   async #run(channel: EventChannel, signal: AbortSignal): Promise<void> {
     const namespaces = this.#config.namespaces.map((namespace) => ({ namespace, views: this.#views(channel, namespace) }));
     const large = new LargeJson(this.id);
-    let http: HttpClient | undefined;
+    const tls = renewedTls(this.#config, this.#deps.baseDir);
+    const http = new HttpClient(this.#timing.mostMessageBytes, tls);
+    const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
     try {
-      const tls = await readTls(this.#config, this.#deps.baseDir);
-      http = new HttpClient(this.#timing.mostMessageBytes, tls);
-      const login = new NacosLogin(this.#config.auth, this.#deps.baseDir, http, this.#deps.clock, this.#timing.requestDeadline);
-      const client = http;
       await Promise.all(
-        namespaces.map(({ namespace, views }) =>
-          this.#namespaceLoop(namespace, views, { http: client, login, large, tls }).run(signal),
-        ),
+        namespaces.map(({ namespace, views }) => this.#namespaceLoop(namespace, views, { http, login, large, tls }).run(signal)),
       );
     } catch (thrown) {
-      // A certificate that cannot be read, or a bug of ours: the registry cannot be read, nothing is deleted.
+      // A bug of ours: the registry cannot be read, nothing is deleted.
       for (const { views } of namespaces) views.lost(messageOf(thrown));
     } finally {
-      http?.close();
+      http.close();
       large.close();
       for (const { views } of namespaces) views.close();
     }
@@ -82,7 +78,7 @@ export class NacosSource implements RegistrySource {
       wanted: serviceFilter(this.#config.services),
       views: views.all,
       view: views.view,
-      channel: (server) => grpcChannel(server, shared.tls),
+      channel: async (server) => grpcChannel(server, await shared.tls()),
       report: (thrown) => (report ??= thrown),
       takeReport: () => {
         const taken = report;
@@ -139,5 +135,5 @@ interface Shared {
   readonly http: HttpClient;
   readonly login: NacosLogin;
   readonly large: LargeJson;
-  readonly tls: Tls | undefined;
+  readonly tls: TlsNow;
 }

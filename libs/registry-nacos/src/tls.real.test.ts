@@ -81,7 +81,7 @@ describe.each([
     await makeCertificates(directory);
     const tls = { certFile: join(directory, 'server.pem'), keyFile: join(directory, 'server.key') };
     server = await start({ auth, tls });
-    const http = new HttpClient(1024 * 1024, await readTls(config(), directory));
+    const http = new HttpClient(1024 * 1024, () => readTls(config(), directory));
     const form = { username: auth.username, password: auth.password };
     const url = `https://127.0.0.1:${server.ports.http}/nacos/v1`;
     const signal = AbortSignal.timeout(DEADLINE);

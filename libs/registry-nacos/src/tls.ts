@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
+import { IsthmusError, messageOf } from '@isthmus/model';
 import type { NacosConfig } from './config.ts';
 import type { ServerAddress } from './server-address.ts';
 
@@ -23,6 +25,30 @@ export async function readTls({ tls, servers, grpcTls }: NacosConfig, baseDir: s
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+  };
+}
+
+/** Asked for each new connection. */
+export type TlsNow = () => Promise<Tls | undefined>;
+
+/**
+ * Reads the files again for each new connection, so that a renewed certificate needs no restart. While they do not fit together
+ * (certificate and key are replaced one after the other) those of before are used. @throws as long as there were none.
+ */
+export function renewedTls(config: NacosConfig, baseDir: string): TlsNow {
+  let fitting: { readonly tls: Tls | undefined } | undefined;
+  return async () => {
+    try {
+      const tls = await readTls(config, baseDir);
+      if (tls !== undefined) createSecureContext(tls);
+      fitting = { tls };
+    } catch (thrown) {
+      if (fitting === undefined) {
+        const remedy = 'check tls.caFile, tls.certFile and tls.keyFile of this registry';
+        throw new IsthmusError('config.invalid', `the TLS files are not usable: ${messageOf(thrown)}`, { cause: thrown, remedy });
+      }
+    }
+    return fitting.tls;
   };
 }
 
