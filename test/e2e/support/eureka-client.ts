@@ -9,13 +9,14 @@ export class EurekaClient {
   async register(
     app: string,
     port: number,
-    fields: { readonly status?: string; readonly metadata?: Readonly<Record<string, string>> } = {},
+    fields: { readonly status?: string; readonly metadata?: Readonly<Record<string, string>>; readonly address?: string } = {},
   ): Promise<void> {
+    const { address = '127.0.0.1' } = fields;
     const instance = {
-      instanceId: `127.0.0.1:${app}:${port}`,
-      hostName: '127.0.0.1',
+      instanceId: `${address}:${app}:${port}`,
+      hostName: address,
       app: app.toUpperCase(),
-      ipAddr: '127.0.0.1',
+      ipAddr: address,
       vipAddress: app,
       status: fields.status ?? 'UP',
       port: { $: port, '@enabled': 'true' },
