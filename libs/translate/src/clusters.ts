@@ -10,12 +10,20 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
 
 /** The Clusters of a service: one per port, and one per port and subset of its DestinationRule. */
 export function clustersOf(service: MeshService, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
-  return proxy?.grpc === true ? grpcClusters(service, rule) : outboundClusters(service, rule, proxy);
+  return proxy?.grpc === true ? grpcClusters(service, rule) : outboundClusters(service, rule, proxy, 'outbound');
 }
 
 /** For sidecars without rules: one Cluster per service port. */
 export function clusterResources(service: MeshService): readonly Resource[] {
   return clustersOf(service, undefined, undefined);
+}
+
+/**
+ * The clusters that the SNI names at an AUTO_PASSTHROUGH gateway, beside the others. TLS is the caller's own: they pass
+ * it on as it is. Services outside the mesh have none.
+ */
+export function sniDnatClusters(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
+  return service.declared?.external === true ? [] : outboundClusters(service, rule, proxy, 'sni-dnat');
 }
 
 /** What of the proxy decides about the service's clusters: proxies with equal ones share every byte. */

@@ -25,7 +25,7 @@ const assignment: fc.Arbitrary<LoadAssignment> = fc.record({
   localities: fc.array(
     fc.record({
       locality: fc.record({ region: text, zone: text, subzone: text }),
-      weight: uint32,
+      weight: fc.oneof(uint32, fc.constant(0)),
       members: fc.array(member, { maxLength: 12 }),
       priority: fc.oneof(fc.nat(5), fc.nat(200)),
     }),
@@ -58,7 +58,7 @@ function byProtobufEs(clusterName: string, { localities }: LoadAssignment): Uint
       clusterName,
       endpoints: localities.map((group) => ({
         locality: { region: group.locality.region, zone: group.locality.zone, subZone: group.locality.subzone },
-        loadBalancingWeight: group.weight,
+        ...(group.weight > 0 && { loadBalancingWeight: group.weight }),
         priority: group.priority ?? 0,
         lbEndpoints: group.members.map(({ endpoint, weight }) => ({
           loadBalancingWeight: weight,

@@ -28,7 +28,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
   for (const group of localities) {
     const { region, zone, subzone } = group.locality;
     const place = optionalTextSize(region) + optionalTextSize(zone) + optionalTextSize(subzone);
-    let body = 1 + varintSize(place) + place + weightSize(group.weight) + prioritySize(group.priority);
+    let body = 1 + varintSize(place) + place + groupWeightSize(group.weight) + prioritySize(group.priority);
     for (const { endpoint, weight } of group.members) body += lbEndpointFieldSize(endpoint.address, endpoint.port, weight);
     localitySizes.push(body);
     size += 1 + varintSize(body) + body;
@@ -44,7 +44,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
     if (zone !== '') writer.text(ZONE, zone);
     if (subzone !== '') writer.text(SUB_ZONE, subzone);
     for (const { endpoint, weight } of group.members) writeLbEndpoint(writer, endpoint.address, endpoint.port, weight);
-    writer.weight(LOCALITY_WEIGHT, group.weight);
+    if (group.weight > 0) writer.weight(LOCALITY_WEIGHT, group.weight);
     if (group.priority !== undefined && group.priority > 0) writer.varint(PRIORITY, group.priority);
   });
   return writer.bytes;
@@ -78,6 +78,11 @@ function writeLbEndpoint(writer: Writer, address: string, port: number, weight: 
 /** A UInt32Value field: tag, length, tag, value. */
 function weightSize(weight: number): number {
   return 3 + varintSize(weight);
+}
+
+/** A locality without weight gets nothing; Envoy refuses a 0. */
+function groupWeightSize(weight: number): number {
+  return weight === 0 ? 0 : weightSize(weight);
 }
 
 /** Priority 0 is proto3's default and left out. */

@@ -7,7 +7,7 @@ import { decidingLabels, localityRule } from './endpoints/locality-rule.ts';
 import { seenFrom } from './endpoints/locality-priorities.ts';
 import { hasLabels, labelOf } from './endpoints/topology-labels.ts';
 import { byLocality } from './load-assignment.ts';
-import { outboundName } from './names.ts';
+import { outboundName, sniDnatName } from './names.ts';
 import { resource } from './resource.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
 import type { Policy } from './clusters/traffic-policy.ts';
@@ -28,6 +28,22 @@ export function endpointsOf(service: MeshService, rule: Rule, proxy: Proxy | und
 /** For callers without rules: one ClusterLoadAssignment per service port. */
 export function endpointResources(service: MeshService): readonly Resource[] {
   return endpointsOf(service, undefined, undefined);
+}
+
+/**
+ * For the clusters of `sniDnatClusters`: only endpoints that speak mTLS may be reached by them, and without an authority
+ * there are none.
+ */
+export function sniDnatEndpoints(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
+  if (service.declared?.external === true || !hasAssignments(service, proxy)) return [];
+  return service.ports.flatMap((port) => {
+    const { localities } = byLocality(service, servingEndpoints(service, port.name));
+    const empty = { localities: localities.map(({ locality }) => ({ locality, weight: 0, members: [] })) };
+    return ['', ...(rule?.spec.subsets ?? []).map(({ name }) => name)].map((subset) => {
+      const name = sniDnatName(service.host, port.number, subset);
+      return resource(name, encodeLoadAssignment(name, empty));
+    });
+  });
 }
 
 /** What of the proxy decides about its endpoints of the service: proxies with equal ones share every byte. */

@@ -1,7 +1,7 @@
-export { clusterResources, clustersOf } from './clusters.ts';
+export { clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
-export { endpointResources, endpointVariant, endpointsOf, localityVariant } from './endpoints.ts';
+export { endpointResources, endpointVariant, endpointsOf, localityVariant, sniDnatEndpoints } from './endpoints.ts';
 export { ServiceResources } from './service-resources.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';

@@ -12,3 +12,8 @@ export const EGRESS_ROUTE = 'http_proxy';
 export function outboundName(host: MeshHost, port: number, subset = ''): string {
   return `outbound|${port}|${subset}|${host}`;
 }
+
+/** The same where it has to be a host name: in the SNI that an AUTO_PASSTHROUGH gateway routes by. */
+export function sniDnatName(host: MeshHost, port: number, subset = ''): string {
+  return `outbound_.${port}_.${subset}_.${host}`;
+}

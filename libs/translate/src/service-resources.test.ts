@@ -73,7 +73,7 @@ const proxy = fc
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
 const maybeRule = fc.option(rule, { nil: undefined });
-const scope = (who: ReturnType<typeof proxyOf>, applied: Rule) => ({ proxy: who, destinationRule: () => applied });
+const scope = (who: ReturnType<typeof proxyOf>, applied: Rule) => ({ proxy: who, destinationRule: () => applied, gateways: [] });
 
 describe('what is remembered', () => {
   test('is what each proxy would have been given from nothing, whatever was asked before', () => {

@@ -1,7 +1,8 @@
 import type { MeshHost, MeshService, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
-import { clusterVariant, clustersOf, sameClusters } from './clusters.ts';
-import { endpointVariant, endpointsOf, sameEndpoints } from './endpoints.ts';
+import { ServerTLSSettings_TLSmode } from '@isthmus/proto/istio';
+import { clusterVariant, clustersOf, sameClusters, sniDnatClusters } from './clusters.ts';
+import { endpointVariant, endpointsOf, sameEndpoints, sniDnatEndpoints } from './endpoints.ts';
 import type { ProxyScope } from './scope.ts';
 
 type Variants = Map<string, readonly Resource[]>;
@@ -30,14 +31,24 @@ export class ServiceResources {
     const { proxy } = scope;
     const rule = scope.destinationRule(service.host);
     const variants = variantsOf(this.#of(service).clusters, rule);
-    return remembered(variants, clusterVariant(service, rule, proxy), () => clustersOf(service, rule, proxy));
+    const own = remembered(variants, clusterVariant(service, rule, proxy), () => clustersOf(service, rule, proxy));
+    if (!passesTlsThrough(scope)) return own;
+    return remembered(variants, `${clusterVariant(service, rule, proxy)} sni`, () => [
+      ...own,
+      ...sniDnatClusters(service, rule, proxy),
+    ]);
   }
 
   endpoints(scope: Seen, service: MeshService): readonly Resource[] {
     const { proxy } = scope;
     const rule = scope.destinationRule(service.host);
     const variants = variantsOf(this.#of(service).endpoints, rule);
-    return remembered(variants, endpointVariant(service, rule, proxy), () => endpointsOf(service, rule, proxy));
+    const own = remembered(variants, endpointVariant(service, rule, proxy), () => endpointsOf(service, rule, proxy));
+    if (!passesTlsThrough(scope)) return own;
+    return remembered(variants, `${endpointVariant(service, rule, proxy)} sni`, () => [
+      ...own,
+      ...sniDnatEndpoints(service, rule, proxy),
+    ]);
   }
 
   /** The service is gone. */
@@ -63,7 +74,12 @@ export class ServiceResources {
   }
 }
 
-type Seen = Pick<ProxyScope, 'proxy' | 'destinationRule'>;
+type Seen = Pick<ProxyScope, 'proxy' | 'destinationRule' | 'gateways'>;
+
+function passesTlsThrough({ proxy, gateways }: Seen): boolean {
+  if (proxy.kind !== 'router') return false;
+  return gateways.some(({ spec }) => spec.servers.some(({ tls }) => tls?.mode === ServerTLSSettings_TLSmode.AUTO_PASSTHROUGH));
+}
 
 function variantsOf(byRule: ByRule, rule: IstioObject<'DestinationRule'> | undefined): Variants {
   const key = rule ?? NO_RULE;

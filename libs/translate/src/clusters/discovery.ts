@@ -10,6 +10,7 @@ import {
 } from '@isthmus/proto/envoy';
 import { encodeLoadAssignment } from '../encode-load-assignment.ts';
 import type { LoadAssignment } from '../load-assignment.ts';
+import type { AddressFamily } from './address-family.ts';
 import type { ClusterInit } from './connection-pool.ts';
 
 /** The part of a Cluster that is its own: its name, and how its hosts are found. The policy's part is appended to it. */
@@ -31,11 +32,15 @@ export function edsHead(name: string): Head {
   });
 }
 
-/** @param port where callers are sent instead of the port that they dialled */
-export function originalDstHead(name: string, port: number | undefined): Head {
+/**
+ * @param port where callers are sent instead of the port that they dialled
+ * @param family of a DNS service whose rule says PASSTHROUGH: istiod leaves the settings of its resolver, which mean nothing then
+ */
+export function originalDstHead(name: string, port: number | undefined, family: AddressFamily | undefined): Head {
   return encode({
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    ...(family !== undefined && resolver(family)),
     ...(port !== undefined && { lbConfig: { case: 'originalDstLbConfig', value: { upstreamPortOverride: port } } }),
   });
 }
@@ -45,7 +50,7 @@ export type DnsUse = 'all' | 'first';
 
 const RESOLVER = anyPack(CaresDnsResolverConfigSchema, create(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }));
 
-export function dnsHead(name: string, use: DnsUse, family: 'v4' | 'v6', assignment: LoadAssignment): Head {
+export function dnsHead(name: string, use: DnsUse, family: AddressFamily, assignment: LoadAssignment): Head {
   return encode({
     name,
     clusterDiscoveryType: {
@@ -53,6 +58,12 @@ export function dnsHead(name: string, use: DnsUse, family: 'v4' | 'v6', assignme
       value: use === 'all' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS,
     },
     loadAssignment: fromBinary(ClusterLoadAssignmentSchema, encodeLoadAssignment(name, assignment)),
+    ...resolver(family),
+  });
+}
+
+function resolver(family: AddressFamily): ClusterInit {
+  return {
     dnsLookupFamily: family === 'v4' ? Cluster_DnsLookupFamily.V4_ONLY : Cluster_DnsLookupFamily.V6_ONLY,
     typedDnsResolverConfig: { name: 'envoy.network.dns_resolver.cares', typedConfig: RESOLVER },
     // Thousands of names are not to be asked for in one moment.
@@ -60,7 +71,7 @@ export function dnsHead(name: string, use: DnsUse, family: 'v4' | 'v6', assignme
     // After a failure only: what resolves is asked for again when its TTL is over.
     dnsRefreshRate: { seconds: 60n },
     respectDnsTtl: true,
-  });
+  };
 }
 
 function encode(cluster: ClusterInit): Head {

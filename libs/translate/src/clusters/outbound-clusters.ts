@@ -1,11 +1,11 @@
 import type { Endpoint, MeshService, Resource, ServicePort } from '@isthmus/model';
-import type { IstioObject, Subset } from '@isthmus/proto/istio';
+import type { DestinationRule, IstioObject, Subset } from '@isthmus/proto/istio';
 import { localityRule } from '../endpoints/locality-rule.ts';
 import { seenFrom } from '../endpoints/locality-priorities.ts';
 import { hasLabels } from '../endpoints/topology-labels.ts';
 import { joinParts } from '../fields.ts';
 import { byLocality } from '../load-assignment.ts';
-import { outboundName } from '../names.ts';
+import { outboundName, sniDnatName } from '../names.ts';
 import { resource } from '../resource.ts';
 import { servingEndpoints } from '../serving-endpoints.ts';
 import { addressFamily } from './address-family.ts';
@@ -14,7 +14,6 @@ import { isPassthrough } from './load-balancer.ts';
 import { policyBytes } from './policy-bytes.ts';
 import { isHttp2 } from './port-protocol.ts';
 import { portPolicy, subsetPolicy } from './traffic-policy.ts';
-import type { LoadAssignment } from '../load-assignment.ts';
 import type { Proxy } from '../proxy.ts';
 import type { Policy } from './traffic-policy.ts';
 
@@ -23,72 +22,111 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
 /** How a cluster's hosts are found. */
 type Finding = 'eds' | 'dns' | 'dns-round-robin' | 'original-dst';
 
+/** `sni-dnat`: for gateways that pass TLS through to the cluster that the SNI names. */
+export type ClusterMode = 'outbound' | 'sni-dnat';
+
 /**
  * One Cluster per service port and per subset of the rule there. Endpoint changes never touch them, except in a DNS
  * service, whose clusters carry the names.
  * @param proxy who calls; undefined: a sidecar that tells nothing of itself
  */
-export function outboundClusters(service: MeshService, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
-  return service.ports.flatMap((port) => portClusters(service, port, rule, proxy));
+export function outboundClusters(
+  service: MeshService,
+  rule: Rule,
+  proxy: Proxy | undefined,
+  mode: ClusterMode,
+): readonly Resource[] {
+  const seen: Seen = { service, rule, proxy, mode };
+  return service.ports.flatMap((port) => portClusters(seen, port));
 }
 
-function portClusters(service: MeshService, port: ServicePort, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
-  const finding = findingOf(service, proxy);
-  const isDns = finding === 'dns' || finding === 'dns-round-robin';
-  const endpoints = isDns ? servingEndpoints(service, port.name) : [];
-  // Istio has no cluster for a name without instances. One that is only out of service stays, so that it can come back.
-  if (isDns && !service.endpoints.some(({ portName }) => portName === port.name)) return [];
-
-  const one = (subset: Subset | undefined, policy: Policy | undefined, found: Finding): Resource | undefined => {
-    const name = outboundName(service.host, port.number, subset?.name);
-    const own = subset === undefined ? endpoints : endpoints.filter((endpoint) => hasLabels(endpoint, subset.labels));
-    if (isDns && subset !== undefined && found !== 'original-dst' && own.length === 0) return undefined;
-    const tail = policyBytes(rule, place(rule, port, subset), {
-      policy,
-      http2: isHttp2(port.protocol),
-      originalDst: found === 'original-dst',
-      sniDnat: false,
-      alternativeNames: service.declared?.subjectAltNames ?? [],
-    });
-    return resource(name, joinParts([head(name, found, { service, port, own, policy, proxy }), tail]));
-  };
-
-  const policy = portPolicy(rule?.spec, port.number);
-  const ownFinding = isPassthrough(policy?.loadBalancer) ? 'original-dst' : finding;
-  const clusters = [one(undefined, policy, ownFinding)];
-  for (const subset of rule?.spec.subsets ?? []) {
-    const merged = rule === undefined ? undefined : subsetPolicy(rule.spec, subset, port.number);
-    clusters.push(one(subset, merged, isPassthrough(merged?.loadBalancer) ? 'original-dst' : ownFinding));
-  }
-  return clusters.filter((cluster) => cluster !== undefined);
-}
-
-interface HeadInputs {
+interface Seen {
   readonly service: MeshService;
-  readonly port: ServicePort;
-  readonly own: readonly Endpoint[];
-  readonly policy: Policy | undefined;
+  readonly rule: Rule;
   readonly proxy: Proxy | undefined;
+  readonly mode: ClusterMode;
 }
 
-function head(name: string, finding: Finding, { service, port, own, policy, proxy }: HeadInputs): Uint8Array {
+interface Part {
+  readonly port: ServicePort;
+  readonly subset: Subset | undefined;
+  readonly policy: Policy | undefined;
+  readonly finding: Finding;
+  /** Of a DNS service. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
+  const { service, rule } = seen;
+  const finding = findingOf(service, seen.proxy);
+  // Istio has no cluster for a name without instances. One that is only out of service stays, so that it can come back.
+  if (isDns(service) && !service.endpoints.some(({ portName }) => portName === port.name)) return [];
+  const endpoints = isDns(service) ? servingEndpoints(service, port.name) : [];
+  const policy = portPolicy(rule?.spec, port.number);
+  const whole: Part = {
+    port,
+    subset: undefined,
+    policy,
+    finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : finding,
+    endpoints,
+  };
+  const subsets = rule === undefined ? [] : rule.spec.subsets.map((subset) => subsetPart(rule.spec, subset, whole));
+  return [whole, ...subsets].filter((part) => part.subset === undefined || hasHosts(part)).map((part) => cluster(seen, part));
+}
+
+function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
+  const policy = subsetPolicy(rule, subset, whole.port.number);
+  return {
+    port: whole.port,
+    subset,
+    policy,
+    finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : whole.finding,
+    endpoints: whole.endpoints.filter((endpoint) => hasLabels(endpoint, subset.labels)),
+  };
+}
+
+function cluster(seen: Seen, part: Part): Resource {
+  const { service, rule, mode } = seen;
+  const { port, subset, policy, finding } = part;
+  const name = (mode === 'outbound' ? outboundName : sniDnatName)(service.host, port.number, subset?.name);
+  const tail = policyBytes(rule, place(rule, port, subset), {
+    policy,
+    http2: isHttp2(port.protocol),
+    originalDst: finding === 'original-dst',
+    sniDnat: mode === 'sni-dnat',
+    alternativeNames: service.declared?.subjectAltNames ?? [],
+  });
+  return resource(name, joinParts([head(name, seen, part), tail]));
+}
+
+function head(name: string, { service, proxy }: Seen, { port, subset, policy, finding, endpoints }: Part): Uint8Array {
   switch (finding) {
     case 'eds':
       return edsHead(name);
-    case 'original-dst':
-      return originalDstHead(name, service.resolution === 'none' ? port.targetPort : undefined);
+    case 'original-dst': {
+      const resolves = isDns(service) && subset === undefined;
+      const override = service.resolution === 'none' ? port.targetPort : undefined;
+      return originalDstHead(name, override, resolves ? addressFamily(proxy) : undefined);
+    }
     case 'dns':
-      return dnsHead(name, 'all', addressFamily(proxy), seen(byLocality(service, own), policy, proxy));
-    case 'dns-round-robin':
+    case 'dns-round-robin': {
       // Envoy refuses a LOGICAL_DNS cluster of more than one name.
-      return dnsHead(name, 'first', addressFamily(proxy), seen(byLocality(service, own.slice(0, 1)), policy, proxy));
+      const [use, names] = finding === 'dns' ? (['all', endpoints] as const) : (['first', endpoints.slice(0, 1)] as const);
+      const plain = byLocality(service, names);
+      const assignment = proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy));
+      return dnsHead(name, use, addressFamily(proxy), assignment);
+    }
     default:
       return finding satisfies never;
   }
 }
 
-function seen(plain: LoadAssignment, policy: Policy | undefined, proxy: Proxy | undefined): LoadAssignment {
-  return proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy));
+function isDns({ resolution }: MeshService): boolean {
+  return resolution === 'dns' || resolution === 'dns-round-robin';
+}
+
+function hasHosts({ finding, endpoints }: Part): boolean {
+  return (finding !== 'dns' && finding !== 'dns-round-robin') || endpoints.length > 0;
 }
 
 function findingOf({ resolution }: MeshService, proxy: Proxy | undefined): Finding {
