@@ -3,7 +3,7 @@ import type { Json } from './resource-set.ts';
 
 /**
  * Whether `part` occurs anywhere in `whole`: text as a key or a value, an object in an object that has at least its fields, a list in
- * a list that has at least its elements, in their order.
+ * a list that has at least its elements, in any order.
  */
 export function contains(whole: Json, part: Json): boolean {
   if (within(whole, part)) return true;
@@ -14,7 +14,8 @@ export function contains(whole: Json, part: Json): boolean {
 
 /** Here, not deeper. */
 function within(whole: Json, part: Json): boolean {
-  if (Array.isArray(part)) return Array.isArray(whole) && listWithin(whole, part);
+  if (Array.isArray(part))
+    return Array.isArray(whole) && part.every((wanted: Json) => whole.some((found: Json) => within(found, wanted)));
   if (!isObject(part)) return whole === part;
   return (
     isObject(whole) &&
@@ -23,13 +24,4 @@ function within(whole: Json, part: Json): boolean {
       return found !== undefined && within(found, value);
     })
   );
-}
-
-function listWithin(whole: readonly Json[], part: readonly Json[]): boolean {
-  let from = 0;
-  return part.every((element) => {
-    const at = whole.findIndex((candidate, n) => n >= from && within(candidate, element));
-    from = at + 1;
-    return at >= 0;
-  });
 }

@@ -10,6 +10,11 @@ export interface Difference {
   readonly ours: Json | undefined;
 }
 
+/** `routes 80/virtualHosts[orders.shop…]/routes[0]/route/timeout` */
+export function placeOf({ kind, path }: Difference): string {
+  return `${kind} ${path}`;
+}
+
 /** Every place at which two normalised sets differ: the deepest, so that a line says what is missing. */
 export function differences(istiod: ResourceSet, ours: ResourceSet): readonly Difference[] {
   return resourceKinds.flatMap((kind) =>

@@ -29,6 +29,8 @@ const Header = z.strictObject({
   shows: parts,
   /** What must not occur. */
   lacks: parts.default({}),
+  /** Where ours differs by design, and why: exactly these places, `KIND PATH` as compare.ts prints them. */
+  differs: z.strictObject({ why: z.string().min(20), at: z.array(z.string()).min(1) }).optional(),
 });
 
 export type CaseNode = z.infer<typeof Node>;
@@ -43,6 +45,7 @@ export interface OracleCase {
   readonly dials: readonly string[];
   readonly shows: Parts;
   readonly lacks: Parts;
+  readonly differs?: { readonly why: string; readonly at: readonly string[] };
   /** The Istio objects, as documents of one YAML stream. */
   readonly yaml: string;
 }
@@ -75,6 +78,12 @@ export function parseCase(name: string, text: string): OracleCase {
     throw new Error(`${name}: begins with a comment that says what it shows, a header, and ---`);
   const header = Header.safeParse(parseDocument(text.slice(0, end)).toJS());
   if (!header.success) throw new Error(`${name}: ${z.prettifyError(header.error)}`);
-  const { mesh, ...rest } = header.data;
-  return { name, ...rest, mesh: { ...meshDefaults, ...mesh }, yaml: `${plaintext}---\n${text.slice(end + 5)}` };
+  const { mesh, differs, ...rest } = header.data;
+  return {
+    name,
+    ...rest,
+    ...(differs && { differs }),
+    mesh: { ...meshDefaults, ...mesh },
+    yaml: `${plaintext}---\n${text.slice(end + 5)}`,
+  };
 }

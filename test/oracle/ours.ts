@@ -4,8 +4,7 @@ import type { MeshService, Resource } from '@isthmus/model';
 import { ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { typeRegistry } from '@isthmus/proto/type-registry';
 import {
-  clustersOf,
-  endpointsOf,
+  ServiceResources,
   gatewayListeners,
   gatewayRouteResource,
   grpcListener,
@@ -59,7 +58,7 @@ function asGrpcClient(scope: ProxyScope, seen: readonly MeshService[], dials: re
   );
   const named = new Set(clusterNames(routes));
   const asked = (resources: readonly Resource[]): readonly Resource[] => resources.filter(({ name }) => named.has(name));
-  const clusters = asked(seen.flatMap((service) => clustersOf(service, scope.destinationRule(service.host), scope.proxy)));
+  const clusters = asked(seen.flatMap((service) => new ServiceResources().clusters(scope, service)));
   return {
     clusters: json(ClusterSchema, clusters),
     listeners,
@@ -69,12 +68,13 @@ function asGrpcClient(scope: ProxyScope, seen: readonly MeshService[], dials: re
 }
 
 function clustersFor({ scope, inboundRule }: CaseMesh, seen: readonly MeshService[]): readonly Resource[] {
-  const outbound = seen.flatMap((service) => clustersOf(service, scope.destinationRule(service.host), scope.proxy));
+  const resources = new ServiceResources();
+  const outbound = seen.flatMap((service) => resources.clusters(scope, service));
   return [...meshClusters(scope.proxy), ...inboundClusters(scope, inboundRule), ...outbound];
 }
 
 function assignmentsFor(scope: ProxyScope, seen: readonly MeshService[]): readonly Resource[] {
-  return seen.flatMap((service) => endpointsOf(service, scope.destinationRule(service.host), scope.proxy));
+  return seen.flatMap((service) => new ServiceResources().endpoints(scope, service));
 }
 
 function json(schema: DescMessage, resources: readonly Resource[]): Readonly<Record<string, JsonObject>> {

@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.ts';
 
 /** One line when equal, else a line for each difference, at most `most`: `-` is istiod's, `+` ours. */
 export function reportCase(verdict: Verdict, kinds: readonly ResourceKind[], most: number): string {
-  const { name, missed } = verdict;
+  const { name, missed, gone } = verdict;
   const found = verdict.differences.filter(({ kind }) => kinds.includes(kind));
   const lines = found.slice(0, most).map(({ kind, path, istiod, ours }) => {
     const sides = [...(istiod === undefined ? [] : [`- ${text(istiod)}`]), ...(ours === undefined ? [] : [`+ ${text(ours)}`])];
@@ -13,7 +13,8 @@ export function reportCase(verdict: Verdict, kinds: readonly ResourceKind[], mos
   });
   const more = found.length > most ? `    and ${found.length - most} more (--all)\n` : '';
   const shows = missed.map((line) => `    shows nothing: istiod's ${line}\n`).join('');
-  return `${found.length === 0 ? '✓' : '✗'} ${name}\n${shows}${lines.join('')}${more}`.trimEnd();
+  const explained = gone.map((place) => `    explained, but equal: ${place}\n`).join('');
+  return `${found.length === 0 ? '✓' : '✗'} ${name}\n${shows}${explained}${lines.join('')}${more}`.trimEnd();
 }
 
 /** How many cases of each area are equal, by kind of resource. */

@@ -10,7 +10,10 @@ const SYSTEM_CAS = '/etc/ssl/certs/ca-certificates.crt';
  */
 export function withFiles(message: JsonObject): JsonObject {
   const { combinedValidationContext: combined, tlsCertificateSdsSecretConfigs: certificates, ...rest } = message;
-  const ca = isObject(combined) ? agentFile(combined['validationContextSdsSecretConfig'], 'file-root:') : undefined;
+  const ca =
+    isObject(combined) && hasOnly(combined, ['defaultValidationContext', 'validationContextSdsSecretConfig'])
+      ? agentFile(combined['validationContextSdsSecretConfig'], 'file-root:')
+      : undefined;
   const pairs = Array.isArray(certificates) ? certificates.map((one: Json) => agentFile(one, 'file-cert:')?.split('~')) : [];
   return {
     ...rest,
@@ -30,9 +33,14 @@ function certificate(pair: readonly string[] | undefined): JsonObject {
 
 /** The file that the agent is asked for; undefined where something else is, or somebody else. */
 function agentFile(config: Json | undefined, prefix: string): string | undefined {
-  if (!isObject(config) || !JSON.stringify(config).includes('"sds-grpc"')) return undefined;
+  if (!isObject(config) || !hasOnly(config, ['name', 'sdsConfig']) || !JSON.stringify(config).includes('"sds-grpc"'))
+    return undefined;
   const { name } = config;
   return typeof name === 'string' && name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+}
+
+function hasOnly(message: JsonObject, keys: readonly string[]): boolean {
+  return Object.keys(message).every((key) => keys.includes(key));
 }
 
 function defaultsOf(combined: Json | undefined): JsonObject {

@@ -1,6 +1,8 @@
 import { isObject } from '../resource-set.ts';
 import type { Json, JsonObject } from '../resource-set.ts';
 import { withFiles } from './agent-files.ts';
+import { explicitProxyRoute } from './explicit-proxy.ts';
+import { endpointsOnce } from './repeated-endpoints.ts';
 
 /** A difference that is meant to be: what of a message is left out on both sides before they are compared. */
 export interface Expected {
@@ -39,6 +41,16 @@ export const expected: readonly Expected[] = [
     why: 'certificates and CAs are the same files; istiod has its agent serve them by SDS, our Envoys read them',
     strip: (message) =>
       'combinedValidationContext' in message || 'tlsCertificateSdsSecretConfigs' in message ? withFiles(message) : message,
+  },
+  {
+    name: 'route of the explicit proxy',
+    why: 'domains with a port never match there, and what no service has would be sent back to the proxy itself (docs/facts.md)',
+    strip: (message, path) => (path.length === 1 && message['name'] === 'http_proxy' ? explicitProxyRoute(message) : message),
+  },
+  {
+    name: 'endpoints once for each address of their service',
+    why: 'a ServiceEntry with three addresses has each instance three times at istiod; the shares are the same',
+    strip: (message) => ('lbEndpoints' in message ? endpointsOnce(message) : message),
   },
 ];
 
