@@ -1,4 +1,4 @@
-import { endpointKey } from '@isthmus/model';
+import { endpointKey, sameRecord } from '@isthmus/model';
 import type { Endpoint, RetainedEndpoint, ServiceRecord } from '@isthmus/model';
 import { NOTHING_RETAINED } from './scope-state.ts';
 import type { KnownRecord, Retained } from './scope-state.ts';
@@ -71,9 +71,6 @@ export function retainedEntries(retained: ReadonlyMap<string, Retained>): readon
   return [...retained].map(([key, { why, since, forMs }]) => ({ key, why, since, forMs }));
 }
 
-/** Records are plain JSON with a fixed order of fields, so their text is their content. */
 export function sameContent(a: ServiceRecord | undefined, b: ServiceRecord | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.endpoints.length !== b.endpoints.length || a.host !== b.host) return false;
-  return JSON.stringify(a) === JSON.stringify(b);
+  return b === undefined ? a === undefined : sameRecord(a, b);
 }

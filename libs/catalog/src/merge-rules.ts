@@ -4,7 +4,7 @@ import { hostRules } from './host-rule.ts';
 import type { HostDecision, HostRule } from './host-rule.ts';
 import { placements } from './placement.ts';
 import type { NamespaceRule, Placement } from './placement.ts';
-import { recordRules } from './record-rules.ts';
+import { changesRecords, recordRules, unchanged } from './record-rules.ts';
 import type { MappedRecord, RecordRules } from './record-rules.ts';
 import { servicePattern } from './service-pattern.ts';
 
@@ -62,8 +62,9 @@ export function compileRules(rules: MergeRules): CompiledRules {
   const ported = rules.servicePorts.map(({ services }) => servicePattern(services));
   return {
     ...rules,
-    hostOf: once(hostRules(rules.hosts)),
-    map: once(recordRules(rules)),
+    // A weak map of all records costs garbage collection more than a rule that has nothing to do.
+    hostOf: rules.hosts.length === 0 ? hostRules([]) : once(hostRules(rules.hosts)),
+    map: changesRecords(rules) ? once(recordRules(rules)) : unchanged,
     placementOf: placements(rules.namespaces, rules.meshNamespace),
     excludedBy(key) {
       const index = excluded.findIndex((matches) => matches(key));

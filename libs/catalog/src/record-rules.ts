@@ -58,6 +58,14 @@ const NO_CHANGE: readonly string[] = [];
 
 type Step = (endpoint: Endpoint, done: Map<string, number>) => Endpoint;
 
+/** False: `unchanged` is all that these rules do, to any record. */
+export function changesRecords({ protocols, labels, locality, weights }: RecordRules): boolean {
+  const reads = [locality.region, locality.zone, locality.subzone, locality.defaults];
+  return protocols.length + weights.length > 0 || reads.some((list) => list.length > 0) || !keepsLabels(labels);
+}
+
+export const unchanged = (record: ServiceRecord): MappedRecord => ({ record, did: NO_CHANGE });
+
 /** Pure; the cost of a record is that of its endpoints, and nothing where no rule concerns it. */
 export function recordRules(rules: RecordRules): (record: ServiceRecord) => MappedRecord {
   const makers = [
@@ -190,8 +198,12 @@ function labelStep({ keep, drop, rename }: LabelRules): (record: ServiceRecord) 
     }
     return changed ? { ...endpoint, labels } : endpoint;
   };
-  const isIdle = keep.includes('*') && drop.length === 0 && Object.keys(rename).length === 0;
+  const isIdle = keepsLabels({ keep, drop, rename });
   return () => (isIdle ? undefined : step);
+}
+
+function keepsLabels({ keep, drop, rename }: LabelRules): boolean {
+  return keep.includes('*') && drop.length === 0 && Object.keys(rename).length === 0;
 }
 
 function value(endpoint: Endpoint, label: string): string {

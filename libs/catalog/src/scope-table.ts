@@ -175,10 +175,9 @@ export class ScopeTable {
 
   /** Brings `held`, in memory and in the ledger, up to what is retained. */
   sayHeld(scope: ScopeState): void {
-    const id = scopeId(scope.scope);
     const removing = scope.retained.mass;
     if (removing === 0) {
-      if (scope.held !== undefined) this.#ledger.delete('held', id);
+      if (scope.held !== undefined) this.#ledger.delete('held', scopeId(scope.scope));
       scope.held = undefined;
       scope.heldMost = 0;
       return;
@@ -195,7 +194,7 @@ export class ScopeTable {
       if (services.length === MOST_HELD_NAMES) break;
     }
     scope.held = { since, removing, of: scope.size, most, services: services.sort() };
-    this.#ledger.put('held', id, scope.held);
+    this.#ledger.put('held', scopeId(scope.scope), scope.held);
   }
 }
 

@@ -1,6 +1,6 @@
-import { endpointKey, formatDuration, scopeId, serviceId } from '@isthmus/model';
+import { endpointKey, formatDuration, sameRecord, scopeId, serviceId } from '@isthmus/model';
 import type { Clock, Diagnostic, Endpoint, Scope, ServiceId, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { sameRecord, scopeDiagnostic } from '@isthmus/registry';
+import { scopeDiagnostic } from '@isthmus/registry';
 import type { ReadFailure } from './answer-error.ts';
 import type { Read } from './reader-thread.ts';
 

@@ -1,6 +1,5 @@
-import { KeyedQueue, scopeId, scopeOf, serviceId } from '@isthmus/model';
+import { KeyedQueue, sameRecord, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { ScopeId, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
-import { sameRecord } from './same-record.ts';
 
 /**
  * The queue between a source and its reader. Bounded by the number of services: a newer upsert or removal of a

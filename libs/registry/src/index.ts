@@ -44,7 +44,6 @@ export type {
 } from './registry-sink.ts';
 export { serviceFilter } from './registry-source.ts';
 export type { RegistrySource, ServiceFilter } from './registry-source.ts';
-export { sameRecord } from './same-record.ts';
 export { ScopeView } from './scope-view.ts';
 export { writtenPublications } from './sink-book.ts';
 export { readSecret } from './secret.ts';

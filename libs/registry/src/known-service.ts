@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
-import { endpointKey, serviceId } from '@isthmus/model';
+import { endpointKey, sameRecord, serviceId } from '@isthmus/model';
 import type { Endpoint, ServiceId, ServiceRecord } from '@isthmus/model';
-import { sameRecord } from './same-record.ts';
 
 /** What was read of one service; made when its answer comes, so that a snapshot of thousands is no long turn of the event loop. */
 export interface ServiceRead {

@@ -1,4 +1,4 @@
-import type { ServiceRecord } from '@isthmus/model';
+import type { ServiceRecord } from './service.ts';
 
 /** Equal content. Ends at the first difference, and costs nothing for the endpoints that both share. */
 export function sameRecord(a: ServiceRecord | undefined, b: ServiceRecord): boolean {

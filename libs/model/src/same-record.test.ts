@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { NOWHERE, parseSourceId } from '@isthmus/model';
-import type { MeshHost, ServiceRecord } from '@isthmus/model';
 import fc from 'fast-check';
-import { buildEndpoint } from './build-endpoint.ts';
+import { buildEndpoint } from '@isthmus/registry';
+import { NOWHERE } from './endpoint.ts';
+import { parseSourceId } from './ids.ts';
+import type { MeshHost } from './ids.ts';
 import { sameRecord } from './same-record.ts';
+import type { ServiceRecord } from './service.ts';
 
 const record = (addresses: readonly string[], more: Partial<ServiceRecord> = {}): ServiceRecord => ({
   key: { source: parseSourceId('shop'), namespace: 'public', group: 'G', name: 'orders' },
