@@ -12,7 +12,7 @@ import { Pipeline } from './pipeline.ts';
 import { McpPublisher } from './pipeline/mcp-publisher.ts';
 import { Pacer } from './pipeline/pacer.ts';
 import { SinkPublisher } from './pipeline/sink-publisher.ts';
-import { XdsPublisher } from './pipeline/xds-publisher.ts';
+import { openMesh } from './mesh/open-mesh.ts';
 
 /** A source that says what the test tells it to. */
 function fakeSource(id: string): RegistrySource & { say(event: SourceEvent): void } {
@@ -29,7 +29,8 @@ function line(
 ) {
   const source = fakeSource('a');
   const stop = new AbortController();
-  const xds = new SnapshotStore([CDS, EDS, LDS, RDS]);
+  const mesh = openMesh();
+  const xds = mesh.publisher.store;
   const mcp = new SnapshotStore(MCP_TYPES);
   let applied = 0;
   const catalog = new Catalog({
@@ -42,7 +43,7 @@ function line(
   const pipeline = new Pipeline({
     sources: sources ?? [source],
     catalog,
-    xds: { publisher: new XdsPublisher(), store: xds },
+    mesh: mesh.publisher,
     mcp: { publisher: new McpPublisher(), store: mcp },
     sinks: new SinkPublisher([], new Map()),
     onTouched: () => undefined,

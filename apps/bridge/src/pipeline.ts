@@ -1,18 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '@isthmus/catalog';
 import { pause, runInSlices } from '@isthmus/model';
-import type { MeshHost, SourceEvent, SourceId } from '@isthmus/model';
+import type { MeshHost, MeshService, SourceEvent, SourceId } from '@isthmus/model';
 import type { RegistrySource } from '@isthmus/registry';
-import type { ResourceChange, SnapshotStore } from '@isthmus/xds';
+import type { ObjectChange } from '@isthmus/policy';
+import type { SnapshotStore } from '@isthmus/xds';
+import type { MeshPublisher } from './mesh/mesh-publisher.ts';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';
 import type { Pacer } from './pipeline/pacer.ts';
 import type { SinkPublisher } from './pipeline/sink-publisher.ts';
-import type { XdsPublisher } from './pipeline/xds-publisher.ts';
 
 export interface PipelineParts {
   readonly sources: readonly RegistrySource[];
   readonly catalog: Catalog;
-  readonly xds: { readonly publisher: XdsPublisher; readonly store: SnapshotStore };
+  /** What proxies are served: services and Istio's rules, translated for each group of them. */
+  readonly mesh: MeshPublisher;
   /** Undefined: no MCP output. */
   readonly mcp: { readonly publisher: McpPublisher; readonly store: SnapshotStore } | undefined;
   /** Hosts that were translated, for outputs that write when they can. */
@@ -29,8 +31,14 @@ export interface PipelineParts {
 /** Before a source that failed is started again. */
 const RESTART_MS = 5_000;
 
+/** Events that wait are taken one after the other for at most as long as a slice of one event may take. */
+const TURN_MS = 5;
+
+/** Services of a flush that are kept as they were merged for the proxies, for istiod's turn; a large flush merges again. */
+const KEPT_SERVICES = 500;
+
 /**
- * THE line: registries ──▶ catalog ──▶ translate ──▶ snapshot ──▶ xDS and MCP; and catalog ──▶ registries, the way back.
+ * THE line: registries ──▶ catalog ──▶ policy ──▶ translate ──▶ snapshot ──▶ xDS and MCP; and catalog ──▶ registries, the way back.
  *
  * Every stage works per key. A source's event makes hosts dirty; a flush merges and translates just those and commits
  * what changed, in slices that leave the event loop to the streams. A lone change is flushed in the same turn of the
@@ -54,7 +62,13 @@ export class Pipeline {
   async #follow(source: RegistrySource, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        for await (const event of source.watch(signal)) await this.#take(event);
+        let turnEnds = performance.now() + TURN_MS;
+        for await (const event of source.watch(signal)) {
+          await this.#take(event);
+          if (performance.now() < turnEnds) continue;
+          await nextTurn();
+          turnEnds = performance.now() + TURN_MS;
+        }
         return;
       } catch (error) {
         this.#parts.onSourceError(source.id, error);
@@ -76,6 +90,12 @@ export class Pipeline {
     if (this.#dirty.size > 0) this.#schedule();
   }
 
+  /** Istio's objects that came, changed or went. */
+  takeRules(changes: Iterable<ObjectChange>): void {
+    this.#parts.mesh.queueRules(changes);
+    this.#schedule();
+  }
+
   #schedule(): void {
     this.#parts.pacer.request(() => (this.#idle = this.#flush()));
   }
@@ -89,33 +109,33 @@ export class Pipeline {
   }
 
   async #flush(): Promise<void> {
-    const { catalog, xds, mcp } = this.#parts;
+    const { catalog, mesh, mcp } = this.#parts;
     const touched = new Set<MeshHost>();
-    const changes: ResourceChange[] = [];
+    const kept = new Map<MeshHost, MeshService | undefined>();
     const commit = async (): Promise<void> => {
-      xds.store.commit(changes.splice(0));
-      if (xds.publisher.routesAreDue) await commitRoutes();
+      mesh.commit();
+      if (mesh.routesAreDue) await runInSlices(mesh.composeRoutes());
     };
-    const commitRoutes = (): Promise<void> =>
-      runInSlices(xds.publisher.composeRoutes()).then(() => void xds.store.commit(xds.publisher.routes()));
-    await runInSlices(this.#translate(touched, changes), commit);
-    if (xds.publisher.hasRoutes) await commitRoutes();
+    await runInSlices(this.#translate(touched, kept), commit);
+    if (mesh.hasRoutes) await runInSlices(mesh.composeRoutes());
     this.#parts.onTouched(touched);
     if (mcp === undefined) return;
     // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
     await runInSlices(
-      mcp.publisher.publish(touched, (host) => catalog.merged(host)),
+      mcp.publisher.publish(touched, (host) => (kept.has(host) ? kept.get(host) : catalog.merged(host))),
       () => void mcp.store.commit(mcp.publisher.changes()),
     );
   }
 
-  *#translate(touched: Set<MeshHost>, changes: ResourceChange[]): Generator<void> {
-    const { catalog, xds, sinks } = this.#parts;
+  *#translate(touched: Set<MeshHost>, kept: Map<MeshHost, MeshService | undefined>): Generator<void> {
+    const { catalog, mesh, sinks } = this.#parts;
+    yield* mesh.applyRules();
     for (const host of this.#dirty) {
       this.#dirty.delete(host);
       touched.add(host);
       const service = catalog.merged(host);
-      changes.push(...xds.publisher.publish(host, service));
+      if (kept.size < KEPT_SERVICES) kept.set(host, service);
+      mesh.publish(host, service);
       sinks.publish(host, service);
       yield;
     }

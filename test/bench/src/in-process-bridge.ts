@@ -10,7 +10,6 @@ import type { SourceEvent } from '@isthmus/model';
 import { adsServer, mcpServer } from '@isthmus/xds';
 import type { XdsEvent, XdsServer } from '@isthmus/xds';
 import { Engine } from '../../../apps/bridge/src/engine/engine.ts';
-import { EgressProvider } from '../../../apps/bridge/src/pipeline/egress-provider.ts';
 import { registryKinds } from '../../../apps/bridge/src/registries.ts';
 
 export interface Taps {
@@ -65,7 +64,7 @@ export class InProcessBridge {
     });
     const at = { host: '127.0.0.1', port: 0, ready: engine.readiness.ready };
     const onXds = taps.onXds === undefined ? {} : { onEvent: taps.onXds };
-    const ads = adsServer({ ...at, ...onXds, provider: new EgressProvider(engine.xds) });
+    const ads = adsServer({ ...at, ...onXds, provider: engine.mesh.views });
     const onMcp = taps.onMcp === undefined ? {} : { onEvent: taps.onMcp };
     const mcp = mcpServer({ ...at, ...onMcp, provider: { viewFor: () => engine.mcp } });
     await ads.listen();

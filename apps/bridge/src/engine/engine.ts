@@ -6,12 +6,13 @@ import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
 import type { Writer } from '@isthmus/registry';
-import { CDS, EDS, LDS, RDS, SnapshotStore } from '@isthmus/xds';
+import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
+import { openMesh } from '../mesh/open-mesh.ts';
+import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
 import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
-import { XdsPublisher } from '../pipeline/xds-publisher.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { BridgeConfig } from './bridge-config.ts';
@@ -42,13 +43,13 @@ export interface EngineOptions {
  * catalog and new sources, which start from the ledger: nothing is removed before the registries have been read again.
  */
 export class Engine {
-  readonly xds = new SnapshotStore([CDS, EDS, LDS, RDS]);
+  readonly mesh: Mesh;
   readonly mcp = new SnapshotStore(MCP_TYPES);
   readonly readiness: Readiness;
   readonly #ledger: LocalLedger;
   /** Undefined: one replica. */
   readonly replicas: Replicas | undefined;
-  readonly #publishers = { xds: new XdsPublisher(), mcp: new McpPublisher() };
+  readonly #publishers = { mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
   readonly #options: EngineOptions;
   #config: BridgeConfig;
@@ -72,6 +73,7 @@ export class Engine {
     this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
+    this.mesh = openMesh();
     this.#liveness = this.#makeLiveness();
     this.#catalog = this.#makeCatalog();
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
@@ -101,7 +103,12 @@ export class Engine {
     return this.#sinks;
   }
 
-  get publishers(): { readonly xds: XdsPublisher; readonly mcp: McpPublisher } {
+  /** What proxies are served that nothing tells apart. */
+  get xds(): SnapshotStore {
+    return this.mesh.publisher.store;
+  }
+
+  get publishers(): { readonly mcp: McpPublisher } {
     return this.#publishers;
   }
 
@@ -232,7 +239,7 @@ export class Engine {
     const pipeline = new Pipeline({
       sources: sources.map((source) => guardImports(source, { meshId, leaveOut: imports.leaveOut })),
       catalog: this.#catalog,
-      xds: { publisher: this.#publishers.xds, store: this.xds },
+      mesh: this.mesh.publisher,
       mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
       onTouched: (hosts) => this.objects.touch(hosts),
       sinks: this.#sinks.publisher,

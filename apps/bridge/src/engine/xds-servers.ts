@@ -4,7 +4,6 @@ import { RTDS, SideProvider, SnapshotStore, adsServer, mcpServer } from '@isthmu
 import type { ResourceChange, XdsEvent, XdsServer } from '@isthmus/xds';
 import type { ListenerConfig } from '@isthmus/config';
 import type { Logger } from 'pino';
-import { EgressProvider } from '../pipeline/egress-provider.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import type { Engine } from './engine.ts';
 import type { Metrics } from './metrics.ts';
@@ -33,7 +32,7 @@ export class XdsServers {
       ...(listener.tls === undefined ? {} : { tls: listener.tls }),
       ...(listener.auth === undefined ? {} : { auth: listener.auth }),
     });
-    const provider = new SideProvider(new EgressProvider(engine.xds), this.#runtime, [RTDS]);
+    const provider = new SideProvider(engine.mesh.views, this.#runtime, [RTDS]);
     this.configure(engine.config);
     this.all = [
       ...(xds === undefined || !roles.includes('xds') ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { NOWHERE } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { Proxy } from '@isthmus/translate';
@@ -23,18 +24,26 @@ export class Distinctions {
     return changed || had !== this.#localities > 0;
   }
 
-  /** The proxy without what makes no difference, without its addresses and its egress listener: those are its own. */
+  /** The proxy without what makes no difference, and without its egress listener, which is its own. */
   classOf(proxy: Proxy): Proxy {
     const labels = Object.entries(proxy.labels).filter(([name]) => this.#labels.has(name));
     return {
       ...proxy,
       labels: Object.fromEntries(labels),
-      addresses: [],
+      addresses: familiesOf(proxy),
       egress: undefined,
       cluster: '',
       locality: this.#localities > 0 ? proxy.locality : NOWHERE,
     };
   }
+}
+
+/** Of its addresses only their families: an address that nobody has stands for each. */
+function familiesOf({ addresses, interception, grpc }: Proxy): readonly string[] {
+  if (interception === 'explicit' && !grpc) return [];
+  const v4 = addresses.some((address) => isIPv4(address));
+  const v6 = addresses.some((address) => isIPv6(address));
+  return [...(v4 ? ['0.0.0.0'] : []), ...(v6 ? ['::'] : [])];
 }
 
 class Counts {

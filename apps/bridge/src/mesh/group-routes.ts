@@ -1,0 +1,170 @@
+import { isHttpLike } from '@isthmus/model';
+import type { MeshHost, MeshService } from '@isthmus/model';
+import type { IstioObject } from '@isthmus/proto/istio';
+import {
+  EGRESS_ROUTE,
+  ROUTE_TYPE,
+  RouteAssembly,
+  sidecarRoute,
+  sidecarRouteTail,
+  virtualHostsOfRule,
+  virtualHostsOfService,
+} from '@isthmus/translate';
+import type { ProxyScope, SidecarRoute } from '@isthmus/translate';
+import type { ResourceChange } from '@isthmus/xds';
+import { RulesByHost } from './rules-by-host.ts';
+
+type Rule = IstioObject<'VirtualService'>;
+
+interface Table {
+  readonly route: SidecarRoute;
+  readonly assembly: RouteAssembly;
+  /** Of the rules in the route's scope, by `namespace/name`; made anew when the scope gives another list. */
+  rules: { readonly from: readonly Rule[]; readonly byKey: ReadonlyMap<string, Rule> };
+}
+
+/**
+ * The routes of a group of sidecars: `http_proxy` for explicit egress and one for each port on which services speak HTTP.
+ * Kept together out of units, a service's virtual hosts or a VirtualService's: a change costs the units that depend on it.
+ */
+export class GroupRoutes {
+  readonly #scope: ProxyScope;
+  readonly #tables = new Map<string, Table>();
+  readonly #rules = new RulesByHost();
+  /** Services by the HTTP ports that they have: a route lives as long as somebody speaks HTTP on its port. */
+  readonly #portsOf = new Map<MeshHost, readonly string[]>();
+  readonly #users = new Map<string, number>();
+  readonly #dirty = new Set<string>();
+
+  constructor(scope: ProxyScope) {
+    this.#scope = scope;
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /** From nothing: another Sidecar applies, or the group is new. */
+  *reset(): Generator<void> {
+    for (const name of this.#tables.keys()) this.#dirty.add(name);
+    this.#tables.clear();
+    this.#rules.clear();
+    this.#portsOf.clear();
+    this.#users.clear();
+    const rules = new Set(this.#scope.egress.flatMap((egress) => egress.virtualServices()));
+    for (const rule of rules) this.#rules.set(keyOf(rule), rule);
+    if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
+    this.#use(EGRESS_ROUTE);
+    for (const { port, bind } of this.#scope.egress) {
+      if (port !== undefined) this.#use(port.number === 0 ? bind : String(port.number));
+    }
+    for (const egress of this.#scope.egress) {
+      for (const service of egress.services()) {
+        this.#place(service.host);
+        yield;
+      }
+    }
+    for (const rule of rules) {
+      for (const table of this.#tables.values()) this.#setRule(table, keyOf(rule));
+      yield;
+    }
+  }
+
+  /** What the rules name, and where they send to. */
+  hosts(): Iterable<MeshHost> {
+    return this.#rules.hosts();
+  }
+
+  /** Those that the service is part of. */
+  rulesOf(host: MeshHost): Iterable<Rule> {
+    return this.#rules.rulesOf(host);
+  }
+
+  /** A service that came, went, or whose ports or DestinationRule changed, and the rules that it is part of. */
+  service(host: MeshHost): void {
+    this.#place(host);
+    for (const key of this.#rules.of(host)) for (const table of this.#tables.values()) this.#setRule(table, key);
+  }
+
+  /** A VirtualService, as it was or as it is. */
+  rule(rule: Rule): void {
+    const key = keyOf(rule);
+    const hosts = new Set(this.#rules.hostsOf(key));
+    const current = this.#scope.egress.flatMap((egress) => egress.virtualServices()).find((one) => keyOf(one) === key);
+    this.#rules.set(key, current);
+    for (const host of this.#rules.hostsOf(key)) hosts.add(host);
+    for (const table of this.#tables.values()) this.#setRule(table, key);
+    // A wildcard leaves to another rule what that names: such a rule's coming or going changes it.
+    for (const other of this.#rules.wildcards)
+      if (other !== key) for (const table of this.#tables.values()) this.#setRule(table, other);
+  }
+
+  /** What changed since the last call. */
+  *compose(): Generator<void, readonly ResourceChange[]> {
+    const changes: ResourceChange[] = [];
+    for (const name of this.#dirty) {
+      this.#dirty.delete(name);
+      const table = this.#tables.get(name);
+      if (table === undefined) changes.push({ type: ROUTE_TYPE, name, resource: undefined });
+      else {
+        const resource = yield* table.assembly.composeSteps(sidecarRouteTail(this.#scope, name));
+        changes.push({ type: ROUTE_TYPE, name, resource });
+      }
+    }
+    return changes;
+  }
+
+  #place(host: MeshHost): void {
+    const before = this.#portsOf.get(host) ?? [];
+    const seen = this.#scope.egress.flatMap((egress) => egress.service(host) ?? []);
+    const after = this.#scope.proxy.interception === 'explicit' ? [] : httpPorts(seen);
+    for (const name of after) if (!before.includes(name)) this.#use(name);
+    if (after.length === 0) this.#portsOf.delete(host);
+    else this.#portsOf.set(host, after);
+    for (const table of this.#tables.values()) {
+      const service = table.route.egress.service(host);
+      const hosts = service === undefined ? [] : virtualHostsOfService(this.#scope, table.route, service);
+      if (table.assembly.set(`service ${host}`, hosts)) this.#dirty.add(table.route.name);
+    }
+    for (const name of before) if (!after.includes(name)) this.#drop(name);
+  }
+
+  #setRule(table: Table, key: string): void {
+    const from = table.route.egress.virtualServices();
+    if (table.rules.from !== from) table.rules = { from, byKey: new Map(from.map((rule) => [keyOf(rule), rule])) };
+    const rule = table.rules.byKey.get(key);
+    const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule);
+    if (table.assembly.set(`rule ${key}`, hosts)) this.#dirty.add(table.route.name);
+  }
+
+  #use(name: string): void {
+    this.#users.set(name, (this.#users.get(name) ?? 0) + 1);
+    if (this.#tables.has(name)) return;
+    const route = sidecarRoute(this.#scope, name);
+    if (route === undefined) return;
+    const table = { route, assembly: new RouteAssembly(name), rules: { from: [], byKey: new Map() } };
+    this.#tables.set(name, table);
+    this.#dirty.add(name);
+    // The first on its port: rules may have been waiting for a service there.
+    for (const key of this.#rules.keys()) this.#setRule(table, key);
+  }
+
+  #drop(name: string): void {
+    const users = (this.#users.get(name) ?? 0) - 1;
+    if (users > 0) this.#users.set(name, users);
+    else {
+      this.#users.delete(name);
+      this.#tables.delete(name);
+      this.#dirty.add(name);
+    }
+  }
+}
+
+function httpPorts(services: readonly MeshService[]): readonly string[] {
+  const ports = services.flatMap((service) => service.ports.filter(({ protocol }) => isHttpLike(protocol)));
+  return [...new Set(ports.map(({ number }) => String(number)))];
+}
+
+function keyOf({ namespace, name }: Rule): string {
+  return `${namespace}/${name}`;
+}

@@ -1,0 +1,184 @@
+import type { MeshHost, TypeUrl } from '@isthmus/model';
+import type { ScopeDirt } from '@isthmus/policy';
+import {
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  ROUTE_TYPE,
+  meshClusters,
+  sidecarListenerKeys,
+  sidecarListeners,
+} from '@isthmus/translate';
+import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
+import { SnapshotStore } from '@isthmus/xds';
+import type { ResourceChange } from '@isthmus/xds';
+import { GrpcTargets } from './grpc-targets.ts';
+import { GroupRoutes } from './group-routes.ts';
+import type { Translations } from './translations.ts';
+
+export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'ports' | 'connectionRules'>;
+
+const NO_NAMES: readonly string[] = [];
+
+/**
+ * What a class of proxies is served, but for what is one node's own. A change first adds and changes, `compose` then moves
+ * listeners and routes and takes away what nothing names any more: in one commit, so that each stream can put them in
+ * order (make before break).
+ */
+export class MeshGroup {
+  readonly store = new SnapshotStore([CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE]);
+  readonly scope: ProxyScope;
+  readonly #translations: Translations;
+  readonly #routes: GroupRoutes;
+  readonly #grpc: GrpcTargets;
+  /** By host: the names of its clusters and of its ClusterLoadAssignments. */
+  readonly #clusters = new Map<MeshHost, readonly string[]>();
+  readonly #endpoints = new Map<MeshHost, readonly string[]>();
+  /** By listener port: the names of its listeners. */
+  readonly #listeners = new Map<number, readonly string[]>();
+  readonly #dirtyPorts = new Set<number>();
+  /** What no host has any more, `type name`: taken away with the next routes. */
+  readonly #left = new Map<TypeUrl, Set<string>>([
+    [CLUSTER_TYPE, new Set()],
+    [ENDPOINT_TYPE, new Set()],
+  ]);
+  #changes: ResourceChange[] = [];
+
+  constructor(scope: ProxyScope, translations: Translations) {
+    this.scope = scope;
+    this.#translations = translations;
+    this.#routes = new GroupRoutes(scope);
+    this.#grpc = new GrpcTargets(scope);
+  }
+
+  /** Everything anew, in steps. */
+  *fill(): Generator<void> {
+    const { proxy } = this.scope;
+    const gone = new Set([...this.#clusters.keys(), ...this.#endpoints.keys()]);
+    if (proxy.interception !== 'explicit' || proxy.kind === 'router') {
+      for (const resource of meshClusters(proxy)) this.#changes.push({ type: CLUSTER_TYPE, name: resource.name, resource });
+    }
+    yield* this.#routes.reset();
+    const hosts = new Set(this.#routes.hosts()); // what rules send to is seen although nobody imported it
+    for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host);
+    for (const host of new Set([...hosts, ...gone])) {
+      this.#host(host);
+      yield;
+    }
+    for (const port of this.#listeners.keys()) this.#dirtyPorts.add(port);
+    for (const key of sidecarListenerKeys(this.scope)) if (typeof key === 'number') this.#dirtyPorts.add(key);
+    yield;
+  }
+
+  *take(dirt: GroupDirt): Generator<void> {
+    if (dirt.all) return yield* this.fill();
+    for (const host of dirt.hosts) {
+      this.#host(host);
+      this.#routes.service(host);
+      for (const rule of this.#routes.rulesOf(host)) this.#grpc.rule(rule);
+      yield;
+    }
+    for (const rule of dirt.virtualServices) {
+      this.#routes.rule(rule);
+      this.#grpc.rule(rule);
+      yield;
+    }
+    for (const port of dirt.ports) this.#dirtyPorts.add(port);
+    if (dirt.connectionRules) for (const port of this.#connectionPorts()) this.#dirtyPorts.add(port);
+  }
+
+  /** Its instances changed, and nothing else of it. */
+  instances(host: MeshHost): void {
+    if (this.#clusters.has(host)) this.#setEndpoints(host);
+  }
+
+  /** New and changed clusters and endpoints. */
+  commit(): void {
+    if (this.#changes.length === 0) return;
+    const changes = this.#changes;
+    this.#changes = [];
+    this.store.commit(changes);
+  }
+
+  /** Listeners, routes or removals are waiting. */
+  get hasRoutes(): boolean {
+    return (
+      this.#routes.isDirty ||
+      this.#grpc.isDirty ||
+      this.#dirtyPorts.size > 0 ||
+      [...this.#left.values()].some(({ size }) => size > 0)
+    );
+  }
+
+  *compose(): Generator<void> {
+    const removals = [...this.#left].flatMap(([type, names]) => [...names].map((name) => ({ type, name, resource: undefined })));
+    for (const names of this.#left.values()) names.clear();
+    const routes = [...(yield* this.#routes.compose()), ...this.#grpc.changes()];
+    const listeners = yield* this.#composeListeners();
+    this.#changes.push(...listeners, ...routes, ...removals);
+  }
+
+  *#composeListeners(): Generator<void, readonly ResourceChange[]> {
+    const changes = new Map<string, ResourceChange>();
+    for (const port of this.#dirtyPorts) {
+      this.#dirtyPorts.delete(port);
+      if (this.scope.proxy.grpc || this.scope.proxy.kind === 'router') continue;
+      const resources = sidecarListeners(this.scope, port);
+      for (const name of this.#listeners.get(port) ?? NO_NAMES)
+        changes.set(name, { type: LISTENER_TYPE, name, resource: undefined });
+      for (const resource of resources) changes.set(resource.name, { type: LISTENER_TYPE, name: resource.name, resource });
+      if (resources.length === 0) this.#listeners.delete(port);
+      else
+        this.#listeners.set(
+          port,
+          resources.map(({ name }) => name),
+        );
+      yield;
+    }
+    return [...changes.values()];
+  }
+
+  /** Ports on which VirtualServices route connections. */
+  #connectionPorts(): ReadonlySet<number> {
+    const ports = new Set<number>();
+    for (const egress of this.scope.egress) {
+      for (const { spec } of egress.virtualServices()) {
+        if (spec.tcp.length + spec.tls.length === 0) continue;
+        for (const port of this.#listeners.keys()) ports.add(port); // which of them depends on matches: all, and equal ones are not sent
+        return ports;
+      }
+    }
+    return ports;
+  }
+
+  #host(host: MeshHost): void {
+    const service = this.scope.service(host);
+    const rule = this.scope.destinationRule(host);
+    const clusters = service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy);
+    this.#replace(CLUSTER_TYPE, host, this.#clusters, clusters);
+    this.#setEndpoints(host);
+    this.#grpc.service(host, service);
+  }
+
+  #setEndpoints(host: MeshHost): void {
+    const service = this.scope.service(host);
+    const rule = this.scope.destinationRule(host);
+    const endpoints = service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy);
+    this.#replace(ENDPOINT_TYPE, host, this.#endpoints, endpoints);
+  }
+
+  #replace(
+    type: TypeUrl,
+    host: MeshHost,
+    known: Map<MeshHost, readonly string[]>,
+    resources: readonly { readonly name: string; readonly version: string; readonly bytes: Uint8Array }[],
+  ): void {
+    const left = this.#left.get(type) as Set<string>;
+    const names = resources.map(({ name }) => name);
+    for (const name of known.get(host) ?? NO_NAMES) left.add(name);
+    for (const name of names) left.delete(name); // it may have gone and come back before the routes were composed
+    if (names.length === 0) known.delete(host);
+    else known.set(host, names);
+    for (const resource of resources) this.#changes.push({ type, name: resource.name, resource });
+  }
+}

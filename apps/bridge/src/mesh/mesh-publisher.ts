@@ -1,0 +1,161 @@
+import type { MeshHost, MeshService } from '@isthmus/model';
+import { ProxyScopes } from '@isthmus/policy';
+import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
+import type { MeshOptions, Proxy } from '@isthmus/translate';
+import type { SnapshotStore } from '@isthmus/xds';
+import { Distinctions } from './distinctions.ts';
+import { MeshGroup } from './mesh-group.ts';
+import { Rules } from './rules.ts';
+import { ServiceIndex } from './service-index.ts';
+import { Translations } from './translations.ts';
+
+/** In a long flush routes are composed this often, so that its first services need not wait for its last; */
+const ROUTES_EVERY_MS = 100;
+/** … but for at most a tenth of the time. */
+const ROUTES_SHARE = 10;
+
+type MeshScope = Scope<Proxy, MeshOptions>;
+
+/** What a node has of its own is told of these; see `NodeViews`. */
+export interface OwnListener {
+  /** What the node's workload serves, or its Sidecar, may have changed. */
+  changed(scope: MeshScope): void;
+  /** Rules look at other labels than before: nodes may belong to other groups. */
+  regroup(): void;
+}
+
+/**
+ * Turns merged services and Istio's rules into what each group of proxies is served. An endpoint change encodes one
+ * ClusterLoadAssignment for all of them; a service or a rule pays for what depends on it.
+ */
+export class MeshPublisher {
+  readonly services = new ServiceIndex();
+  readonly rules: Rules;
+  readonly #scopes: ProxyScopes<Proxy, MeshOptions>;
+  readonly #distinctions = new Distinctions();
+  readonly #translations = new Translations();
+  readonly #groups = new Map<string, { readonly group: MeshGroup; readonly scope: MeshScope }>();
+  readonly #byScope = new Map<MeshScope, MeshGroup>();
+  readonly #everybody: MeshGroup;
+  readonly #now: () => number;
+  #own: OwnListener = { changed: () => undefined, regroup: () => undefined };
+  #rulesQueue: ObjectChange[] = [];
+  #nextRoutesAt = Number.NEGATIVE_INFINITY;
+
+  /** @param everybody the proxy that most are like; its group is always there, for `explain` and `export` */
+  constructor(mesh: MeshOptions, everybody: Proxy, now: () => number = () => performance.now()) {
+    this.rules = new Rules(mesh);
+    this.#scopes = new ProxyScopes(mesh, this.services, this.rules);
+    this.#now = now;
+    this.#everybody = this.groupOf(everybody);
+  }
+
+  /** What proxies are served that nothing tells apart. */
+  get store(): SnapshotStore {
+    return this.#everybody.store;
+  }
+
+  set own(listener: OwnListener) {
+    this.#own = listener;
+  }
+
+  /** The group of a proxy; a new one is filled at once. */
+  groupOf(proxy: Proxy): MeshGroup {
+    const kind = this.#distinctions.classOf(proxy);
+    const key = JSON.stringify(kind);
+    let known = this.#groups.get(key);
+    if (known === undefined) {
+      const scope = this.#scopes.scopeFor(kind);
+      known = { group: new MeshGroup(scope, this.#translations), scope };
+      this.#groups.set(key, known);
+      this.#byScope.set(scope, known.group);
+      for (const _ of known.group.fill());
+      for (const _ of known.group.compose());
+      known.group.commit();
+    }
+    return known.group;
+  }
+
+  /** The groups that are not in use any more go. */
+  retain(used: ReadonlySet<MeshGroup>): void {
+    for (const [key, { group, scope }] of this.#groups) {
+      if (group === this.#everybody || used.has(group)) continue;
+      this.#groups.delete(key);
+      this.#byScope.delete(scope);
+      this.#scopes.release(scope);
+    }
+  }
+
+  scopeFor(proxy: Proxy): MeshScope {
+    return this.#scopes.scopeFor(proxy);
+  }
+
+  release(scope: MeshScope): void {
+    this.#scopes.release(scope);
+  }
+
+  /** Objects that came, changed or went; they count from the next `applyRules` on. */
+  queueRules(changes: Iterable<ObjectChange>): void {
+    this.#rulesQueue.push(...changes);
+  }
+
+  /** Takes the queued objects, in steps. */
+  *applyRules(): Generator<void> {
+    if (this.#rulesQueue.length === 0) return;
+    const queue = this.#rulesQueue;
+    this.#rulesQueue = [];
+    const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after)).includes(true);
+    const changes = queue.flatMap((change) => this.rules.take(change));
+    yield;
+    yield* this.#dirty(this.#scopes.onObjects(changes));
+    if (regroups) this.#own.regroup();
+  }
+
+  /** A service that was merged anew. */
+  publish(host: MeshHost, service: MeshService | undefined): void {
+    const before = this.services.set(host, service);
+    if (before === service) return;
+    const dirt = this.#scopes.onServices([host]);
+    const done = new Set(dirt.filter(({ hosts }) => hosts.has(host)).map(({ scope }) => scope));
+    for (const _ of this.#dirty(dirt));
+    for (const { group, scope } of this.#groups.values()) if (!done.has(scope)) group.instances(host);
+  }
+
+  /** What is new or changed of clusters and endpoints reaches the streams. What goes waits for the routes. */
+  commit(): void {
+    for (const { group } of this.#groups.values()) group.commit();
+  }
+
+  /** There is something to compose. */
+  get hasRoutes(): boolean {
+    return [...this.#groups.values()].some(({ group }) => group.hasRoutes);
+  }
+
+  /** In the middle of a long flush: is it time to compose what there is? */
+  get routesAreDue(): boolean {
+    return this.#now() >= this.#nextRoutesAt && this.hasRoutes;
+  }
+
+  /**
+   * Composes listeners and routes and commits them with what they no longer name, in steps. Nothing may be published in
+   * between.
+   */
+  *composeRoutes(): Generator<void> {
+    const start = this.#now();
+    for (const { group } of this.#groups.values()) {
+      if (!group.hasRoutes) continue;
+      yield* group.compose();
+      group.commit();
+    }
+    const end = this.#now();
+    this.#nextRoutesAt = end + Math.max(ROUTES_EVERY_MS, (end - start) * ROUTES_SHARE);
+  }
+
+  *#dirty(dirt: readonly ScopeDirt<Proxy, MeshOptions>[]): Generator<void> {
+    for (const each of dirt) {
+      const group = this.#byScope.get(each.scope);
+      if (group !== undefined) yield* group.take(each);
+      else if (each.inbound || each.all || each.gateways) this.#own.changed(each.scope);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { CLUSTER_TYPE, LISTENER_TYPE, grpcListener, inboundClusters, sidecarListeners } from '@isthmus/translate';
+import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
+import type { Scope } from '@isthmus/policy';
+import type { Resource, TypeUrl } from '@isthmus/model';
+import { OverlayView } from '@isthmus/xds';
+import type { NodeInfo, Refusal, ResourceChange, ResourceProvider, ResourceView } from '@isthmus/xds';
+import type { MeshGroup } from './mesh-group.ts';
+import type { MeshPublisher } from './mesh-publisher.ts';
+import { proxyOf } from './proxy-of.ts';
+import type { ProxyDefaults } from './proxy-of.ts';
+
+/** Different nodes at a time; more are refused. */
+const MOST_NODES = 10_000;
+/** Nodes that nobody asks for any more are forgotten when so many are kept. */
+const SWEEP_AT = 64;
+
+interface Node {
+  readonly proxy: Proxy;
+  readonly view: OverlayView;
+  /** Live; of its own only where it receives calls. */
+  readonly scope: Scope<Proxy, MeshOptions>;
+  group: MeshGroup;
+  streams: number;
+  own: ReadonlyMap<string, TypeUrl>;
+}
+
+/**
+ * What each node is served: what its group is, and its own: the egress listener that it asks for, and what brings calls to
+ * its workload. Nodes that say the same of themselves share a view.
+ */
+export class NodeViews implements ResourceProvider {
+  readonly #publisher: MeshPublisher;
+  readonly #defaults: ProxyDefaults;
+  readonly #nodes = new Map<string, Node>();
+  #sweepAt = SWEEP_AT;
+
+  constructor(publisher: MeshPublisher, defaults: ProxyDefaults) {
+    this.#publisher = publisher;
+    this.#defaults = defaults;
+    publisher.own = {
+      changed: (scope) => {
+        for (const node of this.#nodes.values()) if (node.scope === scope) this.#refresh(node);
+      },
+      regroup: () => {
+        for (const node of this.#nodes.values()) {
+          node.group = publisher.groupOf(node.proxy);
+          node.view.rebase(node.group.store);
+        }
+        this.#retain();
+      },
+    };
+  }
+
+  viewFor(info: NodeInfo): ResourceView | Refusal {
+    const claimed = proxyOf(info, this.#defaults);
+    if ('refused' in claimed) return claimed;
+    // Without interception nothing is brought to the workload: its addresses make no difference.
+    const proxy = claimed.interception === 'explicit' && !claimed.grpc ? { ...claimed, addresses: [] } : claimed;
+    const key = JSON.stringify(proxy);
+    let node = this.#nodes.get(key);
+    if (node === undefined) {
+      if (this.#nodes.size >= this.#sweepAt) this.#sweep();
+      if (this.#nodes.size >= MOST_NODES)
+        return { refused: `more than ${MOST_NODES} nodes that differ in what they say of themselves` };
+      node = this.#open(proxy);
+      this.#nodes.set(key, node);
+    }
+    return counted(node);
+  }
+
+  #open(proxy: Proxy): Node {
+    const group = this.#publisher.groupOf(proxy);
+    const node: Node = {
+      proxy,
+      group,
+      scope: this.#publisher.scopeFor(proxy),
+      view: new OverlayView(group.store),
+      streams: 0,
+      own: new Map(),
+    };
+    this.#refresh(node);
+    // Its own is then the egress listener, which depends on nothing else.
+    if (proxy.interception === 'explicit' && !proxy.grpc) this.#publisher.release(node.scope);
+    return node;
+  }
+
+  #refresh(node: Node): void {
+    const resources = ownResources(node.scope, (service) => this.#publisher.rules.inbound(node.proxy, service));
+    const gone = [...node.own].filter(([name, type]) => !resources.some((each) => each.type === type && each.name === name));
+    node.own = new Map(resources.map(({ name, type }) => [name, type]));
+    node.view.commit([...resources, ...gone.map(([name, type]) => ({ type, name, resource: undefined }))]);
+  }
+
+  #sweep(): void {
+    for (const [key, node] of this.#nodes) {
+      if (node.streams > 0) continue;
+      this.#nodes.delete(key);
+      node.view.close();
+      this.#publisher.release(node.scope);
+    }
+    this.#retain();
+    this.#sweepAt = Math.max(SWEEP_AT, this.#nodes.size * 2);
+  }
+
+  #retain(): void {
+    this.#publisher.retain(new Set([...this.#nodes.values()].map(({ group }) => group)));
+  }
+}
+
+type InboundRule = Parameters<typeof inboundClusters>[1];
+
+function ownResources(scope: ProxyScope, ruleOf: InboundRule): readonly ResourceChange[] {
+  const listeners: readonly Resource[] = scope.proxy.grpc
+    ? serverNames(scope).flatMap((name) => grpcListener(scope, name) ?? [])
+    : [...sidecarListeners(scope, 'fixed'), ...sidecarListeners(scope, 'inbound')];
+  const clusters = scope.proxy.interception === 'explicit' ? [] : inboundClusters(scope, ruleOf);
+  return [
+    ...listeners.map((resource) => ({ type: LISTENER_TYPE, name: resource.name, resource })),
+    ...clusters.map((resource) => ({ type: CLUSTER_TYPE, name: resource.name, resource })),
+  ];
+}
+
+/** How a gRPC server asks for its listener: by an address that it is bound to. */
+function serverNames({ own, proxy }: ProxyScope): readonly string[] {
+  const ports = [...new Set(own.map(({ targetPort }) => targetPort))];
+  const addresses = ['0.0.0.0', '[::]', ...proxy.addresses.map((address) => (address.includes(':') ? `[${address}]` : address))];
+  return ports.flatMap((port) => addresses.map((address) => `xds.istio.io/grpc/lds/inbound/${address}:${port}`));
+}
+
+/** The node's view; it is known to be in use as long as somebody listens. */
+function counted(node: Node): ResourceView {
+  const { view } = node;
+  return {
+    get revision() {
+      return view.revision;
+    },
+    resources: (type) => view.resources(type),
+    version: (type) => view.version(type),
+    subscribe: (onChange) => {
+      node.streams += 1;
+      const end = view.subscribe(onChange);
+      return () => {
+        node.streams -= 1;
+        end();
+      };
+    },
+  };
+}
