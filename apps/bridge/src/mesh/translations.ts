@@ -22,7 +22,7 @@ export class Translations {
     // Only clusters that carry their endpoints depend on who sees them, as far as the rule looks at it.
     const place = service.resolution === 'static' || rule === undefined ? '' : localityVariant(service, rule, proxy);
     return this.#once(service, rule, `clusters ${proxy.grpc ? 'grpc' : proxy.kind} ${families} ${place}`, () =>
-      proxy.grpc ? grpcClusters(service, rule) : outboundClusters(service, rule, proxy),
+      proxy.grpc ? grpcClusters(service, rule) : outboundClusters(service, rule, proxy, 'outbound'),
     );
   }
 
