@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { listenerPlaces, parseCidr, serviceAddresses } from './service-addresses.ts';
 import type { MeshHost } from './ids.ts';
-import type { MeshService } from './service.ts';
+import type { MeshService, ServiceDeclaration } from './service.ts';
 
 const service = (rest: Partial<MeshService>): MeshService => ({
   host: 'a.shop' as MeshHost,
@@ -17,7 +17,7 @@ const service = (rest: Partial<MeshService>): MeshService => ({
   diagnostics: [],
   ...rest,
 });
-const declared = (...addresses: string[]): MeshService['declared'] => ({
+const declared = (...addresses: string[]): ServiceDeclaration => ({
   resolution: 'static',
   addresses,
   external: false,

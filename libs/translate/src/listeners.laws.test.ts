@@ -182,8 +182,7 @@ function dirtyKeys(
 ): Set<Key> {
   if (scope.proxy.kind === 'router') return new Set<Key>(dirt.all || dirt.gateways || dirt.inbound ? ['gateways'] : []);
   if (dirt.all) return new Set<Key>([...known.keys(), ...keysOf(scope)]);
-  const ports = dirt.connectionRules ? [...known.keys()].filter((key) => typeof key === 'number') : [];
-  return new Set<Key>([...dirt.ports, ...ports, ...(dirt.inbound ? (['inbound'] as const) : [])]);
+  return new Set<Key>([...dirt.listeners, ...(dirt.inbound ? (['inbound'] as const) : [])]);
 }
 
 test('making what is dirty anew gives what making everything anew gives', () => {

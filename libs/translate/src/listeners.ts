@@ -19,5 +19,5 @@ export function egressListener({ address, port }: EgressAddress): Resource {
     options: { httpProtocolOptions: { allowAbsoluteUrl: true } },
   });
   const chains = [{ filters: [manager] }];
-  return listenerResource(outboundListener({ binds: [address], port, bindToPort: true, chains, otherwise: undefined }));
+  return listenerResource(outboundListener({ binds: [address], port, bindToPort: true, chains, otherwise: () => [] }));
 }

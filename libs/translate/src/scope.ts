@@ -24,6 +24,13 @@ export interface EgressScope {
   services(): Iterable<MeshService>;
   /** Those of `services` that have this port, in the same order, without looking at the others. */
   servicesOn(port: number): Iterable<MeshService>;
+  /**
+   * Those of `servicesOn` that make the listener which all of them share: the first that speaks HTTP, and all that do not
+   * and have no address of their own, or a range.
+   */
+  sharedOn(port: number): Iterable<MeshService>;
+  /** Those that take connections at an address of their own, `10.1.2.3_3306`; in the same order. */
+  servicesAt(place: string): Iterable<MeshService>;
   /** Undefined where the host is not visible here. */
   service(host: MeshHost): MeshService | undefined;
   /** Bound to `mesh`, visible here, delegates merged, in Istio's order of precedence. */

@@ -1,4 +1,4 @@
-import type { MeshHost, TypeUrl } from '@isthmus/model';
+import type { ListenerPlace, MeshHost, TypeUrl } from '@isthmus/model';
 import type { ScopeDirt } from '@isthmus/policy';
 import {
   CLUSTER_TYPE,
@@ -16,7 +16,7 @@ import { GrpcTargets } from './grpc-targets.ts';
 import { GroupRoutes } from './group-routes.ts';
 import type { Translations } from './translations.ts';
 
-export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'ports' | 'connectionRules'>;
+export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'listeners'>;
 
 const NO_NAMES: readonly string[] = [];
 
@@ -34,9 +34,9 @@ export class MeshGroup {
   /** By host: the names of its clusters and of its ClusterLoadAssignments. */
   readonly #clusters = new Map<MeshHost, readonly string[]>();
   readonly #endpoints = new Map<MeshHost, readonly string[]>();
-  /** By listener port: the names of its listeners. */
-  readonly #listeners = new Map<number, readonly string[]>();
-  readonly #dirtyPorts = new Set<number>();
+  /** By place: the names of its listeners. */
+  readonly #listeners = new Map<ListenerPlace, readonly string[]>();
+  readonly #dirtyPlaces = new Set<ListenerPlace>();
   /** What no host has any more, `type name`: taken away with the next routes. */
   readonly #left = new Map<TypeUrl, Set<string>>([
     [CLUSTER_TYPE, new Set()],
@@ -65,8 +65,8 @@ export class MeshGroup {
       this.#host(host);
       yield;
     }
-    for (const port of this.#listeners.keys()) this.#dirtyPorts.add(port);
-    for (const key of sidecarListenerKeys(this.scope)) if (typeof key === 'number') this.#dirtyPorts.add(key);
+    for (const place of this.#listeners.keys()) this.#dirtyPlaces.add(place);
+    for (const key of sidecarListenerKeys(this.scope)) if (key !== 'fixed' && key !== 'inbound') this.#dirtyPlaces.add(key);
     yield;
   }
 
@@ -83,8 +83,7 @@ export class MeshGroup {
       this.#grpc.rule(rule);
       yield;
     }
-    for (const port of dirt.ports) this.#dirtyPorts.add(port);
-    if (dirt.connectionRules) for (const port of this.#connectionPorts()) this.#dirtyPorts.add(port);
+    for (const place of dirt.listeners) this.#dirtyPlaces.add(place);
   }
 
   /** Its instances changed, and nothing else of it. */
@@ -105,7 +104,7 @@ export class MeshGroup {
     return (
       this.#routes.isDirty ||
       this.#grpc.isDirty ||
-      this.#dirtyPorts.size > 0 ||
+      this.#dirtyPlaces.size > 0 ||
       [...this.#left.values()].some(({ size }) => size > 0)
     );
   }
@@ -119,36 +118,25 @@ export class MeshGroup {
   }
 
   *#composeListeners(): Generator<void, readonly ResourceChange[]> {
-    const changes = new Map<string, ResourceChange>();
-    for (const port of this.#dirtyPorts) {
-      this.#dirtyPorts.delete(port);
+    const gone = new Set<string>();
+    const made = new Map<string, ResourceChange>();
+    for (const place of this.#dirtyPlaces) {
+      this.#dirtyPlaces.delete(place);
       if (this.scope.proxy.grpc || this.scope.proxy.kind === 'router') continue;
-      const resources = sidecarListeners(this.scope, port);
-      for (const name of this.#listeners.get(port) ?? NO_NAMES)
-        changes.set(name, { type: LISTENER_TYPE, name, resource: undefined });
-      for (const resource of resources) changes.set(resource.name, { type: LISTENER_TYPE, name: resource.name, resource });
-      if (resources.length === 0) this.#listeners.delete(port);
+      const resources = sidecarListeners(this.scope, place);
+      for (const name of this.#listeners.get(place) ?? NO_NAMES) gone.add(name);
+      for (const resource of resources) made.set(resource.name, { type: LISTENER_TYPE, name: resource.name, resource });
+      if (resources.length === 0) this.#listeners.delete(place);
       else
         this.#listeners.set(
-          port,
+          place,
           resources.map(({ name }) => name),
         );
       yield;
     }
-    return [...changes.values()];
-  }
-
-  /** Ports on which VirtualServices route connections. */
-  #connectionPorts(): ReadonlySet<number> {
-    const ports = new Set<number>();
-    for (const egress of this.scope.egress) {
-      for (const { spec } of egress.virtualServices()) {
-        if (spec.tcp.length + spec.tls.length === 0) continue;
-        for (const port of this.#listeners.keys()) ports.add(port); // which of them depends on matches: all, and equal ones are not sent
-        return ports;
-      }
-    }
-    return ports;
+    // With another Sidecar a listener may have moved from one place to another.
+    const left = [...gone].filter((name) => !made.has(name));
+    return [...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })), ...made.values()];
   }
 
   #host(host: MeshHost): void {

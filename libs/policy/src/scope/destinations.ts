@@ -32,16 +32,23 @@ function isFor({ match }: IstioSpecs['VirtualService']['http'][number], namespac
   return named.length === 0 || named.some(({ sourceNamespace }) => sourceNamespace === namespace);
 }
 
-/** Remembered with the list, which is the same as long as nothing in it changed. */
-const remembered = new WeakMap<readonly IstioObject<'VirtualService'>[], ReadonlySet<string>>();
+type Rules = readonly IstioObject<'VirtualService'>[];
 
-/** Hosts to which tcp and tls routes send: listeners name their clusters, and so depend on their ports. */
-export function connectionTargets(rules: readonly IstioObject<'VirtualService'>[]): ReadonlySet<string> {
-  let hosts = remembered.get(rules);
-  if (hosts === undefined) {
-    const routes = rules.flatMap(({ spec }) => [...spec.tcp, ...spec.tls]).flatMap(({ route }) => route);
-    hosts = new Set(routes.flatMap(({ destination }) => destination?.host ?? []));
-    remembered.set(rules, hosts);
+/** Remembered with the list, which is the same as long as nothing in it changed. */
+const remembered = new WeakMap<Rules, ReadonlyMap<string, Rules>>();
+
+/** By host: the rules whose tcp or tls routes send to it. Listeners of these name its clusters, and so depend on its ports. */
+export function connectionTargets(rules: Rules): ReadonlyMap<string, Rules> {
+  let targets = remembered.get(rules);
+  if (targets === undefined) {
+    const found = new Map<string, Rules>();
+    for (const rule of rules) {
+      const routes = [...rule.spec.tcp, ...rule.spec.tls].flatMap(({ route }) => route);
+      for (const host of new Set(routes.flatMap(({ destination }) => destination?.host ?? []))) {
+        found.set(host, [...(found.get(host) ?? []), rule]);
+      }
+    }
+    remembered.set(rules, (targets = found));
   }
-  return hosts;
+  return targets;
 }

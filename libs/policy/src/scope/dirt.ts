@@ -1,4 +1,4 @@
-import type { MeshHost } from '@isthmus/model';
+import type { ListenerPlace, MeshHost } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { ScopeMesh, ScopedProxy } from './inputs.ts';
 import type { Scope } from './proxy-scope.ts';
@@ -12,10 +12,8 @@ export interface ScopeDirt<P extends ScopedProxy, M extends ScopeMesh> {
   readonly hosts: ReadonlySet<MeshHost>;
   /** VirtualServices that came, went or changed, as they were and as they are: the virtual hosts that they make. */
   readonly virtualServices: ReadonlySet<IstioObject<'VirtualService'>>;
-  /** Outbound listeners of these service ports. */
-  readonly ports: ReadonlySet<number>;
-  /** Where tcp or tls routes send to changed: also the listeners of ports on which VirtualServices route connections. */
-  readonly connectionRules: boolean;
+  /** Outbound listeners. */
+  readonly listeners: ReadonlySet<ListenerPlace>;
   /** What the proxy itself serves changed. */
   readonly inbound: boolean;
   /** A router's listeners. */
@@ -38,8 +36,7 @@ export class Dirt<P extends ScopedProxy, M extends ScopeMesh> {
         all: false,
         hosts: new Set(),
         virtualServices: new Set(),
-        ports: new Set(),
-        connectionRules: false,
+        listeners: new Set(),
         inbound: false,
         gateways: false,
       };

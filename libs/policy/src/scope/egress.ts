@@ -1,9 +1,10 @@
-import type { MeshHost, MeshService } from '@isthmus/model';
+import { listenerPlaces } from '@isthmus/model';
+import type { ListenerPlace, MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject, IstioSpecs } from '@isthmus/proto/istio';
 import { Imports } from './imports.ts';
 import type { RuleIndex } from './inputs.ts';
 import { compareServices } from './service-order.ts';
-import { isVisible, visibleRank } from './visible-services.ts';
+import { compareVisible, isVisible } from './visible-services.ts';
 import type { VisibleServices } from './visible-services.ts';
 
 type Listener = IstioSpecs['Sidecar']['egress'][number];
@@ -44,14 +45,31 @@ export class Egress {
     const { onlyHosts } = this.#imports;
     if (onlyHosts !== undefined) return yield* this.#named(onlyHosts);
     if (this.#onlyPort !== undefined) return yield* this.servicesOn(this.#onlyPort);
-    for (const service of this.#services.to(this.#namespace)) if (this.#lets(service)) yield service;
+    yield* this.#let(this.#services.to(this.#namespace));
   }
 
   *servicesOn(port: number): Iterable<MeshService> {
     if (this.#onlyPort !== undefined && this.#onlyPort !== port) return;
-    for (const service of this.#services.on(this.#namespace, port)) {
-      if (this.#lets(service)) yield this.#trimmed(service);
+    if (this.#imports.onlyHosts !== undefined) return yield* this.#having((place) => place === port);
+    yield* this.#let(this.#services.on(this.#namespace, port));
+  }
+
+  *sharedOn(port: number): Iterable<MeshService> {
+    if (this.#imports.onlyHosts !== undefined) return yield* this.servicesOn(port);
+    let [http] = this.#let(this.#services.httpOn(this.#namespace, port));
+    for (const service of this.#let(this.#services.sharedOn(this.#namespace, port))) {
+      if (http !== undefined && compareVisible(http, service) < 0) {
+        yield http;
+        http = undefined;
+      }
+      yield service;
     }
+    if (http !== undefined) yield http;
+  }
+
+  *servicesAt(place: string): Iterable<MeshService> {
+    if (this.#imports.onlyHosts !== undefined) return yield* this.#having((own) => own === place);
+    yield* this.#let(this.#services.at(this.#namespace, place));
   }
 
   service(host: MeshHost): MeshService | undefined {
@@ -82,8 +100,15 @@ export class Egress {
       const service = this.service(host as MeshHost);
       if (service !== undefined) found.push(service);
     }
-    const rank = (service: MeshService): number => (this.#imports.named ? 0 : visibleRank(service));
-    yield* found.sort((a, b) => rank(a) - rank(b) || compareServices(a, b));
+    yield* found.sort(this.#imports.named ? compareServices : compareVisible);
+  }
+
+  *#having(wanted: (place: ListenerPlace) => boolean): Iterable<MeshService> {
+    for (const service of this.services()) if (listenerPlaces(service).some(wanted)) yield service;
+  }
+
+  *#let(services: Iterable<MeshService>): Iterable<MeshService> {
+    for (const service of services) if (this.#lets(service)) yield this.#trimmed(service);
   }
 
   #lets(service: MeshService): boolean {

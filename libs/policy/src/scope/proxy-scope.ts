@@ -83,13 +83,13 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
     return (gateways.length === 0 || gateways.includes('mesh')) && this.#egress.some((egress) => egress.seesRule(rule));
   }
 
-  /** Whether tcp or tls routes send to it: then listeners of other ports than its own depend on it. */
-  routesConnectionsTo(host: MeshHost): boolean {
+  /** Rules whose tcp or tls routes send to it: their listeners depend on it. */
+  connectionsTo(host: MeshHost): readonly IstioObject<'VirtualService'>[] {
     const lists =
       this.proxy.kind === 'router'
         ? this.gateways.map((gateway) => this.virtualServicesOf(gatewayName(gateway)))
         : this.#egress.map((egress) => egress.virtualServices());
-    return lists.some((rules) => connectionTargets(rules).has(host));
+    return lists.flatMap((rules) => connectionTargets(rules).get(host) ?? []);
   }
 
   destinationRule(host: MeshHost): IstioObject<'DestinationRule'> | undefined {

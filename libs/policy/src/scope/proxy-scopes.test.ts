@@ -181,9 +181,9 @@ describe('what a change makes dirty', () => {
     scopes.scopeFor(proxy({ addresses: ['10.0.0.2'] }));
     const endpoint = { address: '10.0.0.1', port: 8080, protocol: 'http' } as MeshService['endpoints'][number]['endpoint'];
     const dirt = put(service('a.shop', { endpoints: [{ origin: '' as never, portName: 'http', endpoint }] }));
-    expect(dirt.map(({ scope, inbound, hosts, ports }) => [scope.proxy.addresses, inbound, hosts.size, ports.size])).toEqual([
-      [['10.0.0.1'], true, 0, 0],
-    ]);
+    expect(
+      dirt.map(({ scope, inbound, hosts, listeners }) => [scope.proxy.addresses, inbound, hosts.size, listeners.size]),
+    ).toEqual([[['10.0.0.1'], true, 0, 0]]);
   });
 
   test('a new port: the service and the listeners of its ports, for those who see it', () => {
@@ -191,9 +191,9 @@ describe('what a change makes dirty', () => {
     scopes.scopeFor(proxy());
     scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: ['~/*'] }] }, { namespace: 'blind' }) }]);
     scopes.scopeFor(proxy({ namespace: 'blind' }));
-    const dirt = put(service('a.shop', { ports: both }));
-    expect(dirt.map(({ scope, hosts, ports }) => [scope.proxy.namespace, [...hosts], [...ports]])).toEqual([
-      ['shop', ['a.shop'], [80, 3306]],
+    const dirt = put(service('a.shop', { ports: both, vip: '10.1.1.1' }));
+    expect(dirt.map(({ scope, hosts, listeners }) => [scope.proxy.namespace, [...hosts], [...listeners]])).toEqual([
+      ['shop', ['a.shop'], [80, 3306, '10.1.1.1_3306']],
     ]);
   });
 
@@ -213,9 +213,9 @@ describe('what a change makes dirty', () => {
     const [first] = scopes.onObjects([{ before: undefined, after: http }]);
     expect([...(first?.hosts ?? [])]).toEqual(['other.shop']);
     expect(first?.virtualServices).toEqual(new Set([http]));
-    expect(first?.ports.size).toBe(0);
+    expect(first?.listeners.size).toBe(0);
     const [second] = scopes.onObjects([{ before: http, after: virtualService({ hosts: ['*.shop'], tcp: [{ route }] }) }]);
-    expect([...(second?.ports ?? [])]).toEqual([3306]);
+    expect([...(second?.listeners ?? [])]).toEqual([3306]);
   });
 
   test('a DestinationRule: the hosts that it covers, a short name made long', () => {

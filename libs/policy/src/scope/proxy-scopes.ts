@@ -1,5 +1,5 @@
-import { hostMatches, isWildcardHost } from '@isthmus/model';
-import type { MeshHost, MeshService } from '@isthmus/model';
+import { hostMatches, isWildcardHost, listenerPlaces } from '@isthmus/model';
+import type { ListenerPlace, MeshHost, MeshService } from '@isthmus/model';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import { ruleHost } from '../destination-rules/rule-host.ts';
 import { gatewaysFor } from '../gateways.ts';
@@ -71,17 +71,12 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
         for (const scope of this.#byAddress.get(address) ?? []) dirt.of(scope).inbound = true;
       }
       if (before === after || (before && after && sameButInstances(before, after))) continue;
-      const ports = listenerPorts(before, after);
+      const places = changedPlaces(before, after);
       for (const scope of this.#scopes) {
         if (!seesEither(scope, before, after)) continue;
-        const marked = dirt.of(scope);
-        marked.hosts.add(host);
-        if (ports.length === 0) continue;
-        for (const port of ports) marked.ports.add(port);
-        if (scope.sidecar?.spec.outboundTrafficPolicy?.egressProxy?.host === host) marked.all = true;
-        if (!scope.routesConnectionsTo(host)) continue;
-        if (scope.proxy.kind === 'router') marked.gateways = true;
-        else marked.connectionRules = true;
+        dirt.of(scope).hosts.add(host);
+        if (places.length > 0) this.#touchListeners(scope, host, places, dirt);
+        if (scope.sidecar?.spec.outboundTrafficPolicy?.egressProxy?.host === host) dirt.of(scope).all = true;
       }
     }
     return dirt.list();
@@ -136,9 +131,7 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
       for (const host of destinationsOf([rule], scope.proxy.namespace).keys()) marked.hosts.add(host as MeshHost);
       if (!hasConnections) continue;
       if (scope.proxy.kind === 'router') marked.gateways = true;
-      for (const host of this.#matching(spec.hosts)) {
-        for (const { number } of scope.service(host)?.ports ?? []) marked.ports.add(number);
-      }
+      else this.#touchPlacesOf(scope, rule, dirt);
     }
   }
 
@@ -147,13 +140,27 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
       for (const scope of this.#scopes) {
         const service = scope.service(host);
         if (service === undefined) continue;
-        const marked = dirt.of(scope);
-        marked.hosts.add(host);
-        for (const { number } of service.ports) marked.ports.add(number);
-        if (!scope.routesConnectionsTo(host)) continue;
-        if (scope.proxy.kind === 'router') marked.gateways = true;
-        else marked.connectionRules = true;
+        dirt.of(scope).hosts.add(host);
+        this.#touchListeners(scope, host, listenerPlaces(service), dirt);
       }
+    }
+  }
+
+  /** Its own listeners, and those whose connections rules send to it. */
+  #touchListeners(scope: Scope<P, M>, host: MeshHost, places: readonly ListenerPlace[], dirt: Dirt<P, M>): void {
+    const rules = scope.connectionsTo(host);
+    if (scope.proxy.kind === 'router') {
+      if (rules.length > 0) dirt.of(scope).gateways = true;
+      return;
+    }
+    for (const place of places) dirt.of(scope).listeners.add(place);
+    for (const rule of rules) this.#touchPlacesOf(scope, rule, dirt);
+  }
+
+  #touchPlacesOf(scope: Scope<P, M>, { spec }: IstioObject<'VirtualService'>, dirt: Dirt<P, M>): void {
+    for (const host of this.#matching(spec.hosts)) {
+      const service = scope.service(host);
+      for (const place of service === undefined ? [] : listenerPlaces(service)) dirt.of(scope).listeners.add(place);
     }
   }
 
@@ -185,8 +192,8 @@ function seesEither<P extends ScopedProxy, M extends ScopeMesh>(
   return (before !== undefined && scope.sees(before)) || (after !== undefined && scope.sees(after));
 }
 
-/** Ports whose listeners the change may touch. */
-function listenerPorts(before: MeshService | undefined, after: MeshService | undefined): readonly number[] {
+/** Listeners that the change may touch. */
+function changedPlaces(before: MeshService | undefined, after: MeshService | undefined): readonly ListenerPlace[] {
   if (before !== undefined && after !== undefined && listenerFacts(before) === listenerFacts(after)) return [];
-  return [...(before?.ports ?? []), ...(after?.ports ?? [])].map(({ number }) => number);
+  return [before, after].flatMap((service) => (service === undefined ? [] : listenerPlaces(service)));
 }

@@ -32,6 +32,12 @@ export class ServiceList {
     if (this.#list[at]?.host === service.host) this.#list.splice(at, 1);
   }
 
+  /** In the place of the one with the same age and host. */
+  replace(service: MeshService): void {
+    const at = this.#place(service);
+    if (this.#list[at]?.host === service.host) this.#list[at] = service;
+  }
+
   /** The first that does not come before it. */
   #place(service: MeshService): number {
     let from = 0;

@@ -1,7 +1,8 @@
+import { ANYWHERE, parseCidr } from '@isthmus/model';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { DownstreamTlsContextSchema, FilterChainSchema } from '@isthmus/proto/envoy';
 import { compareText } from '../ordered.ts';
-import { cidrKey, parseCidr } from './cidr.ts';
+import { cidrKey } from './cidr.ts';
 import type { Typed } from './typed.ts';
 
 /** A filter chain before it is Envoy's: what it is for, and what then happens. */
@@ -59,6 +60,3 @@ export function matchKey({ serverNames = [], destinations = [], applicationProto
     [...new Set(cidrs.map((cidr) => cidrKey(cidr as NonNullable<typeof cidr>)))].sort(compareText),
   ]);
 }
-
-/** Istio's address of a service that has none. */
-export const ANYWHERE = '0.0.0.0';

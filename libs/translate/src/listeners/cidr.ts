@@ -1,21 +1,5 @@
-import { isIP, isIPv4 } from 'node:net';
-
-/** A CIDR range of Envoy's: an address that has no length is itself alone. */
-export interface Cidr {
-  readonly addressPrefix: string;
-  readonly prefixLen: number;
-}
-
-/** Undefined where the text is no IP and no range. */
-export function parseCidr(text: string): Cidr | undefined {
-  const [address = '', length, more] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || more !== undefined) return undefined;
-  const bits = version === 4 ? 32 : 128;
-  if (length === undefined) return { addressPrefix: address, prefixLen: bits };
-  if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
-  return { addressPrefix: address, prefixLen: Number(length) };
-}
+import { isIPv4 } from 'node:net';
+import type { Cidr } from '@isthmus/model';
 
 /** The same for every text that means the same addresses: `10.1.2.3/8` and `10.0.0.0/8`. */
 export function cidrKey({ addressPrefix, prefixLen }: Cidr): string {

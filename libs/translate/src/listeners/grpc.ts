@@ -1,7 +1,7 @@
 import { HTTPFaultSchema, HttpConnectionManagerSchema, RouterSchema } from '@isthmus/proto/envoy';
+import { serviceAddresses } from '@isthmus/model';
 import type { MeshHost, MeshService, Resource } from '@isthmus/model';
 import type { ProxyScope } from '../scope.ts';
-import { addressesOf } from './addresses.ts';
 import { listenerResource } from './listener.ts';
 import { packed, socketAddress, typed } from './typed.ts';
 import type { Typed } from './typed.ts';
@@ -34,7 +34,7 @@ export function grpcListener(scope: ProxyScope, name: string): Resource | undefi
   });
   return listenerResource({
     name,
-    address: socketAddress(addressesOf(service)[0] ?? '', at.port),
+    address: socketAddress(serviceAddresses(service)[0] ?? '', at.port),
     apiListener: { apiListener: manager },
   });
 }

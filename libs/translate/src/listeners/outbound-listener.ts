@@ -14,8 +14,8 @@ export interface OutboundListener {
   /** False: fed by the listener that iptables sends everything to. */
   readonly bindToPort: boolean;
   readonly chains: readonly Chain[];
-  /** For what no chain matches; undefined only where one matches everything. */
-  readonly otherwise: readonly Typed[] | undefined;
+  /** For what no chain matches; not asked where one matches everything. */
+  readonly otherwise: () => readonly Typed[];
 }
 
 export function outboundListener({ binds, port, bindToPort, chains, otherwise }: OutboundListener): ListenerInit {
@@ -26,7 +26,7 @@ export function outboundListener({ binds, port, bindToPort, chains, otherwise }:
   // Chains that match everything are never two: `conflicts` has kept the first.
   const all = chains.filter(matchesAll).map(chainOf).at(-1);
   const [filterChains, defaultFilterChain] =
-    matching.length === 0 && all !== undefined ? [[all], undefined] : [matching, all ?? passthrough(otherwise)];
+    matching.length === 0 && all !== undefined ? [[all], undefined] : [matching, all ?? passthrough(otherwise())];
   return {
     name: `${address}_${port}`,
     address: socketAddress(address, port),
@@ -51,6 +51,6 @@ function chainOf(chain: Chain): ChainInit {
   };
 }
 
-function passthrough(filters: readonly Typed[] | undefined): ChainInit | undefined {
-  return filters && { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [...filters] };
+function passthrough(filters: readonly Typed[]): ChainInit {
+  return { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [...filters] };
 }

@@ -1,11 +1,12 @@
-import type { MeshService } from '@isthmus/model';
+import { ANYWHERE, listenerPlaces, serviceAddresses } from '@isthmus/model';
+import type { ListenerPlace, MeshService } from '@isthmus/model';
 import type { EgressScope, ProxyScope } from '../scope.ts';
-import { addressesOf, instancesOf } from './addresses.ts';
 import { INBOUND_PORT, OUTBOUND_PORT, unknownDestination } from './catch-all.ts';
-import { ANYWHERE, PLAIN_HTTP, RAW, matchKey } from './chain.ts';
+import { PLAIN_HTTP, RAW, matchKey } from './chain.ts';
 import type { Chain } from './chain.ts';
 import type { ConnectionPort } from './connection-filters.ts';
 import { httpManager } from './http-manager.ts';
+import { instancesOf } from './instances.ts';
 import { bindsOf } from './ip-mode.ts';
 import type { Binds } from './ip-mode.ts';
 import type { ListenerInit } from './listener.ts';
@@ -36,33 +37,70 @@ interface Wanted {
   readonly bindToPort: boolean;
 }
 
-/** Ports of Sidecars' listeners, and of services that the others let see: a listener is of one of them. */
-export function outboundPorts(scope: ProxyScope): ReadonlySet<number> {
-  const ports = new Set<number>();
+/** Where there may be listeners: see `outboundListeners`. */
+export function outboundPlaces(scope: ProxyScope): ReadonlySet<ListenerPlace> {
+  const places = new Set<ListenerPlace>();
   for (const egress of scope.egress) {
-    if (egress.port !== undefined) ports.add(egress.port.number);
-    else for (const service of egress.services()) for (const { number } of service.ports) ports.add(number);
+    if (egress.port !== undefined) places.add(egress.port.number);
+    else for (const service of egress.services()) for (const place of listenerPlaces(service)) places.add(place);
   }
-  return ports;
+  return places;
 }
 
 /**
- * All outbound listeners of one port. They depend on the services with that port, in their order; on VirtualServices with tcp
- * or tls routes for these; on the DestinationRules of where connections go; on the Sidecar.
+ * The listeners of one place: of a port, all that are not at an address of one service; else that one. They depend on the
+ * services there, in their order; on VirtualServices with tcp or tls routes for these; on the DestinationRules of where
+ * connections go; on the Sidecar.
  */
-export function outboundListeners(scope: ProxyScope, port: number): readonly ListenerInit[] {
+export function outboundListeners(scope: ProxyScope, place: ListenerPlace): readonly ListenerInit[] {
   const entries = new Map<string, Entry>();
   const own = bindsOf(scope.proxy);
+  const port = typeof place === 'number' ? place : Number(place.slice(place.lastIndexOf('_') + 1));
   for (const egress of scope.egress) {
     if (egress.port !== undefined) {
       if (egress.port.number === port) addListener(entries, scope, egress, own);
       continue;
     }
     for (const entry of entries.values()) entry.locked = true;
-    for (const service of egress.servicesOn(port)) addService(entries, scope, egress, service, port, own);
+    addServices(entries, scope, egress, place, port, own);
   }
-  const otherwise = unknownDestination(scope);
-  return [...entries.values()].map((entry) => outboundListener({ ...entry, port, otherwise }));
+  // A Sidecar that has a listener on the port decides about all that is on it: they are made together.
+  if (typeof place === 'string' && !hasPlaces(scope, port)) return [];
+  return [...entries.values()].map((entry) => outboundListener({ ...entry, port, otherwise: () => unknownDestination(scope) }));
+}
+
+/** Whether listeners at addresses of services can be made one by one. */
+function hasPlaces(scope: ProxyScope, port: number): boolean {
+  return scope.egress.every((egress) =>
+    egress.port === undefined ? bindingOf(scope, egress, LOCAL).binds.length === 0 : egress.port.number !== port,
+  );
+}
+
+const LOCAL: Binds = { wildcards: [''], localHosts: [''] };
+
+function addServices(
+  entries: Map<string, Entry>,
+  scope: ProxyScope,
+  egress: EgressScope,
+  place: ListenerPlace,
+  port: number,
+  own: Binds,
+): void {
+  if (!hasPlaces(scope, port)) {
+    for (const service of egress.servicesOn(port)) addService(entries, scope, egress, service, port, own, undefined);
+  } else if (typeof place === 'number') {
+    for (const service of egress.sharedOn(port)) addService(entries, scope, egress, service, port, own, isShared);
+  } else {
+    const there = place.slice(0, place.lastIndexOf('_'));
+    for (const service of egress.servicesAt(place)) {
+      addService(entries, scope, egress, service, port, own, (address) => address === there);
+    }
+  }
+}
+
+/** Not the address of one service. */
+function isShared(address: string): boolean {
+  return address === ANYWHERE || address.includes('/');
 }
 
 /** A Sidecar's listener has its port and protocol, whatever those of the services behind it. */
@@ -70,7 +108,7 @@ function addListener(entries: Map<string, Entry>, scope: ProxyScope, egress: Egr
   if (egress.port === undefined) return;
   const port = { number: egress.port.number, protocol: egress.port.protocol.toLowerCase() };
   for (const service of egress.services()) {
-    for (const address of addressesOf(service)) {
+    for (const address of serviceAddresses(service)) {
       add(entries, { scope, egress, service, port, address, ...bindingOf(scope, egress, own) }, own);
     }
   }
@@ -83,14 +121,16 @@ function addService(
   service: MeshService,
   number: number,
   own: Binds,
+  wanted: ((address: string) => boolean) | undefined,
 ): void {
   const port = service.ports.find((p) => p.number === number);
   if (port === undefined) return;
   const { binds, bindToPort } = bindingOf(scope, egress, own);
   const at = { scope, egress, service, port, bindToPort };
-  for (const address of addressesOf(service)) {
-    const dialled =
-      service.resolution === 'none' && address === ANYWHERE && binds.length === 0 && shapeOf(port.protocol) === 'tcp';
+  const http = shapeOf(port.protocol) === 'http'; // at no address, so it does not matter which it has
+  for (const address of serviceAddresses(service)) {
+    if (!http && wanted?.(address) === false) continue;
+    const dialled = service.resolution === 'none' && address === ANYWHERE && binds.length === 0 && !http;
     const instances = dialled ? instancesOf(service, port.name) : [];
     if (instances.length === 0) add(entries, { ...at, address, binds }, own);
     // Its own address would catch what it sends to itself.

@@ -1,9 +1,8 @@
-import { hostMatches } from '@isthmus/model';
+import { ANYWHERE, hostMatches } from '@isthmus/model';
 import type { MeshService } from '@isthmus/model';
 import type { IstioObject, IstioSpecs } from '@isthmus/proto/istio';
 import type { Proxy } from '../proxy.ts';
 import type { ProxyScope } from '../scope.ts';
-import { ANYWHERE } from './chain.ts';
 import type { Chain } from './chain.ts';
 import { routedConnection, serviceConnection } from './connection-filters.ts';
 import type { ConnectionPort } from './connection-filters.ts';

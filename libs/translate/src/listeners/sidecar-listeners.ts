@@ -1,21 +1,21 @@
-import type { Diagnostic, Resource } from '@isthmus/model';
+import type { Diagnostic, ListenerPlace, Resource } from '@isthmus/model';
 import { egressListener } from '../listeners.ts';
 import type { ProxyScope } from '../scope.ts';
 import { virtualOutbound } from './catch-all.ts';
 import { inboundListeners } from './inbound.ts';
 import { listenerResource } from './listener.ts';
-import { outboundListeners, outboundPorts } from './outbound.ts';
+import { outboundListeners, outboundPlaces } from './outbound.ts';
 
 /**
  * The keys of a sidecar's listeners. Each can be made alone: `fixed` depends on the proxy and its Sidecar, `inbound` on the
- * services that it is an instance of, a port on what `outboundListeners` says.
+ * services that it is an instance of, a place on what `outboundListeners` says.
  */
-export type ListenerKey = 'fixed' | 'inbound' | number;
+export type ListenerKey = 'fixed' | 'inbound' | ListenerPlace;
 
 /** All keys that give any listener. */
 export function sidecarListenerKeys(scope: ProxyScope): readonly ListenerKey[] {
   if (scope.proxy.interception === 'explicit') return ['fixed'];
-  return ['fixed', 'inbound', ...outboundPorts(scope)];
+  return ['fixed', 'inbound', ...outboundPlaces(scope)];
 }
 
 /** What a key stands for; empty where there is nothing any more. No two keys give the same name. */

@@ -93,6 +93,8 @@ function egressScope(
     captureMode: 'default',
     services: () => services.values(),
     servicesOn: (port) => [...services.values()].filter(({ ports }) => ports.some(({ number }) => number === port)),
+    sharedOn: () => [], // routes ask for none of these
+    servicesAt: () => [],
     service: (host) => services.get(host),
     virtualServices: () => virtualServices,
   };
