@@ -20,14 +20,29 @@ const MOST_TIMEOUTS = 3;
 /** GET on the v1 API, logged in where that is needed. A connection that was cut is tried once more: it may have been idle too long. */
 export function httpGet(context: NamespaceContext, server: ServerAddress, signal: AbortSignal): HttpGet {
   let timeouts = 0;
+  let loggedInAgainAt = Number.NEGATIVE_INFINITY;
   const send = async (path: string, query: Readonly<Record<string, string>>) => {
     const token = context.login.current(server);
     const url = `${server.http}${path}?${new URLSearchParams(query)}`;
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return await context.http.send({ method: 'GET', url, headers, deadlineMs: context.timing.requestDeadline }, signal);
   };
+  /** A token may have been revoked, or lost with a restart: one new login, then the answer counts. */
+  const sendLoggedIn = async (path: string, query: Readonly<Record<string, string>>) => {
+    const { login, deps, timing, config } = context;
+    const token = login.current(server);
+    const answer = await send(path, query);
+    if (config.auth === undefined || (answer.status !== 401 && answer.status !== 403)) return answer;
+    if (login.current(server) === token) {
+      const now = deps.clock.now();
+      if (now - loggedInAgainAt < timing.requestDeadline) return answer;
+      loggedInAgainAt = now;
+      await login.ensure(server, signal, true);
+    }
+    return await send(path, query);
+  };
   return async (path, query) => {
-    const answer = await send(path, query).catch((thrown: unknown) => {
+    const answer = await sendLoggedIn(path, query).catch((thrown: unknown) => {
       if (!IsthmusError.is(thrown) || signal.aborted) throw thrown;
       if (thrown.code === 'registry.unreachable') return send(path, query);
       if (thrown.code === 'registry.timeout' && ++timeouts >= MOST_TIMEOUTS) {
