@@ -77,7 +77,7 @@ writeFileSync(
   join(import.meta.dirname, 'src/validate/gen/crd-schemas.ts'),
   `// Written by generate.mjs from Istio's CRDs (istio.io/api v1.31.1).
 import type { IstioKind } from '@isthmus/proto/istio';
-import type { CrdSchema } from '../crd-schema.ts';
+import type { CrdSchema } from '../crd-shape.ts';
 
 export const CRD_SCHEMAS: Readonly<Record<IstioKind, CrdSchema>> = {
 ${lines.sort().join('\n')}

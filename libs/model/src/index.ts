@@ -10,7 +10,7 @@ export { IsthmusError, messageOf } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export { hostMatches, hostWithin, isWildcardHost } from './host-pattern.ts';
 export { compareSpecificity, hostsInCommon, mostSpecificHost } from './host-specificity.ts';
-export { parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
+export { parseDeclaredHost, parseMeshHost, parseServiceId, parseSourceId, scopeId, scopeOf, serviceId } from './ids.ts';
 export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
 export { KeyedQueue } from './keyed-queue.ts';
 export { LEDGER_TABLES } from './ledger.ts';

@@ -2,6 +2,8 @@ export { compareAge } from './age.ts';
 export { ISTIO_KINDS } from './load/kinds.ts';
 export { istioKey, parseIstioYaml } from './load/parse-istio-yaml.ts';
 export type { IstioFile, ParseOptions } from './load/parse-istio-yaml.ts';
+export { parseCustomObject } from './load/parse-custom-object.ts';
+export type { CustomObject } from './load/parse-custom-object.ts';
 export type { Issue, Problem } from './load/problem.ts';
 export { DestinationRules } from './destination-rules.ts';
 export type { RuleClient, RuleMesh, RuleTarget } from './destination-rules.ts';

@@ -138,6 +138,8 @@ function* hostProblems(
   }
 }
 
+const RESOLUTIONS = { STATIC: 'static', NONE: 'none', DNS: 'dns', DNS_ROUND_ROBIN: 'dns-round-robin' } as const;
+
 function plainEntry({ metadata, spec }: ServiceEntryDocument): PlainServiceEntry {
   const created = Date.parse(metadata.creationTimestamp ?? '');
   return {
@@ -148,7 +150,10 @@ function plainEntry({ metadata, spec }: ServiceEntryDocument): PlainServiceEntry
     hosts: spec.hosts.map((host) => host.toLowerCase()),
     addresses: spec.addresses,
     ports: spec.ports.map(({ targetPort = 0, ...port }) => ({ ...port, targetPort })),
-    resolution: spec.resolution === 'STATIC' ? 'static' : spec.resolution === 'NONE' ? 'none' : 'dns',
+    resolution: RESOLUTIONS[spec.resolution],
+    external: spec.location === 'MESH_EXTERNAL',
+    labels: metadata.labels,
+    subjectAltNames: spec.subjectAltNames,
     endpoints: spec.endpoints.map((endpoint) => ({ ...endpoint, address: endpoint.address ?? '', name: '' })),
     selector: spec.workloadSelector?.labels,
     exportTo: spec.exportTo,

@@ -73,6 +73,7 @@ export type Service = Services['services'][number];
 const metadata = z.looseObject({
   name: z.string().min(1).max(253),
   namespace: z.string().max(253).default(''),
+  labels: z.record(z.string(), z.string()).default({}),
   annotations: z.record(z.string(), z.string()).default({}),
   creationTimestamp: z.string().nullish(),
 });

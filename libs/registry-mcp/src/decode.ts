@@ -2,7 +2,7 @@ import { anyIs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { fromBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@isthmus/model';
 import type { TypeUrl } from '@isthmus/model';
-import { ResourceSchema, ServiceEntrySchema, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
+import { ResourceSchema, ServiceEntrySchema, ServiceEntry_Location, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
 import type { Resource, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
 import type { PlainServiceEntry, PlainWorkload } from '@isthmus/registry';
 import { SERVICE_ENTRY } from './types.ts';
@@ -48,16 +48,16 @@ export function decodeResource(type: TypeUrl, wire: WireResource): Decoded {
     if (kind === 'WorkloadEntry') {
       return { kind: 'workload', name, version, workload: plainWorkload(fromBinary(WorkloadEntrySchema, body.value), name) };
     }
-    const { createTime, annotations = {} } = resource.metadata ?? {};
+    const { createTime, annotations = {}, labels = {} } = resource.metadata ?? {};
     const createdAt = createTime === undefined ? 0 : timestampMs(createTime) + (createTime.nanos % 1_000_000) / 1_000_000;
-    const entry = plainEntry(fromBinary(ServiceEntrySchema, body.value), { namespace, name: own, createdAt, annotations });
+    const entry = plainEntry(fromBinary(ServiceEntrySchema, body.value), { namespace, name: own, createdAt, annotations, labels });
     return { kind: 'service', name, version, entry };
   } catch (thrown) {
     return bad(name, `it does not decode: ${messageOf(thrown)}`);
   }
 }
 
-type Identity = Pick<PlainServiceEntry, 'namespace' | 'name' | 'createdAt' | 'annotations'>;
+type Identity = Pick<PlainServiceEntry, 'namespace' | 'name' | 'createdAt' | 'annotations' | 'labels'>;
 
 function plainEntry(spec: ServiceEntry, identity: Identity): PlainServiceEntry {
   return {
@@ -66,6 +66,8 @@ function plainEntry(spec: ServiceEntry, identity: Identity): PlainServiceEntry {
     addresses: spec.addresses,
     ports: spec.ports.map(({ number, name, protocol, targetPort }) => ({ number, name, protocol, targetPort })),
     resolution: resolutionOf(spec.resolution),
+    external: spec.location === ServiceEntry_Location.MESH_EXTERNAL,
+    subjectAltNames: spec.subjectAltNames,
     endpoints: spec.endpoints.map((endpoint) => plainWorkload(endpoint, '')),
     selector: spec.workloadSelector?.labels,
     exportTo: spec.exportTo,
@@ -82,8 +84,9 @@ function resolutionOf(resolution: ServiceEntry_Resolution): PlainServiceEntry['r
     case ServiceEntry_Resolution.STATIC:
       return 'static';
     case ServiceEntry_Resolution.DNS:
-    case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
       return 'dns';
+    case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
+      return 'dns-round-robin';
     default:
       return 'none'; // DYNAMIC_DNS is for wildcards, which are no mesh hosts
   }

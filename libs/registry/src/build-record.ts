@@ -10,7 +10,7 @@ const MOST_DIAGNOSTICS = 50;
 
 /** What only some sources can say of a service; `diagnostics` are those that are not of one instance. */
 export type DeclaredService = Partial<
-  Pick<ServiceRecord, 'ports' | 'vip' | 'meshNamespace' | 'exportTo' | 'origins' | 'diagnostics'>
+  Pick<ServiceRecord, 'ports' | 'vip' | 'declared' | 'meshNamespace' | 'exportTo' | 'origins' | 'diagnostics'>
 >;
 
 export type RecordResult = { readonly record: ServiceRecord } | { readonly rejected: Diagnostic };

@@ -134,7 +134,37 @@ describe('a record made of ServiceEntries', () => {
   });
 
   test('without a DNS name is refused, not guessed', () => {
-    expect(() => recordOf([entry({ hosts: ['*.example.com'] })])).toThrow('no DNS name');
+    expect(() => recordOf([entry({ hosts: ['a.*.example.com'] })])).toThrow('no DNS name');
+  });
+
+  test('may have a wildcard for all names below a domain', () => {
+    expect(recordOf([entry({ hosts: ['*.example.com'], resolution: 'none', endpoints: [] })])).toMatchObject({
+      host: '*.example.com',
+      declared: { resolution: 'none' },
+    });
+  });
+
+  test('declares what only a ServiceEntry says; of several the oldest decides', () => {
+    const record = recordOf([
+      entry({ createdAt: 2, resolution: 'dns', addresses: ['10.1.0.1'], subjectAltNames: ['b'] }),
+      entry({
+        name: 'first',
+        createdAt: 1,
+        resolution: 'static',
+        external: true,
+        labels: { a: 'b' },
+        addresses: ['10.0.0.0/8', 'unix:///x'],
+        subjectAltNames: ['a'],
+      }),
+    ]);
+    expect(record.declared).toEqual({
+      resolution: 'static',
+      external: true,
+      createdAt: 1,
+      labels: { a: 'b' },
+      addresses: ['10.0.0.0/8', '10.1.0.1'],
+      subjectAltNames: ['a', 'b'],
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { NOWHERE, PROTOCOLS, parseMeshHost, serviceId } from '@isthmus/model';
-import type { Diagnostic, Locality, Protocol, ServiceKey, ServicePort } from '@isthmus/model';
+import { NOWHERE, PROTOCOLS, parseDeclaredHost, serviceId } from '@isthmus/model';
+import type { Diagnostic, Locality, Protocol, Resolution, ServiceDeclaration, ServiceKey, ServicePort } from '@isthmus/model';
 import { printable } from './build-endpoint.ts';
 import type { RawInstance } from './build-endpoint.ts';
 import { buildRecord } from './build-record.ts';
@@ -17,7 +17,11 @@ export interface PlainServiceEntry {
   readonly addresses: readonly string[];
   readonly ports: readonly PlainPort[];
   /** `dns`: without endpoints the host itself is dialled. `none`: wherever the caller wanted to go. */
-  readonly resolution: 'none' | 'static' | 'dns';
+  readonly resolution: Resolution;
+  /** `MESH_EXTERNAL`, which is Istio's default; ours is not, because it changes what proxies do. */
+  readonly external?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly subjectAltNames?: readonly string[];
   readonly endpoints: readonly PlainWorkload[];
   /** Instead of endpoints: labels of the WorkloadEntries of its namespace. */
   readonly selector: Readonly<Record<string, string>> | undefined;
@@ -95,8 +99,9 @@ export function serviceEntryRecord(
   const vip = addresses.find((address) => isIP(address) !== 0);
   const exportTo = members.find((entry) => entry.exportTo.length > 0)?.exportTo;
   const origins = [...new Set(members.flatMap(originsOf))].sort();
-  return buildRecord(key, parseMeshHost(key.name), instances, {
+  return buildRecord(key, parseDeclaredHost(key.name), instances, {
     ports,
+    declared: declarationOf(members),
     ...(vip === undefined ? {} : { vip }),
     ...(namespace === '' ? {} : { meshNamespace: namespace }),
     ...(exportTo === undefined ? {} : { exportTo }),
@@ -105,10 +110,25 @@ export function serviceEntryRecord(
   });
 }
 
+/** What the joined entries say together; of what only one can say the oldest decides. */
+function declarationOf(entries: readonly PlainServiceEntry[]): ServiceDeclaration {
+  const [oldest] = entries;
+  return {
+    resolution: oldest?.resolution ?? 'static',
+    addresses: [...new Set(entries.flatMap(({ addresses }) => addresses))].filter(
+      (address) => isIP(address.split('/')[0] ?? '') !== 0,
+    ),
+    external: oldest?.external ?? false,
+    createdAt: oldest?.createdAt ?? 0,
+    labels: oldest?.labels ?? {},
+    subjectAltNames: [...new Set(entries.flatMap(({ subjectAltNames = [] }) => subjectAltNames))],
+  };
+}
+
 function joinPorts(key: ServiceKey, entries: readonly PlainServiceEntry[], diagnostics: Diagnostic[]): readonly ServicePort[] {
   const ports = new Map<number, ServicePort>();
   const names = new Set<string>();
-  for (const { number, name, protocol } of entries.flatMap((entry) => entry.ports)) {
+  for (const { number, name, protocol, targetPort } of entries.flatMap((entry) => entry.ports)) {
     const where = `${serviceId(key)} ${printable(name)}`;
     const known = protocolOf(protocol, name);
     if (!Number.isInteger(number) || number < 1 || number > 65_535 || known === 'udp') {
@@ -134,7 +154,7 @@ function joinPorts(key: ServiceKey, entries: readonly PlainServiceEntry[], diagn
       });
     }
     names.add(name);
-    ports.set(number, { number, name, protocol: known ?? 'tcp' });
+    ports.set(number, { number, name, protocol: known ?? 'tcp', ...(targetPort === 0 ? {} : { targetPort }) });
   }
   return [...ports.values()].sort((a, b) => a.number - b.number);
 }
@@ -156,7 +176,11 @@ function* instancesOf(
   const isOurs = ORIGINS in entry.annotations;
   const members: PlainWorkload[] = [...(entry.selector === undefined ? entry.endpoints : selected)];
   // The host is then the address; each caller's own resolver finds it.
-  if (members.length === 0 && entry.selector === undefined && entry.resolution === 'dns')
+  if (
+    members.length === 0 &&
+    entry.selector === undefined &&
+    (entry.resolution === 'dns' || entry.resolution === 'dns-round-robin')
+  )
     members.push(...entry.hosts.map(itself));
   for (const port of entry.ports) {
     const service = declared.find(({ number }) => number === port.number);

@@ -78,15 +78,22 @@ function acceptedEndpoints(service: MeshService, port: ServicePort, diagnostics:
   });
 }
 
+const RESOLUTIONS = {
+  none: ServiceEntry_Resolution.NONE,
+  static: ServiceEntry_Resolution.STATIC,
+  dns: ServiceEntry_Resolution.DNS,
+  'dns-round-robin': ServiceEntry_Resolution.DNS_ROUND_ROBIN,
+} as const;
+
 function build(service: MeshService, port: ServicePort, endpoints: readonly Endpoint[]): ServiceEntry {
   return create(ServiceEntrySchema, {
     hosts: [service.host],
     addresses: service.vip === undefined ? [] : [service.vip],
     ports: [{ number: port.number, name: port.name, protocol: port.protocol.toUpperCase() }],
     // Unset would mean MESH_EXTERNAL. Plaintext all the same: mTLS is used only towards endpoints that name a service account.
-    location: ServiceEntry_Location.MESH_INTERNAL,
-    resolution: service.resolution === 'static' ? ServiceEntry_Resolution.STATIC : ServiceEntry_Resolution.DNS,
-    endpoints: endpoints.map((endpoint) => workloadEntry(endpoint, port)),
+    location: service.declared?.external === true ? ServiceEntry_Location.MESH_EXTERNAL : ServiceEntry_Location.MESH_INTERNAL,
+    resolution: RESOLUTIONS[service.resolution],
+    endpoints: service.resolution === 'none' ? [] : endpoints.map((endpoint) => workloadEntry(endpoint, port)),
     exportTo: exportTo(service),
   });
 }

@@ -14,6 +14,8 @@ export interface DirectoryOptions {
   readonly dir: string;
   /** Namespace of objects that name none. */
   readonly namespace: string;
+  /** A file's name in messages; default: its path. */
+  readonly nameOf?: (path: string) => string;
   /** Files that changed, each with what it says now; undefined: it is gone. Not called when nothing changed. */
   readonly onFiles: (files: ReadonlyMap<string, IstioFile | undefined>) => void;
   /** Why the directory as a whole cannot be used; undefined: it can again. Its files keep what they said. */
@@ -89,6 +91,7 @@ export class IstioDirectory {
   /** Undefined: it says what it said. */
   async #readChanged(path: string): Promise<IstioFile | undefined> {
     const known = this.#files.get(path);
+    const file = this.#options.nameOf?.(path) ?? path;
     try {
       const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
       const look = [dev, ino, size, mtimeMs, ctimeMs].join(' ');
@@ -97,7 +100,7 @@ export class IstioDirectory {
       const hash = createHash('sha256').update(bytes).digest('base64');
       this.#files.set(path, { look, hash });
       if (hash === known?.hash) return undefined;
-      return await runInSlices(istioYamlSteps(bytes, { file: path, defaultNamespace: this.#options.namespace }));
+      return await runInSlices(istioYamlSteps(bytes, { file, defaultNamespace: this.#options.namespace }));
     } catch (cause) {
       const code = (cause as NodeJS.ErrnoException).code ?? '';
       const hash = `unreadable ${code}`;
@@ -106,7 +109,7 @@ export class IstioDirectory {
       const what = `cannot be read: ${READ_ERRORS[code] ?? messageOf(cause)}`;
       const problem = {
         severity: 'error',
-        file: path,
+        file,
         line: 1,
         column: 1,
         what,

@@ -1,0 +1,188 @@
+import { parseSourceId, serviceId } from '@isthmus/model';
+import type { Scope, ServiceKey, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
+import type { IstioConfigStore, ObjectChange } from '@isthmus/policy';
+import { ServiceEntry_Location as Location, ServiceEntry_Resolution as Resolution } from '@isthmus/proto/istio';
+import type { IstioObject, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
+import { EventChannel, isTooFar, selects, serviceEntryRecord } from '@isthmus/registry';
+import type { PlainServiceEntry, PlainWorkload, RegistrySource } from '@isthmus/registry';
+
+/** Its name in ids, messages and `merge` rules; a registry of that name is another one. */
+export const ISTIO_SOURCE = parseSourceId('istio');
+
+/**
+ * The ServiceEntries and WorkloadEntries of the store as services, one record for each host. A change costs the hosts that it
+ * names. WorkloadGroups are templates for what proxies register themselves, which files do not do: they are checked and kept.
+ */
+export class ServiceEntrySource implements RegistrySource {
+  readonly id: SourceId = ISTIO_SOURCE;
+  readonly #store: IstioConfigStore;
+  readonly #loaded: Promise<void>;
+  readonly #scope: Scope = { source: ISTIO_SOURCE, namespace: '', group: '' };
+
+  /** @param loaded see `IstioRules` */
+  constructor(store: IstioConfigStore, loaded: Promise<void>) {
+    this.#store = store;
+    this.#loaded = loaded;
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    const channel = new EventChannel();
+    const scope = this.#scope;
+    channel.push({ kind: 'status', scope, status: { state: 'syncing' } });
+    const index = new HostIndex();
+    let stop = (): void => undefined;
+    const begin = (): void => {
+      index.take([...this.#store.objects()].map((after) => ({ before: undefined, after })));
+      const services = new Map(
+        [...index.hosts()].flatMap((host) => index.record(host) ?? []).map((record) => [serviceId(record.key), record]),
+      );
+      channel.push({ kind: 'snapshot', scope, services });
+      this.#tell(index, channel);
+      channel.push({ kind: 'status', scope, status: { state: 'live' } });
+      stop = this.#store.onChange((changes) => {
+        for (const host of index.take(changes)) {
+          const service = index.record(host);
+          channel.push(service === undefined ? { kind: 'remove', key: keyOf(host) } : { kind: 'upsert', service });
+        }
+        this.#tell(index, channel);
+      });
+    };
+    void this.#loaded.then(() => (signal.aborted ? undefined : begin()));
+    try {
+      yield* channel.read(signal);
+    } finally {
+      stop();
+    }
+  }
+
+  #tell(index: HostIndex, channel: EventChannel): void {
+    if (index.rejectionsChanged()) channel.push({ kind: 'diagnostics', scope: this.#scope, diagnostics: index.rejections() });
+  }
+}
+
+function keyOf(host: string): ServiceKey {
+  return { source: ISTIO_SOURCE, namespace: '', group: '', name: host };
+}
+
+type Rejected = Extract<ReturnType<typeof serviceEntryRecord>, { readonly rejected: unknown }>['rejected'];
+
+/** Who has a host, and who is chosen by whom. */
+class HostIndex {
+  readonly #byHost = new Map<string, Map<string, PlainServiceEntry>>();
+  /** Of a namespace: entries with a selector, and workloads. */
+  readonly #selecting = new Map<string, Map<string, PlainServiceEntry>>();
+  readonly #workloads = new Map<string, Map<string, PlainWorkload>>();
+  readonly #rejected = new Map<string, Rejected>();
+  #isNews = false;
+
+  hosts(): Iterable<string> {
+    return this.#byHost.keys();
+  }
+
+  /** Gives the hosts whose records may have changed, sorted. */
+  take(changes: readonly ObjectChange[]): readonly string[] {
+    const dirty = new Set<string>();
+    for (const { before, after } of changes) {
+      for (const object of [before, after]) {
+        if (object?.kind === 'ServiceEntry') this.#entry(object as IstioObject<'ServiceEntry'>, object === after, dirty);
+        if (object?.kind === 'WorkloadEntry') this.#workload(object as IstioObject<'WorkloadEntry'>, object === after, dirty);
+      }
+    }
+    return [...dirty].sort();
+  }
+
+  /** Undefined: nobody has the host, or nothing can be made of it. */
+  record(host: string): ServiceRecord | undefined {
+    const entries = [...(this.#byHost.get(host)?.values() ?? [])];
+    const had = this.#rejected.delete(host);
+    this.#isNews ||= had;
+    if (entries.length === 0) return undefined;
+    const result = serviceEntryRecord(keyOf(host), entries, (entry) => this.#chosenBy(entry));
+    if ('record' in result) return result.record;
+    this.#rejected.set(host, result.rejected);
+    this.#isNews = true;
+    return undefined;
+  }
+
+  rejectionsChanged(): boolean {
+    const isNews = this.#isNews;
+    this.#isNews = false;
+    return isNews;
+  }
+
+  rejections(): readonly Rejected[] {
+    return [...this.#rejected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rejected]) => rejected);
+  }
+
+  #entry(object: IstioObject<'ServiceEntry'>, isThere: boolean, dirty: Set<string>): void {
+    const entry = plainEntry(object);
+    if (isTooFar(entry)) return;
+    for (const host of entry.hosts) {
+      put(this.#byHost, host, entry.namespace, entry.name, isThere ? entry : undefined);
+      dirty.add(host);
+    }
+    if (entry.selector !== undefined)
+      put(this.#selecting, entry.namespace, entry.namespace, entry.name, isThere ? entry : undefined);
+  }
+
+  #workload({ namespace, name, spec }: IstioObject<'WorkloadEntry'>, isThere: boolean, dirty: Set<string>): void {
+    put(this.#workloads, namespace, namespace, name, isThere ? plainWorkload(spec, `${namespace}/${name}`) : undefined);
+    for (const entry of this.#selecting.get(namespace)?.values() ?? [])
+      if (selects(entry, spec.labels)) for (const host of entry.hosts) dirty.add(host);
+  }
+
+  *#chosenBy(entry: PlainServiceEntry): Generator<PlainWorkload> {
+    for (const workload of this.#workloads.get(entry.namespace)?.values() ?? [])
+      if (selects(entry, workload.labels)) yield workload;
+  }
+}
+
+function put<T>(index: Map<string, Map<string, T>>, at: string, namespace: string, name: string, value: T | undefined): void {
+  const inner = index.get(at) ?? new Map<string, T>();
+  if (value === undefined) inner.delete(`${namespace}/${name}`);
+  else inner.set(`${namespace}/${name}`, value);
+  if (inner.size === 0) index.delete(at);
+  else index.set(at, inner);
+}
+
+function plainEntry({ namespace, name, createdAt, annotations, labels, spec }: IstioObject<'ServiceEntry'>): PlainServiceEntry {
+  return {
+    namespace,
+    name,
+    createdAt,
+    annotations,
+    labels,
+    hosts: spec.hosts.map((host) => host.toLowerCase()),
+    addresses: spec.addresses,
+    ports: spec.ports.map(({ number, name: portName, protocol, targetPort }) => ({
+      number,
+      name: portName,
+      protocol,
+      targetPort,
+    })),
+    resolution: resolutionOf(spec),
+    external: spec.location === Location.MESH_EXTERNAL,
+    subjectAltNames: spec.subjectAltNames,
+    endpoints: spec.endpoints.map((endpoint) => plainWorkload(endpoint, '')),
+    selector: spec.workloadSelector?.labels,
+    exportTo: spec.exportTo,
+  };
+}
+
+function plainWorkload(spec: WorkloadEntry, name: string): PlainWorkload {
+  const { address, ports, labels, network, locality, weight, serviceAccount } = spec;
+  return { name, address, ports, labels, network, locality, weight, serviceAccount };
+}
+
+function resolutionOf({ resolution }: ServiceEntry): PlainServiceEntry['resolution'] {
+  switch (resolution) {
+    case Resolution.STATIC:
+      return 'static';
+    case Resolution.DNS:
+      return 'dns';
+    case Resolution.DNS_ROUND_ROBIN:
+      return 'dns-round-robin';
+    default:
+      return 'none'; // DYNAMIC_DNS: nearest to where the caller wanted to go
+  }
+}
