@@ -17,7 +17,8 @@ const MISSES = 2;
 /**
  * Notices an API server that has stopped answering while its connections stay open: a watch alone cannot tell that from a
  * quiet cluster. One small question for all watches of a client, and only while somebody watches. `/livez` because API
- * Priority and Fairness never queues it; any answer, a refusal too, is a sign of life.
+ * Priority and Fairness never queues it; any answer, a refusal too, is a sign of life. But for 401: a token that was revoked is
+ * noticed here, while watches that are open go on with what they were given for.
  */
 export class Heartbeat {
   readonly #client: KubeClient;
@@ -30,7 +31,7 @@ export class Heartbeat {
     this.#options = { everyMs: 5_000, timeoutMs: 5_000, random: Math.random, ...options };
   }
 
-  /** Calls back, once, when the server no longer answers. Returns how to leave. */
+  /** Calls back, once, when the server no longer answers, or no longer knows us. Returns how to leave. */
   join(onLost: (error: KubeError) => void): () => void {
     this.#members.add(onLost);
     if (this.#asking === undefined) {
@@ -52,7 +53,7 @@ export class Heartbeat {
       if (signal.aborted) return;
       const error = await this.#miss(signal);
       missed = error === undefined ? 0 : missed + 1;
-      if (error === undefined || missed < MISSES) continue;
+      if (error === undefined || (missed < MISSES && error.reason !== 'unauthorized')) continue;
       missed = 0;
       for (const onLost of this.#members) onLost(error);
     }
@@ -64,7 +65,8 @@ export class Heartbeat {
       return undefined;
     } catch (thrown) {
       const error = KubeError.from(thrown);
-      return error.reason === 'timeout' || (error.reason === 'unreachable' && error.status === undefined) ? error : undefined;
+      const isSilence = error.reason === 'timeout' || (error.reason === 'unreachable' && error.status === undefined);
+      return isSilence || error.reason === 'unauthorized' ? error : undefined;
     }
   }
 }

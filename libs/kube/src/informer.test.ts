@@ -218,6 +218,18 @@ describe('a server that is lost', () => {
     expect(kinds(view).filter((kind) => kind === 'remove')).toEqual([]);
   });
 
+  test('no longer knows our token is noticed while the watch stays open, and loses nothing', async () => {
+    api.put(CONFIG_MAPS, map('kept'));
+    const view = await live({ heartbeat: new Heartbeat(client, { everyMs: 50, timeoutMs: 1_000 }) });
+    const tokens = [...api.tokens];
+    api.tokens.clear();
+    await view.until('stale', isStale);
+    expect(view.status).toMatchObject({ error: { reason: 'unauthorized' } });
+    expect([...view.objects.keys()]).toEqual(['shop/kept']);
+    for (const token of tokens) api.tokens.add(token);
+    await view.until('live again', isLive);
+  });
+
   test('refuses a wrong token: stale, never empty', async () => {
     const view = watch({}, 'wrong');
     await view.until('stale', isStale);

@@ -13,6 +13,7 @@ import { viewOf } from './testing/informer-view.ts';
 import type { InformerView } from './testing/informer-view.ts';
 import { watchObjects } from './watch.ts';
 
+const READ_MAPS = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch'] }];
 const patient = 120_000;
 const deadline = 30_000;
 
@@ -48,7 +49,7 @@ async function failure(promise: Promise<unknown>): Promise<KubeError> {
   return thrown as KubeError;
 }
 
-function watch(inside: string, own = client): InformerView<string> {
+function watch(inside: string, own = client, lifetimeMs = 2_000): InformerView<string> {
   const view = viewOf<string>((signal) =>
     inform<ConfigMap, string>(
       own,
@@ -57,7 +58,7 @@ function watch(inside: string, own = client): InformerView<string> {
         namespace: inside,
         keep: ({ data }) => data?.['value'],
         heartbeat: new Heartbeat(own, { everyMs: 200, timeoutMs: 1_000 }),
-        timing: { lifetimeMs: 2_000, backoffMaxMs: 500 },
+        timing: { lifetimeMs, backoffMaxMs: 500 },
       },
       signal,
     ),
@@ -87,6 +88,36 @@ describe('an informer on a real API server', () => {
       await deleteObject(client, CONFIG_MAPS, { namespace: 'informed', name: 'first' });
       await view.until('the first is gone', (v) => !v.objects.has('informed/first'), deadline);
       expect(view.events.filter((event) => event.kind === 'status' && event.status.state === 'stale')).toEqual([]);
+    },
+    patient,
+  );
+
+  test(
+    'whose service account is deleted is stale although its watch stays open; rights that are taken away are seen when it is renewed',
+    async () => {
+      await namespace('revoked');
+      await createObject(client, CONFIG_MAPS, map('kept', 'revoked'));
+      const accounts = '/api/v1/namespaces/revoked/serviceaccounts';
+      const watcher = async (name: string, lifetimeMs: number): Promise<InformerView<string>> => {
+        await server.must({ method: 'POST', path: accounts, body: { metadata: { name } } });
+        const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: [] } };
+        const answer = await server.must({ method: 'POST', path: `${accounts}/${name}/token`, body: request });
+        const { token } = (answer as { readonly status: { readonly token: string } }).status;
+        await server.grant(`system:serviceaccount:revoked:${name}`, READ_MAPS);
+        const view = watch('revoked', await asUser({ token }), lifetimeMs);
+        await view.until('live', isLive, deadline);
+        return view;
+      };
+      const deleted = await watcher('deleted', 600_000);
+      await server.must({ method: 'DELETE', path: `${accounts}/deleted` });
+      await deleted.until('stale', isStale, deadline); // the server remembers tokens for 10 s
+      expect(deleted.status).toMatchObject({ error: { reason: 'unauthorized' } });
+      expect([...deleted.objects.keys()]).toEqual(['revoked/kept']);
+      const narrowed = await watcher('narrowed', 3_000);
+      await server.grant('system:serviceaccount:revoked:narrowed', []);
+      await narrowed.until('stale', isStale, deadline);
+      expect(narrowed.status).toMatchObject({ error: { reason: 'forbidden' } });
+      expect([...narrowed.objects.keys()]).toEqual(['revoked/kept']);
     },
     patient,
   );
