@@ -7,7 +7,8 @@ import { EMPTY_ROUTE_OPTIONS, ROUTE_OPTIONS, ROUTE_OPTIONS_WITH_PORTS, blackhole
 import { withPort } from './domains.ts';
 import { httpRoutes } from './http-routes.ts';
 import { assembleRoute } from './route-assembly.ts';
-import { encodeRoutes, routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
+import { encodeRoutes } from './encode-routes.ts';
+import { routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
 import type { RouteContext } from './route-context.ts';
 
@@ -26,8 +27,8 @@ export interface RouteServer {
 /** The encoded routes of one rule at one gateway and port: what may be kept between two translations of a gateway's route. */
 export interface GatewayRules {
   /** Apart by whether a route takes everything: those go last, whatever rule they are of. */
-  readonly specific: readonly Uint8Array[];
-  readonly catchAll: readonly Uint8Array[];
+  readonly specific: Uint8Array;
+  readonly catchAll: Uint8Array;
 }
 
 /** One unit. It depends on the rule, on its destinations' ports and on their DestinationRules. */
@@ -131,7 +132,7 @@ function sameRules(a: readonly GatewayRules[], b: readonly GatewayRules[]): bool
 }
 
 function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Draft): RouteVirtualHost {
-  const routes = [...rules.flatMap((each) => each.specific), ...rules.flatMap((each) => each.catchAll)];
+  const routes = [...rules.map((each) => each.specific), ...rules.map((each) => each.catchAll)];
   const body = virtualHostBody(routes, httpsRedirect);
   return routeVirtualHost({ route, name, domains: { all: domains, expanded: [] }, known: [], order: name, body });
 }

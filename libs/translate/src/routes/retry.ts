@@ -28,17 +28,20 @@ const PREVIOUS_PRIORITIES = {
 
 const RETRY_ON = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';
 
+const DEFAULTS: RetryInit = {
+  retryOn: RETRY_ON,
+  numRetries: 2,
+  retryHostPredicate: PREVIOUS_HOSTS,
+  hostSelectionRetryMaxAttempts: 5n,
+};
+const HASHED_DEFAULTS: RetryInit = { ...DEFAULTS, retryHostPredicate: [] };
+
 /**
- * Istio's default, changed by what the rule says; undefined where it says 0 attempts.
+ * Istio's default, the same object each time, changed by what the rule says; undefined where it says 0 attempts.
  * @param consistentHash with it a retry goes to the host that the hash names, again
  */
 export function retryPolicy(rule: HTTPRetry | undefined, consistentHash: boolean): RetryInit | undefined {
-  const defaults: RetryInit = {
-    retryOn: RETRY_ON,
-    numRetries: 2,
-    retryHostPredicate: consistentHash ? [] : PREVIOUS_HOSTS,
-    hostSelectionRetryMaxAttempts: 5n,
-  };
+  const defaults = consistentHash ? HASHED_DEFAULTS : DEFAULTS;
   if (rule === undefined) return defaults;
   if (rule.attempts <= 0) return undefined;
   return {

@@ -1,3 +1,5 @@
+import { create } from '@bufbuild/protobuf';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { Destination, HTTPRoute, HTTPRouteDestination } from '@isthmus/proto/istio';
 import type { RouteActionSchema } from '@isthmus/proto/envoy';
 import type { Duration } from '@bufbuild/protobuf/wkt';
@@ -49,9 +51,11 @@ function withRetries(policy: ReturnType<typeof retryPolicy>): ActionInit {
   return policy === undefined ? {} : { retryPolicy: policy };
 }
 
+export const NO_TIMEOUT = create(DurationSchema);
+
 /** No timeout is 0, never Envoy's 15 s. A grpc-timeout header counts up to `maxGrpcTimeout`, deprecated and what istiod sends. */
 export function timeouts(timeout: Duration | undefined, at?: RouteContext): ActionInit {
-  const value = timeout ?? { seconds: 0n, nanos: 0 };
+  const value = timeout ?? NO_TIMEOUT;
   if (at?.proxy.grpc === true) return { timeout: value, maxStreamDuration: { maxStreamDuration: value } };
   return { timeout: value, maxGrpcTimeout: value };
 }

@@ -1,8 +1,13 @@
 import type { Resource } from '@isthmus/model';
+import { compareText } from '../ordered.ts';
 import { composeRouteSteps } from '../route.ts';
 import type { EncodedVirtualHost } from '../virtual-hosts.ts';
+import { Claims } from './claims.ts';
 import { withDomains } from './route-virtual-host.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
+
+/** More changes than these between two lists, and the list is sorted anew. */
+const FEW = 64;
 
 /**
  * One RouteConfiguration kept together out of units (a VirtualService's hosts, a service's): names and domains are in it once, the
@@ -11,13 +16,15 @@ import type { RouteVirtualHost } from './route-virtual-host.ts';
 export class RouteAssembly {
   readonly name: string;
   readonly #units = new Map<string, readonly RouteVirtualHost[]>();
-  readonly #byName = new Map<string, Set<RouteVirtualHost>>();
-  readonly #byDomain = new Map<string, Set<RouteVirtualHost>>();
-  readonly #known = new Map<string, number>();
-  readonly #nameOwner = new Map<string, RouteVirtualHost>();
-  readonly #domainOwner = new Map<string, RouteVirtualHost>();
-  /** By name, as `composeRouteSteps` wants them. */
-  #sorted: EncodedVirtualHost[] = [];
+  readonly #names = new Claims();
+  readonly #domains = new Claims();
+  /** What services are called: nobody else's expanded form. */
+  readonly #known = new Claims();
+  /** By name, with the domains that they really have. */
+  readonly #effective = new Map<string, EncodedVirtualHost>();
+  #sorted: readonly EncodedVirtualHost[] = [];
+  /** Names whose virtual host is not the one in `#sorted`. */
+  readonly #stale = new Set<string>();
 
   constructor(name: string) {
     this.name = name;
@@ -27,26 +34,40 @@ export class RouteAssembly {
   set(unit: string, hosts: readonly RouteVirtualHost[]): boolean {
     const before = this.#units.get(unit) ?? [];
     if (sameHosts(before, hosts)) return false;
-    const changed = [...before, ...hosts];
-    for (const host of before) this.#count(host, -1);
-    for (const host of hosts) this.#count(host, 1);
+    for (const host of before) this.#claim(host, 'drop');
+    for (const host of hosts) this.#claim(host, 'add');
     if (hosts.length === 0) this.#units.delete(unit);
     else this.#units.set(unit, hosts);
-    return this.#settle(changed);
+    let changed = false;
+    for (const name of this.#touched([...before, ...hosts])) changed = this.#renew(name) || changed;
+    return changed;
   }
 
   delete(unit: string): boolean {
     return this.set(unit, []);
   }
 
-  /** All that it has, in order; not to be changed, and another list after the next change. */
+  /** All that it has, by name; the same list until something changes. */
   virtualHosts(): readonly EncodedVirtualHost[] {
+    if (this.#stale.size === 0) return this.#sorted;
+    if (this.#stale.size > FEW) {
+      this.#sorted = [...this.#effective.values()].sort((a, b) => compareText(a.name, b.name));
+    } else {
+      const sorted = [...this.#sorted];
+      for (const name of this.#stale) {
+        const at = position(sorted, name);
+        const host = this.#effective.get(name);
+        sorted.splice(at, sorted[at]?.name === name ? 1 : 0, ...(host === undefined ? [] : [host]));
+      }
+      this.#sorted = sorted;
+    }
+    this.#stale.clear();
     return this.#sorted;
   }
 
   /** @param tail what stands behind the virtual hosts: the catch-all and the options, encoded */
   composeSteps(tail: Uint8Array): Generator<void, Resource> {
-    return composeRouteSteps(this.name, this.#sorted, tail);
+    return composeRouteSteps(this.name, this.virtualHosts(), tail);
   }
 
   compose(tail: Uint8Array): Resource {
@@ -56,67 +77,43 @@ export class RouteAssembly {
     return step.value;
   }
 
-  #count(host: RouteVirtualHost, by: 1 | -1): void {
-    keep(this.#byName, host.name, host, by);
-    for (const domain of host.domains) keep(this.#byDomain, domain, host, by);
-    for (const name of host.known) {
-      const count = (this.#known.get(name) ?? 0) + by;
-      if (count === 0) this.#known.delete(name);
-      else this.#known.set(name, count);
-    }
+  #claim(host: RouteVirtualHost, what: 'add' | 'drop'): void {
+    this.#names[what](host.name, host);
+    for (const domain of host.domains) this.#domains[what](domain, host);
+    for (const name of host.known) this.#known[what](name, host);
   }
 
-  #settle(changed: readonly RouteVirtualHost[]): boolean {
-    const hosts = new Set(changed);
-    for (const name of new Set(changed.map((host) => host.name))) {
-      const before = this.#nameOwner.get(name);
-      const owner = first(this.#byName.get(name) ?? []);
-      if (owner === before) continue;
-      if (owner === undefined) this.#nameOwner.delete(name);
-      else this.#nameOwner.set(name, owner);
-      if (before !== undefined) hosts.add(before);
-      if (owner !== undefined) hosts.add(owner);
+  /** The names of all virtual hosts that may have other domains now, or another owner. */
+  #touched(changed: readonly RouteVirtualHost[]): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { name } of changed) names.add(name);
+    for (const host of [...names].flatMap((name) => this.#names.of(name)).concat(changed)) {
+      for (const text of [...host.domains, ...host.known]) for (const other of this.#domains.of(text)) names.add(other.name);
     }
-    const domains = new Set([...hosts].flatMap((host) => [...host.domains, ...host.known]));
-    for (const domain of domains) {
-      const before = this.#domainOwner.get(domain);
-      const owner = first([...(this.#byDomain.get(domain) ?? [])].filter((host) => this.#mayHave(host, domain)));
-      if (owner === before) continue;
-      if (owner === undefined) this.#domainOwner.delete(domain);
-      else this.#domainOwner.set(domain, owner);
-      if (before !== undefined) hosts.add(before);
-      if (owner !== undefined) hosts.add(owner);
-    }
-    return this.#replace([...new Set([...hosts].map((host) => host.name))]);
+    return names;
+  }
+
+  #renew(name: string): boolean {
+    const before = this.#effective.get(name);
+    const after = this.#effectiveHost(name);
+    if (before?.version === after?.version) return false;
+    if (after === undefined) this.#effective.delete(name);
+    else this.#effective.set(name, after);
+    this.#stale.add(name);
+    return true;
+  }
+
+  #effectiveHost(name: string): EncodedVirtualHost | undefined {
+    const host = this.#names.first(name);
+    if (host === undefined) return undefined;
+    const own = host.domains.filter((domain) => this.#domains.first(domain, (other) => this.#mayHave(other, domain)) === host);
+    if (own.length === 0) return undefined;
+    return own.length === host.domains.length ? host : withDomains(host, own);
   }
 
   #mayHave(host: RouteVirtualHost, domain: string): boolean {
-    if (this.#nameOwner.get(host.name) !== host) return false;
-    return !this.#known.has(domain) || !host.expanded.includes(domain);
-  }
-
-  #replace(names: readonly string[]): boolean {
-    let different = false;
-    const sorted = [...this.#sorted];
-    for (const name of names) {
-      const at = position(sorted, name);
-      const before = sorted[at]?.name === name ? sorted[at] : undefined;
-      const after = this.#effective(name);
-      if (before?.version === after?.version) continue;
-      different = true;
-      sorted.splice(at, before === undefined ? 0 : 1, ...(after === undefined ? [] : [after]));
-    }
-    if (different) this.#sorted = sorted;
-    return different;
-  }
-
-  /** With the domains that it really has. */
-  #effective(name: string): EncodedVirtualHost | undefined {
-    const host = this.#nameOwner.get(name);
-    if (host === undefined) return undefined;
-    const own = new Set(host.domains.filter((domain) => this.#domainOwner.get(domain) === host));
-    if (own.size === 0) return undefined;
-    return own.size === host.domains.length ? host : withDomains(host, [...own]);
+    if (this.#names.first(host.name) !== host) return false;
+    return !host.expanded.includes(domain) || this.#known.of(domain).length === 0;
   }
 }
 
@@ -125,20 +122,6 @@ export function assembleRoute(name: string, hosts: readonly RouteVirtualHost[], 
   const assembly = new RouteAssembly(name);
   assembly.set('', hosts);
   return assembly.compose(tail);
-}
-
-function keep(map: Map<string, Set<RouteVirtualHost>>, key: string, host: RouteVirtualHost, by: 1 | -1): void {
-  const set = map.get(key) ?? new Set();
-  if (by === 1) set.add(host);
-  else set.delete(host);
-  if (set.size === 0) map.delete(key);
-  else map.set(key, set);
-}
-
-function first(hosts: Iterable<RouteVirtualHost>): RouteVirtualHost | undefined {
-  let best: RouteVirtualHost | undefined;
-  for (const host of hosts) if (best === undefined || host.order < best.order) best = host;
-  return best;
 }
 
 /** Of the name in the sorted list, or where it belongs. */

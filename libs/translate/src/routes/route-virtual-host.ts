@@ -1,16 +1,14 @@
-import { create, toBinary } from '@bufbuild/protobuf';
-import { RouteSchema, VirtualHost_TlsRequirementType } from '@isthmus/proto/envoy';
-import { fieldHeader, joinParts } from '../fields.ts';
+import { VirtualHost_TlsRequirementType } from '@isthmus/proto/envoy';
+import { joinParts } from '../fields.ts';
 import { contentVersion } from '../resource.ts';
 import { VIRTUAL_HOSTS } from '../virtual-hosts.ts';
+import { WireWriter } from '../wire-writer.ts';
 import type { Domains } from './domains.ts';
-import type { RouteInit } from './route-context.ts';
 import type { EncodedVirtualHost } from '../virtual-hosts.ts';
 
 // Fields of VirtualHost.
 const NAME = 1;
 const DOMAINS = 2;
-const ROUTES = 3;
 const REQUIRE_TLS = 4;
 /** include_request_attempt_count = 14, true */
 const ATTEMPT_COUNT = Uint8Array.of((14 << 3) | 0, 1);
@@ -49,28 +47,22 @@ export function withDomains(host: RouteVirtualHost, domains: readonly string[]):
   return { ...host, domains, version: contentVersion(bytes), bytes };
 }
 
-/** A `routes` field each. */
-export function encodeRoutes(routes: readonly RouteInit[]): readonly Uint8Array[] {
-  return routes.map((route) => {
-    const bytes = toBinary(RouteSchema, create(RouteSchema, route));
-    return joinParts([fieldHeader(ROUTES, bytes.length), bytes]);
-  });
-}
-
-/** @param requireTls answer plain requests with a redirect to https */
+/**
+ * @param routes encoded `routes` fields
+ * @param requireTls answer plain requests with a redirect to https
+ */
 export function virtualHostBody(routes: readonly Uint8Array[], requireTls = false): Uint8Array {
   const tls = requireTls ? [Uint8Array.of((REQUIRE_TLS << 3) | 0, VirtualHost_TlsRequirementType.ALL)] : [];
   return joinParts([...routes, ...tls, ATTEMPT_COUNT]);
 }
 
 export function encodeVirtualHost(name: string, domains: readonly string[], body: Uint8Array): Uint8Array {
-  const message = joinParts([...text(NAME, name), ...domains.flatMap((domain) => text(DOMAINS, domain)), body]);
-  return joinParts([fieldHeader(VIRTUAL_HOSTS, message.length), message]);
+  const start = writer.open(VIRTUAL_HOSTS);
+  writer.text(NAME, name);
+  for (const domain of domains) writer.text(DOMAINS, domain);
+  writer.raw(body);
+  writer.close(start);
+  return writer.take();
 }
 
-const encoder = new TextEncoder();
-
-function text(field: number, value: string): readonly Uint8Array[] {
-  const bytes = encoder.encode(value);
-  return [fieldHeader(field, bytes.length), bytes];
-}
+const writer = new WireWriter();

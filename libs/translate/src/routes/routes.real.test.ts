@@ -29,7 +29,7 @@ const golden = (file: string): MeshSketch =>
 /** Rules for hosts of their own, so that one Envoy has them all; the goldens' rules among them. */
 const RULES: readonly ObjectSketch[] = [
   ...(golden('canary').virtualServices ?? []),
-  atHost('slow', (golden('fault-delay').virtualServices?.[0]?.spec as { readonly http: readonly object[] }).http),
+  atHost('slow', httpOf(golden('fault-delay'))),
   atHost('abort', [{ fault: { abort: { httpStatus: 418, percentage: { value: 30 } } }, ...toOrders() }]),
   atHost('answers', [
     { match: [{ uri: { prefix: '/moved' } }], redirect: { uri: '/here', authority: 'other.example', redirectCode: 302 } },
@@ -267,4 +267,8 @@ function atHost(name: string, http: readonly object[]): ObjectSketch {
 
 function toOrders(subset?: string) {
   return { route: [{ destination: { host: ORDERS, port: { number: 80 }, ...(subset === undefined ? {} : { subset }) } }] };
+}
+
+function httpOf({ virtualServices = [] }: MeshSketch): readonly object[] {
+  return virtualServices.flatMap(({ spec }) => (spec as unknown as { readonly http: readonly object[] }).http);
 }

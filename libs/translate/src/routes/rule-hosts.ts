@@ -6,7 +6,8 @@ import type { ProxyScope } from '../scope.ts';
 import { hostDomains, serviceDomains, withPort } from './domains.ts';
 import { httpRoutes } from './http-routes.ts';
 import { ruleOrder } from './order.ts';
-import { routeVirtualHost, encodeRoutes, virtualHostBody } from './route-virtual-host.ts';
+import { encodeRoutes } from './encode-routes.ts';
+import { routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
 import { ruleOfHost } from './rule-by-host.ts';
 import { httpPortsIn, isIn, routeContext, serviceIn } from './sidecar-route.ts';
 import { onlyForPort } from './only-for-port.ts';
@@ -83,7 +84,7 @@ function bodies(scope: ProxyScope, route: SidecarRoute, rule: Rule) {
         httpRoutes(rule, routeContext(scope, route, number)).map((each) => onlyForPort(each.route, number)),
       );
       const routes = [...others, ...own];
-      known.set(key, routes.length === 0 ? undefined : virtualHostBody(encodeRoutes(routes)));
+      known.set(key, routes.length === 0 ? undefined : virtualHostBody([encodeRoutes(routes)]));
     }
     return known.get(key);
   };

@@ -4,7 +4,8 @@ import type { ProxyScope } from '../scope.ts';
 import { defaultRoute } from './default-route.ts';
 import { onlyForPort } from './only-for-port.ts';
 import { serviceOrder } from './order.ts';
-import { encodeRoutes, routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
+import { encodeRoutes } from './encode-routes.ts';
+import { routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
 import { namesOf } from './rule-hosts.ts';
 import { httpPortsIn } from './sidecar-route.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
@@ -22,6 +23,6 @@ export function virtualHostsOfService(scope: ProxyScope, route: SidecarRoute, se
   const others = ports
     .filter((port) => port !== main)
     .map((port) => ({ ...onlyForPort(defaultRoute(scope, service.host, port.number, rule), port.number), name: port.name }));
-  const body = virtualHostBody(encodeRoutes([...others, defaultRoute(scope, service.host, main.number, rule)]));
+  const body = virtualHostBody([encodeRoutes([...others, defaultRoute(scope, service.host, main.number, rule)])]);
   return [routeVirtualHost({ ...namesOf(scope, route, service, main), order: serviceOrder(service.host), body })];
 }
