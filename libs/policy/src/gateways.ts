@@ -1,3 +1,4 @@
+import { ServerTLSSettings_TLSmode } from '@isthmus/proto/istio';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { compareAge } from './age.ts';
 import type { ScopedProxy } from './scope/inputs.ts';
@@ -12,4 +13,9 @@ export function gatewaysFor(proxy: ScopedProxy, gateways: Iterable<IstioObject<'
 /** How a VirtualService names it. */
 export function gatewayName({ namespace, name }: IstioObject<'Gateway'>): string {
   return `${namespace}/${name}`;
+}
+
+/** Whether it passes connections to any service, by a name that needs no rule. */
+export function passesEverything({ spec }: IstioObject<'Gateway'>): boolean {
+  return spec.servers.some(({ tls }) => tls?.mode === ServerTLSSettings_TLSmode.AUTO_PASSTHROUGH);
 }

@@ -61,6 +61,7 @@ const specs: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     servers: fc.constantFrom(
       [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
       [{ port: { number: 81, name: 'tcp', protocol: 'TCP' }, hosts: ['*'] }],
+      [{ port: { number: 443, name: 'tls', protocol: 'TLS' }, hosts: ['*.shop'], tls: { mode: 'AUTO_PASSTHROUGH' } }],
     ),
   }),
 };

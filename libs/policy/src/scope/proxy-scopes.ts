@@ -2,7 +2,7 @@ import { hostMatches, isWildcardHost, listenerPlaces } from '@isthmus/model';
 import type { ListenerPlace, MeshHost, MeshService } from '@isthmus/model';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import { ruleHost } from '../destination-rules/rule-host.ts';
-import { gatewaysFor } from '../gateways.ts';
+import { gatewaysFor, passesEverything } from '../gateways.ts';
 import { inSidecarOrder, sidecarFor } from '../sidecars.ts';
 import { destinationsOf } from './destinations.ts';
 import { Dirt } from './dirt.ts';
@@ -150,7 +150,7 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
   #touchListeners(scope: Scope<P, M>, host: MeshHost, places: readonly ListenerPlace[], dirt: Dirt<P, M>): void {
     const rules = scope.connectionsTo(host);
     if (scope.proxy.kind === 'router') {
-      if (rules.length > 0) dirt.of(scope).gateways = true;
+      if (rules.length > 0 || scope.gateways.some(passesEverything)) dirt.of(scope).gateways = true;
       return;
     }
     for (const place of places) dirt.of(scope).listeners.add(place);

@@ -8,6 +8,7 @@ import { httpManager } from '../listeners/http-manager.ts';
 import type { HttpManager } from '../listeners/http-manager.ts';
 import type { Typed } from '../listeners/typed.ts';
 import type { ProxyScope } from '../scope.ts';
+import { autoPassthroughChains } from './auto-passthrough.ts';
 import { downstreamTls, whyNoTls } from './downstream-tls.ts';
 import type { MergedPort } from './merge.ts';
 import { isHttp, passesThrough, serverNamesOf, speaksHttp } from './server.ts';
@@ -55,8 +56,7 @@ function tcpFilters(scope: ProxyScope, server: GatewayServer): readonly Typed[] 
 
 /** A chain for each match of tls routes; the older rule keeps a name that two want. */
 function passthroughChains(scope: ProxyScope, server: GatewayServer, taken: TakenNames): readonly Chain[] {
-  // Between networks by the name that Istio's own mTLS asks for: nothing here has that.
-  if (server.spec.tls?.mode === ServerTLSSettings_TLSmode.AUTO_PASSTHROUGH) return [];
+  if (server.spec.tls?.mode === ServerTLSSettings_TLSmode.AUTO_PASSTHROUGH) return autoPassthroughChains(scope, server);
   const { bind } = server.spec;
   const chains: Chain[] = [];
   for (const rule of rulesFor(scope, server)) {

@@ -1,5 +1,4 @@
 import { TrafficDirection } from '@isthmus/proto/envoy';
-import { ServerTLSSettings_TLSmode } from '@isthmus/proto/istio';
 import type { Diagnostic, Resource } from '@isthmus/model';
 import { matchOf } from '../listeners/chain.ts';
 import type { Chain } from '../listeners/chain.ts';
@@ -12,10 +11,12 @@ import { whyNoTls } from './downstream-tls.ts';
 import { gatewayChains } from './gateway-chains.ts';
 import type { TakenNames } from './gateway-chains.ts';
 import type { MergedGateways } from './merge.ts';
+import { passesThrough } from './server.ts';
 
 /**
  * A router's listeners, one for each port and address. They depend on its Gateways, on VirtualServices with tcp or tls routes
- * that are bound to these, and on the DestinationRules of where connections go; those of HTTP on the Gateways alone.
+ * that are bound to these, and on the DestinationRules of where connections go; those of HTTP on the Gateways alone, those that
+ * pass mutual TLS on by themselves on all services.
  */
 export function gatewayListeners(scope: ProxyScope, merged: MergedGateways): readonly Resource[] {
   const listeners = new Map<string, { readonly bind: string; readonly port: number; readonly chains: Chain[] }>();
@@ -56,9 +57,8 @@ function edge(name: string, bind: string, port: number, chains: readonly Chain[]
 export function gatewayDiagnostics(scope: ProxyScope): readonly Diagnostic[] {
   return scope.gateways.flatMap(({ spec, place }) =>
     spec.servers.flatMap(({ tls, port }) => {
-      if (tls === undefined || tls.mode === ServerTLSSettings_TLSmode.PASSTHROUGH || tls.httpsRedirect) return [];
-      const auto = tls.mode === ServerTLSSettings_TLSmode.AUTO_PASSTHROUGH;
-      const why = auto ? 'AUTO_PASSTHROUGH is for mutual TLS between networks' : whyNoTls(tls);
+      if (tls === undefined || passesThrough({ tls }) || tls.httpsRedirect) return [];
+      const why = whyNoTls(tls);
       return why === undefined ? [] : [unsupported(place, port?.name ?? '', why)];
     }),
   );

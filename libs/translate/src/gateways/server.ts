@@ -63,7 +63,7 @@ export function isTlsServer({ protocol, spec }: GatewayServer): boolean {
   return spec.tls !== undefined && !isHttp(protocol);
 }
 
-export function passesThrough({ tls }: Server): boolean {
+export function passesThrough({ tls }: Pick<Server, 'tls'>): boolean {
   const { PASSTHROUGH, AUTO_PASSTHROUGH } = ServerTLSSettings_TLSmode;
   return tls !== undefined && (tls.mode === PASSTHROUGH || tls.mode === AUTO_PASSTHROUGH);
 }

@@ -53,6 +53,16 @@ export function serviceConnection(
   return filters(port, cluster, cluster, scope.destinationRule(service.host)?.spec, '');
 }
 
+/** Filters that hand a connection, as it is, to a cluster that its rule is about; never through another proxy. */
+export function passedConnection(
+  cluster: string,
+  rule: DestinationRule | undefined,
+  subset: string,
+  port: ConnectionPort,
+): readonly Typed[] {
+  return filters(port, cluster, cluster, rule, subset, false);
+}
+
 /** Filters that hand a connection to a cluster that no rule has a say in. */
 export function plainConnection(cluster: string, protocol = 'tcp'): readonly Typed[] {
   return filters({ number: 0, protocol }, cluster, cluster, undefined, '');
@@ -69,6 +79,7 @@ function filters(
   statPrefix: string,
   rule: DestinationRule | undefined,
   subset: string,
+  tunnels = true,
 ): readonly Typed[] {
   const pool = rule?.trafficPolicy?.connectionPool?.tcp;
   const config: TcpProxy = {
@@ -80,7 +91,7 @@ function filters(
     ...(pool?.idleTimeout && { idleTimeout: pool.idleTimeout }),
     ...(pool?.maxConnectionDuration && { maxDownstreamConnectionDuration: pool.maxConnectionDuration }),
     hashPolicy: hashesSource(rule, subset) ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
-    ...tunnel(rule, subset),
+    ...(tunnels && tunnel(rule, subset)),
   };
   const proxy = typed('envoy.filters.network.tcp_proxy', TcpProxySchema, config);
   // Istio has filters for Redis and MySQL too, off unless its operator turns them on.

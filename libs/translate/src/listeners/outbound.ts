@@ -141,14 +141,14 @@ function addService(
 }
 
 function bindingOf({ proxy }: ProxyScope, { bind, captureMode }: EgressScope, own: Binds): Pick<Wanted, 'binds' | 'bindToPort'> {
-  const bindToPort = proxy.interception === 'none' || captureMode === 'none';
+  const bindToPort = proxy.interception === 'none' || captureMode === 'none' || bind.startsWith('unix://');
   return { bindToPort, binds: bind !== '' ? [bind] : bindToPort ? own.localHosts : [] };
 }
 
 function add(entries: Map<string, Entry>, wanted: Wanted, own: Binds): void {
   const { port, bindToPort } = wanted;
   const shape = shapeOf(port.protocol);
-  if (shape === undefined || isReserved(wanted, shape, own) || wanted.egress.bind.startsWith('unix://')) return;
+  if (shape === undefined || isReserved(wanted, shape, own)) return;
   const { binds, destinations } = shape === 'http' ? httpBinding(wanted, own) : tcpBinding(wanted, own);
   const bind = binds[0] ?? own.wildcards[0];
   const entry = entries.get(bind);

@@ -1,4 +1,4 @@
-import type { Diagnostic, ListenerPlace, Resource } from '@isthmus/model';
+import type { ListenerPlace, Resource } from '@isthmus/model';
 import { egressListener } from '../listeners.ts';
 import type { ProxyScope } from '../scope.ts';
 import { virtualOutbound } from './catch-all.ts';
@@ -28,18 +28,4 @@ export function sidecarListeners(scope: ProxyScope, key: ListenerKey): readonly 
   if (interception === 'explicit') return [];
   const made = key === 'inbound' ? inboundListeners(scope) : outboundListeners(scope, key);
   return made.map(listenerResource);
-}
-
-/** Listeners that a Sidecar asks for and that are left out. */
-export function sidecarDiagnostics({ sidecar }: ProxyScope): readonly Diagnostic[] {
-  if (sidecar === undefined) return [];
-  const sockets = sidecar.spec.egress.filter(({ bind }) => bind.startsWith('unix://'));
-  return sockets.map(({ bind }) => ({
-    code: 'listener.unsupported',
-    severity: 'error',
-    where: sidecar.place,
-    what: `the egress listener on ${bind} is left out`,
-    meaning: 'Isthmus makes no listeners on Unix sockets: whoever connects to it finds none',
-    remedy: 'give the listener a port and bind 127.0.0.1',
-  }));
 }

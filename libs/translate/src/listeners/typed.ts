@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
+import type { ListenerSchema } from '@isthmus/proto/envoy';
 import type { Any } from '@bufbuild/protobuf/wkt';
 
 export interface Typed {
@@ -17,8 +18,12 @@ export function packed<S extends DescMessage>(schema: S, value?: MessageInitShap
   return anyPack(schema, create(schema, value));
 }
 
-export function socketAddress(address: string, port: number) {
-  return {
-    address: { case: 'socketAddress' as const, value: { address, portSpecifier: { case: 'portValue' as const, value: port } } },
-  };
+type Address = NonNullable<Exclude<MessageInitShape<typeof ListenerSchema>, { $typeName: string }>['address']>;
+
+/** An IP literal and a port, or `unix:///run/egress.sock`. */
+export function socketAddress(address: string, port: number): Address {
+  if (address.startsWith(UNIX)) return { address: { case: 'pipe', value: { path: address.slice(UNIX.length) } } };
+  return { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } };
 }
+
+const UNIX = 'unix://';

@@ -6,7 +6,7 @@ import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import { gatewayDiagnostics, gatewayListeners } from '../gateways/gateway-listeners.ts';
 import { mergeGateways } from '../gateways/merge.ts';
 import { grpcListener } from '../listeners/grpc.ts';
-import { sidecarDiagnostics, sidecarListenerKeys, sidecarListeners } from '../listeners/sidecar-listeners.ts';
+import { sidecarListenerKeys, sidecarListeners } from '../listeners/sidecar-listeners.ts';
 import type { Proxy } from '../proxy.ts';
 import type { MeshOptions, OwnPort, ProxyScope } from '../scope.ts';
 import { meshService } from './mesh-service.ts';
@@ -42,7 +42,7 @@ export function listenersOf(scope: ProxyScope, asks: readonly string[]): readonl
 }
 
 export function listenerDiagnostics(scope: ProxyScope): readonly Diagnostic[] {
-  return [...mergeGateways(scope.gateways, scope.own).diagnostics, ...gatewayDiagnostics(scope), ...sidecarDiagnostics(scope)];
+  return [...mergeGateways(scope.gateways, scope.own).diagnostics, ...gatewayDiagnostics(scope)];
 }
 
 /** @param yaml Istio’s objects */
