@@ -3,6 +3,7 @@
 export {
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
+  Cluster_EdsClusterConfigSchema,
   Cluster_LbPolicy,
   ClusterSchema,
 } from './gen/envoy/config/cluster/v3/cluster_pb.ts';

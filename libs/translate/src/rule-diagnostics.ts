@@ -1,0 +1,58 @@
+import type { Diagnostic } from '@isthmus/model';
+import { ClientTLSSettings_TLSmode as Mode } from '@isthmus/proto/istio';
+import type { IstioObject, TrafficPolicy } from '@isthmus/proto/istio';
+import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './clusters/health-checks.ts';
+
+/** What of a valid DestinationRule Isthmus cannot do, and what happens instead. */
+export function ruleDiagnostics(rule: IstioObject<'DestinationRule'>): readonly Diagnostic[] {
+  const { annotations, spec } = rule;
+  const found: Diagnostic[] = [];
+  const say = (what: string, meaning: string, remedy: string): void => {
+    found.push({ code: 'istio.warning', severity: 'warning', where: rule.place, what, meaning, remedy });
+  };
+  const check = annotations[HEALTH_CHECK_ANNOTATION];
+  const parsed = check === undefined ? undefined : parseHealthCheck(check);
+  if (parsed !== undefined && 'problem' in parsed) {
+    const what = `the annotation ${HEALTH_CHECK_ANNOTATION} cannot be used: ${parsed.problem}`;
+    say(what, 'instances are not checked', 'write it as {path: /health, interval: 5s}; docs/health-checks.md has all fields');
+  }
+  const policies = [
+    { place: 'trafficPolicy', policy: spec.trafficPolicy },
+    ...spec.subsets.map(({ name, trafficPolicy }) => ({ place: `subset ${name}`, policy: trafficPolicy })),
+  ];
+  for (const { place, policy } of policies)
+    for (const one of unsupported(policy)) say(`${place}: ${one.what}`, one.meaning, one.remedy);
+  return found;
+}
+
+interface Unsupported {
+  readonly what: string;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+function unsupported(policy: TrafficPolicy | undefined): readonly Unsupported[] {
+  if (policy === undefined) return [];
+  const modes = [policy.tls, ...policy.portLevelSettings.map(({ tls }) => tls)].filter((tls) => tls !== undefined);
+  return [
+    ...(modes.some(({ mode }) => mode === Mode.ISTIO_MUTUAL) ? [NO_AUTHORITY] : []),
+    ...(modes.some(({ credentialName }) => credentialName !== '') ? [NO_SECRETS] : []),
+    ...(policy.tunnel === undefined ? [] : [NO_TUNNEL]),
+  ];
+}
+
+const NO_AUTHORITY: Unsupported = {
+  what: 'tls.mode ISTIO_MUTUAL needs a certificate authority, and Isthmus has none yet',
+  meaning: 'calls go out in clear',
+  remedy: 'use SIMPLE or MUTUAL with files, or keep such calls on a mesh with istiod',
+};
+const NO_SECRETS: Unsupported = {
+  what: 'tls.credentialName names a Secret, and Isthmus does not deliver secrets yet',
+  meaning: 'calls go out in clear',
+  remedy: 'use caCertificates, clientCertificate and privateKey with files on the callers’ machines',
+};
+const NO_TUNNEL: Unsupported = {
+  what: 'tunnel is not in this version',
+  meaning: 'connections go straight to the service',
+  remedy: 'take it out, or keep such calls on a mesh with istiod',
+};
