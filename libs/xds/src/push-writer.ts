@@ -25,7 +25,7 @@ export class PushWriter {
   /** Bytes that the client has not read yet, as far as that can be known here. */
   #outstanding = 0;
   /** Those of them that are counted in the budget of all streams. */
-  #budgeted = 0;
+  readonly #leases = new Set<() => void>();
   #encoding = false;
   #callOffStep: () => void = () => undefined;
   #callOffStall: (() => void) | undefined;
@@ -59,8 +59,7 @@ export class PushWriter {
     this.#closed = true;
     this.#callOffStep();
     this.#callOffStall?.();
-    this.#options.budget.give(this.#budgeted);
-    this.#budgeted = 0;
+    for (const endLease of this.#leases) endLease();
   }
 
   #encodeOn(steps: Generator<void, Buffer | undefined>, sent: (message: Buffer) => void): void {
@@ -77,34 +76,30 @@ export class PushWriter {
   #send(message: Buffer, sent: (message: Buffer) => void): void {
     const { budget, channel, timers } = this.#options;
     const { length } = message;
-    const large = length >= LARGE_MESSAGE;
-    if (large) {
-      budget.take(length);
-      this.#budgeted += length;
-    }
+    const endLease = length < LARGE_MESSAGE ? undefined : budget.take(length, () => this.#giveUp('the bridge needs the memory'));
+    if (endLease !== undefined) this.#leases.add(endLease);
     this.#outstanding += length;
-    if (this.#outstanding >= LARGE_MESSAGE) {
-      this.#callOffStall ??= timers.after(MAX_STALL, () =>
-        this.#options.onStall(
-          status.DEADLINE_EXCEEDED,
-          `the client has not read ${this.#outstanding} bytes that it was sent within ${MAX_STALL / 1000} s`,
-        ),
-      );
-    }
+    if (this.#outstanding >= LARGE_MESSAGE)
+      this.#callOffStall ??= timers.after(MAX_STALL, () => this.#giveUp(`within ${MAX_STALL / 1000} s`));
     channel.send(message, () => {
-      if (this.#closed) return; // close() has given the bytes back
+      if (this.#closed) return;
       const wasBusy = this.busy;
       this.#outstanding -= length;
       if (this.#outstanding < LARGE_MESSAGE) {
         this.#callOffStall?.();
         this.#callOffStall = undefined;
       }
-      if (large) {
-        this.#budgeted -= length;
-        budget.give(length);
+      if (endLease !== undefined) {
+        this.#leases.delete(endLease);
+        endLease();
       }
       if (wasBusy && !this.busy) this.#options.onRoom();
     });
     sent(message);
+  }
+
+  #giveUp(why: string): void {
+    const what = `the client has not read ${this.#outstanding} bytes that it was sent`;
+    this.#options.onStall(status.DEADLINE_EXCEEDED, `${what}, ${why}`);
   }
 }

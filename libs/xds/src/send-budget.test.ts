@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Resource } from '@isthmus/model';
 import { LARGE_MESSAGE, SendBudget } from './send-budget.ts';
+import type { SendBudgetLimits } from './send-budget.ts';
+import { FakeTime } from './testing/fake-time.ts';
 import { Wire, resource } from './testing/wire.ts';
 import { CDS, EDS } from './type-urls.ts';
 
@@ -19,30 +21,55 @@ describe('slow readers', () => {
     expect(wire.pushes()).toEqual(['EDS a']);
   });
 
+  const two = (budget: Partial<SendBudgetLimits>): [Wire, Wire] => {
+    const time = new FakeTime();
+    const shared = new SendBudget(budget, time.timers);
+    const first = new Wire('sotw', { budget: shared, clock: time.clock, timers: time.timers }).open();
+    const second = new Wire('sotw', { budget: shared, clock: time.clock, timers: time.timers }, first).open();
+    first.reads = false;
+    first.commit([CDS, 'a', large('1')], [EDS, 'a', '1']);
+    pass = (ms) => time.pass(ms);
+    return [first, second];
+  };
+  let pass: (ms: number) => void;
+
   test('wait for one another when too much is under way', () => {
-    const budget = new SendBudget(1);
-    const [first, second] = [new Wire('sotw', { budget }).open(), new Wire('sotw', { budget }).open()];
-    for (const wire of [first, second]) {
-      wire.reads = false;
-      wire.commit([CDS, 'a', large('1')]);
-      wire.ask(CDS);
-    }
+    const [first, second] = two({ underWay: 1 });
+    first.ask(CDS);
+    second.ask(CDS);
     expect([first.pushes(), second.pushes()]).toEqual([['CDS a'], []]);
     first.undrained.shift()!();
     expect(second.pushes()).toEqual(['CDS a']);
   });
 
-  test('are given up after half a minute, and hold up nobody else', () => {
-    const budget = new SendBudget(1);
-    const [stuck, other] = [new Wire('sotw', { budget }).open(), new Wire('sotw', { budget }).open()];
-    stuck.reads = false;
-    for (const wire of [stuck, other]) {
-      wire.commit([CDS, 'a', large('1')]);
-      wire.ask(CDS);
-    }
-    expect(other.pushes()).toEqual([]);
-    stuck.pass(30_000);
-    expect(stuck.ended).toMatchObject({ code: 4, message: expect.stringContaining('has not read') });
+  test('hold up nobody for more than a second, and what is small not at all', () => {
+    const [stuck, other] = two({ underWay: 1 });
+    stuck.ask(CDS);
+    other.ask(CDS);
+    other.ask(EDS, ['a']);
+    expect(other.pushes()).toEqual(['EDS a']);
+    pass(1_000);
     expect(other.pushes()).toEqual(['CDS a']);
+    expect(stuck.ended).toBeUndefined();
+  });
+
+  test('are given up after half a minute', () => {
+    const [stuck] = two({});
+    stuck.ask(CDS);
+    pass(29_999);
+    expect(stuck.ended).toBeUndefined();
+    pass(1);
+    expect(stuck.ended).toMatchObject({ code: 4, message: expect.stringContaining('has not read') });
+  });
+
+  test('are given up before that when too many of them have stalled, the longest first', () => {
+    const [first, second] = two({ stalled: LARGE_MESSAGE });
+    second.reads = false;
+    first.ask(CDS);
+    pass(1);
+    second.ask(CDS);
+    pass(1_000);
+    expect(first.ended).toMatchObject({ code: 4, message: expect.stringContaining('memory') });
+    expect(second.ended).toBeUndefined();
   });
 });

@@ -18,6 +18,9 @@ export interface InFlight {
   readonly at: number;
 }
 
+/** Resources whose sizes are summed up before they are chosen. */
+const FEW = 32;
+
 /**
  * One type on one stream: what the client wants, what it is still to get, and how it took the last response. The same
  * machine for both transports; does no I/O. Only names are kept, never what was sent: the client has what the view has,
@@ -142,6 +145,16 @@ export class Subscription {
   drop(): void {
     for (const name of this.#leftovers) if (!this.#due.has(name)) this.#due.set(name, 'changed');
     this.#leftovers.clear();
+  }
+
+  /** Whether what `next` would give may be more than so many bytes; a guess on the safe side. */
+  mayBeLarge(transport: 'sotw' | 'delta', { view, retiring }: Stock, bytes: number): boolean {
+    const whole = this.#everything !== undefined || (this.#rules.wholeType && transport === 'sotw');
+    const names = whole ? view : this.#due;
+    if (names.size > FEW) return true;
+    let sum = 0;
+    for (const name of names.keys()) sum += (view.get(name) ?? retiring.get(name))?.bytes.length ?? name.length;
+    return sum >= bytes / 2;
   }
 
   /** What to send, or undefined when nothing is due or the last response is not answered yet. Forgets that it was due. */

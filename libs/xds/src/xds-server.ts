@@ -6,6 +6,7 @@ import { Admission } from './admission.ts';
 import { BearerTokens } from './bearer-tokens.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { Families } from './families.ts';
+import { grpcRefusals } from './grpc-refusals.ts';
 import { serverCredentials } from './listen-options.ts';
 import type { RenewableCredentials, TlsOptions } from './listen-options.ts';
 import { peerOf } from './peer.ts';
@@ -46,7 +47,7 @@ export class XdsServer {
   readonly #timers: Timers;
   readonly #server: Server;
   readonly #streams = new Set<XdsStream>();
-  readonly #budget = new SendBudget();
+  readonly #budget: SendBudget;
   readonly #admission: Admission;
   readonly #retirements: Retirements;
   readonly #families = new Families();
@@ -63,12 +64,14 @@ export class XdsServer {
     this.#limits = limitsOf(options);
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
+    this.#budget = new SendBudget({}, this.#timers);
     this.#admission = new Admission(this.#limits, this.#clock);
     this.#retirements = new Retirements(this.#clock, this.#timers, options.retirement);
     this.#rejections = new Rejections(this.#clock);
     this.#server = new Server({
       'grpc.max_receive_message_length': this.#limits.requestBytes,
       'grpc.max_send_message_length': -1,
+      interceptors: [grpcRefusals((refused) => this.#tell({ kind: 'ended', node: '', ...refused }))],
       // A peer that vanished without a word is noticed in 40 s.
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,

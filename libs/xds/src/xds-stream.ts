@@ -249,8 +249,9 @@ export class XdsStream implements RetirementMember {
     const now = clock.now();
     if (now < stream.notBefore) return this.#flushAfter(type, stream.notBefore - now);
     if (family.order.holds(stream, now)) return this.#flushAfter(type, MAX_HOLD);
-    if (!budget.mayStart(this.#retry)) return;
-    const push = subscription.next(transport, { view: resources, retiring: retirement.resources(type) });
+    const stock = { view: resources, retiring: retirement.resources(type) };
+    if (subscription.mayBeLarge(transport, stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
+    const push = subscription.next(transport, stock);
     if (push !== undefined) this.#push(stream, push, now);
   }
 

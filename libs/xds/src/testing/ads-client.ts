@@ -75,7 +75,12 @@ export class XdsTestClient<Request, Response> {
   }
 
   send(request: Request): void {
-    this.#stream.write(this.#encode(request));
+    this.sendBytes(this.#encode(request));
+  }
+
+  /** What no client should send. */
+  sendBytes(bytes: Buffer): void {
+    this.#stream.write(bytes);
   }
 
   /**
