@@ -38,12 +38,12 @@ export function serviceAddresses({ declared, vip }: MeshService): readonly strin
  * An outbound listener: of a port, which all services share that have no address of their own or speak HTTP there, or of an
  * address and a port, `10.1.2.3_3306`.
  */
-export type ListenerPlace = number | string;
+export type ListenerPlace = number | `${string}_${number}`;
 
 /** Where the service is listened for. */
 export function listenerPlaces(service: MeshService): readonly ListenerPlace[] {
   const own = serviceAddresses(service).filter((address) => address !== ANYWHERE && !address.includes('/'));
   return service.ports.flatMap(({ number, protocol }) =>
-    isHttpLike(protocol) ? [number] : [number, ...own.map((address) => `${address}_${number}`)],
+    isHttpLike(protocol) ? [number] : [number, ...own.map((address) => `${address}_${number}` as const)],
   );
 }
