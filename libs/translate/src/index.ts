@@ -38,3 +38,4 @@ export { sidecarListenerKeys, sidecarListeners } from './listeners/sidecar-liste
 export type { ListenerKey } from './listeners/sidecar-listeners.ts';
 export { grpcClusters } from './clusters/grpc-clusters.ts';
 export { outboundClusters } from './clusters/outbound-clusters.ts';
+export { GatewayRuleCache } from './routes/gateway-rule-cache.ts';

@@ -75,7 +75,7 @@ export function gatewayRouteResource(
   const drafts = draftsOf(scope, servers, rulesOf);
   const options = scope.proxy.grpc ? ROUTE_OPTIONS_WITH_PORTS : ROUTE_OPTIONS;
   if (drafts.size === 0) return assembleRoute(name, [], joinParts([blackhole(firstServer.port), options]));
-  const hosts = collapsed(drafts).map((draft) => virtualHost(name, draft));
+  const hosts = [...collapsed(drafts)].map((draft) => virtualHost(name, draft));
   return assembleRoute(name, hosts, options);
 }
 
@@ -117,18 +117,20 @@ function hostsFor(hosts: readonly string[], namespace: string): readonly string[
 }
 
 /** Hosts with the same routes are one virtual host, named after the most specific. */
-function collapsed(drafts: ReadonlyMap<string, Draft>): readonly Draft[] {
-  const kept: Draft[] = [];
+function collapsed(drafts: ReadonlyMap<string, Draft>): Iterable<Draft> {
+  const kept = new Map<string, Draft>();
+  const numbers = new Map<GatewayRules, number>();
+  const number = (rules: GatewayRules): number => {
+    if (!numbers.has(rules)) numbers.set(rules, numbers.size);
+    return numbers.get(rules) as number;
+  };
   for (const [, each] of [...drafts].sort(([a], [b]) => compareSpecificity(a, b))) {
-    const same = kept.find((other) => other.httpsRedirect === each.httpsRedirect && sameRules(other.rules, each.rules));
-    if (same === undefined) kept.push(each);
+    const key = `${each.httpsRedirect} ${each.rules.map(number).join()}`;
+    const same = kept.get(key);
+    if (same === undefined) kept.set(key, each);
     else same.domains.push(...each.domains);
   }
-  return kept;
-}
-
-function sameRules(a: readonly GatewayRules[], b: readonly GatewayRules[]): boolean {
-  return a.length === b.length && a.every((rules, index) => rules === b[index]);
+  return kept.values();
 }
 
 function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Draft): RouteVirtualHost {

@@ -30,7 +30,7 @@ export function sidecarRoute(scope: ProxyScope, name: string): SidecarRoute | un
   }
   if (name !== EGRESS_ROUTE && !name.startsWith('unix://')) return undefined;
   const egress = egressFor(scope, 0, name);
-  return egress && { name, egress, style: { kind: 'proxy' }, withPorts: false };
+  return egress && { name, egress, style: { kind: 'proxy' }, withPorts: name !== EGRESS_ROUTE };
 }
 
 /** The first whose port it is, or the first that has none. */
