@@ -8,6 +8,8 @@ import { guardImports } from '@isthmus/registry';
 import type { Writer } from '@isthmus/registry';
 import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
+import { openIstioConfig } from '../istio/open-istio-config.ts';
+import type { IstioRules } from '../istio/open-istio-config.ts';
 import { openMesh } from '../mesh/open-mesh.ts';
 import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -43,6 +45,8 @@ export interface EngineOptions {
  * catalog and new sources, which start from the ledger: nothing is removed before the registries have been read again.
  */
 export class Engine {
+  /** Istio's objects; outlive a change of the config, as what is served does. */
+  readonly istio: IstioRules;
   readonly mesh: Mesh;
   readonly mcp = new SnapshotStore(MCP_TYPES);
   readonly readiness: Readiness;
@@ -64,6 +68,7 @@ export class Engine {
   /** Of files and Kubernetes, which outlive a change of the config. */
   readonly #stopWriting = new AbortController();
   #writing: Promise<void> = Promise.resolve();
+  #following: Promise<void> = Promise.resolve();
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
   #confirmation: NodeJS.Timeout | undefined;
@@ -73,7 +78,8 @@ export class Engine {
     this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
-    this.mesh = openMesh();
+    this.istio = openIstioConfig(config);
+    this.mesh = openMesh(this.istio.mesh);
     this.#liveness = this.#makeLiveness();
     this.#catalog = this.#makeCatalog();
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
@@ -84,7 +90,7 @@ export class Engine {
       writer: options.writer ?? this.replicas?.writerOf(config),
       merged: (host) => this.#catalog.merged(host),
     });
-    this.readiness = new Readiness(new Set(config.registries.map((r) => r.id)), config.readiness.maxWaitMs);
+    this.readiness = new Readiness(new Set(this.#sourceIds()), config.readiness.maxWaitMs);
   }
 
   get config(): BridgeConfig {
@@ -116,9 +122,14 @@ export class Engine {
     return this.#ledger;
   }
 
-  /** What is wrong with the bridge itself: its ledger, a config change that cannot be used. */
+  /** What is wrong with the bridge itself: its ledger, a config change that cannot be used, Istio's objects. */
   get diagnostics(): readonly Diagnostic[] {
-    return [...this.#ledger.diagnostics, ...this.#reload];
+    return [
+      ...this.#ledger.diagnostics,
+      ...this.#reload,
+      ...this.istio.store.diagnostics(),
+      ...this.mesh.publisher.rules.diagnostics(),
+    ];
   }
 
   /** Called after what a registry said was applied. Must not throw. */
@@ -129,7 +140,19 @@ export class Engine {
 
   start(): void {
     if (this.#options.dryRun !== true) this.#writing = this.objects.run(this.#stopWriting.signal);
+    this.istio.store.onChange((changes) => {
+      this.#pipeline?.takeRules(changes);
+      this.#tell();
+    });
     this.#startPipeline([]);
+    this.#following = this.istio.run(this.#stopWriting.signal);
+  }
+
+  #sourceIds(): readonly SourceId[] {
+    return [
+      ...this.#config.registries.map((r) => r.id),
+      ...this.istio.sources({ meshId: this.#config.meshId }).map(({ id }) => id),
+    ];
   }
 
   async stop(): Promise<void> {
@@ -140,7 +163,7 @@ export class Engine {
     this.#stop.abort();
     await this.#running;
     this.#stopWriting.abort();
-    await this.#writing;
+    await Promise.all([this.#writing, this.#following]);
     this.#options.cluster?.close();
     this.replicas?.close();
     await this.#ledger.close();
@@ -224,7 +247,7 @@ export class Engine {
   #startPipeline(alsoTouch: readonly MeshHost[]): void {
     const { registries, baseDir, meshId, imports } = this.#config;
     this.#stop = new AbortController();
-    const names = new Set(registries.map((r) => r.id));
+    const names = new Set(this.#sourceIds());
     const { onMessage } = this.#options;
     const deps = {
       clock: steadyClock,
@@ -235,7 +258,7 @@ export class Engine {
       ...(onMessage === undefined ? {} : { onMessage }),
     };
     const restored = this.#catalog.restore((source) => names.has(source));
-    const sources = registries.map((r) => r.kind.createSource(r.id, r.config, deps));
+    const sources = [...registries.map((r) => r.kind.createSource(r.id, r.config, deps)), ...this.istio.sources({ meshId })];
     const pipeline = new Pipeline({
       sources: sources.map((source) => guardImports(source, { meshId, leaveOut: imports.leaveOut })),
       catalog: this.#catalog,
@@ -284,8 +307,7 @@ export class Engine {
   /** Everything that was applied is written or waits to be. */
   #openGate(pipeline: Pipeline): void {
     if (pipeline !== this.#pipeline || (this.replicas?.withheld ?? 0) > 0) return;
-    const sources = this.#config.registries.map((r) => r.id);
-    this.objects.takeComplete(sources, this.#catalog.scopes());
+    this.objects.takeComplete(this.#sourceIds(), this.#catalog.scopes());
   }
 
   /** Once a second while removals wait: only time in which somebody looks counts as watched. */

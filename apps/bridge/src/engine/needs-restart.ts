@@ -2,11 +2,11 @@ import { formatListen } from '@isthmus/config';
 import type { Diagnostic } from '@isthmus/model';
 import type { BridgeConfig } from './bridge-config.ts';
 
-/** What a changed config says of sockets and files that are opened once. */
+/** What a changed config says of what is opened once: sockets, files, where Istio's rules come from. */
 export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
-  const bound = ({ outputs, control, ledger, roles }: BridgeConfig) => {
+  const bound = ({ outputs, control, ledger, roles, istio }: BridgeConfig) => {
     const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
-    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles]);
+    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, istio]);
   };
   if (bound(before) === bound(after)) return [];
   return [
@@ -14,9 +14,9 @@ export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonl
       code: 'config.reload',
       severity: 'warning',
       where: after.file,
-      what: 'outputs, control, ledger or roles changed',
-      meaning: `the bridge still listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
-      remedy: 'restart the bridge to use the new addresses; proxies keep what they have meanwhile',
+      what: 'outputs, control, ledger, roles or istio changed',
+      meaning: `the bridge still reads rules and listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
+      remedy: 'restart the bridge to use them; proxies keep what they have meanwhile',
     },
   ];
 }

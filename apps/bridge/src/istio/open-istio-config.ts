@@ -3,7 +3,9 @@ import type { Diagnostic } from '@isthmus/model';
 import { IstioConfigStore, IstioDirectory } from '@isthmus/policy';
 import type { MeshOptions } from '@isthmus/translate';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
+import type { RegistrySource } from '@isthmus/registry';
 import { IstioCluster } from './istio-cluster.ts';
+import { ServiceEntrySource } from './service-entry-source.ts';
 
 /** Istio's objects as the config says where they are. */
 export interface IstioRules {
@@ -11,6 +13,8 @@ export interface IstioRules {
   readonly mesh: MeshOptions;
   /** All has been read once, or it is known that it cannot be; before, rules may be missing. Never rejects; only while it runs. */
   readonly loaded: Promise<void>;
+  /** ServiceEntries as services; none where no rules are read. @param own what this mesh wrote itself is left out */
+  sources(own: { readonly meshId: string }): readonly RegistrySource[];
   /** Keeps the store up to date until the signal aborts. Never throws. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -19,8 +23,11 @@ export function openIstioConfig(config: BridgeConfig): IstioRules {
   const { from, domain, rootNamespace, outboundTrafficPolicy: outbound, namespace } = config.istio;
   const store = new IstioConfigStore();
   const mesh: MeshOptions = { domain, rootNamespace, outbound };
-  if (from === undefined) return { store, mesh, loaded: Promise.resolve(), run: () => Promise.resolve() };
-  if (from.kind === 'registry') return { store, mesh, ...cluster(config, from.registry, store) };
+  if (from === undefined) return { store, mesh, loaded: Promise.resolve(), run: () => Promise.resolve(), sources: () => [] };
+  if (from.kind === 'registry') {
+    const reader = cluster(config, from.registry, store);
+    return { store, mesh, ...reader, sources: (own) => [new ServiceEntrySource(store, reader.loaded, own)] };
+  }
   const directory = openDirectory(from.dir, namespace, store);
   const { promise: loaded, resolve } = Promise.withResolvers<void>();
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -28,7 +35,7 @@ export function openIstioConfig(config: BridgeConfig): IstioRules {
     resolve();
     await directory.watch(signal);
   };
-  return { store, mesh, loaded, run };
+  return { store, mesh, loaded, run, sources: (own) => [new ServiceEntrySource(store, loaded, own)] };
 }
 
 /** Files are named as seen from where the process was started, if they are below. */

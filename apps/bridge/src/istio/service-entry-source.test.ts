@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 function follow(store: IstioConfigStore, loaded = Promise.resolve()): Collector {
-  const view = collect(new ServiceEntrySource(store, loaded));
+  const view = collect(new ServiceEntrySource(store, loaded, { meshId: 'shop' }));
   open.push(view);
   return view;
 }
@@ -35,6 +35,14 @@ const addresses = (view: Collector, host: string) =>
   [...view.services.values()].find(({ key }) => key.name === host)?.endpoints.map(({ address, port }) => `${address}:${port}`);
 
 describe('services of ServiceEntries', () => {
+  test('are not those that this mesh has written itself', async () => {
+    const store = new IstioConfigStore();
+    store.set('a', read(`${entry('own').replace('"team":"a"', '"isthmus.dev/mesh":"shop"')}---\n${entry('other')}`));
+    const view = follow(store);
+    await view.until('one service', () => view.services.size > 0);
+    expect([...view.services.values()].map(({ host }) => host)).toEqual(['other.example.com']);
+  });
+
   test('are records that declare what only a ServiceEntry says', async () => {
     const store = new IstioConfigStore();
     store.set('a', read(entry('api', { addresses: ['10.9.0.0/16', '10.9.0.1'], subjectAltNames: ['san'], exportTo: ['.'] })));

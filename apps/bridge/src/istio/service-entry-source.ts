@@ -6,6 +6,9 @@ import type { IstioObject, ServiceEntry, WorkloadEntry } from '@isthmus/proto/is
 import { EventChannel, isTooFar, selects, serviceEntryRecord } from '@isthmus/registry';
 import type { PlainServiceEntry, PlainWorkload, RegistrySource } from '@isthmus/registry';
 
+/** Label of what an output of Isthmus wrote (libs/outputs). */
+const OWN_MESH = 'isthmus.dev/mesh';
+
 /** Its name in ids, messages and `merge` rules; a registry of that name is another one. */
 export const ISTIO_SOURCE = parseSourceId('istio');
 
@@ -17,19 +20,24 @@ export class ServiceEntrySource implements RegistrySource {
   readonly id: SourceId = ISTIO_SOURCE;
   readonly #store: IstioConfigStore;
   readonly #loaded: Promise<void>;
+  readonly #meshId: string;
   readonly #scope: Scope = { source: ISTIO_SOURCE, namespace: '', group: '' };
 
-  /** @param loaded see `IstioRules` */
-  constructor(store: IstioConfigStore, loaded: Promise<void>) {
+  /**
+   * @param loaded see `IstioRules`
+   * @param own what this mesh has written itself, with an output, is left out
+   */
+  constructor(store: IstioConfigStore, loaded: Promise<void>, own: { readonly meshId: string }) {
     this.#store = store;
     this.#loaded = loaded;
+    this.#meshId = own.meshId;
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
     const channel = new EventChannel();
     const scope = this.#scope;
     channel.push({ kind: 'status', scope, status: { state: 'syncing' } });
-    const index = new HostIndex();
+    const index = new HostIndex(this.#meshId);
     let stop = (): void => undefined;
     const begin = (): void => {
       index.take([...this.#store.objects()].map((after) => ({ before: undefined, after })));
@@ -74,6 +82,11 @@ class HostIndex {
   readonly #workloads = new Map<string, Map<string, PlainWorkload>>();
   readonly #rejected = new Map<string, Rejected>();
   #isNews = false;
+  readonly #meshId: string;
+
+  constructor(meshId: string) {
+    this.#meshId = meshId;
+  }
 
   hosts(): Iterable<string> {
     return this.#byHost.keys();
@@ -116,7 +129,7 @@ class HostIndex {
 
   #entry(object: IstioObject<'ServiceEntry'>, isThere: boolean, dirty: Set<string>): void {
     const entry = plainEntry(object);
-    if (isTooFar(entry)) return;
+    if (isTooFar(entry) || object.labels[OWN_MESH] === this.#meshId) return;
     for (const host of entry.hosts) {
       put(this.#byHost, host, entry.namespace, entry.name, isThere ? entry : undefined);
       dirty.add(host);

@@ -61,16 +61,45 @@ export function istioConfig({ dir, registry, ...rest }: IstioInput, at: (path: s
 /** Rules come from one place, and a registry that has them is a cluster. */
 export function istioProblems(yaml: YamlFile): readonly ConfigProblem[] {
   const registry = valueAt(yaml.value, ['istio', 'registry']);
+  const entries = valueAt(yaml.value, ['registries']);
+  const list = Array.isArray(entries) ? (entries as readonly unknown[]) : [];
+  const taken =
+    valueAt(yaml.value, ['istio']) === undefined ? -1 : list.findIndex((entry) => valueAt(entry, ['name']) === 'istio');
+  if (taken >= 0) {
+    const path = ['registries', taken, 'name'];
+    const why = 'so are the services of ServiceEntries called, and one id would mean two things';
+    return [
+      {
+        file: yaml.file,
+        ...yaml.valueAt(path),
+        what: `registries[${taken}].name is "istio"`,
+        why,
+        remedy: 'give the registry another name',
+      },
+    ];
+  }
   if (typeof registry !== 'string') return [];
   if (valueAt(yaml.value, ['istio', 'dir']) !== undefined) {
     const what = 'istio.registry and istio.dir are both set';
     const why = 'one object could then be two, and nobody would know which is meant';
     return [{ file: yaml.file, ...yaml.keyAt(['istio', 'registry']), what, why, remedy: 'keep one of the two' }];
   }
-  const entries = valueAt(yaml.value, ['registries']);
-  const clusters = (Array.isArray(entries) ? (entries as readonly unknown[]) : [])
-    .filter((entry) => valueAt(entry, ['kind']) === 'kubernetes')
-    .map((entry) => valueAt(entry, ['name']));
+  const outputs = valueAt(yaml.value, ['outputs']);
+  const output = ['mcp', 'kubernetes'].find((name) => valueAt(outputs, [name]) !== undefined);
+  if (output !== undefined) {
+    const what = `istio.registry and outputs.${output} are both set`;
+    const why = 'Istio would get the ServiceEntries of its own cluster a second time';
+    return [
+      {
+        file: yaml.file,
+        ...yaml.keyAt(['istio', 'registry']),
+        what,
+        why,
+        remedy: 'leave istio out: Istio reads its rules itself',
+      },
+    ];
+  }
+  const clusters = list.filter((entry) => valueAt(entry, ['kind']) === 'kubernetes').map((entry) => valueAt(entry, ['name']));
   if (clusters.includes(registry)) return [];
   return [
     {
