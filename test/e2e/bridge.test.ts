@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -177,4 +177,28 @@ describe('the bridge as a process', () => {
     await second.close();
     squatter.close();
   });
+
+  test('port 0 takes a free one, and the log says which', async () => {
+    const any = { listen: '127.0.0.1:0' };
+    const second = await BridgeProcess.prepare([registry()], { control: any, outputs: { xds: any, mcp: any } });
+    try {
+      const portOf = (name: string) => Number(new RegExp(`${name} listens on 127\\.0\\.0\\.1:(\\d+)`).exec(second.log)?.[1] ?? 0);
+      await second.run(async () => ['control', 'xds', 'mcp'].every((name) => portOf(name) > 0));
+      expect((await fetch(`http://127.0.0.1:${portOf('control')}/healthz`)).status).toBe(200);
+      expect(new Set(['control', 'xds', 'mcp'].map(portOf)).size).toBe(3);
+      for (const name of ['xds', 'mcp']) await connects(portOf(name));
+    } finally {
+      await second.close();
+    }
+  });
 });
+
+function connects(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}

@@ -62,7 +62,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
         engine.rejectConfig(diagnostics);
       },
     });
-    announce(config, log);
+    announce(config, log, app);
     if (dryRun)
       log.warn(
         'dry run: nothing is written; `isthmus export --diff` and `isthmus export --format publications` tell what would be',
@@ -138,7 +138,18 @@ async function https({
   return { https: { cert, key, ...client } };
 }
 
-function announce(config: BridgeConfig, log: Logger): void {
+/** Where it really listens: port 0 in the config takes a free one. */
+function portsOf(app: NestFastifyApplication): ReadonlyMap<string, number> {
+  const ports = new Map<string, number>(
+    app.get(XdsServers).all.map(({ name, port }) => [name === 'ads' ? 'xds' : name, port ?? 0]),
+  );
+  const control: unknown = app.getHttpServer().address();
+  if (typeof control === 'object' && control !== null && 'port' in control) ports.set('control', Number(control.port));
+  return ports;
+}
+
+function announce(config: BridgeConfig, log: Logger, app: NestFastifyApplication): void {
+  const ports = portsOf(app);
   const { mcp, xds } = config.outputs;
   const listeners = { ...(config.roles.includes('control') ? { control: config.control } : {}), mcp, xds };
   const { files, kubernetes } = config.outputs;
@@ -147,7 +158,8 @@ function announce(config: BridgeConfig, log: Logger): void {
     log.info(`ServiceEntries are written to Kubernetes, at most ${kubernetes.rate.perSecond} a second`);
   for (const [name, listener] of Object.entries(listeners)) {
     if (listener === undefined) continue;
-    log.info(`${name} listens on ${formatListen(listener.listen)}`);
+    const { host, port } = listener.listen;
+    log.info(`${name} listens on ${formatListen({ host, port: port === 0 ? (ports.get(name) ?? 0) : port })}`);
     if (!isLoopback(listener.listen.host) && listener.insecure) {
       log.warn(
         `${name} listens beyond loopback without ${lacking(listener)} (insecure: true): everyone who reaches ${formatListen(listener.listen)} can use it`,

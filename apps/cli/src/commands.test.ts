@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fakeControl } from './testing/fake-control.ts';
 import type { FakeControl } from './testing/fake-control.ts';
-import { NODE, badNight } from './testing/fixtures.ts';
+import { NODE } from './testing/bad-night/mesh.ts';
+import { badNight } from './testing/fixtures.ts';
 import { runCli } from './testing/run-cli.ts';
 
 const GOLDENS = join(import.meta.dirname, 'testdata/out');

@@ -11,6 +11,9 @@ import { until } from './until.ts';
 
 const MAIN = join(import.meta.dirname, '../../../dist/apps/bridge/apps/bridge/src/main.js');
 
+/** Loading its modules alone takes a second of CPU, and on a machine that is full a process has a tenth of one. */
+const START_WITHIN_MS = 90_000;
+
 /** The built bridge as users run it, in a process and a directory of its own. */
 export class BridgeProcess {
   readonly directory: string;
@@ -64,14 +67,15 @@ export class BridgeProcess {
   /** Starts the process; resolves when the outputs speak, or when `isReady` says so for a bridge without the control role. */
   async run(isReady?: () => Promise<boolean>, options: readonly string[] = []): Promise<void> {
     const child = this.#spawn(options);
-    await until('the bridge is ready', async () => {
+    const isUp = async (): Promise<boolean> => {
       if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
       if (isReady !== undefined) return isReady();
       const answer = await fetch(`http://127.0.0.1:${this.ports.control}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(
         () => undefined,
       );
       return answer?.ok === true;
-    });
+    };
+    await until('the bridge is ready', isUp, START_WITHIN_MS);
   }
 
   /** For a start that must fail: the exit code and what it said. */

@@ -10,6 +10,7 @@ import { buildWheel } from './build-wheel.ts';
 import { cacheKey, cacheRoot, recipesDir } from './cache.ts';
 import { withLock } from './lock.ts';
 import { printProgress, writeProgress, type OnProgress, type Progress } from './progress.ts';
+import { noteUse, pruneBuilds } from './prune.ts';
 import { requireTools } from './toolchain.ts';
 import { pickVersion, servers, toolsFor, type ServerName } from './versions.ts';
 
@@ -51,6 +52,7 @@ export async function provide(server: ServerName, options: ProvideOptions = {}):
   const key = await cacheKey(server, version);
   const home = join(root, key);
   if (existsSync(home)) {
+    await noteUse(home);
     tell('ready', { cached: true });
     return { server, version, home };
   }
@@ -61,6 +63,7 @@ export async function provide(server: ServerName, options: ProvideOptions = {}):
       onWait: () => reporter.phase('waiting'),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    await pruneBuilds(root, server, key).catch(() => undefined); // room is all that it is about
     await reporter.end('ready');
   } catch (error) {
     await reporter.end('failed', { error: error instanceof Error ? error.message : String(error) });

@@ -53,6 +53,8 @@ export function sharedStore(config: BridgeConfig): LedgerStore | undefined {
 function self({ control, ledger, roles }: BridgeConfig): Replica {
   const id = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const url = ledger.shared?.advertise ?? `${control.tls === undefined ? 'http' : 'https'}://${formatListen(control.listen)}`;
-  const everywhere = ledger.shared?.advertise === undefined && /^(0\.0\.0\.0|::)$/.test(control.listen.host);
-  return roles.includes('control') && !everywhere ? { id, control: url.replace(/\/$/, '') } : { id };
+  // Of an address that stands for all, or a port that is not known yet, others can make nothing.
+  const isVague = /^(0\.0\.0\.0|::)$/.test(control.listen.host) || control.listen.port === 0;
+  const hasUrl = roles.includes('control') && (ledger.shared?.advertise !== undefined || !isVague);
+  return hasUrl ? { id, control: url.replace(/\/$/, '') } : { id };
 }
