@@ -13,6 +13,7 @@ export type { ObjectChange } from './scope/proxy-scopes.ts';
 export type { Scope } from './scope/proxy-scope.ts';
 export type { ScopeDirt } from './scope/dirt.ts';
 export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './scope/inputs.ts';
+export { passesEverything } from './gateways.ts';
 export { VirtualServices } from './virtual-services.ts';
 export { IstioConfigStore } from './store/istio-config-store.ts';
 export { IstioDirectory } from './store/istio-directory.ts';

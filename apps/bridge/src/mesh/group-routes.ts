@@ -88,6 +88,7 @@ export class GroupRoutes {
 
   /** A VirtualService, as it was or as it is. */
   rule(rule: Rule): void {
+    if (this.#scope.proxy.kind === 'router') return;
     const key = keyOf(rule);
     const hosts = new Set(this.#rules.hostsOf(key));
     const current = this.#scope.egress.flatMap((egress) => egress.virtualServices()).find((one) => keyOf(one) === key);

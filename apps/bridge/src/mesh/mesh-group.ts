@@ -1,4 +1,5 @@
-import type { ListenerPlace, MeshHost, TypeUrl } from '@isthmus/model';
+import type { Diagnostic, ListenerPlace, MeshHost, TypeUrl } from '@isthmus/model';
+import { passesEverything } from '@isthmus/policy';
 import type { ScopeDirt } from '@isthmus/policy';
 import {
   CLUSTER_TYPE,
@@ -12,11 +13,12 @@ import {
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import { SnapshotStore } from '@isthmus/xds';
 import type { ResourceChange } from '@isthmus/xds';
+import { GatewayEdge } from './gateway-edge.ts';
 import { GrpcTargets } from './grpc-targets.ts';
 import { GroupRoutes } from './group-routes.ts';
 import type { Translations } from './translations.ts';
 
-export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'listeners'>;
+export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'listeners' | 'gateways'>;
 
 const NO_NAMES: readonly string[] = [];
 
@@ -31,6 +33,7 @@ export class MeshGroup {
   readonly #translations: Translations;
   readonly #routes: GroupRoutes;
   readonly #grpc: GrpcTargets;
+  readonly #edge: GatewayEdge;
   /** By host: the names of its clusters and of its ClusterLoadAssignments. */
   readonly #clusters = new Map<MeshHost, readonly string[]>();
   readonly #endpoints = new Map<MeshHost, readonly string[]>();
@@ -49,6 +52,7 @@ export class MeshGroup {
     this.#translations = translations;
     this.#routes = new GroupRoutes(scope);
     this.#grpc = new GrpcTargets(scope);
+    this.#edge = new GatewayEdge(scope);
   }
 
   /** Everything anew, in steps. */
@@ -59,7 +63,8 @@ export class MeshGroup {
       for (const resource of meshClusters(proxy)) this.#changes.push({ type: CLUSTER_TYPE, name: resource.name, resource });
     }
     yield* this.#routes.reset();
-    const hosts = new Set(this.#routes.hosts()); // what rules send to is seen although nobody imported it
+    this.#edge.reset();
+    const hosts = new Set([...this.#routes.hosts(), ...this.#edge.hosts()]); // what rules send to is seen although nobody imported it
     for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host);
     for (const host of new Set([...hosts, ...gone])) {
       this.#host(host);
@@ -75,14 +80,17 @@ export class MeshGroup {
     for (const host of dirt.hosts) {
       this.#host(host);
       this.#routes.service(host);
+      this.#edge.service(host);
       for (const rule of this.#routes.rulesOf(host)) this.#grpc.rule(rule);
       yield;
     }
     for (const rule of dirt.virtualServices) {
       this.#routes.rule(rule);
+      this.#edge.rule(rule);
       this.#grpc.rule(rule);
       yield;
     }
+    if (dirt.gateways) this.#edge.listeners();
     for (const place of dirt.listeners) this.#dirtyPlaces.add(place);
   }
 
@@ -104,15 +112,21 @@ export class MeshGroup {
     return (
       this.#routes.isDirty ||
       this.#grpc.isDirty ||
+      this.#edge.isDirty ||
       this.#dirtyPlaces.size > 0 ||
       [...this.#left.values()].some(({ size }) => size > 0)
     );
   }
 
+  /** What of the rules cannot be served to this group. */
+  get diagnostics(): readonly Diagnostic[] {
+    return this.#edge.diagnostics;
+  }
+
   *compose(): Generator<void> {
     const removals = [...this.#left].flatMap(([type, names]) => [...names].map((name) => ({ type, name, resource: undefined })));
     for (const names of this.#left.values()) names.clear();
-    const routes = [...(yield* this.#routes.compose()), ...this.#grpc.changes()];
+    const routes = [...(yield* this.#routes.compose()), ...this.#grpc.changes(), ...this.#edge.changes()];
     const listeners = yield* this.#composeListeners();
     this.#changes.push(...listeners, ...routes, ...removals);
   }
@@ -139,10 +153,14 @@ export class MeshGroup {
     return [...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })), ...made.values()];
   }
 
+  get #passesTls(): boolean {
+    return this.scope.gateways.some(passesEverything);
+  }
+
   #host(host: MeshHost): void {
     const service = this.scope.service(host);
     const rule = this.scope.destinationRule(host);
-    const clusters = service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy);
+    const clusters = service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy, this.#passesTls);
     this.#replace(CLUSTER_TYPE, host, this.#clusters, clusters);
     this.#setEndpoints(host);
     this.#grpc.service(host, service);
@@ -151,7 +169,7 @@ export class MeshGroup {
   #setEndpoints(host: MeshHost): void {
     const service = this.scope.service(host);
     const rule = this.scope.destinationRule(host);
-    const endpoints = service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy);
+    const endpoints = service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy, this.#passesTls);
     this.#replace(ENDPOINT_TYPE, host, this.#endpoints, endpoints);
   }
 

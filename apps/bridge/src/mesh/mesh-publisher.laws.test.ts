@@ -84,6 +84,32 @@ const OBJECTS: Readonly<Record<string, readonly string[]>> = {
       '{ host: payments, workloadSelector: { matchLabels: { app: web } }, trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } } }',
     ),
   ],
+  edge: [
+    object(
+      'Gateway',
+      'edge',
+      '{ selector: { istio: ingress }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }, { port: { number: 443, name: tls, protocol: TLS }, tls: { mode: PASSTHROUGH }, hosts: ["*.example.com"] }] }',
+    ),
+    object(
+      'Gateway',
+      'edge',
+      '{ selector: { istio: ingress }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["shop/*.example.com"] }, { port: { number: 15443, name: auto, protocol: TLS }, tls: { mode: AUTO_PASSTHROUGH }, hosts: ["*"] }] }',
+    ),
+  ],
+  entrance: [
+    vs(
+      'entrance',
+      '{ hosts: [www.example.com], gateways: [edge], http: [{ match: [{ uri: { prefix: /o } }], route: [{ destination: { host: orders } }] }, { route: [{ destination: { host: payments } }] }] }',
+    ),
+    vs(
+      'entrance',
+      '{ hosts: ["*.example.com"], gateways: [edge, mesh], http: [{ route: [{ destination: { host: orders, subset: v1 } }] }] }',
+    ),
+    vs(
+      'entrance',
+      '{ hosts: [db.example.com], gateways: [edge], tls: [{ match: [{ sniHosts: [db.example.com] }], route: [{ destination: { host: orders } }] }] }',
+    ),
+  ],
   sidecar: [
     object('Sidecar', 'sidecar', '{ egress: [{ hosts: ["./*"] }] }'),
     object(
@@ -112,6 +138,7 @@ const NODES: readonly NodeInfo[] = [
     ...node('sidecar~10.0.0.2~far-1.shop~shop.svc.cluster.local', { HTTP_PROXY_PORT: '15004' }),
     locality: { ...NOWHERE, zone: 'a' },
   },
+  node('router~10.0.0.9~edge-1.shop~shop.svc.cluster.local', { LABELS: { istio: 'ingress' } }),
   node('sidecar~10.0.0.3~grpc-1.shop~shop.svc.cluster.local', { GENERATOR: 'grpc' }),
 ];
 

@@ -1,4 +1,4 @@
-import type { MeshService } from '@isthmus/model';
+import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
@@ -25,6 +25,11 @@ export class Rules implements RuleIndex {
   /** As the service's receivers have it. */
   inbound(proxy: ScopedProxy, service: MeshService): IstioObject<'DestinationRule'> | undefined {
     return this.destinations.inbound(service, proxy.namespace);
+  }
+
+  /** What is wrong between rules: a delegate that is not there, one of a delegate. */
+  diagnostics(): Iterable<Diagnostic> {
+    return this.virtual.diagnostics();
   }
 
   /** @returns what scopes have to be told: a delegate's change as those of the VirtualServices that it is part of */

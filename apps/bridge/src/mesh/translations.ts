@@ -1,8 +1,7 @@
 import type { MeshService, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
-import { endpointVariant, endpointsOf, grpcClusters, localityVariant, outboundClusters } from '@isthmus/translate';
+import { clusterVariant, clustersOf, endpointVariant, endpointsOf, sniDnatClusters, sniDnatEndpoints } from '@isthmus/translate';
 import type { Proxy } from '@isthmus/translate';
-import { isIPv6 } from 'node:net';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
 type Made = Map<string, readonly Resource[]>;
@@ -17,19 +16,19 @@ const NO_RULE = {};
 export class Translations {
   readonly #made = new WeakMap<MeshService, WeakMap<object, Made>>();
 
-  clusters(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
-    const families = proxy.addresses.map((address) => (isIPv6(address) ? 6 : 4)).join('');
-    // Only clusters that carry their endpoints depend on who sees them, as far as the rule looks at it.
-    const place = service.resolution === 'static' || rule === undefined ? '' : localityVariant(service, rule, proxy);
-    return this.#once(service, rule, `clusters ${proxy.grpc ? 'grpc' : proxy.kind} ${families} ${place}`, () =>
-      proxy.grpc ? grpcClusters(service, rule) : outboundClusters(service, rule, proxy, 'outbound'),
-    );
+  /** @param passesTls also those that the SNI names at an AUTO_PASSTHROUGH gateway */
+  clusters(service: MeshService, rule: Rule, proxy: Proxy, passesTls: boolean): readonly Resource[] {
+    const key = `clusters ${clusterVariant(service, rule, proxy)}`;
+    const clusters = this.#once(service, rule, key, () => clustersOf(service, rule, proxy));
+    if (!passesTls) return clusters;
+    return [...clusters, ...this.#once(service, rule, `dnat ${key}`, () => sniDnatClusters(service, rule, proxy))];
   }
 
-  endpoints(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
-    return this.#once(service, rule, `endpoints ${endpointVariant(service, rule, proxy)}`, () =>
-      endpointsOf(service, rule, proxy),
-    );
+  endpoints(service: MeshService, rule: Rule, proxy: Proxy, passesTls: boolean): readonly Resource[] {
+    const key = `endpoints ${endpointVariant(service, rule, proxy)}`;
+    const endpoints = this.#once(service, rule, key, () => endpointsOf(service, rule, proxy));
+    if (!passesTls) return endpoints;
+    return [...endpoints, ...this.#once(service, rule, `dnat ${key}`, () => sniDnatEndpoints(service, rule, proxy))];
   }
 
   #once(service: MeshService, rule: Rule, key: string, make: () => readonly Resource[]): readonly Resource[] {

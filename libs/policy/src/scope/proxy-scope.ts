@@ -66,9 +66,21 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
       .sort((a, b) => a.targetPort - b.targetPort || compareServices(a.service, b.service) || a.port.number - b.port.number);
   }
 
+  /** With the ports that any listener lets through, or that rules of a listener send to. */
   service(host: MeshHost): MeshService | undefined {
-    const parts = this.#egress.map((egress) => egress.service(host)).filter((part) => part !== undefined);
-    return this.#whole(host, parts) ?? this.#asDestination(host);
+    const service = this.#sources.services.get(host);
+    if (service === undefined) return undefined;
+    const all = this.#egress.length === 1 ? this.#egress[0]?.service(host) : undefined;
+    if (all !== undefined && all.ports.length === service.ports.length) return all;
+    const targets = this.#isReachable(service) ? this.#targets() : [];
+    const ports = new Set<number>();
+    this.#egress.forEach((egress, n) => {
+      for (const { number } of egress.service(host)?.ports ?? []) ports.add(number);
+      const named = targets[n]?.to.get(host);
+      if (named === undefined) return;
+      for (const { number } of service.ports) if (egress.takes(number) && (named.has(0) || named.has(number))) ports.add(number);
+    });
+    return ports.size === 0 ? undefined : withPorts(service, (port) => ports.has(port));
   }
 
   /** Whether it would see a service like this, or may be sent to it by a rule. */
@@ -107,26 +119,15 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
     return listeners.map((listener) => new Egress(listener, this.proxy.namespace, services, rules));
   }
 
-  /** One service of what several listeners let through of its ports. */
-  #whole(host: MeshHost, parts: readonly MeshService[]): MeshService | undefined {
-    if (parts.length < 2) return parts[0];
-    const service = this.#sources.services.get(host);
-    return service && withPorts(service, (port) => parts.some(({ ports }) => ports.some(({ number }) => number === port)));
-  }
-
-  #asDestination(host: MeshHost): MeshService | undefined {
-    const service = this.#sources.services.get(host);
-    if (service === undefined || !this.#isDestination(service)) return undefined;
-    const named = new Set(this.#targets().flatMap(({ to }) => [...(to.get(host) ?? [])]));
-    if (named.has(0)) return service;
-    const part = withPorts(service, (port) => named.has(port));
-    return part.ports.length === 0 ? undefined : part;
-  }
-
   #isDestination(service: MeshService): boolean {
-    const { namespace } = this.proxy;
-    if (service.namespace !== namespace && !isVisible(service, namespace)) return false;
-    return this.#targets().some(({ to }) => to.has(service.host));
+    return this.#isReachable(service) && this.#targets().some(({ to }) => to.has(service.host));
+  }
+
+  /** As a destination: what is in the proxy's own namespace is, whatever it is exported to. A router has only what is exported. */
+  #isReachable(service: MeshService): boolean {
+    const { namespace, kind } = this.proxy;
+    if (kind === 'router') return false;
+    return service.namespace === namespace || isVisible(service, namespace);
   }
 
   /** Worked out again for a listener whose rules changed. Without a Sidecar everything visible is imported anyway. */
