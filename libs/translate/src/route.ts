@@ -24,8 +24,8 @@ const HOSTS_A_STEP = 250;
 const BYTES_A_STEP = 256 * 1024;
 
 /** One RouteConfiguration out of encoded virtual hosts, in any order; one of each name is taken, since Envoy refuses all for a double. */
-export function composeRoute(name: string, virtualHosts: readonly EncodedVirtualHost[]): Resource {
-  const steps = composeRouteSteps(name, ordered(virtualHosts, compareVirtualHosts));
+export function composeRoute(name: string, virtualHosts: readonly EncodedVirtualHost[], tail?: Uint8Array): Resource {
+  const steps = composeRouteSteps(name, ordered(virtualHosts, compareVirtualHosts), tail);
   let step = steps.next();
   while (step.done !== true) step = steps.next();
   return step.value;

@@ -2,14 +2,16 @@ import { compareSpecificity, hostsInCommon } from '@isthmus/model';
 import type { MeshHost, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { joinParts } from '../fields.ts';
+import { contentVersion } from '../resource.ts';
+import { composeRoute } from '../route.ts';
 import type { ProxyScope } from '../scope.ts';
+import type { EncodedVirtualHost } from '../virtual-hosts.ts';
 import { EMPTY_ROUTE_OPTIONS, ROUTE_OPTIONS, ROUTE_OPTIONS_WITH_PORTS, blackhole } from './catch-all.ts';
 import { withPort } from './domains.ts';
 import { httpRoutes } from './http-routes.ts';
 import { assembleRoute } from './route-assembly.ts';
 import { encodeRoutes } from './encode-routes.ts';
-import { routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
-import type { RouteVirtualHost } from './route-virtual-host.ts';
+import { encodeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
 import type { RouteContext } from './route-context.ts';
 
 /** One server of a Gateway, as far as its routes go. Several share a route where they share a plain port. */
@@ -76,7 +78,7 @@ export function gatewayRouteResource(
   const options = scope.proxy.grpc ? ROUTE_OPTIONS_WITH_PORTS : ROUTE_OPTIONS;
   if (drafts.size === 0) return assembleRoute(name, [], joinParts([blackhole(firstServer.port), options]));
   const hosts = [...collapsed(drafts)].map((draft) => virtualHost(name, draft));
-  return assembleRoute(name, hosts, options);
+  return composeRoute(name, hosts, options);
 }
 
 function draftsOf(scope: ProxyScope, servers: readonly RouteServer[], rulesOf: RulesOf): Map<string, Draft> {
@@ -133,8 +135,18 @@ function collapsed(drafts: ReadonlyMap<string, Draft>): Iterable<Draft> {
   return kept.values();
 }
 
-function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Draft): RouteVirtualHost {
+/** Hosts and domains are there once, so they need no assembly; what is encoded of a host with one rule lives as long as the rule's routes. */
+function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Draft): EncodedVirtualHost {
+  const [only] = rules;
+  const kept = only === undefined || rules.length > 1 ? undefined : (encoded.get(only) ?? new Map<string, EncodedVirtualHost>());
+  const key = [route, name, httpsRedirect, ...domains].join(' ');
+  const known = kept?.get(key);
+  if (known !== undefined) return known;
   const routes = [...rules.map((each) => each.specific), ...rules.map((each) => each.catchAll)];
-  const body = virtualHostBody(routes, httpsRedirect);
-  return routeVirtualHost({ route, name, domains: { all: domains, expanded: [] }, known: [], order: name, body });
+  const bytes = encodeVirtualHost(name, domains, virtualHostBody(routes, httpsRedirect));
+  const host = { route, name, version: contentVersion(bytes), bytes };
+  if (only !== undefined && kept !== undefined) encoded.set(only, kept.set(key, host));
+  return host;
 }
+
+const encoded = new WeakMap<GatewayRules, Map<string, EncodedVirtualHost>>();
