@@ -83,6 +83,11 @@ export class Egress {
     return hasPort && isVisible(service, this.#namespace) && this.#lets(service);
   }
 
+  /** Whether a listener with a port of its own is for this port of services. */
+  takes(port: number): boolean {
+    return this.#onlyPort === undefined || this.#onlyPort === port;
+  }
+
   virtualServices(): readonly IstioObject<'VirtualService'>[] {
     const from = this.#rules.virtualServices(this.#namespace, 'mesh');
     if (this.#imports.everything) return from;

@@ -1,5 +1,6 @@
 import type { Diagnostic } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
+import { compareText } from '../ordered.ts';
 import type { RouteServer } from '../routes/gateway-route.ts';
 import type { OwnPort } from '../scope.ts';
 import { isHttp, isTlsServer, serverOf, speaksHttp } from './server.ts';
@@ -104,9 +105,15 @@ function place(
     if (same && !(isHttp(plain.protocol) && (isHttp(protocol) || protocol === plain.protocol)))
       return `another server has port ${listenerPort} already, with protocol ${plain.protocol.toUpperCase()}`;
     if (same && route === '') return `port ${listenerPort} is another server's`;
+    const isNew = !same && !drafts.has(key);
     if (same) plain.servers.push(server);
-    else join().route = route;
-    if (speaksHttp(server)) routes.set(route, [...(routes.get(route) ?? []), server]);
+    else {
+      const draft = join();
+      draft.route = route;
+      // As istiod: what comes after is compared with the last address that was new.
+      if (isNew && !isTlsServer(server)) port.plain = draft;
+    }
+    if (speaksHttp(server)) routes.set(route, [...(isNew ? [] : (routes.get(route) ?? [])), server]);
     return undefined;
   }
   if (speaksHttp(server)) {
@@ -128,10 +135,16 @@ function claim(hosts: readonly string[], bind: string, taken: Map<string, string
 
 const NO_TRANSLATION = 'experimental.istio.io/disable-gateway-port-translation';
 
-/** Where a service in front of the router maps a port, the router listens on the target. */
+/** Where a service in front of the router maps a port, the router listens on the target; of several services the older counts. */
 function targetPort(number: number, own: readonly OwnPort[]): number {
-  const mapped = own.find(({ service, port }) => port.number === number && !(NO_TRANSLATION in (service.declared?.labels ?? {})));
-  return mapped?.targetPort ?? number;
+  const mapped = own
+    .filter(({ service, port }) => port.number === number && !(NO_TRANSLATION in (service.declared?.labels ?? {})))
+    .sort((a, b) => ageOf(a) - ageOf(b) || compareText(a.service.host, b.service.host));
+  return mapped[0]?.targetPort ?? number;
+}
+
+function ageOf({ service }: OwnPort): number {
+  return service.declared?.createdAt ?? 0;
 }
 
 function routeServer({ gateway, spec, hosts }: GatewayServer): RouteServer {
