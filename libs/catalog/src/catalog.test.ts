@@ -62,6 +62,21 @@ describe('the catalog', () => {
     expect(catalog.merged(hostOf('empty'))).toBeUndefined();
   });
 
+  test('a service that is declared is one without endpoints too: a ServiceEntry may lead to where callers wanted to go', () => {
+    const { catalog } = makeCatalog();
+    const declared = {
+      resolution: 'none',
+      addresses: [],
+      external: true,
+      createdAt: 0,
+      labels: {},
+      subjectAltNames: [],
+    } as const;
+    const ports = [{ number: 443, name: 'tls', protocol: 'tls' }] as const;
+    catalog.apply({ kind: 'upsert', service: { ...record('outside', []), declared, ports } });
+    expect(catalog.merged(hostOf('outside'))).toMatchObject({ resolution: 'none', ports, endpoints: [] });
+  });
+
   test('equal content dirties nothing', () => {
     const { catalog } = makeCatalog();
     catalog.apply({ kind: 'upsert', service: record('orders', [endpoint({ port: 8080 })]) });

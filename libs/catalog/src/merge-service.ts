@@ -16,7 +16,8 @@ export interface VipDecision {
  * records: incremental and full recomputation give the same service.
  *
  * Undefined when no record has an endpoint: a host without instances is no service (higress#1566: "empty" means
- * the same for every registry).
+ * the same for every registry). But one that a ServiceEntry declares is a service whoever serves it, as Istio has it: its callers
+ * get a 503, or go where they wanted to (resolution NONE, which has no instances at all).
  */
 export function mergeService(
   host: MeshHost,
@@ -25,7 +26,7 @@ export function mergeService(
   vipOf: (members: readonly ServiceRecord[]) => VipDecision,
 ): MeshService | undefined {
   const ranked = records
-    .filter((record) => record.endpoints.length > 0 && rules.excludedBy(record.key) === undefined)
+    .filter((record) => isService(record) && rules.excludedBy(record.key) === undefined)
     .sort((a, b) => rules.compare(a.key, b.key));
   const joined = membersOf(ranked, rules);
   if (joined.length === 0) return undefined;
@@ -62,6 +63,10 @@ export function mergeService(
     ...importedFrom(members),
     diagnostics: [...diagnostics, ...ofVip],
   };
+}
+
+function isService({ endpoints, declared }: ServiceRecord): boolean {
+  return endpoints.length > 0 || declared !== undefined;
 }
 
 /**

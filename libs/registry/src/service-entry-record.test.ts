@@ -144,6 +144,16 @@ describe('a record made of ServiceEntries', () => {
     });
   });
 
+  test('takes the locality of an endpoint from its label where it says none, dots for slashes', () => {
+    const [endpoint] = entry().endpoints;
+    const at = (locality: string, labels: Readonly<Record<string, string>>) =>
+      recordOf([entry({ endpoints: [{ ...(endpoint as NonNullable<typeof endpoint>), locality, labels }] })]).endpoints[0]
+        ?.locality;
+    expect(at('', { 'istio-locality': 'eu.a.1' })).toEqual({ region: 'eu', zone: 'a', subzone: '1' });
+    expect(at('', { 'istio-locality': 'us', 'topology.istio.io/locality': 'eu/a' })).toMatchObject({ region: 'eu', zone: 'a' });
+    expect(at('eu/b', { 'istio-locality': 'eu.a' })).toMatchObject({ zone: 'b' });
+  });
+
   test('declares what only a ServiceEntry says; of several the oldest decides', () => {
     const record = recordOf([
       entry({ createdAt: 2, resolution: 'dns', addresses: ['10.1.0.1'], subjectAltNames: ['b'] }),

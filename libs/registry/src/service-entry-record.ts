@@ -194,7 +194,7 @@ function* instancesOf(
         weight: member.weight === 0 ? 1 : isOurs ? member.weight / OUR_WEIGHT_SCALE : member.weight,
         health: 'healthy',
         metadata: member.labels,
-        locality: localityOf(member.locality),
+        locality: localityOf(member.locality || labelledLocality(member.labels)),
         protocol: service.protocol,
         portName: service.name,
         network: member.network,
@@ -211,6 +211,12 @@ function itself(host: string): PlainWorkload {
 function localityOf(text: string): Locality {
   const [region = '', zone = '', ...rest] = text.split('/');
   return text === '' ? NOWHERE : { region, zone, subzone: rest.join('/') };
+}
+
+/** As Istio reads it where a workload's locality is not set; a label cannot have slashes, so dots may stand for them. */
+function labelledLocality(labels: PlainWorkload['labels']): string {
+  const text = labels['topology.istio.io/locality'] ?? labels['istio-locality'] ?? '';
+  return text.includes('/') ? text : text.replaceAll('.', '/');
 }
 
 function originsOf({ annotations }: PlainServiceEntry): readonly string[] {
