@@ -58,6 +58,7 @@ writeSuites({ root: import.meta.dirname, into: together, isUnit: (path) => !notU
 
 export default {
   rootDir: import.meta.dirname,
+  testSequencer: '<rootDir>/test/longest-first.mjs',
   projects: [
     {
       ...base,

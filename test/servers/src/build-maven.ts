@@ -27,8 +27,8 @@ export async function buildMaven(context: BuildContext): Promise<void> {
   await buildStep(context, ['javac', ...options, ...sources.map((file) => join('src', file))]);
 }
 
-/** The class path of a finished build, with absolute paths. */
-export async function classPath(home: string): Promise<string> {
+/** The class path of a finished build, with absolute paths; `classes` instead of our own classes. */
+export async function classPath(home: string, classes: string = join(home, 'classes')): Promise<string> {
   const jars = (await readFile(join(home, 'classpath'), 'utf8')).trim().split(':');
-  return ['classes', ...jars].map((path) => join(home, path)).join(':');
+  return [classes, ...jars.map((path) => join(home, path))].join(':');
 }

@@ -23,6 +23,8 @@ export interface EurekaOptions extends CommonOptions {
   readonly heapMb?: number;
   /** Spring properties over ours. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Writes the archive of its classes when it stops (class-archive.ts). Default false. */
+  readonly recordsClasses?: boolean;
   readonly provide?: ProvideOptions;
 }
 
@@ -48,6 +50,7 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaSe
         dir,
         mainClass: recipe.mainClass,
         heapMb: options.heapMb ?? 192,
+        recordsClasses: options.recordsClasses === true,
         jvmFlags: [],
         args: Object.entries({ ...propertiesFor(ports.http, options), ...options.properties }).map(
           ([key, value]) => `--${key}=${value}`,
@@ -57,7 +60,7 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaSe
     probe: async (ports, signal) => (await http(ports.http, '/eureka/apps', { headers: basic(options), signal })).status === 200,
     data: [],
     startTimeoutMs: 90_000,
-    stopGraceMs: 5_000,
+    stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
   });
 }
 

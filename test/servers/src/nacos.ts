@@ -31,6 +31,8 @@ export interface NacosOptions extends CommonOptions {
   readonly heapMb?: number;
   /** Lines for application.properties, over ours. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Writes the archive of its classes when it stops (class-archive.ts). Default false. */
+  readonly recordsClasses?: boolean;
   readonly provide?: ProvideOptions;
 }
 
@@ -67,7 +69,7 @@ async function start(generation: Generation, options: NacosOptions): Promise<Nac
     ...(auth === undefined ? {} : { furnish: (ports, signal) => createUsers(generation, ports.http, auth, signal, tls) }),
     data: ['data'],
     startTimeoutMs: 90_000,
-    stopGraceMs: 5_000,
+    stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
   });
 }
 
@@ -97,6 +99,7 @@ async function prepare(
     mainClass: recipe.mainClass,
     heapMb: options.heapMb ?? 192,
     resources: [conf],
+    recordsClasses: options.recordsClasses === true,
     jvmFlags: [
       '-Dnacos.standalone=true',
       `-Dnacos.home=${dir}`,
