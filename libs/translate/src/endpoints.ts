@@ -95,7 +95,7 @@ function portAssignments(service: MeshService, port: ServicePort, rule: Rule, pr
   if (isPassthrough(policy?.loadBalancer)) return []; // and so have its subsets: Istio takes over the cluster's type
   const subsets = spec.subsets
     .map((subset) => ({ subset, own: subsetPolicy(spec, subset, port.number) }))
-    .filter(({ own }) => !isPassthrough(own?.loadBalancer))
+    .filter(({ subset, own }) => !isPassthrough(subset.trafficPolicy?.loadBalancer) && !isPassthrough(own?.loadBalancer))
     .map(({ subset, own }) =>
       one(
         subset.name,

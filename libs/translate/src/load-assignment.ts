@@ -1,6 +1,5 @@
 import type { Endpoint, Locality, MeshService } from '@isthmus/model';
 import { compareText } from './ordered.ts';
-import { servingEndpoints } from './serving-endpoints.ts';
 import { fittingWeights, meshWeight } from './weights.ts';
 
 /** What one service port's traffic goes to, before it is encoded; everything in it is sorted. */
@@ -20,11 +19,6 @@ export interface LocalityGroup {
 export interface Member {
   readonly endpoint: Endpoint;
   readonly weight: number;
-}
-
-/** The serving endpoints of a port by locality. */
-export function loadAssignment(service: MeshService, portName: string): LoadAssignment {
-  return byLocality(service, servingEndpoints(service, portName));
 }
 
 /** The given endpoints of a service, in their order, by locality. */

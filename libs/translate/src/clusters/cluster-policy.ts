@@ -10,7 +10,7 @@ import type { ClusterInit, HttpInit } from './connection-pool.ts';
 import type { HealthCheckRule } from './health-checks.ts';
 import type { Policy } from './traffic-policy.ts';
 
-export const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** Envoy demands that the protocol is said as soon as there are any options. */
 const PLAIN_HTTP: HttpInit = {

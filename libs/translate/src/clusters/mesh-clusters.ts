@@ -8,9 +8,9 @@ import { connectionLimits } from './connection-pool.ts';
 import type { Proxy } from '../proxy.ts';
 import type { ClusterInit } from './connection-pool.ts';
 
-export const BLACK_HOLE = 'BlackHoleCluster';
-export const PASSTHROUGH = 'PassthroughCluster';
-export const INBOUND_PASSTHROUGH = 'InboundPassthroughCluster';
+const BLACK_HOLE = 'BlackHoleCluster';
+const PASSTHROUGH = 'PassthroughCluster';
+const INBOUND_PASSTHROUGH = 'InboundPassthroughCluster';
 
 /** The clusters that every proxy has, whatever services there are; proxyless gRPC has none. */
 export function meshClusters(proxy: Proxy): readonly Resource[] {

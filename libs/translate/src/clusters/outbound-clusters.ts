@@ -51,6 +51,8 @@ interface Part {
   readonly port: ServicePort;
   readonly subset: Subset | undefined;
   readonly policy: Policy | undefined;
+  /** Before the policy is looked at: what it replaces leaves its traces. */
+  readonly before: Finding;
   readonly finding: Finding;
   /** Of a DNS service. */
   readonly endpoints: readonly Endpoint[];
@@ -67,6 +69,7 @@ function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
     port,
     subset: undefined,
     policy,
+    before: finding,
     finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : finding,
     endpoints,
   };
@@ -76,11 +79,14 @@ function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
 
 function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
   const policy = subsetPolicy(rule, subset, whole.port.number);
+  // What the subset says of all ports counts here even where it says something else of this one.
+  const before = isPassthrough(subset.trafficPolicy?.loadBalancer) ? 'original-dst' : whole.finding;
   return {
     port: whole.port,
     subset,
     policy,
-    finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : whole.finding,
+    before,
+    finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : before,
     endpoints: whole.endpoints.filter((endpoint) => hasLabels(endpoint, subset.labels)),
   };
 }
@@ -99,12 +105,12 @@ function cluster(seen: Seen, part: Part): Resource {
   return resource(name, joinParts([head(name, seen, part), tail]));
 }
 
-function head(name: string, { service, proxy }: Seen, { port, subset, policy, finding, endpoints }: Part): Uint8Array {
+function head(name: string, { service, proxy }: Seen, { port, policy, before, finding, endpoints }: Part): Uint8Array {
   switch (finding) {
     case 'eds':
       return edsHead(name);
     case 'original-dst': {
-      const resolves = isDns(service) && subset === undefined;
+      const resolves = before === 'dns' || before === 'dns-round-robin';
       const override = service.resolution === 'none' ? port.targetPort : undefined;
       return originalDstHead(name, override, resolves ? addressFamily(proxy) : undefined);
     }
@@ -125,8 +131,8 @@ function isDns({ resolution }: MeshService): boolean {
   return resolution === 'dns' || resolution === 'dns-round-robin';
 }
 
-function hasHosts({ finding, endpoints }: Part): boolean {
-  return (finding !== 'dns' && finding !== 'dns-round-robin') || endpoints.length > 0;
+function hasHosts({ before, endpoints }: Part): boolean {
+  return (before !== 'dns' && before !== 'dns-round-robin') || endpoints.length > 0;
 }
 
 function findingOf({ resolution }: MeshService, proxy: Proxy | undefined): Finding {

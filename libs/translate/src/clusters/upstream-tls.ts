@@ -14,7 +14,7 @@ import type { ClusterInit, HttpInit } from './connection-pool.ts';
 type TransportSocket = NonNullable<ClusterInit['transportSocket']>;
 
 /** Where Debian, Ubuntu and Envoy's own images have the public certificate authorities. */
-export const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
+const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * True for the modes that need nothing but files. ISTIO_MUTUAL needs a certificate authority and `credentialName` a
