@@ -29,3 +29,13 @@ export async function runInSlices<Result>(
   await onSlice?.();
   return step.value;
 }
+
+let queue: Promise<void> = Promise.resolve();
+
+/**
+ * A turn of the event loop that no other caller has: what waits for `setImmediate` together runs together, so that eight
+ * pieces of 3 ms would be one of 24.
+ */
+export function ownTurn(): Promise<void> {
+  return (queue = queue.then(() => nextTurn()));
+}

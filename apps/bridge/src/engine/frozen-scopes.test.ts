@@ -33,10 +33,10 @@ describe('a registry that is away', () => {
     const leader = replica();
     leader.catalog.apply(snapshotOf(services));
     leader.catalog.apply({ kind: 'status', scope, status: { state: 'live' } });
-    freezeStale(store, leader.catalog);
+    for (const _ of freezeStale(store, leader.catalog));
     expect(store.frozen.size).toBe(0);
     lose(leader);
-    freezeStale(store, leader.catalog);
+    for (const _ of freezeStale(store, leader.catalog));
     expect(store.frozen.size).toBe(4);
     const fresh = replica();
     expect(takeFrozen(store.frozen, fresh.local).length).toBe(1);
@@ -46,7 +46,7 @@ describe('a registry that is away', () => {
     for (const host of leader.catalog.hosts()) expect(started.merged(host)).toEqual(leader.catalog.merged(host));
     leader.catalog.apply(snapshotOf(services));
     leader.catalog.apply({ kind: 'status', scope, status: { state: 'live' } });
-    freezeStale(store, leader.catalog);
+    for (const _ of freezeStale(store, leader.catalog));
     expect(store.frozen.size).toBe(0);
   });
 
@@ -60,7 +60,7 @@ describe('a registry that is away', () => {
     leader.catalog.apply(snapshotOf(services));
     leader.catalog.apply({ kind: 'status', scope, status: { state: 'live' } });
     lose(leader);
-    freezeStale(store, leader.catalog);
+    for (const _ of freezeStale(store, leader.catalog));
     takeFrozen(store.frozen, old.local);
     const started = old.make();
     started.restore(() => true);
@@ -76,7 +76,7 @@ describe('a registry that is away', () => {
     const restarted = { ...leader, catalog: leader.make() };
     restarted.catalog.restore(() => true);
     lose(restarted);
-    freezeStale(store, restarted.catalog);
+    for (const _ of freezeStale(store, restarted.catalog));
     expect(store.frozen.size).toBe(0);
   });
 });

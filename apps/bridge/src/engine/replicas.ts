@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Catalog } from '@isthmus/catalog';
 import type { SharedLedger, Replica } from '@isthmus/ledger';
-import { parseMeshHost } from '@isthmus/model';
+import { parseMeshHost, runInSlices } from '@isthmus/model';
 import type { MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
 import type { BridgeConfig } from './bridge-config.ts';
@@ -35,6 +35,7 @@ export class Replicas {
   readonly ledger: SharedLedger;
   readonly #hooks: ReplicasHooks;
   readonly #stop: readonly (() => void)[];
+  #isFreezing = false;
 
   constructor(ledger: SharedLedger, hooks: ReplicasHooks) {
     this.ledger = ledger;
@@ -108,6 +109,12 @@ export class Replicas {
     return removing;
   }
 
+  #freeze(): void {
+    if (this.#isFreezing || !this.ledger.writer.isWriter()) return;
+    this.#isFreezing = true;
+    void runInSlices(freezeStale(this.ledger, this.#hooks.catalog())).finally(() => (this.#isFreezing = false));
+  }
+
   /** A registry that only this replica can reach: its hosts get their addresses from the leader all the same. */
   #askFor(hosts: readonly MeshHost[]): void {
     if (hosts.length > 0 && !this.ledger.writer.isWriter()) this.ledger.ask(hosts);
@@ -121,6 +128,6 @@ export class Replicas {
       this.#askFor(this.#hooks.catalog().pendingVips?.overdue ?? []);
     }
     this.settleHeld();
-    if (this.ledger.writer.isWriter()) freezeStale(this.ledger, this.#hooks.catalog());
+    this.#freeze();
   }
 }

@@ -1,7 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32, gunzip, gzip } from 'node:zlib';
-import { IsthmusError } from '@isthmus/model';
+import { IsthmusError, ownTurn } from '@isthmus/model';
 
 /**
  * A table is kept in this many segments, so that a change writes a 64th of it: 10,000 addresses are 64 blobs of 3 kB,
@@ -26,7 +25,7 @@ export function tableOf(segment: string): string {
 
 /** Blobs of at most `most` bytes. Sorted by key, so that equal content is equal bytes; gzip brings a checksum. */
 export async function encodeSegment(content: ReadonlyMap<string, unknown>, most: number): Promise<readonly Uint8Array[]> {
-  await nextTurn(); // of 100,000 endpoints each segment is 3 ms of JSON
+  await ownTurn(); // of 100,000 endpoints each segment is 3 ms of JSON
   const sorted = [...content].sort(([a], [b]) => (a < b ? -1 : 1));
   const bytes = await pack(Buffer.from(JSON.stringify(sorted)), { level: 6 });
   const parts: Uint8Array[] = [];
@@ -38,7 +37,9 @@ export async function encodeSegment(content: ReadonlyMap<string, unknown>, most:
 export async function decodeSegment(parts: readonly Uint8Array[], where: string): Promise<ReadonlyMap<string, unknown>> {
   let entries: unknown;
   try {
-    entries = JSON.parse((await unpack(Buffer.concat(parts), { maxOutputLength: MOST_SEGMENT_BYTES })).toString('utf8'));
+    const bytes = await unpack(Buffer.concat(parts), { maxOutputLength: MOST_SEGMENT_BYTES });
+    await ownTurn();
+    entries = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     throw damaged(where, cause);
   }

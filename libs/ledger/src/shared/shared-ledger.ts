@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ownTurn } from '@isthmus/model';
 import type { Diagnostic, Ledger, LedgerTable, Writer } from '@isthmus/model';
 import type { Head } from './head.ts';
 import { HeadKeeper } from './head-keeper.ts';
@@ -25,6 +25,9 @@ export interface SharedLedgerOptions extends KeeperOptions {
   /** Tables of the local copy that are shared. */
   readonly sharedTables: readonly LedgerTable[];
 }
+
+/** Changes put into their segments between two turns of the event loop, 2 ms. */
+const STEP = 2_000;
 
 /** A table of the store that is none of the catalog's. */
 const FROZEN = 'frozen';
@@ -202,12 +205,13 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     const changes: LedgerChange[] = [];
     for (const [name, entries] of content) {
       changes.push(...this.#tables.difference(name, tableOf(name), entries));
-      await nextTurn(); // 64 segments of 150 entries each, after an outage
+      await ownTurn(); // 64 segments of 150 entries each, after an outage
     }
-    this.#content.accept(head.content, index, false);
-    this.#revision = head.revision;
     // The segments came in any order; what follows from them must not depend on it.
     changes.sort((a, b) => (a.key === b.key ? (a.table < b.table ? -1 : 1) : a.key < b.key ? -1 : 1));
+    await ownTurn(); // sorting 10,000 of them is a turn
+    this.#content.accept(head.content, index, false);
+    this.#revision = head.revision;
     this.#apply(changes);
   }
 
@@ -215,7 +219,8 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     const changes = [...this.#wanted.values()];
     const touched = new Map<SegmentName, Map<string, unknown>>();
     if (everything) for (const name of this.#tables.segmentNames()) touched.set(name, new Map(this.#tables.segment(name)));
-    for (const { table, key, value } of changes) {
+    for (const [n, { table, key, value }] of changes.entries()) {
+      if (n % STEP === STEP - 1) await ownTurn();
       const name = segmentOf(table, key);
       let content = touched.get(name);
       if (content === undefined) touched.set(name, (content = new Map(this.#tables.segment(name))));
@@ -253,9 +258,11 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     this.#tables.apply(changes);
     const { local } = this.#options;
     for (const { table, key, value } of changes) {
-      const id = `${table} ${key}`;
-      // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
-      if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
+      if (this.#wanted.size > 0) {
+        const id = `${table} ${key}`;
+        // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
+        if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
+      }
       if (table === FROZEN) continue;
       if (value === undefined) local.delete(table as LedgerTable, key);
       else local.put(table as LedgerTable, key, value);
