@@ -9,9 +9,14 @@ export interface EgressAnswer {
 }
 
 /** A call as a caller beside an Envoy makes it: to the egress port, naming the service in the Host header. */
-export function callEgress(port: number, host: string): Promise<EgressAnswer> {
+export function callEgress(
+  port: number,
+  host: string,
+  headers: Readonly<Record<string, string>> = {},
+  path = '/',
+): Promise<EgressAnswer> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, path: '/', agent, headers: { host } }, (response) => {
+    const call = request({ host: '127.0.0.1', port, path, agent, headers: { ...headers, host } }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (body += chunk));
