@@ -26,6 +26,8 @@ interface RequestBase {
 /** State of the world: each request names all that the client wants. */
 export interface SotwRequest extends RequestBase {
   readonly transport: 'sotw';
+  /** Of the last response that it accepted, on an earlier stream perhaps; `''` if there is none. */
+  readonly version: string;
   readonly names: readonly string[];
 }
 
@@ -49,13 +51,15 @@ export function readSotwRequest(bytes: Uint8Array, memory = new NameMemory()): S
   const reader = new BinaryReader(bytes);
   const lists: (readonly string[])[] = [];
   let node: NodeInfo | undefined;
+  let version = '';
   let type = '';
   let nonce = '';
   let error: ErrorDetail | undefined;
   while (reader.pos < reader.len) {
     const at = reader.pos;
     const [field, wire] = reader.tag();
-    if (field === 2) node = readNode(reader.bytes());
+    if (field === 1) version = reader.string();
+    else if (field === 2) node = readNode(reader.bytes());
     else if (field === 3) lists.push(readNames(reader, at, bytes, memory));
     else if (field === 4) type = reader.string();
     else if (field === 5) nonce = reader.string();
@@ -63,7 +67,7 @@ export function readSotwRequest(bytes: Uint8Array, memory = new NameMemory()): S
     else reader.skip(wire, field);
   }
   const [first = []] = lists;
-  return { transport: 'sotw', node, type, nonce, error, names: lists.length > 1 ? lists.flat() : first };
+  return { transport: 'sotw', node, version, type, nonce, error, names: lists.length > 1 ? lists.flat() : first };
 }
 
 /** All the names that follow one another from `at`, the tag of the first: field 3, whose tag is one byte. */

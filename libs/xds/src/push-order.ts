@@ -37,13 +37,16 @@ export class PushOrder {
     this.#streamsOf = streamsOf;
   }
 
-  /** Should a push of listeners or routes wait for the clusters that are on their way? */
-  holds(stream: TypeStream, now: number): boolean {
+  /**
+   * Should a push of listeners or routes wait for the clusters that are on their way?
+   * @param awaitsClusters false: only for their endpoints
+   */
+  holds(stream: TypeStream, now: number, awaitsClusters = true): boolean {
     if (stream.type !== LDS && stream.type !== RDS) return false;
     let onTheWay = false;
     let answers = 0;
     for (const clusters of this.#streamsOf(CDS)) {
-      onTheWay ||= clusters.subscription.inFlight !== undefined || clusters.subscription.isDue;
+      onTheWay ||= awaitsClusters && (clusters.subscription.inFlight !== undefined || clusters.subscription.isDue);
       answers += clusters.answers;
     }
     if (!onTheWay && this.#cold.size === 0) {
@@ -96,4 +99,11 @@ export class PushOrder {
     this.#leftoversSince = undefined;
     return 'dropped';
   }
+}
+
+/** The types of one stream in the order of pushes; others after them. */
+export function inOrder(types: ReadonlyMap<TypeUrl, TypeStream>, order: readonly TypeUrl[]): TypeStream[] {
+  const first = order.flatMap((type) => types.get(type) ?? []);
+  if (first.length === types.size) return first;
+  return [...first, ...[...types.values()].filter((stream) => !order.includes(stream.type))];
 }

@@ -18,7 +18,7 @@ export interface RetirementTimes {
   readonly most: number;
 }
 
-export const RETIREMENT_TIMES: RetirementTimes = { grace: 15_000, most: 5 * 60_000 };
+const RETIREMENT_TIMES: RetirementTimes = { grace: 15_000, most: 5 * 60_000 };
 
 /** How often waiting removals are looked at, ms. Only while there are some. */
 const LOOK = 1_000;

@@ -136,6 +136,11 @@ export class Subscription {
     if (this.wants(name)) this.#due.set(name, 'asked');
   }
 
+  /** Takes back that these were asked for, until `ask`. */
+  postpone(which: (name: string) => boolean): void {
+    for (const name of this.#due.keys()) if (which(name)) this.#due.delete(name);
+  }
+
   /** Retired resources may go now. */
   released(names: Iterable<string>): void {
     for (const name of names) if (this.wants(name) && !this.#due.has(name)) this.#due.set(name, 'changed');

@@ -7,16 +7,18 @@ import { endpointsNameOf } from './cluster-endpoints-name.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodePush } from './encode-push.ts';
+import { LaterRuns } from './later-runs.ts';
 import { NameMemory } from './name-memory.ts';
 import { typeProblem } from './request-checks.ts';
-import { MAX_HOLD } from './push-order.ts';
+import { MAX_HOLD, inOrder } from './push-order.ts';
+import { ReturningClient } from './returning-client.ts';
 import type { Push } from './push.ts';
 import { PushWriter } from './push-writer.ts';
 import type { NodeInfo, ViewChange } from './resource-provider.ts';
 import type { RetirementMember } from './retirement.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
 import type { StreamOptions } from './stream-options.ts';
-import { clientConfig } from './stream-report.ts';
+import { clientConfig, clientStatus } from './stream-report.ts';
 import { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
@@ -31,6 +33,7 @@ export class XdsStream implements RetirementMember {
   readonly #options: StreamOptions;
   readonly #types = new Map<TypeUrl, TypeStream>();
   readonly #names = new NameMemory();
+  readonly #returning = new ReturningClient();
   readonly #writer: PushWriter;
   readonly #since: number;
   #admitted: Admitted | undefined;
@@ -38,13 +41,14 @@ export class XdsStream implements RetirementMember {
   #nonces = 0;
   #foreignNonces = 0;
   /** By type, or '' for any: a push that has to wait for a while. */
-  readonly #laterFlushes = new Map<TypeUrl, () => void>();
+  readonly #later: LaterRuns;
   readonly #retry = (): void => this.#flush();
 
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#since = options.clock.now();
     const { channel, budget, timers } = options;
+    this.#later = new LaterRuns(timers, this.#retry);
     const onStall = (code: status, message: string): void => this.end(code, message);
     this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
   }
@@ -83,7 +87,7 @@ export class XdsStream implements RetirementMember {
       return;
     }
     // Taking thousands of names and choosing what to send for them are two turns of the loop.
-    if (stream.subscription.isDue && bytes.length > LARGE_MESSAGE) this.#flushAfter(stream.type, 0);
+    if (stream.subscription.isDue && bytes.length > LARGE_MESSAGE) this.#later.after(stream.type, 0);
     else this.#flush();
   }
 
@@ -101,7 +105,7 @@ export class XdsStream implements RetirementMember {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#writer.close();
-    for (const callOff of this.#laterFlushes.values()) callOff();
+    this.#later.close();
     this.#options.budget.forget(this.#retry);
     const admitted = this.#admitted;
     if (admitted === undefined) return;
@@ -112,26 +116,20 @@ export class XdsStream implements RetirementMember {
   }
 
   status(): ClientStatus | undefined {
-    const { node } = this;
-    if (node === undefined) return undefined;
-    const { channel, profile, transport } = this.#options;
-    return {
-      node: node.id,
-      cluster: node.cluster,
-      userAgent: node.userAgent,
-      address: channel.peer.address,
-      identity: channel.peer.identity,
-      since: this.#since,
-      transport: profile.name === 'mcp' ? 'mcp' : transport,
-      foreignNonces: this.#foreignNonces,
-      types: this.#inOrder().map((stream) => stream.status()),
-    };
+    if (this.node === undefined) return undefined;
+    const types = inOrder(this.#types, this.#options.profile.order).map((stream) => stream.status());
+    return { ...clientStatus(this.node, this.#options), since: this.#since, foreignNonces: this.#foreignNonces, types };
   }
 
   config(): ClientConfig | undefined {
     return this.#admitted === undefined
       ? undefined
-      : clientConfig(this.#admitted.node, this.#inOrder(), this.#admitted.view, this.#admitted.retirement);
+      : clientConfig(
+          this.#admitted.node,
+          inOrder(this.#types, this.#options.profile.order),
+          this.#admitted.view,
+          this.#admitted.retirement,
+        );
   }
 
   /** For `RetirementMember`. */
@@ -189,6 +187,10 @@ export class XdsStream implements RetirementMember {
     const inFlight = subscription.inFlight;
     const first = stream.sentVersion === undefined;
     const verdict = subscription.receive(request);
+    if (type === CDS && request.transport === 'sotw') {
+      const returns = request.version !== '' && subscription.wildcard && this.#options.onlyType === undefined;
+      this.#returning.clustersAsked(returns, clock.now());
+    }
     // What a client that comes back goes by, we do not know: nothing of ours is accepted yet.
     stream.noteDue(first ? 0 : view.revision);
     if (verdict.kind === 'none' || inFlight === undefined) {
@@ -221,7 +223,7 @@ export class XdsStream implements RetirementMember {
     }
     // Siblings hear of the change one after the other: routes wait until their clusters' stream has heard of it too.
     const { onlyType } = this.#options;
-    if (onlyType === LDS || onlyType === RDS) this.#flushAfter('', 0);
+    if (onlyType === LDS || onlyType === RDS) this.#later.after('', 0);
     else this.#flush();
   }
 
@@ -229,15 +231,10 @@ export class XdsStream implements RetirementMember {
     const admitted = this.#admitted;
     if (this.#state !== 'open' || admitted === undefined) return;
     const wait = admitted.family.dropLeftovers(this, this.#options.clock.now());
-    if (wait !== undefined) this.#flushAfter('', wait);
-    for (const stream of this.#inOrder()) this.#pushIfPossible(stream, admitted);
-  }
-
-  #inOrder(): TypeStream[] {
-    const { order } = this.#options.profile;
-    const first = order.flatMap((type) => this.#types.get(type) ?? []);
-    if (first.length === this.#types.size) return first;
-    return [...first, ...[...this.#types.values()].filter((stream) => !order.includes(stream.type))];
+    if (wait !== undefined) this.#later.after('', wait);
+    const keep = this.#returning.release(this.#types, this.#options.clock.now());
+    if (keep > 0) this.#later.after('', keep);
+    for (const stream of inOrder(this.#types, this.#options.profile.order)) this.#pushIfPossible(stream, admitted);
   }
 
   #pushIfPossible(stream: TypeStream, { view, retirement, family }: Admitted): void {
@@ -247,9 +244,16 @@ export class XdsStream implements RetirementMember {
     const resources = view.resources(type);
     if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
     const now = clock.now();
-    if (now < stream.notBefore) return this.#flushAfter(type, stream.notBefore - now);
-    if (family.order.holds(stream, now)) return this.#flushAfter(type, MAX_HOLD);
-    const stock = { view: resources, retiring: retirement.resources(type) };
+    if (now < stream.notBefore) return this.#later.after(type, stream.notBefore - now);
+    if (family.order.holds(stream, now, !this.#returning.keeps)) return this.#later.after(type, MAX_HOLD);
+    let retiring = retirement.resources(type);
+    if (type === CDS) {
+      const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];
+      const wait = this.#returning.beforeClusters(this.#types.get(EDS), known, now);
+      if (wait > 0) return this.#later.after(type, wait);
+      retiring = this.#returning.with(retiring);
+    }
+    const stock = { view: resources, retiring };
     if (subscription.mayBeLarge(transport, stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
     const push = subscription.next(transport, stock);
     if (push !== undefined) this.#push(stream, push, now);
@@ -278,22 +282,13 @@ export class XdsStream implements RetirementMember {
     const { family, view } = this.#admitted!;
     const names = new Set<string>();
     for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
-    names.delete('');
+    for (const name of names) if (name === '' || this.#returning.isKept(name)) names.delete(name);
     for (const endpoints of family.of(EDS)) {
       for (const name of names) endpoints.subscription.ask(name);
       endpoints.noteDue(view.revision);
     }
-    if (this.#types.has(EDS) || this.#options.onlyType === undefined) return;
+    if (!this.#returning.keeps && (this.#types.has(EDS) || this.#options.onlyType === undefined)) return;
     family.order.awaitEndpoints(names);
     family.wakeOthers(this);
-  }
-
-  #flushAfter(type: TypeUrl, ms: number): void {
-    if (this.#laterFlushes.has(type)) return;
-    const callOff = this.#options.timers.after(ms, () => {
-      this.#laterFlushes.delete(type);
-      this.#flush();
-    });
-    this.#laterFlushes.set(type, callOff);
   }
 }

@@ -6,6 +6,7 @@ import type { EnvoyServer } from '@isthmus/servers';
 import type { TypeUrl } from '@isthmus/model';
 import type { XdsServerOptions } from '../server-options.ts';
 import { SnapshotStore } from '../snapshot-store.ts';
+import type { ResourceChange } from '../snapshot-store.ts';
 import { PUSH_ORDER } from '../type-urls.ts';
 import { adsServer } from '../xds-server.ts';
 import type { XdsServer } from '../xds-server.ts';
@@ -27,7 +28,7 @@ export interface EnvoySetup {
 
 /** An Envoy of some version below our server, two upstreams, and a caller. */
 export class RealEnvoy {
-  readonly store = new SnapshotStore(PUSH_ORDER);
+  store = new SnapshotStore(PUSH_ORDER);
   /** Where the listener of the tests is. */
   readonly egress: number;
   /** Of the upstreams `one` and `two`. */
@@ -55,6 +56,15 @@ export class RealEnvoy {
     const provider = { viewFor: () => this.store };
     this.ads = adsServer({ host: '127.0.0.1', port, provider, retirement: { grace: 100, most: 60_000 }, ...more });
     return this.ads.listen();
+  }
+
+  /** A server that was killed and knows nothing of what it served. */
+  async restart(changes: Iterable<ResourceChange>): Promise<void> {
+    const port = this.ads.port!;
+    await this.ads.close();
+    this.store = new SnapshotStore(PUSH_ORDER);
+    this.store.commit(changes);
+    await this.listen(port);
   }
 
   async connect(setup: EnvoySetup): Promise<void> {

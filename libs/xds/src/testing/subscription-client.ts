@@ -8,7 +8,7 @@ export const CLUSTERS: SubscriptionRules = { ...WHOLE, keepsUnknown: true };
 export const PARTIAL: SubscriptionRules = { wholeType: false, emptyIsWildcard: false, keepsUnknown: false }; // EDS, RDS
 export const GRPC: SubscriptionRules = { ...WHOLE, emptyIsWildcard: false };
 
-const request = { node: undefined, type: 'T', nonce: '', error: undefined };
+const request = { node: undefined, version: '', type: 'T', nonce: '', error: undefined };
 export const sotw = (names: string[], more: Partial<SotwRequest> = {}): SotwRequest => ({
   ...request,
   ...more,

@@ -31,6 +31,8 @@ interface Ask {
   readonly error?: string;
   readonly unsubscribe?: string[];
   readonly has?: Record<string, string>;
+  /** State of the world: what it accepted last. */
+  readonly version?: string;
 }
 
 /** A stream on a wire that the test holds: time, timers and the reading of messages included. */
@@ -99,12 +101,15 @@ export class Wire {
     return this;
   }
 
-  ask(typeUrl: string, names: string[] = [], nonce = '', { error, unsubscribe = [], has = {} }: Ask = {}): void {
+  ask(typeUrl: string, names: string[] = [], nonce = '', { error, unsubscribe = [], has = {}, version = '' }: Ask = {}): void {
     const errorDetail = error === undefined ? {} : { errorDetail: { code: 13, message: error } };
     const common = { node: this.node, typeUrl, responseNonce: nonce, ...errorDetail };
     const bytes =
       this.transport === 'sotw'
-        ? toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { ...common, resourceNames: names }))
+        ? toBinary(
+            DiscoveryRequestSchema,
+            create(DiscoveryRequestSchema, { ...common, resourceNames: names, versionInfo: version }),
+          )
         : toBinary(
             DeltaDiscoveryRequestSchema,
             create(DeltaDiscoveryRequestSchema, {
