@@ -20,6 +20,7 @@ import { mergeGateways } from './gateways/merge.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from './names.ts';
 import { gatewayRouteResource } from './routes/gateway-route.ts';
 import { selfSigned } from './testing/certificates.ts';
+import { sidecarRouteResource } from './routes/sidecar-routes.ts';
 import { FilesystemXds } from './testing/filesystem-xds.ts';
 import { listenerCaseNames, listenersOf, readListenersCase, scopeOf } from './testing/listeners-case.ts';
 import type { Certificate } from './testing/certificates.ts';
@@ -35,7 +36,18 @@ beforeAll(async () => {
   certificates = { server: server as Certificate, vault: vault as Certificate, safe: safe as Certificate };
 });
 
-afterAll(() => rm(dir, { recursive: true, force: true }));
+const upstreams: Server[] = [];
+
+afterAll(async () => {
+  for (const server of upstreams) server.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function listen(server: Server): Promise<number> {
+  upstreams.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
 
 // Proxyless gRPC's listeners are no listeners to Envoy.
 test.each(listenerCaseNames().filter((name) => name !== 'grpc'))('Envoy takes the listeners of %s', async (name) => {
@@ -88,7 +100,6 @@ async function validate(file: string): Promise<string> {
 describe('an edge', () => {
   let envoy: EnvoyServer;
   let ports: { readonly plain: number; readonly tls: number; readonly tcp: number };
-  const upstreams: Server[] = [];
 
   beforeAll(async () => {
     const [plain, tls, tcp] = (await freePorts(3)) as [number, number, number];
@@ -162,16 +173,7 @@ spec:
     envoy = await startEnvoy({ bootstrap: files.bootstrap(), readyWhen: 'live' });
   }, 60_000);
 
-  afterAll(async () => {
-    await envoy?.stop();
-    for (const server of upstreams) server.close();
-  });
-
-  async function listen(server: Server): Promise<number> {
-    upstreams.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return (server.address() as AddressInfo).port;
-  }
+  afterAll(() => envoy?.stop());
 
   const over = (servername: string) =>
     connectTls({ host: '127.0.0.1', port: ports.tls, servername, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
@@ -213,6 +215,60 @@ spec:
     expect(counts['a']).toBeGreaterThan(220);
     expect(counts['b']).toBeGreaterThan(20);
     expect((counts['a'] ?? 0) + (counts['b'] ?? 0)).toBe(400);
+  });
+});
+
+describe('a sidecar without interception', () => {
+  let envoy: EnvoyServer;
+  let ports: { readonly http: number; readonly tcp: number };
+
+  beforeAll(async () => {
+    const [web, shop, first, second] = await Promise.all([
+      listen(createServer((_, answer) => answer.end('web'))),
+      listen(createServer((_, answer) => answer.end('shop'))),
+      listen(createTcpServer((socket) => socket.end('first'))),
+      listen(createTcpServer((socket) => socket.end('second'))),
+    ]);
+    const [http, tcp] = (await freePorts(2)) as [number, number];
+    ports = { http, tcp };
+    const httpPorts = [{ number: http, name: 'http', protocol: 'http' as const }];
+    const tcpPorts = [{ number: tcp, name: 'tcp', protocol: 'tcp' as const }];
+    const services = [
+      { host: 'web.example', ports: httpPorts, endpoints: [{ address: '127.0.0.1', port: web }] },
+      { host: 'shop.example', ports: httpPorts, endpoints: [{ address: '127.0.0.1', port: shop }] },
+      { host: 'db.example', ports: tcpPorts, endpoints: [{ address: '127.0.0.1', port: first }] },
+      { host: 'other.example', ports: tcpPorts, endpoints: [{ address: '127.0.0.1', port: second }] },
+    ];
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: db }
+spec: { hosts: [db.example], tcp: [{ route: [{ destination: { host: other.example } }] }] }
+`;
+    const scope = scopeOf({ proxy: { interception: 'none', addresses: ['127.0.0.1'] }, services }, rule);
+    const seen = [...(scope.egress[0]?.services() ?? [])];
+    const files = new FilesystemXds(join(dir, 'sidecar'));
+    await files.write(
+      new Map([
+        [CLUSTER_TYPE, seen.flatMap(clusterResources)],
+        [ENDPOINT_TYPE, seen.flatMap(endpointResources)],
+        [LISTENER_TYPE, listenersOf(scope, [])],
+        [ROUTE_TYPE, [sidecarRouteResource(scope, `${http}`)]],
+      ]),
+    );
+    envoy = await startEnvoy({ bootstrap: files.bootstrap(), readyWhen: 'live' });
+  }, 60_000);
+
+  afterAll(() => envoy?.stop());
+
+  test.each(['web', 'shop'])('sends HTTP on the port that services share to %s by Host', async (name) => {
+    const socket = connect(ports.http, '127.0.0.1');
+    socket.write(`GET / HTTP/1.1\r\nhost: ${name}.example\r\nconnection: close\r\n\r\n`);
+    expect(await read(socket)).toMatch(new RegExp(`^HTTP/1.1 200 [^]*\\r\\n\\r\\n${name}$`));
+  });
+
+  test('sends connections where the rule of the service says', async () => {
+    expect(await read(connect(ports.tcp, '127.0.0.1'))).toBe('second');
   });
 });
 
