@@ -15,6 +15,12 @@ export function placeOf({ kind, path }: Difference): string {
   return `${kind} ${path}`;
 }
 
+/** Whether the difference is at a place, as `placeOf` gives it, or inside of what is there. */
+export function isAtOrIn(difference: Difference, place: string): boolean {
+  const at = placeOf(difference);
+  return at === place || at.startsWith(`${place}/`) || at.startsWith(`${place}[`);
+}
+
 /** Every place at which two normalised sets differ: the deepest, so that a line says what is missing. */
 export function differences(istiod: ResourceSet, ours: ResourceSet): readonly Difference[] {
   return resourceKinds.flatMap((kind) =>

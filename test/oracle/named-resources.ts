@@ -11,6 +11,17 @@ export function clusterNames(routes: ResourceSet['routes']): readonly string[] {
   return namesIn(routes, (message) => ('weight' in message ? message['name'] : message['cluster']));
 }
 
+/** The ClusterLoadAssignments that these clusters ask for, sorted. */
+export function loadAssignmentNames(clusters: ResourceSet['clusters']): readonly string[] {
+  return Object.entries(clusters)
+    .filter(([, { type }]) => type === 'EDS')
+    .map(([name, { edsClusterConfig }]) => {
+      const other = isObject(edsClusterConfig) ? edsClusterConfig['serviceName'] : undefined;
+      return typeof other === 'string' ? other : name;
+    })
+    .sort();
+}
+
 type Message = Readonly<Record<string, Json>>;
 
 function namesIn(resources: Message, nameIn: (message: Message) => Json | undefined): readonly string[] {

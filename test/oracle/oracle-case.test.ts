@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { missedShows } from './check-shows.ts';
 import { contains } from './contains.ts';
-import { differences, placeOf } from './differences.ts';
+import { differences, isAtOrIn, placeOf } from './differences.ts';
 import { parseCase, readCases } from './oracle-case.ts';
 import { noResources } from './resource-set.ts';
 
@@ -46,4 +46,11 @@ test('differences are told where they are, elements by their names where they ha
     ['routes 80/routes[b]/timeout', '1s', '2s'],
   ]);
   expect(differences(set([a, b], []), set([b, a], [])).map(placeOf)).toEqual(['routes 80/routes (order)']);
+});
+
+test('a place covers what is in it, and nothing that only begins like it', () => {
+  const at = (path: string) => ({ kind: 'routes', path, istiod: 1, ours: 2 }) as const;
+  expect(isAtOrIn(at('80/domains[]'), 'routes 80')).toBe(true);
+  expect(isAtOrIn(at('80'), 'routes 80')).toBe(true);
+  expect(isAtOrIn(at('8080/name'), 'routes 80')).toBe(false);
 });

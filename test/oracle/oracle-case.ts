@@ -29,7 +29,7 @@ const Header = z.strictObject({
   shows: parts,
   /** What must not occur. */
   lacks: parts.default({}),
-  /** Where ours differs by design, and why: exactly these places, `KIND PATH` as compare.ts prints them. */
+  /** Where ours differs by design, and why: at these places, `KIND PATH` as compare.ts prints them, and nowhere else. */
   differs: z.strictObject({ why: z.string().min(20), at: z.array(z.string()).min(1) }).optional(),
 });
 

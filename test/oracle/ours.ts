@@ -1,83 +1,50 @@
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import type { DescMessage } from '@bufbuild/protobuf';
-import type { MeshService, Resource } from '@isthmus/model';
+import type { Resource, TypeUrl } from '@isthmus/model';
 import { ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { typeRegistry } from '@isthmus/proto/type-registry';
-import {
-  ServiceResources,
-  gatewayListeners,
-  gatewayRouteResource,
-  grpcListener,
-  grpcRouteResource,
-  inboundClusters,
-  mergeGateways,
-  meshClusters,
-  sidecarListenerKeys,
-  sidecarListeners,
-  sidecarRouteResource,
-} from '@isthmus/translate';
-import type { ProxyScope } from '@isthmus/translate';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
+import { clusterNames, loadAssignmentNames, routeNames } from './named-resources.ts';
 import type { OracleCase } from './oracle-case.ts';
-import { caseMesh } from './our-scope.ts';
-import type { CaseMesh } from './our-scope.ts';
-import { clusterNames, routeNames } from './named-resources.ts';
+import { proxyOf } from '../../apps/bridge/src/mesh/proxy-of.ts';
+import { bridgeOf, nodeInfo } from './our-bridge.ts';
+import { routerResources } from './our-router.ts';
 import type { JsonObject, ResourceSet } from './resource-set.ts';
 
-/** What Isthmus sends to the node of this case. @throws {Error} when an object is refused */
-export function translateCase(oracleCase: OracleCase): ResourceSet {
-  const mesh = caseMesh(oracleCase);
-  const { scope } = mesh;
-  const seen = mesh.services.flatMap(({ host }) => scope.service(host) ?? []);
-  if (scope.proxy.grpc) return asGrpcClient(scope, seen, oracleCase.dials);
-  const merged = mergeGateways(scope.gateways, scope.own);
-  const isRouter = scope.proxy.kind === 'router';
-  const listeners = json(
-    ListenerSchema,
-    isRouter ? gatewayListeners(scope, merged) : sidecarListenerKeys(scope).flatMap((key) => sidecarListeners(scope, key)),
-  );
-  const routes = routeNames(listeners).map((name) =>
-    isRouter ? gatewayRouteResource(scope, name, merged.routes.get(name) ?? []) : sidecarRouteResource(scope, name),
-  );
-  return {
-    clusters: json(ClusterSchema, clustersFor(mesh, seen)),
-    listeners,
-    routes: json(RouteConfigurationSchema, routes),
-    endpoints: json(ClusterLoadAssignmentSchema, assignmentsFor(scope, seen)),
-  };
+const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
+  [CLUSTER_TYPE]: ClusterSchema,
+  [LISTENER_TYPE]: ListenerSchema,
+  [ROUTE_TYPE]: RouteConfigurationSchema,
+  [ENDPOINT_TYPE]: ClusterLoadAssignmentSchema,
+};
+
+/** What the bridge serves to the node of this case, of what the node would ask for. @throws {Error} when an object or the node is refused */
+export async function translateCase(oracleCase: OracleCase): Promise<ResourceSet> {
+  const { publisher, views } = await bridgeOf(oracleCase);
+  const info = nodeInfo(oracleCase);
+  const view = views.viewFor(info);
+  const proxy = proxyOf(info, { namespace: 'default', domain: 'cluster.local' });
+  if ('refused' in view || 'refused' in proxy) throw new Error(`${oracleCase.name}: ${'refused' in view ? view.refused : ''}`);
+  const router = proxy.kind === 'router' ? routerResources(publisher.scopeFor(proxy)) : undefined;
+  const all = (type: TypeUrl): readonly Resource[] => router?.get(type) ?? [...view.resources(type).values()];
+  const named = (type: TypeUrl, names: readonly string[]): ResourceSet['clusters'] =>
+    json(
+      type,
+      all(type).filter(({ name }) => names.includes(name)),
+    );
+  // A gRPC client names what it dials, and then what each answer names; Envoy asks for all listeners and clusters.
+  const isGrpc = oracleCase.dials.length > 0;
+  const listeners = isGrpc ? named(LISTENER_TYPE, oracleCase.dials) : json(LISTENER_TYPE, all(LISTENER_TYPE));
+  const routes = named(ROUTE_TYPE, routeNames(listeners));
+  const clusters = isGrpc ? named(CLUSTER_TYPE, clusterNames(routes)) : json(CLUSTER_TYPE, all(CLUSTER_TYPE));
+  const asked = loadAssignmentNames(clusters);
+  // The xDS server answers a name that nobody has with an empty one (libs/xds/src/encode-push.ts).
+  const unknown = Object.fromEntries(asked.map((clusterName) => [clusterName, { clusterName }]));
+  return { clusters, listeners, routes, endpoints: { ...unknown, ...named(ENDPOINT_TYPE, asked) } };
 }
 
-/** It asks for what it dials, the route of that, the clusters of these, and their endpoints. */
-function asGrpcClient(scope: ProxyScope, seen: readonly MeshService[], dials: readonly string[]): ResourceSet {
-  const listeners = json(
-    ListenerSchema,
-    dials.flatMap((name) => grpcListener(scope, name) ?? []),
-  );
-  const routes = json(
-    RouteConfigurationSchema,
-    routeNames(listeners).flatMap((name) => grpcRouteResource(scope, name) ?? []),
-  );
-  const named = new Set(clusterNames(routes));
-  const asked = (resources: readonly Resource[]): readonly Resource[] => resources.filter(({ name }) => named.has(name));
-  const clusters = asked(seen.flatMap((service) => new ServiceResources().clusters(scope, service)));
-  return {
-    clusters: json(ClusterSchema, clusters),
-    listeners,
-    routes,
-    endpoints: json(ClusterLoadAssignmentSchema, asked(assignmentsFor(scope, seen))),
-  };
-}
-
-function clustersFor({ scope, inboundRule }: CaseMesh, seen: readonly MeshService[]): readonly Resource[] {
-  const resources = new ServiceResources();
-  const outbound = seen.flatMap((service) => resources.clusters(scope, service));
-  return [...meshClusters(scope.proxy), ...inboundClusters(scope, inboundRule), ...outbound];
-}
-
-function assignmentsFor(scope: ProxyScope, seen: readonly MeshService[]): readonly Resource[] {
-  return seen.flatMap((service) => new ServiceResources().endpoints(scope, service));
-}
-
-function json(schema: DescMessage, resources: readonly Resource[]): Readonly<Record<string, JsonObject>> {
+function json(type: TypeUrl, resources: readonly Resource[]): Readonly<Record<string, JsonObject>> {
+  const schema = schemas[type] as DescMessage;
   return Object.fromEntries(
     resources.map(({ name, bytes }) => [
       name,

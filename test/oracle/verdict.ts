@@ -1,5 +1,5 @@
 import { missedShows } from './check-shows.ts';
-import { differences, placeOf } from './differences.ts';
+import { differences, isAtOrIn } from './differences.ts';
 import type { Difference } from './differences.ts';
 import type { Oracle } from './istiod-oracle.ts';
 import { normalise } from './normalise/normalise.ts';
@@ -24,15 +24,15 @@ export interface Verdict {
 export async function judge(oracle: Oracle, oracleCase: OracleCase): Promise<Verdict> {
   const answer = await oracle.translate(oracleCase);
   const istiod = normalise(answer);
-  const ours = normalise(translateCase(oracleCase));
-  const explained = new Set(oracleCase.differs?.at);
+  const ours = normalise(await translateCase(oracleCase));
+  const explained = oracleCase.differs?.at ?? [];
   const all = differences(istiod, ours);
   return {
     name: oracleCase.name,
     istiod,
     ours,
-    differences: all.filter((found) => !explained.has(placeOf(found))),
-    gone: [...explained].filter((place) => !all.some((found) => placeOf(found) === place)),
+    differences: all.filter((found) => !explained.some((place) => isAtOrIn(found, place))),
+    gone: explained.filter((place) => !all.some((found) => isAtOrIn(found, place))),
     missed: missedShows(oracleCase, answer),
   };
 }

@@ -15,7 +15,7 @@ export function normalise(set: ResourceSet): ResourceSet {
 }
 
 /** @param path Keys that lead here, the kind of resource first; places in lists are not in it. */
-export function normaliseMessage(message: JsonObject, path: readonly string[]): JsonObject {
+function normaliseMessage(message: JsonObject, path: readonly string[]): JsonObject {
   const stripped = expected.reduce((rest, { strip }) => strip(rest, path), message);
   const entries = Object.entries(stripped).flatMap(([key, value]) => {
     const normal = normaliseValue(value, [...path, key]);

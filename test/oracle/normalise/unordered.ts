@@ -1,5 +1,5 @@
 /** Lists whose order Envoy does not look at; istiod's own order of some changes from one run to the next. By the key they are under. */
-export const unordered: Readonly<Record<string, string>> = {
+const unordered: Readonly<Record<string, string>> = {
   domains: 'a virtual host is found by its most specific domain',
   virtualHosts: 'they share no domain',
   filterChains: 'a chain is found by its most specific match',
