@@ -8,7 +8,7 @@ import type { ListenerInit } from './listener.ts';
 import { socketAddress } from './typed.ts';
 import type { Typed } from './typed.ts';
 
-export const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
+const PASSTHROUGH_CLUSTER = 'PassthroughCluster';
 export const BLACK_HOLE_CLUSTER = 'BlackHoleCluster';
 
 /** Where iptables sends what leaves the workload, and what arrives. */

@@ -24,7 +24,7 @@ export interface InboundPort {
 }
 
 /** Istio's name of the cluster that is the workload's own port. */
-export function inboundCluster(targetPort: number): string {
+function inboundCluster(targetPort: number): string {
   return `inbound|${targetPort}||`;
 }
 

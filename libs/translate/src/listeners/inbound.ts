@@ -25,7 +25,7 @@ export function inboundListeners(scope: ProxyScope): readonly ListenerInit[] {
 }
 
 /** By target port; a Sidecar's ingress listeners replace those of the services. */
-export function inboundPorts(scope: ProxyScope): readonly InboundPort[] {
+function inboundPorts(scope: ProxyScope): readonly InboundPort[] {
   const ingress = scope.sidecar?.spec.ingress ?? [];
   const found = new Map<number, InboundPort>();
   for (const port of ingress.length > 0 ? sidecarPorts(scope) : servicePorts(scope)) {

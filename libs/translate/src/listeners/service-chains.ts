@@ -31,14 +31,14 @@ export function connectionChains(at: ServedAt): readonly Chain[] {
   return isTls(at.port.protocol) ? tlsChains(at, rules) : tcpChains(at, rules);
 }
 
-export function isTls(protocol: string): boolean {
+function isTls(protocol: string): boolean {
   return protocol === 'https' || protocol === 'tls';
 }
 
 /** Remembered with the list, which is the same as long as nothing in it changed: most rules are about requests only. */
 const remembered = new WeakMap<readonly VirtualService[], readonly VirtualService[]>();
 
-export function connectionRules(rules: readonly VirtualService[]): readonly VirtualService[] {
+function connectionRules(rules: readonly VirtualService[]): readonly VirtualService[] {
   let found = remembered.get(rules);
   if (found === undefined) {
     found = rules.filter(({ spec }) => spec.tcp.length > 0 || spec.tls.length > 0);

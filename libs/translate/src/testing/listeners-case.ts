@@ -21,7 +21,7 @@ interface Header {
   readonly asks?: readonly string[];
 }
 
-export const listenerCases = new URL('../../testdata/listeners/in/', import.meta.url);
+const listenerCases = new URL('../../testdata/listeners/in/', import.meta.url);
 
 /** A file of testdata/listeners/in: a header, then Istio's objects. */
 export function readListenersCase(name: string): { readonly scope: ProxyScope; readonly asks: readonly string[] } {
