@@ -3,7 +3,7 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import { addressFamily } from './clusters/address-family.ts';
 import { grpcClusters } from './clusters/grpc-clusters.ts';
 import { outboundClusters } from './clusters/outbound-clusters.ts';
-import { localityVariant, sameEndpoints } from './endpoints.ts';
+import { localityVariant } from './endpoints.ts';
 import type { Proxy } from './proxy.ts';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
@@ -32,17 +32,4 @@ export function clusterVariant(service: MeshService, rule: Rule, proxy: Proxy): 
   if (service.resolution === 'static') return '';
   if (service.resolution === 'none') return proxy.kind;
   return `${addressFamily(proxy)} ${rule === undefined ? '' : localityVariant(service, rule, proxy)}`;
-}
-
-/** Whether the clusters of two states of one service are the same: those of a DNS service carry its endpoints. */
-export function sameClusters(a: MeshService, b: MeshService): boolean {
-  if (a === b) return true;
-  if (a.resolution !== b.resolution || a.host !== b.host || a.ports.length !== b.ports.length) return false;
-  if ((a.resolution === 'dns' || a.resolution === 'dns-round-robin') && !sameEndpoints(a, b)) return false;
-  const names = [a, b].map(({ declared }) => declared?.subjectAltNames.join(' ') ?? '');
-  if (names[0] !== names[1]) return false;
-  return a.ports.every((port, i) => {
-    const other = b.ports[i];
-    return port.number === other?.number && port.protocol === other.protocol && port.targetPort === other.targetPort;
-  });
 }

@@ -69,16 +69,6 @@ export function localityVariant(service: MeshService, { spec }: NonNullable<Rule
   return JSON.stringify([region, zone, subzone, [...labels].sort().map((label) => labelOf(proxy, label) ?? '')]);
 }
 
-/** Whether two states of one service have the same load assignments, as far as identity tells. */
-export function sameEndpoints(a: MeshService, b: MeshService): boolean {
-  if (a.resolution !== b.resolution || (a.declared === undefined) !== (b.declared === undefined)) return false;
-  if (a.ports.length !== b.ports.length || a.endpoints.length !== b.endpoints.length) return false;
-  return (
-    a.ports.every((port, i) => port.number === b.ports[i]?.number && port.name === b.ports[i]?.name) &&
-    (a.endpoints === b.endpoints || a.endpoints.every((endpoint, i) => endpoint === b.endpoints[i]))
-  );
-}
-
 function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): boolean {
   return resolution === 'static' || (resolution === 'none' && proxy?.kind === 'router');
 }

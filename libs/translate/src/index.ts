@@ -1,9 +1,8 @@
 export { clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
-export { endpointResources, endpointVariant, endpointsOf, localityVariant, sniDnatEndpoints } from './endpoints.ts';
+export { endpointResources, endpointVariant, endpointsOf, sniDnatEndpoints } from './endpoints.ts';
 export { ruleDiagnostics } from './rule-diagnostics.ts';
-export { ServiceResources } from './service-resources.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';

@@ -1,14 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { ClusterSchema } from '@isthmus/proto/envoy';
 import fc from 'fast-check';
-import { clustersOf } from './clusters.ts';
-import { endpointsOf } from './endpoints.ts';
-import { ServiceResources } from './service-resources.ts';
+import { clusterVariant, clustersOf } from './clusters.ts';
+import { endpointVariant, endpointsOf } from './endpoints.ts';
 import { meshService } from './testing/mesh-service.ts';
 import { proxyOf, ruleOf } from './testing/sketches.ts';
-import type { MeshService, Resource } from '@isthmus/model';
-import type { IstioObject } from '@isthmus/proto/istio';
+import type { Resource } from '@isthmus/model';
 import type { EndpointSketch } from './testing/mesh-service.ts';
 
 const PORTS = [
@@ -71,54 +69,28 @@ const proxy = fc
   })
   .map(proxyOf);
 
-type Rule = IstioObject<'DestinationRule'> | undefined;
 const maybeRule = fc.option(rule, { nil: undefined });
-const scope = (who: ReturnType<typeof proxyOf>, applied: Rule) => ({ proxy: who, destinationRule: () => applied, gateways: [] });
 
-describe('what is remembered', () => {
-  test('is what each proxy would have been given from nothing, whatever was asked before', () => {
-    fc.assert(
-      fc.property(
-        fc.array(service, { minLength: 1, maxLength: 3 }),
-        fc.array(maybeRule, { minLength: 1, maxLength: 2 }),
-        fc.array(proxy, { minLength: 1, maxLength: 4 }),
-        fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat()), { minLength: 1, maxLength: 12 }),
-        (services, rules, proxies, questions) => {
-          const remembered = new ServiceResources();
-          for (const [s, r, p] of questions) {
-            const one = services[s % services.length] as MeshService;
-            const applied = rules[r % rules.length];
-            const who = proxies[p % proxies.length] as ReturnType<typeof proxyOf>;
-            expect(text(remembered.clusters(scope(who, applied), one))).toBe(text(clustersOf(one, applied, who)));
-            expect(text(remembered.endpoints(scope(who, applied), one))).toBe(text(endpointsOf(one, applied, who)));
-          }
-        },
-      ),
-    );
-  });
+test('proxies whose variants are equal see the same clusters and load assignments, byte for byte', () => {
+  let shared = 0;
+  fc.assert(
+    fc.property(service, maybeRule, proxy, proxy, (one, applied, a, b) => {
+      if (clusterVariant(one, applied, a) === clusterVariant(one, applied, b)) {
+        expect(text(clustersOf(one, applied, a))).toBe(text(clustersOf(one, applied, b)));
+        shared += 1;
+      }
+      if (endpointVariant(one, applied, a) === endpointVariant(one, applied, b))
+        expect(text(endpointsOf(one, applied, a))).toBe(text(endpointsOf(one, applied, b)));
+    }),
+    { numRuns: 500 },
+  );
+  expect(shared).toBeGreaterThan(50);
+});
 
-  test('is shared by all proxies that see the same, and clusters outlive a change of endpoints', () => {
-    const remembered = new ServiceResources();
-    const [web, desk] = [scope(proxyOf({ labels: { app: 'web' } }), undefined), scope(proxyOf({ kind: 'router' }), undefined)];
-    const before = meshService({ host: 'orders.nacos', endpoints: [{ address: '10.0.0.1' }] });
-    const after = meshService({ host: 'orders.nacos', endpoints: [{ address: '10.0.0.2' }] });
-    const clusters = remembered.clusters(web, before);
-    const endpoints = remembered.endpoints(web, before);
-    expect(remembered.endpoints(desk, before)).toBe(endpoints);
-    expect(remembered.clusters(desk, before)).toBe(clusters);
-    expect(remembered.clusters(web, after)).toBe(clusters);
-    expect(text(remembered.endpoints(web, after))).not.toBe(text(endpoints));
-  });
-
-  test('keeps apart groups that a Sidecar lets see other ports of one service', () => {
-    const remembered = new ServiceResources();
-    const whole = meshService({ host: 'orders.nacos', ports: PORTS, endpoints: [{ address: '10.0.0.1' }] });
-    const part = { ...whole, ports: whole.ports.slice(0, 1) };
-    const web = scope(proxyOf(), undefined);
-    const clusters = remembered.clusters(web, whole);
-    expect(remembered.clusters(web, part).map(({ name }) => name)).toEqual(['outbound|80||orders.nacos']);
-    expect(remembered.clusters(web, whole)).toBe(clusters);
-  });
+test('without a rule all sidecars and routers share the endpoints of a service', () => {
+  const one = meshService({ host: 'orders.nacos', endpoints: [{ address: '10.0.0.1' }] });
+  const proxies = [proxyOf({ labels: { app: 'web' } }), proxyOf({ kind: 'router' }), proxyOf({ grpc: true })];
+  expect(new Set(proxies.map((who) => endpointVariant(one, undefined, who)))).toEqual(new Set(['']));
 });
 
 test('the order of endpoints and of a rule’s targets changes nothing', () => {
