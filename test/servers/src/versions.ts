@@ -87,7 +87,7 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   'istiod-oracle': {
     version: '1.31-dev',
     recipe: { kind: 'go', package: '.', program: 'bin/istiod-oracle' },
-    coldSeconds: 240,
+    coldSeconds: 400,
   },
   etcd: {
     version: '3.5.1',
