@@ -5,6 +5,7 @@ import type { Finding } from '@isthmus/registry';
 import { stringify } from 'yaml';
 import { examineCluster, examineFiles } from './doctor-outputs.ts';
 import { examineLedger } from './doctor-ledger.ts';
+import { examineIstio } from './doctor-istio.ts';
 import { examineIstiod } from './doctor-istiod.ts';
 import { survey } from './doctor-survey.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
@@ -42,11 +43,13 @@ async function examineAll(config: BridgeConfig): Promise<readonly Report[]> {
   const registries = await Promise.all(config.registries.map((entry) => examine(config, entry)));
   const shared = await sharedLedger(config);
   const out = await outputs(config);
+  const rules = await examineIstio(config, AbortSignal.timeout(WITHIN_MS));
   const { published, written } = await survey(config, SURVEY_MS);
   return [
     ...registries,
     ...shared,
     out,
+    ...(rules.length === 0 ? [] : [{ part: 'traffic rules', findings: rules }]),
     { part: 'what would be published', findings: published },
     ...(written.length === 0 ? [] : [{ part: 'what would be written into registries', findings: written }]),
   ];
