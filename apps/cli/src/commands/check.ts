@@ -5,7 +5,9 @@ import { withConfig } from '../options.ts';
 export function addCheck(program: Command, io: Io): void {
   const command = program
     .command('check')
-    .description('Validate a config: every error at file:line:column, all of them at once. Connects to nothing.')
+    .description(
+      "Validate a config and Istio's files: every error at file:line:column, all of them at once. Connects to nothing.",
+    )
     .addHelpText(
       'after',
       `

@@ -47,8 +47,8 @@ spec: { host: orders, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }
         createdAt: Date.UTC(2026, 0, 31, 12),
       },
     ]);
-    expect((objects[0]?.spec as VirtualService).http[0]?.timeout).toMatchObject({ seconds: 90n, nanos: 0 });
-    expect((objects[1]?.spec as DestinationRule).trafficPolicy?.loadBalancer?.lbPolicy.case).toBe('simple');
+    expect((objects[0]!.spec as VirtualService).http[0]?.timeout).toMatchObject({ seconds: 90n, nanos: 0 });
+    expect((objects[1]!.spec as DestinationRule).trafficPolicy?.loadBalancer?.lbPolicy.case).toBe('simple');
   });
 
   test('gives the items of a list, as kubectl writes one', () => {

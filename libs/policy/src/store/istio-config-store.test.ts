@@ -31,7 +31,7 @@ describe('a file', () => {
     store.set('a', read('a', rule('z'), rule('y', 'other')));
     expect(
       changes.map((change) =>
-        change.map(({ before, after }) => [(before?.spec as VirtualService).hosts, (after?.spec as VirtualService).hosts]),
+        change.map(({ before, after }) => [(before!.spec as VirtualService).hosts, (after!.spec as VirtualService).hosts]),
       ),
     ).toEqual([[[['x'], ['z']]]]);
   });

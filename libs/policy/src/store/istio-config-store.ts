@@ -21,7 +21,7 @@ export class IstioConfigStore {
   readonly #inForce = new Map<string, IstioObject>();
   readonly #listeners = new Set<(changes: readonly ObjectChange[]) => void>();
   readonly #duplicates = new Map<string, readonly Diagnostic[]>();
-  #ownDiagnostics: readonly Diagnostic[] = [];
+  readonly #own: Diagnostic[] = [];
   /** Keys beyond the most. */
   readonly #leftOut = new Set<string>();
 
@@ -61,12 +61,12 @@ export class IstioConfigStore {
 
   /** What is wrong with places as such: a directory that is not there, an API server that is not reached. */
   setOwnDiagnostics(diagnostics: readonly Diagnostic[]): void {
-    this.#ownDiagnostics = diagnostics;
+    this.#own.splice(0, this.#own.length, ...diagnostics);
   }
 
   /** All that is wrong, by place. */
   *diagnostics(): Generator<Diagnostic> {
-    yield* this.#ownDiagnostics;
+    yield* this.#own;
     if (this.#leftOut.size > 0) yield full(this.#leftOut.size);
     for (const place of [...this.#parts.keys()].sort()) yield* partDiagnostics(this.#parts.get(place) as Part);
     for (const key of [...this.#duplicates.keys()].sort()) yield* this.#duplicates.get(key) ?? [];

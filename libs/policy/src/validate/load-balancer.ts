@@ -75,10 +75,11 @@ function checkLocality(setting: LocalityLoadBalancerSetting, hasOutlierDetection
     if (odd !== undefined) return here.at(odd[0]).error(`is ${odd[1]}`, 'use 1 to 100');
     const total = Object.values(to).reduce((sum, weight) => sum + weight, 0);
     if (total !== 100) return here.error(`has weights that add up to ${total}`, 'make them add up to 100');
-    checkLocalities(Object.keys(to), (name) => here.at(name));
+    checkLocalities(Object.keys(to), false, (name) => here.at(name));
   }
   checkLocalities(
     distribute.map(({ from }) => from),
+    true,
     (_, i) => at.at('distribute', i, 'from'),
   );
   checkFailover(setting, hasOutlierDetection, at);
@@ -100,14 +101,14 @@ function checkFailover(
 }
 
 /** `region/zone/subzone`, `region/zone/*`, `*`; none may cover another. */
-function checkLocalities(localities: readonly string[], at: (locality: string, index: number) => Spot): void {
+function checkLocalities(localities: readonly string[], isOrdered: boolean, at: (locality: string, index: number) => Spot): void {
   for (const [i, locality] of localities.entries()) {
     const star = locality.indexOf('*');
     if (star >= 0 && star < locality.length - 1)
       return at(locality, i).error(`is ${JSON.stringify(locality)}: a * stands at the end, once`, 'write region/zone/*');
     if (splitLocality(locality).includes(''))
       return at(locality, i).error(`is ${JSON.stringify(locality)}, a part of which is empty`, 'write region/zone/subzone');
-    const other = localities.slice(0, i).find((before) => overlap(before, locality));
+    const other = localities.slice(0, i).find((before) => covers(before, locality) || (!isOrdered && covers(locality, before)));
     if (other !== undefined)
       return at(locality, i).error(
         `is ${JSON.stringify(locality)}, which overlaps with ${JSON.stringify(other)}`,
@@ -121,7 +122,8 @@ function splitLocality(locality: string): readonly string[] {
   return zone === undefined ? [region] : rest.length === 0 ? [region, zone] : [region, zone, rest.join('/')];
 }
 
-function overlap(a: string, b: string): boolean {
-  const [x, y] = [splitLocality(a), splitLocality(b)];
-  return [0, 1, 2].every((i) => x[i] === y[i] || (x[i] ?? '*') === '*' || (y[i] ?? '*') === '*');
+/** As Istio reads a list: a later `*` covers nothing before it. In a map, which has no order, it may or may not. */
+function covers(before: string, later: string): boolean {
+  const [wide, narrow] = [splitLocality(before), splitLocality(later)];
+  return [0, 1, 2].every((i) => wide[i] === narrow[i] || (wide[i] ?? '*') === '*' || narrow[i] === undefined);
 }

@@ -14,7 +14,7 @@ export function checkRegex(expression: string, at: Spot): void {
 }
 
 /** @param mayBeEmpty prefixes; that of a path may */
-export function checkStringMatch(match: StringMatch | undefined, at: Spot, mayBeEmpty = false): void {
+function checkStringMatch(match: StringMatch | undefined, at: Spot, mayBeEmpty = false): void {
   const { case: kind, value } = match?.matchType ?? { case: undefined, value: '' };
   if (kind === 'regex') checkRegex(value, at.at('regex'));
   else if (kind === 'prefix' && value === '' && !mayBeEmpty)

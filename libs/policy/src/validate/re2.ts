@@ -39,7 +39,6 @@ export function re2Problem(expression: string): string | undefined {
 class Parser {
   readonly #chars: readonly string[];
   #at = 0;
-  readonly #names = new Set<string>();
 
   constructor(expression: string) {
     this.#chars = Array.from(expression);
@@ -143,16 +142,14 @@ class Parser {
       name += this.#next;
       this.#at += 1;
     }
-    if (!this.#take('>') || !/^\w+$/.test(name) || this.#names.has(name))
-      throw new NotRe2('has a group whose name is empty, odd, or there twice');
-    this.#names.add(name);
+    if (!this.#take('>') || !/^\w+$/.test(name)) throw new NotRe2('has a group whose name is empty or odd');
   }
 
   /** True where a group follows, false where only flags were set. */
   #flags(): boolean {
-    const [whole = '', flags = '', minus = '', end = ''] =
+    const [whole = '', , minus = '', end = ''] =
       /^([imsU]*)(-?[imsU]*)([:)])/.exec(this.#chars.slice(this.#at, this.#at + 40).join('')) ?? [];
-    if (whole === '' || minus === '-' || (end === ')' && flags === '' && minus === ''))
+    if (whole === '' || minus === '-')
       throw new NotRe2('has a (? that RE2 does not know: there is no look-ahead, look-behind or atomic group');
     this.#at += whole.length;
     return end === ':';

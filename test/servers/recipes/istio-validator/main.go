@@ -36,7 +36,6 @@ func run() error {
 	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
 	for {
 		line, err := in.ReadBytes('\n')
 		if len(line) > 1 {
@@ -45,6 +44,10 @@ func run() error {
 				return err
 			}
 			fmt.Fprintf(out, "> %s\n", answer)
+			// A line at a time: what Istio logs in between must not come into the middle of one.
+			if err := out.Flush(); err != nil {
+				return err
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
