@@ -95,7 +95,7 @@ const policies = some({
 });
 const forwarding = fc
   .tuple(some({ match: matches, route }, ['route']), policies, fc.option(mirror, { nil: {} }))
-  .map(([base, policy, copies]) => ({ ...base, ...policy, ...copies }));
+  .map(([base, policy, copies]): object => Object.assign({}, base, policy, copies));
 const answer = some(
   {
     match: matches,
@@ -108,7 +108,7 @@ const answer = some(
     ),
   },
   ['answer'],
-).map(({ answer: said, ...rest }) => ({ ...rest, ...said }));
+).map(({ answer: said, ...rest }): object => ({ ...rest, ...(said as object) }));
 
 /** Routes that go or answer somewhere themselves. */
 export const plainRoutes = fc.array(fc.oneof({ weight: 4, arbitrary: forwarding }, answer), { minLength: 1, maxLength: 3 });
@@ -126,4 +126,4 @@ const delegating = some(
 /** Routes of a root, some of which delegate. */
 export const rootRoutes = fc
   .tuple(plainRoutes, fc.option(delegating, { nil: undefined }), fc.nat(3))
-  .map(([routes, delegate, at]) => (delegate === undefined ? routes : routes.toSpliced(at, 0, delegate as never)));
+  .map(([routes, delegate, at]) => (delegate === undefined ? routes : routes.toSpliced(at, 0, delegate)));
