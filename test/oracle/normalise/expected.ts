@@ -1,5 +1,5 @@
 import { isObject } from '../resource-set.ts';
-import type { Json, JsonObject } from '../resource-set.ts';
+import type { JsonObject } from '../resource-set.ts';
 import { withFiles } from './agent-files.ts';
 import { explicitProxyRoute } from './explicit-proxy.ts';
 import { endpointsOnce } from './repeated-endpoints.ts';
@@ -14,12 +14,6 @@ export interface Expected {
 
 /** Every one has a case in `expected.test.ts`; what is not here is a difference. */
 export const expected: readonly Expected[] = [
-  {
-    name: 'filters of Istio’s own',
-    why: 'stock Envoy has no such filter and rejects the listener (or cluster) that names one',
-    strip: (message) =>
-      mapKeys(message, ['filters', 'httpFilters'], (filters) => filters.filter((filter) => !isIstiosOwn(filter))),
-  },
   {
     name: 'metadata of Istio’s telemetry',
     why: 'read only by Istio’s own filters: which object a route is from, which workload an endpoint is',
@@ -54,23 +48,9 @@ export const expected: readonly Expected[] = [
   },
 ];
 
-const istiosOwn = new Set(['istio.metadata_exchange', 'istio.alpn', 'istio.stats']);
-
-function isIstiosOwn(filter: Json): boolean {
-  return isObject(filter) && typeof filter['name'] === 'string' && istiosOwn.has(filter['name']);
-}
-
 /** A `envoy.config.route.v3.Route` has a match and an action, nothing else with a statPrefix has. */
 function isRoute(message: JsonObject): boolean {
   return isObject(message['match']);
-}
-
-function mapKeys(message: JsonObject, keys: readonly string[], change: (list: readonly Json[]) => readonly Json[]): JsonObject {
-  const changed = keys.flatMap((key) => {
-    const list = message[key];
-    return Array.isArray(list) ? [[key, change(list)] as const] : [];
-  });
-  return changed.length === 0 ? message : { ...message, ...Object.fromEntries(changed) };
 }
 
 function without(message: JsonObject, keys: readonly string[]): JsonObject {

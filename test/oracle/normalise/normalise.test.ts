@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { differences } from '../differences.ts';
-import { isObject, noResources, resourceKinds } from '../resource-set.ts';
+import { noResources, resourceKinds } from '../resource-set.ts';
 import type { Json, JsonObject, ResourceKind, ResourceSet } from '../resource-set.ts';
 import { mutations } from './mutations.ts';
 import type { Mutation } from './mutations.ts';
@@ -25,15 +25,12 @@ function isMeantToBeUnseen(resource: JsonObject, { what, path }: Mutation): bool
   const here = valuesAlong(resource, steps);
   if (unseen.some((pattern) => pattern.test(path))) return true;
   if (what === 'added' && path.endsWith('/sdsConfig')) return true;
-  if (here.some(isIstiosFilter)) return steps.at(-1) !== 'name';
   if (what === 'put the other way round') {
-    const elements = Object.values(here.at(-1) as JsonObject).filter((element) => !isIstiosFilter(element));
-    const different = new Set(elements.map((element) => JSON.stringify(element)));
+    const different = new Set(Object.values(here.at(-1) as JsonObject).map((element) => JSON.stringify(element)));
     return isUnordered(steps.at(-1) ?? '', steps.at(-2) ?? '') || different.size < 2;
   }
   // What holds nothing but what is left out may be there or not.
   const last = here.at(-1);
-  if (what === 'taken out' && Array.isArray(last) && last.every(isIstiosFilter)) return true;
   const metadata = steps.at(-1) === 'filterMetadata' ? here.at(-2) : last;
   return what === 'taken out' && JSON.stringify(alone(metadata)) === JSON.stringify(alone(undefined));
 }
@@ -42,10 +39,6 @@ function isMeantToBeUnseen(resource: JsonObject, { what, path }: Mutation): bool
 function valuesAlong(resource: JsonObject, steps: readonly string[]): readonly Json[] {
   let at: Json = resource;
   return steps.map((step) => (at = (at as JsonObject)[step] as Json));
-}
-
-function isIstiosFilter(value: Json): boolean {
-  return isObject(value) && typeof value['name'] === 'string' && /^istio\.(metadata_exchange|alpn)$/.test(value['name']);
 }
 
 function alone(metadata: Json | undefined): ResourceSet {
