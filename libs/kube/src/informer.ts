@@ -2,7 +2,7 @@
  * All objects of a kind, kept up to date: list, watch, and everything that goes wrong in between
  * (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
  */
-import { backoff, jittered, KeyedQueue, pause, systemClock } from '@isthmus/model';
+import { backoff, jittered, KeyedQueue, ownTurn, pause, systemClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
 import { Heartbeat } from './heartbeat.ts';
 import type { KubeClient } from './kube-client.ts';
@@ -43,6 +43,8 @@ export interface InformerTiming {
 const TIMING: InformerTiming = { lifetimeMs: 300_000, stallMs: 150_000, resyncMs: 1_800_000, backoffMaxMs: 10_000 };
 /** A watch that ends sooner than this did not work: no hot loop. */
 const SHORT_WATCH_MS = 1_000;
+/** Objects of a page that are looked at in one turn of the event loop. */
+const STEP = 250;
 /** The server counts in whole seconds. */
 const EARLY_MS = 1_000;
 /** "Try again later" that often in a row is an outage. */
@@ -175,7 +177,8 @@ class Informer<Raw extends KubeObject, Kept> {
     const next = new Map<string, Entry<Kept>>();
     let resourceVersion = '';
     for await (const page of listPages<Raw>(this.#client, resource, { ...selection(this.#options), signal })) {
-      for (const object of page.items) {
+      for (const [n, object] of page.items.entries()) {
+        if (n % STEP === STEP - 1) await ownTurn(); // several lists are read at once
         const key = objectKey(object);
         const known = this.#entries.get(key);
         const version = object.metadata.resourceVersion ?? '';

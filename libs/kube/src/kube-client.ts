@@ -1,10 +1,13 @@
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { messageOf } from '@isthmus/model';
+import { messageOf, ownTurn } from '@isthmus/model';
 import type { KubeAccess } from './access.ts';
 import { errorFromStatus, KubeError } from './kube-error.ts';
 import type { Attempt } from './kube-error.ts';
+
+/** An answer that is parsed in a turn of the event loop that nothing else has. */
+const LARGE_BYTES = 64 * 1024;
 
 /** Server-side apply. JSON is YAML. */
 export const APPLY = 'application/apply-patch+yaml';
@@ -161,6 +164,7 @@ export class KubeClient {
       }
       chunks.push(chunk);
     }
+    if (bytes > LARGE_BYTES) await ownTurn(); // what is parsed next is milliseconds, and several answers may come at once
     return { text: Buffer.concat(chunks).toString('utf8'), bytes };
   }
 

@@ -20,13 +20,13 @@ export interface Page<T> {
   readonly resourceVersion: string;
 }
 
-/** Parsing a page is one turn of the event loop: a mebibyte takes 5 to 10 ms. */
-const PAGE_BYTES = 1024 * 1024;
+/** Parsing a page is one turn of the event loop: half a mebibyte takes 3 to 5 ms. */
+const PAGE_BYTES = 512 * 1024;
 const FIRST_PAGE = 100;
 const MOST_PAGE = 2_000;
 
 /**
- * A complete list, page by page, consistent: all pages are of one moment. Pages become as large as a mebibyte allows.
+ * A complete list, page by page, consistent: all pages are of one moment. Pages become as large as half a mebibyte allows.
  * @throws KubeError; `expired` when the reader was too slow for the server's patience (5 minutes): start again.
  */
 export async function* listPages<T extends KubeObject>(

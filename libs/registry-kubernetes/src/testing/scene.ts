@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Endpoint, ServiceRecord } from '@isthmus/model';
 import { ENDPOINT_SLICES, PODS, SERVICES } from '@isthmus/kube';
 import { FakeApi } from '@isthmus/kube/testing';
@@ -29,6 +30,7 @@ export class Scene {
     const view = this.follow(fields, deps);
     await view.until('live', (v) => v.status(scopeOf(''))?.state === 'live');
     await view.until('all watches are open', () => this.api.watches === (this.api.forbidden.size > 0 ? 3 : 4));
+    await nextTurn(); // what was said of the namespaces, in the same turn as of the cluster, is read by then
     return view;
   }
 
