@@ -72,6 +72,15 @@ spec: { host: orders, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }
   });
 });
 
+test('places are those of the file, whichever document they are in', () => {
+  const { objects, problems } = parse(
+    `${ORDERS}---\n${ORDERS.replace('name: orders', 'name: b').replace('1m30s', 'x')}---\n\n${ORDERS.replace('name: orders', 'name: c')}`,
+  );
+  expect(objects.map(({ place }) => place)).toEqual(['istio.d/a.yaml:1:1', 'istio.d/a.yaml:20:1']);
+  expect(problems.map(({ line, column }) => [line, column])).toEqual([[16, 16]]);
+  expect(said(`${ORDERS}---\na: [`)[0]).toContain('error 10:5 is not valid YAML');
+});
+
 describe('what is wrong', () => {
   test('comes all at once, with line, column and field', () => {
     const text = ORDERS.replace(

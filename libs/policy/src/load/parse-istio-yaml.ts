@@ -1,6 +1,7 @@
-import { formatPath, parseYamlDocuments } from '@isthmus/config';
+import { formatPath } from '@isthmus/config';
 import type { ConfigPath, YamlFile } from '@isthmus/config';
 import type { IstioObject } from '@isthmus/proto/istio';
+import { yamlDocumentSteps } from './yaml-document-steps.ts';
 import { comesLater, isIstioKind, isOfIstio, ISTIO_KINDS, NETWORKING, versionsOf } from './kinds.ts';
 import { parseHeader } from './metadata.ts';
 import { parseObject } from './parse-object.ts';
@@ -44,7 +45,7 @@ export function parseIstioYaml(text: string, options: ParseOptions): IstioFile {
 
 /** The same, one object a step: a large file must not hold the event loop. */
 export function* istioYamlSteps(bytes: Uint8Array, { file, defaultNamespace }: ParseOptions): Generator<void, IstioFile> {
-  const parsed = parseYamlDocuments(file, bytes, MOST_FILE_BYTES);
+  const parsed = yield* yamlDocumentSteps(file, bytes, MOST_FILE_BYTES);
   if ('problems' in parsed) {
     const problems = parsed.problems.map((problem): Problem => ({ ...problem, severity: 'error' }));
     return { objects: [], problems, refused: [], readable: false };
