@@ -18,6 +18,12 @@ describe('the bootstrap for Envoy', () => {
       'tls',
       `--node ${NODE} --xds bridge.example.org:15012 --egress 0.0.0.0:15004 --xds-ca /certs/ca.pem --xds-cert /certs/tls.crt --xds-key /certs/tls.key`,
     ],
+    [
+      'redirect',
+      '--node sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local --xds 127.0.0.1:15012 --interception REDIRECT --label app=web --label version=v1 --locality eu/eu-1 --cluster-id east --network n1',
+    ],
+    ['none', `--node ${NODE} --xds 127.0.0.1:15012 --interception NONE`],
+    ['router', '--node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --xds 127.0.0.1:15012 --label istio=ingressgateway'],
     ['tls-ip', `--node ${NODE} --xds [fd00::1]:15012 --xds-ca /certs/ca.pem`],
   ])('%s is what its golden says', async (name, line) => {
     const { code, stdout, stderr } = await runCli(['proxy', 'bootstrap', ...line.split(' ')]);
@@ -37,6 +43,17 @@ describe('the bootstrap for Envoy', () => {
     const initial_metadata = [{ key: 'authorization', value: 'Bearer sesame' }];
     expect(parse(local.stdout)).toMatchObject({ dynamic_resources: { ads_config: { grpc_services: [{ initial_metadata }] } } });
     expect([far.code, far.stdout, far.stderr]).toEqual([2, '', expect.stringMatching(/without TLS/)]);
+  });
+
+  test.each([
+    ['a router with an egress port', '--node router~10.0.0.8~e.e~e.svc.cluster.local --egress 15004', 'Gateways'],
+    ['iptables without the IP of the workload', '--node web --interception TPROXY', "the workload's own IP"],
+    ['a label without a value', '--node web --label app', 'NAME=VALUE'],
+    ['a locality of four parts', '--node web --locality a/b/c/d', 'REGION/ZONE/SUBZONE'],
+    ['an interception that is none', '--node web --interception EBPF', 'REDIRECT, TPROXY, NONE'],
+  ])('refuses %s', async (_, line, reason) => {
+    const { code, stdout, stderr } = await runCli(['proxy', 'bootstrap', '--xds', '127.0.0.1:15012', ...line.split(' ')]);
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(reason)]);
   });
 
   test('keeps a node id that looks like something else in YAML', async () => {

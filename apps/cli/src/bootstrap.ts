@@ -6,6 +6,9 @@ export interface Address {
   readonly port: number;
 }
 
+export const INTERCEPTIONS = ['REDIRECT', 'TPROXY', 'NONE'] as const;
+export type Interception = (typeof INTERCEPTIONS)[number];
+
 /** `HOST:PORT` or `[IPv6]:PORT`; undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text);
@@ -20,8 +23,15 @@ export interface BootstrapInput {
   readonly token?: string;
   readonly node: string;
   readonly xds: Address;
-  /** Explicit egress listener that the bridge makes for this node. */
-  readonly egress: Address;
+  /** Explicit egress listener that the bridge makes for this node; without one the workload's calls come another way. */
+  readonly egress?: Address;
+  /** How connections get to Envoy without the workload's doing: by iptables, or to loopback listeners per service port (NONE). */
+  readonly interception?: Interception;
+  /** What selectors of rules match. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly locality?: { readonly region: string; readonly zone: string; readonly subzone: string };
+  readonly cluster?: string;
+  readonly network?: string;
   readonly admin: Address;
   readonly metrics: Address;
   readonly transport: 'delta' | 'sotw';
@@ -36,10 +46,18 @@ const MOST_DOWNSTREAM_CONNECTIONS = 50_000;
 export function envoyBootstrap(input: BootstrapInput): string {
   const head = `# Bootstrap of an Envoy that gets its listeners, routes, clusters and endpoints from Isthmus.
 #   envoy -c FILE
-#   curl -H 'Host: orders.default-group.public.nacos' http://${input.egress.host}:${input.egress.port}/
-# Made by \`isthmus proxy bootstrap\`.
+${useOf(input)}# Made by \`isthmus proxy bootstrap\`.
 ${input.token === undefined ? '' : '# Holds a token: keep it readable for Envoy only (mode 0600), and out of Git.\n'}`;
   return `${head}${stringify(document(input), { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** How a workload gets to Envoy, as a line for the head. */
+function useOf({ egress, interception }: BootstrapInput): string {
+  if (egress !== undefined)
+    return `#   curl -H 'Host: orders.default-group.public.nacos' http://${egress.host}:${egress.port}/\n`;
+  if (interception === 'REDIRECT' || interception === 'TPROXY')
+    return '# iptables must bring connections to it, outgoing ones to port 15001 and incoming ones to 15006 (docs/attach-envoy.md).\n';
+  return '';
 }
 
 function document(input: BootstrapInput): object {
@@ -47,12 +65,8 @@ function document(input: BootstrapInput): object {
     node: {
       id: input.node,
       cluster: clusterName(input.node),
-      // Text, as Istio has it.
-      metadata: {
-        HTTP_PROXY_PORT: String(input.egress.port),
-        ...(input.egress.host === '127.0.0.1' ? {} : { HTTP_PROXY_ADDRESS: input.egress.host }),
-        ...namespaceOf(input.node),
-      },
+      metadata: metadataOf(input),
+      ...(input.locality === undefined ? {} : { locality: localityOf(input.locality) }),
     },
     admin: { address: socketAddress(input.admin) },
     dynamic_resources: {
@@ -87,6 +101,23 @@ function document(input: BootstrapInput): object {
       ],
     },
   };
+}
+
+/** Numbers as text, as Istio has them. */
+function metadataOf({ node, egress, interception, labels, cluster, network }: BootstrapInput): object {
+  return {
+    ...(egress === undefined ? {} : { HTTP_PROXY_PORT: String(egress.port) }),
+    ...(egress === undefined || egress.host === '127.0.0.1' ? {} : { HTTP_PROXY_ADDRESS: egress.host }),
+    ...namespaceOf(node),
+    ...(interception === undefined ? {} : { INTERCEPTION_MODE: interception }),
+    ...(Object.keys(labels).length === 0 ? {} : { LABELS: labels }),
+    ...(cluster === undefined ? {} : { CLUSTER_ID: cluster }),
+    ...(network === undefined ? {} : { NETWORK: network }),
+  };
+}
+
+function localityOf({ region, zone, subzone }: NonNullable<BootstrapInput['locality']>): object {
+  return { region, ...(zone === '' ? {} : { zone }), ...(subzone === '' ? {} : { sub_zone: subzone }) };
 }
 
 /** `web.default` of `sidecar~127.0.0.1~web.default~default.svc.cluster.local`: what istio-proxy calls its service cluster. */

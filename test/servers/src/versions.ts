@@ -45,7 +45,9 @@ export type ServerName =
   | 'kustomize'
   | 'istio-crds'
   | 'istio-validator'
-  | 'istiod-oracle';
+  | 'istiod-oracle'
+  | 'netns-tools'
+  | 'xds-clients';
 
 export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   envoy: {
@@ -120,6 +122,10 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
     recipe: { kind: 'go', package: 'sigs.k8s.io/kustomize/kustomize/v5', program: 'bin/kustomize' },
     coldSeconds: 60,
   },
+  // Not a server: iptables and ip, as Debian 12 has them, for pods that are network namespaces.
+  'netns-tools': { version: '1.8.9', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 20 },
+  // Not a server: grpc-go and istiod's own ADS client as programs of ours. Its modules are those of istiod-oracle.
+  'xds-clients': { version: '1.31-dev', recipe: { kind: 'go', package: '.', program: 'bin/xds-clients' }, coldSeconds: 300 },
   // Debian's engine, in the version that its release has, and a minimal Debian to make images of.
   docker: { version: '26.1', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 130 },
 };

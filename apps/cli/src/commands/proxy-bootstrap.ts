@@ -1,0 +1,159 @@
+import { isIP } from 'node:net';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { INTERCEPTIONS, envoyBootstrap, parseAddress } from '../bootstrap.ts';
+import type { Address, BootstrapInput, Interception } from '../bootstrap.ts';
+import { isLoopbackName } from '../control-client.ts';
+import { CliError, EXIT } from '../exit-code.ts';
+import type { Io } from '../io.ts';
+import { readText } from '../options.ts';
+
+type Locality = NonNullable<BootstrapInput['locality']>;
+
+const EGRESS: Address = { host: '127.0.0.1', port: 15_004 };
+
+interface BootstrapOptions {
+  readonly node: string;
+  readonly xds: Address;
+  readonly egress?: Address;
+  readonly interception?: Interception;
+  readonly label: Readonly<Record<string, string>>;
+  readonly locality?: Locality;
+  readonly clusterId?: string;
+  readonly network?: string;
+  readonly admin: Address;
+  readonly metrics: Address;
+  readonly sotw?: true;
+  readonly xdsCa?: string;
+  readonly xdsCert?: string;
+  readonly xdsKey?: string;
+  readonly xdsTokenFile?: string;
+}
+
+/** `isthmus proxy bootstrap` */
+export function addBootstrap(proxy: Command, io: Io): void {
+  proxy
+    .command('bootstrap')
+    .description('Print the bootstrap of an Envoy beside a workload: static parts, and where the dynamic ones come from.')
+    .requiredOption('--node <id>', 'node id: sidecar~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local; router~… for an edge', nodeId)
+    .requiredOption('--xds <host:port>', 'xDS output of the bridge (outputs.xds.listen)', address)
+    .addOption(
+      new Option(
+        '--egress <ip:port>',
+        'where the workload sends its calls, by Host header (default: 127.0.0.1:15004 for a sidecar without --interception)',
+      ).argParser(egressAddress),
+    )
+    .addOption(
+      new Option(
+        '--interception <mode>',
+        'how else they come: iptables to 15001 and 15006 (REDIRECT, TPROXY), or loopback listeners per service port (NONE)',
+      ).choices(INTERCEPTIONS),
+    )
+    .option('--label <name=value>', 'label of the workload, for selectors; may be given again', label, {})
+    .option('--locality <region/zone/subzone>', 'where it runs, to prefer what is near', locality)
+    .option('--cluster-id <name>', "the workload's cluster")
+    .option('--network <name>', "the workload's network")
+    .addOption(addressOption('--admin <host:port>', "Envoy's admin interface", '127.0.0.1:15000'))
+    .addOption(addressOption('--metrics <host:port>', 'Prometheus metrics, at /stats/prometheus', '127.0.0.1:15090'))
+    .option('--delta', 'incremental xDS (the default)')
+    .option('--sotw', 'state-of-the-world xDS instead of incremental')
+    .option('--xds-ca <file>', 'TLS to the bridge: PEM file with the authorities to trust')
+    .option('--xds-cert <file>', 'our client certificate, as PEM')
+    .option('--xds-key <file>', 'its key, as PEM')
+    .option('--xds-token-file <file>', 'bearer token for the bridge; it is written into the bootstrap')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  isthmus proxy bootstrap --node sidecar~127.0.0.1~web.default~default.svc.cluster.local --xds 127.0.0.1:15012 > envoy.yaml
+  envoy -c envoy.yaml
+  curl -H 'Host: orders.default-group.public.nacos' http://127.0.0.1:15004/
+
+  # behind iptables; the IP is the workload's own, by which the bridge knows what it serves
+  isthmus proxy bootstrap --node sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local --interception REDIRECT \\
+    --label app=web --locality eu/eu-1 --xds isthmus.example:15012 --xds-ca ca.pem > envoy.yaml
+  # at the edge; its ports come from the Gateways whose selector has its labels
+  isthmus proxy bootstrap --node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --label istio=ingressgateway \\
+    --xds 127.0.0.1:15012 > envoy.yaml`,
+    )
+    .action((options: BootstrapOptions & { delta?: true }) => {
+      const problem = contradiction(options);
+      if (problem !== undefined) throw new CliError(EXIT.usage, problem);
+      const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, label: labels, clusterId, ...input } = options;
+      const isOnItsOwn = options.interception === undefined && !isRouter(options.node);
+      const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
+      io.stdout.write(
+        envoyBootstrap({
+          ...input,
+          ...(options.egress === undefined && isOnItsOwn ? { egress: EGRESS } : {}),
+          labels,
+          ...(clusterId === undefined ? {} : { cluster: clusterId }),
+          transport: options.sotw === true ? 'sotw' : 'delta',
+          ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
+          ...(xdsTokenFile === undefined ? {} : { token: readText(io, xdsTokenFile, '--xds-token-file').trim() }),
+        }),
+      );
+    });
+}
+
+function contradiction(options: BootstrapOptions & { delta?: true }): string | undefined {
+  if (options.delta === true && options.sotw === true) return 'choose one of --delta and --sotw.';
+  if (isRouter(options.node) && (options.egress !== undefined || options.interception !== undefined))
+    return 'a router takes what its Gateways say: --egress and --interception are for sidecars.';
+  if ((options.interception === 'REDIRECT' || options.interception === 'TPROXY') && addressOf(options.node) === undefined)
+    return `with --interception ${options.interception} the node id must have the workload's own IP, sidecar~10.0.0.7~…: by it the bridge knows what the workload serves.`;
+  if ((options.xdsCert === undefined) !== (options.xdsKey === undefined)) return '--xds-cert and --xds-key belong together.';
+  if (options.xdsCert !== undefined && options.xdsCa === undefined) return '--xds-cert needs --xds-ca.';
+  if (options.xdsTokenFile !== undefined && options.xdsCa === undefined && !isLoopbackName(options.xds.host)) {
+    return `the token would go to ${options.xds.host} without TLS, for everyone on the way to read; use --xds-ca.`;
+  }
+  return undefined;
+}
+
+function isRouter(node: string): boolean {
+  return node.startsWith('router~');
+}
+
+/** The IP in a node id of Istio's form. */
+function addressOf(node: string): string | undefined {
+  const [, address = ''] = node.split('~');
+  return isIP(address) === 0 ? undefined : address;
+}
+
+function label(text: string, labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be NAME=VALUE, such as app=orders.');
+  return { ...labels, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function locality(text: string): Locality {
+  const [region = '', zone = '', subzone = '', ...more] = text.split('/');
+  if (region === '' || more.length > 0) throw new InvalidArgumentError('It must be REGION, REGION/ZONE or REGION/ZONE/SUBZONE.');
+  return { region, zone, subzone };
+}
+
+function addressOption(flags: string, description: string, preset: string): Option {
+  return new Option(flags, description).argParser(address).default(address(preset), preset);
+}
+
+function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new InvalidArgumentError('It must be HOST:PORT, such as 127.0.0.1:15012.');
+  return parsed;
+}
+
+function egressAddress(text: string): Address {
+  const parsed = address(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+  // The bridge makes this listener, from HTTP_PROXY_PORT and HTTP_PROXY_ADDRESS in the node's metadata.
+  if (parsed.host !== '127.0.0.1' && parsed.host !== '0.0.0.0') {
+    throw new InvalidArgumentError(
+      'The bridge makes egress listeners on 127.0.0.1 (or, for everyone who can reach it, 0.0.0.0).',
+    );
+  }
+  return parsed;
+}
+
+function nodeId(text: string): string {
+  if (/^[\u0021-\u007e]{1,512}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 512 printable characters without spaces.');
+}
