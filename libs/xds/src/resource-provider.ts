@@ -42,6 +42,8 @@ export interface ViewChange extends SnapshotChange {
 export interface ResourceView {
   /** Grows with every change. */
   readonly revision: number;
+  /** Set while it is not complete: nothing is sent before it resolves, since a client drops what it is not told. */
+  readonly ready?: Promise<void> | undefined;
   /** Empty for a type without resources. */
   resources(type: TypeUrl): ReadonlyMap<string, Resource>;
   /** Order-independent hash over the type's resources; equal on every replica for equal content. */

@@ -44,6 +44,10 @@ class SideView implements ResourceView {
     return this.#main.revision + this.#side.revision;
   }
 
+  get ready(): Promise<void> | undefined {
+    return this.#main.ready;
+  }
+
   resources(type: TypeUrl): ReadonlyMap<string, Resource> {
     return this.#of(type).resources(type);
   }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { settled } from './testing/settled.ts';
 import { Wire } from './testing/wire.ts';
-import { CDS, EDS, LDS, RDS } from './type-urls.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+import { CDS, EDS, LDS, PUSH_ORDER, RDS } from './type-urls.ts';
 
 describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
   test('pushes a change before commit returns, and only to who wants it', () => {
@@ -9,6 +10,28 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     wire.commit([EDS, 'a', '2'], [EDS, 'unwanted', '1']);
     expect(wire.pushes()).toEqual(['EDS a']);
     expect(wire.responses.at(-1)!.versionInfo).toBe(wire.store.version(EDS));
+  });
+
+  test('is sent nothing of a view that is not complete yet, and everything when it is', async () => {
+    let complete = (): void => undefined;
+    const ready = new Promise<void>((resolve) => (complete = resolve));
+    const store = new SnapshotStore(PUSH_ORDER);
+    const view = {
+      get revision() {
+        return store.revision;
+      },
+      ready,
+      resources: store.resources.bind(store),
+      version: store.version.bind(store),
+      subscribe: store.subscribe.bind(store),
+    };
+    const wire = new Wire(transport, { provider: { viewFor: () => view } }).open();
+    wire.ask(CDS);
+    store.commit([{ type: CDS, name: 'a', resource: { name: 'a', version: '1', bytes: new Uint8Array() } }]);
+    expect(wire.pushes()).toEqual([]);
+    complete();
+    await ready;
+    expect(wire.pushes()).toHaveLength(1);
   });
 
   test('sends clusters, then their endpoints, and listeners and routes when the clusters are accepted', () => {

@@ -37,6 +37,8 @@ export class XdsStream implements RetirementMember {
   readonly #writer: PushWriter;
   readonly #since: number;
   #admitted: Admitted | undefined;
+  /** See `ResourceView.ready`. */
+  #viewIsIncomplete = false;
   #state: 'waiting' | 'open' | 'closed' = 'waiting';
   #nonces = 0;
   #foreignNonces = 0;
@@ -159,8 +161,17 @@ export class XdsStream implements RetirementMember {
     family.join(this);
     const unsubscribe = view.subscribe((change) => this.#changed(change));
     this.#admitted = { ...result, unsubscribe };
+    this.#waitFor(view.ready);
     onEvent({ kind: 'connected', node: node.id, address: channel.peer.address });
     return this.#admitted;
+  }
+
+  #waitFor(ready: Promise<void> | undefined): void {
+    this.#viewIsIncomplete = ready !== undefined;
+    void ready?.then(() => {
+      this.#viewIsIncomplete = false;
+      this.#flush();
+    });
   }
 
   #typeStream(request: DiscoveryRequest, { node, family }: Admitted): TypeStream | undefined {
@@ -229,7 +240,7 @@ export class XdsStream implements RetirementMember {
 
   #flush(): void {
     const admitted = this.#admitted;
-    if (this.#state !== 'open' || admitted === undefined) return;
+    if (this.#state !== 'open' || admitted === undefined || this.#viewIsIncomplete) return;
     const wait = admitted.family.dropLeftovers(this, this.#options.clock.now());
     if (wait !== undefined) this.#later.after('', wait);
     const keep = this.#returning.release(this.#types, this.#options.clock.now());

@@ -59,7 +59,7 @@ export class GroupRoutes {
       if (port !== undefined) this.#use(port.number === 0 ? bind : String(port.number));
     }
     for (const egress of this.#scope.egress) {
-      for (const service of egress.services()) {
+      for (const service of [...egress.services()]) {
         this.#place(service.host);
         yield;
       }

@@ -1,3 +1,4 @@
+import { runInSlices } from '@isthmus/model';
 import type { Diagnostic, ListenerPlace, MeshHost, TypeUrl } from '@isthmus/model';
 import { passesEverything } from '@isthmus/policy';
 import type { ScopeDirt } from '@isthmus/policy';
@@ -46,6 +47,7 @@ export class MeshGroup {
     [ENDPOINT_TYPE, new Set()],
   ]);
   #changes: ResourceChange[] = [];
+  #filled: Promise<void> | undefined;
 
   constructor(scope: ProxyScope, translations: Translations) {
     this.scope = scope;
@@ -53,6 +55,26 @@ export class MeshGroup {
     this.#routes = new GroupRoutes(scope);
     this.#grpc = new GrpcTargets(scope);
     this.#edge = new GatewayEdge(scope);
+  }
+
+  /** Set while a new group is being filled: nobody is served from it before. */
+  get filled(): Promise<void> | undefined {
+    return this.#filled;
+  }
+
+  /** Everything that there is by now, without holding the event loop; changes may come meanwhile. */
+  fillInSlices(): void {
+    const steps = this.#fillAndCompose();
+    this.#filled = runInSlices(steps).then(() => {
+      this.#filled = undefined;
+      this.commit();
+    });
+  }
+
+  *#fillAndCompose(): Generator<void> {
+    yield* this.fill();
+    // What came in between is in it. In one turn: nothing may change while routes are put together.
+    for (const _ of this.compose());
   }
 
   /** Everything anew, in steps. */
@@ -65,7 +87,7 @@ export class MeshGroup {
     yield* this.#routes.reset();
     this.#edge.reset();
     const hosts = new Set([...this.#routes.hosts(), ...this.#edge.hosts()]); // what rules send to is seen although nobody imported it
-    for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host);
+    for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host); // before the first pause
     for (const host of new Set([...hosts, ...gone])) {
       this.#host(host);
       yield;

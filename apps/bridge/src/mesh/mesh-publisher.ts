@@ -14,6 +14,9 @@ const ROUTES_EVERY_MS = 100;
 /** … but for at most a tenth of the time. */
 const ROUTES_SHARE = 10;
 
+/** Services that a new group takes in one turn of the loop, in some milliseconds. */
+const FILL_AT_ONCE = 100;
+
 type MeshScope = Scope<Proxy, MeshOptions>;
 
 /** What a node has of its own is told of these; see `NodeViews`. */
@@ -59,7 +62,7 @@ export class MeshPublisher {
     this.#own = listener;
   }
 
-  /** The group of a proxy; a new one is filled at once. */
+  /** The group of a proxy; a new one is filled at once where that is little work, else in slices (`MeshGroup.filled`). */
   groupOf(proxy: Proxy): MeshGroup {
     const kind = this.#distinctions.classOf(proxy);
     const key = JSON.stringify(kind);
@@ -69,9 +72,13 @@ export class MeshPublisher {
       known = { group: new MeshGroup(scope, this.#translations), scope };
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
-      for (const _ of known.group.fill());
-      for (const _ of known.group.compose());
-      known.group.commit();
+      const { group } = known;
+      if (this.services.size > FILL_AT_ONCE) group.fillInSlices();
+      else {
+        for (const _ of group.fill());
+        for (const _ of group.compose());
+        group.commit();
+      }
     }
     return known.group;
   }
@@ -123,12 +130,12 @@ export class MeshPublisher {
 
   /** What is new or changed of clusters and endpoints reaches the streams. What goes waits for the routes. */
   commit(): void {
-    for (const { group } of this.#groups.values()) group.commit();
+    for (const { group } of this.#groups.values()) if (group.filled === undefined) group.commit();
   }
 
   /** There is something to compose. */
   get hasRoutes(): boolean {
-    return [...this.#groups.values()].some(({ group }) => group.hasRoutes);
+    return [...this.#groups.values()].some(({ group }) => group.hasRoutes && group.filled === undefined);
   }
 
   /** In the middle of a long flush: is it time to compose what there is? */
@@ -143,7 +150,7 @@ export class MeshPublisher {
   *composeRoutes(): Generator<void> {
     const start = this.#now();
     for (const { group } of this.#groups.values()) {
-      if (!group.hasRoutes) continue;
+      if (!group.hasRoutes || group.filled !== undefined) continue;
       yield* group.compose();
       group.commit();
     }

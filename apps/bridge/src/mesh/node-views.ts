@@ -17,6 +17,8 @@ const SWEEP_AT = 64;
 interface Node {
   readonly proxy: Proxy;
   readonly view: OverlayView;
+  /** What the streams get: one object for all of them. */
+  readonly served: ResourceView;
   /** Live; of its own only where it receives calls. */
   readonly scope: Scope<Proxy, MeshOptions>;
   group: MeshGroup;
@@ -42,10 +44,7 @@ export class NodeViews implements ResourceProvider {
         for (const node of this.#nodes.values()) if (node.scope === scope) this.#refresh(node);
       },
       regroup: () => {
-        for (const node of this.#nodes.values()) {
-          node.group = publisher.groupOf(node.proxy);
-          node.view.rebase(node.group.store);
-        }
+        for (const node of this.#nodes.values()) this.#regroup(node);
         this.#retain();
       },
     };
@@ -56,7 +55,7 @@ export class NodeViews implements ResourceProvider {
     if ('refused' in claimed) return claimed;
     // Without interception nothing is brought to the workload: its addresses make no difference.
     const proxy = claimed.interception === 'explicit' && !claimed.grpc ? { ...claimed, addresses: [] } : claimed;
-    const key = JSON.stringify(proxy);
+    const key = keyOf(proxy);
     let node = this.#nodes.get(key);
     if (node === undefined) {
       if (this.#nodes.size >= this.#sweepAt) this.#sweep();
@@ -65,16 +64,22 @@ export class NodeViews implements ResourceProvider {
       node = this.#open(proxy);
       this.#nodes.set(key, node);
     }
-    return counted(node);
+    return node.served;
   }
 
   #open(proxy: Proxy): Node {
     const group = this.#publisher.groupOf(proxy);
+    const view = new OverlayView(group.store);
     const node: Node = {
       proxy,
       group,
       scope: this.#publisher.scopeFor(proxy),
-      view: new OverlayView(group.store),
+      view,
+      served: counted(
+        view,
+        (by) => (node.streams += by),
+        () => node.group.filled,
+      ),
       streams: 0,
       own: new Map(),
     };
@@ -82,6 +87,18 @@ export class NodeViews implements ResourceProvider {
     // Its own is then the egress listener, which depends on nothing else.
     if (proxy.interception === 'explicit' && !proxy.grpc) this.#publisher.release(node.scope);
     return node;
+  }
+
+  /** It keeps what it has until its new group is complete. */
+  #regroup(node: Node): void {
+    const group = this.#publisher.groupOf(node.proxy);
+    if (group === node.group) return;
+    node.group = group;
+    const move = (): void => {
+      if (node.group === group && this.#nodes.has(keyOf(node.proxy))) node.view.rebase(group.store);
+    };
+    if (group.filled === undefined) move();
+    else void group.filled.then(move);
   }
 
   #refresh(node: Node): void {
@@ -107,6 +124,10 @@ export class NodeViews implements ResourceProvider {
   }
 }
 
+function keyOf(proxy: Proxy): string {
+  return JSON.stringify(proxy);
+}
+
 type InboundRule = Parameters<typeof inboundClusters>[1];
 
 function ownResources(scope: ProxyScope, ruleOf: InboundRule): readonly ResourceChange[] {
@@ -127,20 +148,22 @@ function serverNames({ own, proxy }: ProxyScope): readonly string[] {
   return ports.flatMap((port) => addresses.map((address) => `xds.istio.io/grpc/lds/inbound/${address}:${port}`));
 }
 
-/** The node's view; it is known to be in use as long as somebody listens. */
-function counted(node: Node): ResourceView {
-  const { view } = node;
+/** A view that tells how many streams it has. @param filled see `ResourceView.ready` */
+function counted(view: OverlayView, count: (by: 1 | -1) => void, filled: () => Promise<void> | undefined): ResourceView {
   return {
     get revision() {
       return view.revision;
     },
+    get ready() {
+      return filled();
+    },
     resources: (type) => view.resources(type),
     version: (type) => view.version(type),
     subscribe: (onChange) => {
-      node.streams += 1;
+      count(1);
       const end = view.subscribe(onChange);
       return () => {
-        node.streams -= 1;
+        count(-1);
         end();
       };
     },
