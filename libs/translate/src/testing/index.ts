@@ -1,0 +1,3 @@
+export { EchoServer } from './echo-server.ts';
+export type { Seen } from './echo-server.ts';
+export { FilesystemXds } from './filesystem-xds.ts';
