@@ -1,0 +1,123 @@
+import { describe, expect, test } from '@jest/globals';
+import type { MeshHost, MeshService, ServiceId } from '@isthmus/model';
+import { parseIstioYaml } from '@isthmus/policy';
+import type { IstioObject } from '@isthmus/proto/istio';
+import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
+import type { NodeInfo, ResourceView, ViewChange } from '@isthmus/xds';
+import { openMesh } from './open-mesh.ts';
+import type { Mesh } from './open-mesh.ts';
+
+/** More than a group takes in one turn of the loop. */
+const MANY = 150;
+
+describe('a new group in a large mesh', () => {
+  test('is not complete at first, and complete when it says so', async () => {
+    const mesh = meshOf(MANY);
+    const view = viewFor(mesh, 'shop');
+    expect(view.ready).toBeDefined();
+    await view.ready;
+    expect(view.ready).toBeUndefined();
+    expect(view.resources(CLUSTER_TYPE).size).toBe(MANY);
+    expect(view.resources(ROUTE_TYPE).size).toBe(1);
+  });
+
+  test('has what changed while it was filled, routes included', async () => {
+    const mesh = meshOf(MANY);
+    const view = viewFor(mesh, 'shop');
+    publish(mesh, 'late.mesh');
+    unpublish(mesh, 's0.mesh');
+    await view.ready;
+    for (const _ of mesh.publisher.composeRoutes());
+    expect(view.resources(CLUSTER_TYPE).has('outbound|80||late.mesh')).toBe(true);
+    expect(view.resources(CLUSTER_TYPE).has('outbound|80||s0.mesh')).toBe(false);
+    expect(view.version(ROUTE_TYPE)).toBe(viewFor(mesh, 'isthmus').version(ROUTE_TYPE));
+  });
+
+  test('of a node that moves there takes over only when it is complete', async () => {
+    const mesh = meshOf(MANY);
+    const view = viewFor(mesh, 'isthmus', { app: 'web' });
+    await view.ready;
+    const gone: string[] = [];
+    const changes: ViewChange[] = [];
+    view.subscribe((change) => {
+      changes.push(change);
+      gone.push(...(change.removed.get(CLUSTER_TYPE)?.keys() ?? []));
+    });
+    mesh.publisher.queueRules([{ before: undefined, after: SIDECAR }]);
+    for (const _ of mesh.publisher.applyRules());
+    expect(gone).toEqual([]);
+    await view.ready;
+    expect(view.resources(CLUSTER_TYPE).has('outbound|80||s1.mesh')).toBe(true);
+    expect([...view.resources(CLUSTER_TYPE).keys()]).toEqual(['outbound|80||s1.mesh']);
+    expect(changes).toHaveLength(1); // moved in one change, so that a stream can order it
+  });
+});
+
+test('nodes that say the same of themselves get one object, for whatever is kept per view', () => {
+  const mesh = meshOf(1);
+  expect(viewFor(mesh, 'shop')).toBe(viewFor(mesh, 'shop'));
+  expect(viewFor(mesh, 'other')).not.toBe(viewFor(mesh, 'shop'));
+});
+
+test('a node that asks for its egress listener gets it, over what all have', () => {
+  const mesh = meshOf(1);
+  const node: NodeInfo = { id: 'web', cluster: '', metadata: { HTTP_PROXY_PORT: '15004' }, userAgent: '' };
+  const view = mesh.views.viewFor(node) as ResourceView;
+  expect([...view.resources(LISTENER_TYPE).keys()]).toEqual(['127.0.0.1_15004']);
+  expect(view.resources(CLUSTER_TYPE)).toBe(mesh.publisher.store.resources(CLUSTER_TYPE));
+});
+
+test('nodes without streams are forgotten when there are many', () => {
+  const mesh = meshOf(1);
+  const end = viewFor(mesh, 'kept').subscribe(() => undefined);
+  const kept = viewFor(mesh, 'kept');
+  const left = viewFor(mesh, 'left');
+  for (let n = 0; n < 200; n += 1) viewFor(mesh, `n${n}`);
+  expect(viewFor(mesh, 'kept')).toBe(kept);
+  expect(viewFor(mesh, 'left')).not.toBe(left);
+  end();
+});
+
+function meshOf(services: number): Mesh {
+  const mesh = openMesh();
+  for (let n = 0; n < services; n += 1) publish(mesh, `s${n}.mesh`);
+  for (const _ of mesh.publisher.composeRoutes());
+  return mesh;
+}
+
+function publish(mesh: Mesh, host: string): void {
+  mesh.publisher.publish(host as MeshHost, service(host));
+  mesh.publisher.commit();
+}
+
+function unpublish(mesh: Mesh, host: string): void {
+  mesh.publisher.publish(host as MeshHost, undefined);
+  mesh.publisher.commit();
+}
+
+function viewFor(mesh: Mesh, namespace: string, labels: Readonly<Record<string, string>> = {}): ResourceView {
+  const metadata = { NAMESPACE: namespace, LABELS: labels };
+  const view = mesh.views.viewFor({ id: 'web', cluster: '', metadata, userAgent: '' });
+  if ('refused' in view) throw new Error(view.refused);
+  return view;
+}
+
+function service(host: string): MeshService {
+  const origin = `shop/public/DEFAULT_GROUP/${host}` as ServiceId;
+  return {
+    host: host as MeshHost,
+    namespace: 'isthmus',
+    resolution: 'static',
+    ports: [{ number: 80, name: 'http-80', protocol: 'http' }],
+    endpoints: [],
+    origins: [origin],
+    vip: undefined,
+    diagnostics: [],
+  };
+}
+
+const SIDECAR = parseIstioYaml(
+  `{ apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: { name: narrow, namespace: isthmus },
+     spec: { workloadSelector: { labels: { app: web } }, egress: [{ hosts: ['*/s1.mesh'] }] } }`,
+  { file: 'rules.yaml', defaultNamespace: 'isthmus' },
+).objects[0] as IstioObject;
