@@ -6,9 +6,7 @@ import { typeRegistry } from '@isthmus/proto/type-registry';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
 import { clusterNames, loadAssignmentNames, routeNames } from './named-resources.ts';
 import type { OracleCase } from './oracle-case.ts';
-import { proxyOf } from '../../apps/bridge/src/mesh/proxy-of.ts';
 import { bridgeOf, nodeInfo } from './our-bridge.ts';
-import { routerResources } from './our-router.ts';
 import type { JsonObject, ResourceSet } from './resource-set.ts';
 
 const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
@@ -20,13 +18,10 @@ const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
 
 /** What the bridge serves to the node of this case, of what the node would ask for. @throws {Error} when an object or the node is refused */
 export async function translateCase(oracleCase: OracleCase): Promise<ResourceSet> {
-  const { publisher, views } = await bridgeOf(oracleCase);
-  const info = nodeInfo(oracleCase);
-  const view = views.viewFor(info);
-  const proxy = proxyOf(info, { namespace: 'default', domain: 'cluster.local' });
-  if ('refused' in view || 'refused' in proxy) throw new Error(`${oracleCase.name}: ${'refused' in view ? view.refused : ''}`);
-  const router = proxy.kind === 'router' ? routerResources(publisher.scopeFor(proxy)) : undefined;
-  const all = (type: TypeUrl): readonly Resource[] => router?.get(type) ?? [...view.resources(type).values()];
+  const { views } = await bridgeOf(oracleCase);
+  const view = views.viewFor(nodeInfo(oracleCase));
+  if ('refused' in view) throw new Error(`${oracleCase.name}: ${view.refused}`);
+  const all = (type: TypeUrl): readonly Resource[] => [...view.resources(type).values()];
   const named = (type: TypeUrl, names: readonly string[]): ResourceSet['clusters'] =>
     json(
       type,

@@ -25,6 +25,13 @@ test('what namespace, kind and interception differ in is never one class', () =>
   expect(new Set(classes.map((one) => JSON.stringify(distinctions.classOf(one)))).size).toBe(4);
 });
 
+test('routers of other addresses are other classes: the service of its address says on which ports a Gateway listens', () => {
+  const distinctions = new Distinctions();
+  const edge = { ...web, kind: 'router' as const };
+  const other = { ...edge, addresses: ['10.0.0.9'] };
+  expect(distinctions.classOf(other)).not.toEqual(distinctions.classOf(edge));
+});
+
 describe('labels count where a rule looks at them:', () => {
   test.each([
     [

@@ -38,8 +38,12 @@ export class Distinctions {
   }
 }
 
-/** Of its addresses only their families: an address that nobody has stands for each. */
-function familiesOf({ addresses, interception, grpc }: Proxy): readonly string[] {
+/**
+ * Of its addresses only their families: an address that nobody has stands for each. A router's count themselves, since it
+ * listens on the ports that the service of its addresses maps.
+ */
+function familiesOf({ kind, addresses, interception, grpc }: Proxy): readonly string[] {
+  if (kind === 'router') return addresses;
   if (interception === 'explicit' && !grpc) return [];
   const v4 = addresses.some((address) => isIPv4(address));
   const v6 = addresses.some((address) => isIPv6(address));

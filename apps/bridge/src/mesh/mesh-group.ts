@@ -19,7 +19,10 @@ import { GrpcTargets } from './grpc-targets.ts';
 import { GroupRoutes } from './group-routes.ts';
 import type { Translations } from './translations.ts';
 
-export type GroupDirt = Pick<ScopeDirt<Proxy, MeshOptions>, 'all' | 'hosts' | 'virtualServices' | 'listeners' | 'gateways'>;
+export type GroupDirt = Pick<
+  ScopeDirt<Proxy, MeshOptions>,
+  'all' | 'hosts' | 'virtualServices' | 'listeners' | 'gateways' | 'inbound'
+>;
 
 const NO_NAMES: readonly string[] = [];
 
@@ -99,6 +102,7 @@ export class MeshGroup {
 
   *take(dirt: GroupDirt): Generator<void> {
     if (dirt.all) return yield* this.fill();
+    if (dirt.inbound) this.#edge.reset(); // a router's own service may map its ports anew
     for (const host of dirt.hosts) {
       this.#host(host);
       this.#routes.service(host);

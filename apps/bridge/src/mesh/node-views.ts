@@ -54,7 +54,7 @@ export class NodeViews implements ResourceProvider {
     const claimed = proxyOf(info, this.#defaults);
     if ('refused' in claimed) return claimed;
     // Without interception nothing is brought to the workload: its addresses make no difference.
-    const proxy = claimed.interception === 'explicit' && !claimed.grpc ? { ...claimed, addresses: [] } : claimed;
+    const proxy = takesNoCalls(claimed) ? { ...claimed, addresses: [] } : claimed;
     const key = keyOf(proxy);
     let node = this.#nodes.get(key);
     if (node === undefined) {
@@ -85,7 +85,7 @@ export class NodeViews implements ResourceProvider {
     };
     this.#refresh(node);
     // Its own is then the egress listener, which depends on nothing else.
-    if (proxy.interception === 'explicit' && !proxy.grpc) this.#publisher.release(node.scope);
+    if (takesNoCalls(proxy)) this.#publisher.release(node.scope);
     return node;
   }
 
@@ -126,6 +126,11 @@ export class NodeViews implements ResourceProvider {
 
 function keyOf(proxy: Proxy): string {
   return JSON.stringify(proxy);
+}
+
+/** A router is dialled at its own addresses: which ports its service maps decides where its Gateways listen. */
+function takesNoCalls({ kind, interception, grpc }: Proxy): boolean {
+  return kind === 'sidecar' && interception === 'explicit' && !grpc;
 }
 
 type InboundRule = Parameters<typeof inboundClusters>[1];
