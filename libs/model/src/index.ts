@@ -21,7 +21,7 @@ export type { MeshObject } from './mesh-object.ts';
 export { isEmptyPlan, planOf } from './output-plan.ts';
 export type { OutputPlan, PlannedWrite } from './output-plan.ts';
 export { backoff, jittered, pause } from './pause.ts';
-export { sameRecord } from './same-record.ts';
+export { sameData, sameRecord } from './same-record.ts';
 export { formatLocality } from './service.ts';
 export type { MeshEndpoint, MeshService, Resolution, ServiceDeclaration, ServicePort, ServiceRecord } from './service.ts';
 export { ANYWHERE, listenerPlaces, parseCidr, serviceAddresses } from './service-addresses.ts';

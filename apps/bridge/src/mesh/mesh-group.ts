@@ -1,7 +1,8 @@
 import { runInSlices } from '@isthmus/model';
-import type { Diagnostic, ListenerPlace, MeshHost, TypeUrl } from '@isthmus/model';
+import type { Diagnostic, ListenerPlace, MeshHost, MeshService, TypeUrl } from '@isthmus/model';
 import { passesEverything } from '@isthmus/policy';
 import type { ScopeDirt } from '@isthmus/policy';
+import type { IstioObject } from '@isthmus/proto/istio';
 import {
   CLUSTER_TYPE,
   ENDPOINT_TYPE,
@@ -122,7 +123,9 @@ export class MeshGroup {
 
   /** Its instances changed, and nothing else of it. */
   instances(host: MeshHost): void {
-    if (this.#clusters.has(host)) this.#setEndpoints(host);
+    if (!this.#clusters.has(host)) return;
+    const service = this.scope.service(host);
+    this.#setEndpoints(host, service, service && this.scope.destinationRule(host));
   }
 
   /** New and changed clusters and endpoints. */
@@ -185,16 +188,14 @@ export class MeshGroup {
 
   #host(host: MeshHost): void {
     const service = this.scope.service(host);
-    const rule = this.scope.destinationRule(host);
+    const rule = service && this.scope.destinationRule(host);
     const clusters = service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy, this.#passesTls);
     this.#replace(CLUSTER_TYPE, host, this.#clusters, clusters);
-    this.#setEndpoints(host);
+    this.#setEndpoints(host, service, rule);
     this.#grpc.service(host, service);
   }
 
-  #setEndpoints(host: MeshHost): void {
-    const service = this.scope.service(host);
-    const rule = this.scope.destinationRule(host);
+  #setEndpoints(host: MeshHost, service: MeshService | undefined, rule: IstioObject<'DestinationRule'> | undefined): void {
     const endpoints = service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy, this.#passesTls);
     this.#replace(ENDPOINT_TYPE, host, this.#endpoints, endpoints);
   }
@@ -205,12 +206,15 @@ export class MeshGroup {
     known: Map<MeshHost, readonly string[]>,
     resources: readonly { readonly name: string; readonly version: string; readonly bytes: Uint8Array }[],
   ): void {
-    const left = this.#left.get(type) as Set<string>;
-    const names = resources.map(({ name }) => name);
-    for (const name of known.get(host) ?? NO_NAMES) left.add(name);
-    for (const name of names) left.delete(name); // it may have gone and come back before the routes were composed
-    if (names.length === 0) known.delete(host);
-    else known.set(host, names);
+    const before = known.get(host) ?? NO_NAMES;
+    if (before.length !== resources.length || resources.some(({ name }, n) => name !== before[n])) {
+      const left = this.#left.get(type) as Set<string>;
+      const names = resources.map(({ name }) => name);
+      for (const name of before) left.add(name);
+      for (const name of names) left.delete(name); // it may have gone and come back before the routes were composed
+      if (names.length === 0) known.delete(host);
+      else known.set(host, names);
+    }
     for (const resource of resources) this.#changes.push({ type, name: resource.name, resource });
   }
 }

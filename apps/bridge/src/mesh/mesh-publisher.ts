@@ -122,10 +122,12 @@ export class MeshPublisher {
   publish(host: MeshHost, service: MeshService | undefined): void {
     const before = this.services.set(host, service);
     if (before === service) return;
+    this.#translations.forget(host);
     const dirt = this.#scopes.onServices([host]);
-    const done = new Set(dirt.filter(({ hosts }) => hosts.has(host)).map(({ scope }) => scope));
     for (const _ of this.#dirty(dirt));
-    for (const { group, scope } of this.#groups.values()) if (!done.has(scope)) group.instances(host);
+    for (const { group, scope } of this.#groups.values()) {
+      if (!dirt.some((each) => each.scope === scope && each.hosts.has(host))) group.instances(host);
+    }
   }
 
   /** What is new or changed of clusters and endpoints reaches the streams. What goes waits for the routes. */

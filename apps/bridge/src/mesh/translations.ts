@@ -1,20 +1,26 @@
-import type { MeshService, Resource } from '@isthmus/model';
+import type { MeshHost, MeshService, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { clusterVariant, clustersOf, endpointVariant, endpointsOf, sniDnatClusters, sniDnatEndpoints } from '@isthmus/translate';
 import type { Proxy } from '@isthmus/translate';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
-type Made = Map<string, readonly Resource[]>;
 
-/** Stands for "no rule" where only objects can be keys. */
-const NO_RULE = {};
+/** What one service, as some proxies see it, was translated to under one rule. */
+interface Made {
+  readonly service: MeshService;
+  readonly rule: Rule;
+  readonly variants: { readonly key: string; readonly resources: readonly Resource[] }[];
+}
+
+/** Views of one service and rules for it that are kept; with more the oldest goes, and is made again if it is asked for. */
+const MOST_KEPT = 16;
 
 /**
- * Clusters and endpoints, made once for all groups that see the same of a service. What was made lives as long as the
- * service and the rule that it was made of.
+ * Clusters and endpoints, made once for all groups that see the same of a service. Kept by host in lists that are as a rule
+ * one long: a weak map for each service would cost more than the translation of a change.
  */
 export class Translations {
-  readonly #made = new WeakMap<MeshService, WeakMap<object, Made>>();
+  readonly #made = new Map<MeshHost, Made[]>();
 
   /** @param passesTls also those that the SNI names at an AUTO_PASSTHROUGH gateway */
   clusters(service: MeshService, rule: Rule, proxy: Proxy, passesTls: boolean): readonly Resource[] {
@@ -31,13 +37,28 @@ export class Translations {
     return [...endpoints, ...this.#once(service, rule, `dnat ${key}`, () => sniDnatEndpoints(service, rule, proxy))];
   }
 
+  /** The host has another service now, or none. */
+  forget(host: MeshHost): void {
+    this.#made.delete(host);
+  }
+
   #once(service: MeshService, rule: Rule, key: string, make: () => readonly Resource[]): readonly Resource[] {
-    let byRule = this.#made.get(service);
-    if (byRule === undefined) this.#made.set(service, (byRule = new WeakMap()));
-    let made = byRule.get(rule ?? NO_RULE);
-    if (made === undefined) byRule.set(rule ?? NO_RULE, (made = new Map()));
-    let resources = made.get(key);
-    if (resources === undefined) made.set(key, (resources = make()));
+    const { variants } = this.#madeOf(service, rule);
+    const known = variants.find((variant) => variant.key === key);
+    if (known !== undefined) return known.resources;
+    const resources = make();
+    variants.push({ key, resources });
     return resources;
+  }
+
+  #madeOf(service: MeshService, rule: Rule): Made {
+    const known = this.#made.get(service.host) ?? [];
+    const found = known.find((made) => made.service === service && made.rule === rule);
+    if (found !== undefined) return found;
+    const made: Made = { service, rule, variants: [] };
+    if (known.length === MOST_KEPT) known.shift();
+    if (known.length === 0) this.#made.set(service.host, known);
+    known.push(made);
+    return made;
   }
 }

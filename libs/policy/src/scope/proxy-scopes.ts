@@ -8,7 +8,7 @@ import { destinationsOf } from './destinations.ts';
 import { Dirt } from './dirt.ts';
 import type { ScopeDirt } from './dirt.ts';
 import type { RuleIndex, ScopeMesh, ScopedProxy, ServiceIndex } from './inputs.ts';
-import { changedAddresses, listenerFacts, sameButInstances } from './listener-facts.ts';
+import { changedAddresses, sameListenerFacts } from './listener-facts.ts';
 import { Scope } from './proxy-scope.ts';
 import type { Choice } from './proxy-scope.ts';
 import { VisibleServices } from './visible-services.ts';
@@ -37,7 +37,7 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     this.#mesh = mesh;
     this.#catalog = catalog;
     this.#rules = rules;
-    for (const service of catalog.all()) this.#services.set(service.host, service);
+    for (const service of catalog.all()) this.#services.set(service.host, service, false);
   }
 
   /** A scope that stays up to date until it is released; one for each group. */
@@ -66,12 +66,18 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     const dirt = new Dirt<P, M>();
     for (const host of hosts) {
       const after = this.#catalog.get(host);
-      const before = this.#services.set(host, after);
-      for (const address of changedAddresses(before, after)) {
-        for (const scope of this.#byAddress.get(address) ?? []) dirt.of(scope).inbound = true;
+      const before = this.#services.get(host);
+      if (before === after) continue;
+      const alike = before !== undefined && after !== undefined && sameListenerFacts(before, after);
+      this.#services.set(host, after, alike);
+      if (this.#byAddress.size > 0) {
+        for (const address of changedAddresses(before, after, alike)) {
+          for (const scope of this.#byAddress.get(address) ?? []) dirt.of(scope).inbound = true;
+        }
       }
-      if (before === after || (before && after && sameButInstances(before, after))) continue;
-      const places = changedPlaces(before, after);
+      // Its clusters are as before, unless they list the instances themselves.
+      if (alike && after?.resolution === 'static') continue;
+      const places = alike ? [] : [before, after].flatMap((service) => (service === undefined ? [] : listenerPlaces(service)));
       for (const scope of this.#scopes) {
         if (!seesEither(scope, before, after)) continue;
         dirt.of(scope).hosts.add(host);
@@ -190,10 +196,4 @@ function seesEither<P extends ScopedProxy, M extends ScopeMesh>(
   after: MeshService | undefined,
 ): boolean {
   return (before !== undefined && scope.sees(before)) || (after !== undefined && scope.sees(after));
-}
-
-/** Listeners that the change may touch. */
-function changedPlaces(before: MeshService | undefined, after: MeshService | undefined): readonly ListenerPlace[] {
-  if (before !== undefined && after !== undefined && listenerFacts(before) === listenerFacts(after)) return [];
-  return [before, after].flatMap((service) => (service === undefined ? [] : listenerPlaces(service)));
 }

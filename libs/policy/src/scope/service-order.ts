@@ -11,11 +11,16 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** The service as it is now: lists share it, so that one whose place is as before is exchanged in all of them at once. */
+export interface HeldService {
+  service: MeshService;
+}
+
 /** A list that stays in order: a change costs a search and a move of memory, not a sort. */
 export class ServiceList {
-  readonly #list: MeshService[] = [];
+  readonly #list: HeldService[] = [];
 
-  get items(): readonly MeshService[] {
+  get items(): readonly Readonly<HeldService>[] {
     return this.#list;
   }
 
@@ -23,19 +28,13 @@ export class ServiceList {
     return this.#list.length;
   }
 
-  add(service: MeshService): void {
-    this.#list.splice(this.#place(service), 0, service);
+  add(held: HeldService): void {
+    this.#list.splice(this.#place(held.service), 0, held);
   }
 
-  remove(service: MeshService): void {
-    const at = this.#place(service);
-    if (this.#list[at]?.host === service.host) this.#list.splice(at, 1);
-  }
-
-  /** In the place of the one with the same age and host. */
-  replace(service: MeshService): void {
-    const at = this.#place(service);
-    if (this.#list[at]?.host === service.host) this.#list[at] = service;
+  remove(held: HeldService): void {
+    const at = this.#place(held.service);
+    if (this.#list[at] === held) this.#list.splice(at, 1);
   }
 
   /** The first that does not come before it. */
@@ -44,7 +43,7 @@ export class ServiceList {
     let to = this.#list.length;
     while (from < to) {
       const middle = (from + to) >> 1;
-      if (compareServices(this.#list[middle] as MeshService, service) < 0) from = middle + 1;
+      if (compareServices((this.#list[middle] as HeldService).service, service) < 0) from = middle + 1;
       else to = middle;
     }
     return from;

@@ -1,7 +1,7 @@
 import { ANYWHERE, isHttpLike, listenerPlaces, serviceAddresses } from '@isthmus/model';
 import type { MeshHost, MeshService } from '@isthmus/model';
-import { listenerFacts } from './listener-facts.ts';
 import { ServiceList, compareServices } from './service-order.ts';
+import type { HeldService } from './service-order.ts';
 
 /** Who may see a service: `exportTo` with `*` meaning all whatever else it says, and `~` nobody. */
 type Reach = 'all' | 'nobody' | { readonly own: boolean; readonly others: readonly string[] };
@@ -14,6 +14,7 @@ function reachOf({ exportTo, namespace }: MeshService): Reach {
 }
 
 export function isVisible(service: MeshService, namespace: string): boolean {
+  if (service.exportTo === undefined) return true;
   const reach = reachOf(service);
   if (typeof reach === 'string') return reach === 'all';
   return service.namespace === namespace ? reach.own : reach.others.includes(namespace);
@@ -24,8 +25,7 @@ function visibleRank(service: MeshService): number {
   return reachOf(service) === 'all' ? 1 : 0;
 }
 
-/** `replace`: nothing that decides where it stands is another than before. */
-type How = 'add' | 'remove' | 'replace';
+type How = 'add' | 'remove';
 
 /** Services by who may see them; within each list in order. */
 class Shelves {
@@ -33,37 +33,38 @@ class Shelves {
   /** By namespace: its own private ones, and what others share with it. */
   readonly #shared = new Map<string, ServiceList>();
 
-  change(service: MeshService, how: How): void {
+  change(held: HeldService, how: How): void {
+    const { service } = held;
     const reach = reachOf(service);
-    if (reach === 'all') return this.#public[how](service);
+    if (reach === 'all') return this.#public[how](held);
     if (reach === 'nobody') return;
     const namespaces = reach.own ? [service.namespace, ...reach.others] : reach.others;
-    for (const namespace of namespaces) change(this.#shared, namespace, service, how);
+    for (const namespace of namespaces) change(this.#shared, namespace, held, how);
   }
 
   *to(namespace: string): Iterable<MeshService> {
-    yield* this.#shared.get(namespace)?.items ?? [];
-    yield* this.#public.items;
+    for (const { service } of this.#shared.get(namespace)?.items ?? []) yield service;
+    for (const { service } of this.#public.items) yield service;
   }
 }
 
-function change(lists: Map<string, ServiceList>, namespace: string, service: MeshService, how: How): void {
+function change(lists: Map<string, ServiceList>, namespace: string, held: HeldService, how: How): void {
   let list = lists.get(namespace);
   if (list === undefined) lists.set(namespace, (list = new ServiceList()));
-  list[how](service);
+  list[how](held);
   if (list.size === 0) lists.delete(namespace);
 }
 
-const DIFFERENCE: Readonly<Record<How, number>> = { add: 1, remove: -1, replace: 0 };
+const DIFFERENCE: Readonly<Record<How, number>> = { add: 1, remove: -1 };
 
 /** Shelves by a key; empty ones are forgotten. */
 class ShelvesBy<K> {
   readonly #shelves = new Map<K, { readonly shelves: Shelves; services: number }>();
 
-  change(key: K, service: MeshService, how: How): void {
+  change(key: K, held: HeldService, how: How): void {
     let kept = this.#shelves.get(key);
     if (kept === undefined) this.#shelves.set(key, (kept = { shelves: new Shelves(), services: 0 }));
-    kept.shelves.change(service, how);
+    kept.shelves.change(held, how);
     kept.services += DIFFERENCE[how];
     if (kept.services === 0) this.#shelves.delete(key);
   }
@@ -75,7 +76,8 @@ class ShelvesBy<K> {
 
 /** All services, by who may see them and by listener: one asks for those that it is made of, however many services there are. */
 export class VisibleServices {
-  readonly #services = new Map<MeshHost, MeshService>();
+  /** What is on the shelves: a service whose place is as before is exchanged here for all of them. */
+  readonly #services = new Map<MeshHost, HeldService>();
   readonly #all = new Shelves();
   readonly #byPort = new ShelvesBy<number>();
   /** Those that speak HTTP on the port. */
@@ -86,36 +88,38 @@ export class VisibleServices {
   readonly #byAddress = new ShelvesBy<string>();
 
   get(host: MeshHost): MeshService | undefined {
-    return this.#services.get(host);
+    return this.#services.get(host)?.service;
   }
 
   hosts(): Iterable<MeshHost> {
     return this.#services.keys();
   }
 
-  /** @returns what it was before */
-  set(host: MeshHost, service: MeshService | undefined): MeshService | undefined {
-    const before = this.#services.get(host);
-    if (service === undefined) this.#services.delete(host);
-    else this.#services.set(host, service);
-    if (before !== undefined && service !== undefined && listenerFacts(before) === listenerFacts(service)) {
-      this.#change(service, 'replace');
-      return before;
+  /** @param alike nothing that a listener depends on, and so nothing that decides where it stands, is another than before */
+  set(host: MeshHost, service: MeshService | undefined, alike: boolean): void {
+    const held = this.#services.get(host);
+    if (alike && held !== undefined && service !== undefined) {
+      held.service = service;
+      return;
     }
-    if (before !== undefined) this.#change(before, 'remove');
-    if (service !== undefined) this.#change(service, 'add');
-    return before;
+    if (held !== undefined) this.#change(held, 'remove');
+    this.#services.delete(host);
+    if (service === undefined) return;
+    const added = { service };
+    this.#services.set(host, added);
+    this.#change(added, 'add');
   }
 
-  #change(service: MeshService, how: How): void {
-    this.#all.change(service, how);
+  #change(held: HeldService, how: How): void {
+    const { service } = held;
+    this.#all.change(held, how);
     const isShared = serviceAddresses(service).some((address) => address === ANYWHERE || address.includes('/'));
     for (const { number, protocol } of service.ports) {
-      this.#byPort.change(number, service, how);
-      if (isHttpLike(protocol)) this.#http.change(number, service, how);
-      else if (isShared) this.#shared.change(number, service, how);
+      this.#byPort.change(number, held, how);
+      if (isHttpLike(protocol)) this.#http.change(number, held, how);
+      else if (isShared) this.#shared.change(number, held, how);
     }
-    for (const place of listenerPlaces(service)) if (typeof place === 'string') this.#byAddress.change(place, service, how);
+    for (const place of listenerPlaces(service)) if (typeof place === 'string') this.#byAddress.change(place, held, how);
   }
 
   /** Its private ones and those shared with it, then the public ones; older first within each. */
