@@ -6,6 +6,8 @@ interface Sink {
 
 /** What a command may touch of the outside; tests hand in their own. */
 export interface Io {
+  /** What is piped in; read only where a command says so. */
+  readonly stdin: AsyncIterable<Uint8Array>;
   /** Data. */
   readonly stdout: Sink;
   /** Everything else. */

@@ -62,6 +62,8 @@ describe('wrong usage ends with 2, says so on stderr and leaves stdout empty', (
     ['serve -c a.yaml extra'],
     ['check'],
     ['doctor -c a.yaml -o xml'],
+    ['convert ingress'],
+    ['convert ingress -f missing.yaml'],
     ['get'],
     ['get bogus'],
     ['get services a b'],

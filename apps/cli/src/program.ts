@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addCheck } from './commands/check.ts';
+import { addConvert } from './commands/convert.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
@@ -51,6 +52,7 @@ Data goes to stdout, everything else to stderr.`,
   addExplain(program, io);
   addDiff(program, io);
   addExport(program, io);
+  addConvert(program, io);
   addProxy(program, io);
   addReleaseHeld(program, io);
   addLab(program, io);

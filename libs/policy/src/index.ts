@@ -1,4 +1,5 @@
 export { compareAge } from './age.ts';
+export { convertIngress } from './convert/convert-ingress.ts';
 export { ISTIO_KINDS } from './load/kinds.ts';
 export { istioKey, parseIstioYaml } from './load/parse-istio-yaml.ts';
 export type { IstioFile, ParseOptions } from './load/parse-istio-yaml.ts';

@@ -12,11 +12,12 @@ export interface Outcome {
 /** The time in every test: 2026-11-21 12:00 UTC. */
 export const NOW = Date.UTC(2026, 10, 21, 12);
 
-export async function runCli(args: readonly string[], over: Partial<Pick<Io, 'env' | 'cwd'>> = {}): Promise<Outcome> {
+export async function runCli(args: readonly string[], over: Partial<Pick<Io, 'env' | 'cwd' | 'stdin'>> = {}): Promise<Outcome> {
   let stdout = '';
   let stderr = '';
   let became: string | undefined;
   const code = await run(args, {
+    stdin: nothing(),
     stdout: { write: (text) => void (stdout += text) },
     stderr: { write: (text) => void (stderr += text) },
     env: {},
@@ -27,3 +28,5 @@ export async function runCli(args: readonly string[], over: Partial<Pick<Io, 'en
   });
   return { code, stdout, stderr, became };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
