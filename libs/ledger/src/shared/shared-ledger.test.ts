@@ -1,89 +1,17 @@
-import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Diagnostic } from '@isthmus/model';
-import { MemoryLedger } from '../memory-ledger.ts';
-import { MemoryServer, MemoryStore } from '../testing/memory-store.ts';
+import { MemoryServer } from '../testing/memory-store.ts';
+import {
+  LocalCopy,
+  expectEqualByRevision,
+  expectOneWriterAtATime,
+  leaderOf,
+  leads,
+  open,
+  replica,
+  vipsOf,
+} from '../testing/shared-replicas.ts';
 import { until } from '../testing/until.ts';
 import { parseHead } from './head.ts';
-import { SharedLedger } from './shared-ledger.ts';
-import type { LocalLedger } from './shared-ledger.ts';
-
-const LEASE_MS = 300;
-
-/** Stands for the file: keeps what it is told, also after its replica is gone. */
-class LocalCopy extends MemoryLedger implements LocalLedger {
-  readonly diagnostics: readonly Diagnostic[] = [];
-  flush = () => Promise.resolve();
-  close = () => Promise.resolve();
-}
-
-interface TestReplica {
-  readonly ledger: SharedLedger;
-  readonly store: MemoryStore;
-  readonly local: LocalCopy;
-  /** Digest of what this replica had at each revision. */
-  readonly seen: Map<number, string>;
-  /** Its clock goes on by so much at once, as after SIGSTOP. */
-  jump(ms: number): void;
-}
-
-const open: TestReplica[] = [];
-
-function replica(server: MemoryServer, id: string, local = new LocalCopy()): TestReplica {
-  const store = new MemoryStore(server);
-  let jumped = 0;
-  const ledger = SharedLedger.start({
-    store,
-    local,
-    sharedTables: ['vip', 'held'],
-    self: { id },
-    leaseMs: LEASE_MS,
-    monotonic: () => performance.now() + jumped,
-    random: Math.random,
-  });
-  const seen = new Map<number, string>();
-  ledger.onCommitted(() => seen.set(ledger.revision, digest(JSON.stringify([...ledger.entries('vip')].sort()))));
-  const made: TestReplica = { ledger, store, local, seen, jump: (ms) => (jumped += ms) };
-  open.push(made);
-  return made;
-}
-
-const digest = (text: string) => createHash('sha256').update(text).digest('hex');
-const vipsOf = ({ ledger }: TestReplica) => Object.fromEntries(ledger.entries('vip'));
-const leads = ({ ledger }: TestReplica) => ledger.writer.isWriter();
-
-async function leaderOf(...replicas: readonly TestReplica[]): Promise<{ leader: TestReplica; others: readonly TestReplica[] }> {
-  await until('one leads', () => replicas.filter(leads).length === 1);
-  return { leader: replicas.find(leads) as TestReplica, others: replicas.filter((r) => !leads(r)) };
-}
-
-/** Epochs never go back, and no epoch has two leaders: what "no double writer" means. */
-function expectOneWriterAtATime(server: MemoryServer): void {
-  const heads = server.history.map((text) => parseHead(text, 'memory'));
-  const leaders = new Map<number, string>();
-  for (const [i, head] of heads.entries()) {
-    const before = heads[i - 1];
-    expect(head.epoch).toBeGreaterThanOrEqual(before?.epoch ?? 0);
-    expect(head.revision).toBeGreaterThanOrEqual(before?.revision ?? 0);
-    if (head.leader !== undefined) leaders.set(head.epoch, leaders.get(head.epoch) ?? head.leader.id);
-    if (head.leader !== undefined) expect(leaders.get(head.epoch)).toBe(head.leader.id);
-  }
-}
-
-/** "Same ledger revision" has to mean the same content everywhere. */
-function expectEqualByRevision(...replicas: readonly TestReplica[]): void {
-  let compared = 0;
-  for (const a of replicas) {
-    for (const b of replicas.filter((other) => other !== a)) {
-      for (const [revision, text] of a.seen) {
-        if (!b.seen.has(revision)) continue; // it may have read two changes at once
-        expect(b.seen.get(revision)).toBe(text);
-        compared += 1;
-      }
-    }
-  }
-  expect(compared).toBeGreaterThan(0);
-}
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map(({ ledger }) => ledger.close()));
@@ -180,45 +108,6 @@ describe('a ledger that replicas share', () => {
     await until('the wish came true', () => other.ledger.get('held', 'shop/public/g') !== undefined);
     expect(became).toEqual([true]);
     expectOneWriterAtATime(server);
-  });
-
-  describe('a follower that sees what the leader does not', () => {
-    test('asks it, and the leader goes on leading', async () => {
-      const server = new MemoryServer();
-      const [a, b, c] = [replica(server, 'a'), replica(server, 'b'), replica(server, 'c')];
-      const { leader, others } = await leaderOf(a, b, c);
-      leader.ledger.onAsked((hosts) => hosts.forEach((host, i) => leader.ledger.put('vip', host, `240.241.0.${i + 1}`)));
-      const { epoch } = leader.ledger.status;
-      for (const [i, other] of others.entries()) {
-        await until('it has asked and was answered', () => {
-          other.ledger.ask([`only-${i}.test`]);
-          return vipsOf(other)[`only-${i}.test`] !== undefined;
-        });
-      }
-      await until('all have them', () => [a, b, c].every((r) => r.ledger.entries('vip').size === 2));
-      expect(leader.ledger.status).toMatchObject({ role: 'leader', epoch });
-      await until('the questions are gone', () => parseHead(server.history.at(-1) ?? '', '').asks.length === 0);
-      expectOneWriterAtATime(server);
-      expectEqualByRevision(a, b, c);
-    });
-
-    test('does not keep a leader in office that is cut off, and is answered by the next one', async () => {
-      const server = new MemoryServer();
-      const [a, b, c] = [replica(server, 'a'), replica(server, 'b'), replica(server, 'c')];
-      const { leader, others } = await leaderOf(a, b, c);
-      for (const { ledger } of others) ledger.onAsked((hosts) => hosts.forEach((host) => ledger.put('vip', host, '240.241.0.1')));
-      await until('both know who leads', () =>
-        others.every(({ ledger }) => ledger.status.leader?.id === leader.ledger.status.id),
-      );
-      leader.store.cut = true;
-      let asked = 0;
-      await until('another leads, whatever is asked meanwhile', () => {
-        for (const { ledger } of others) ledger.ask([`only-${(asked += 1)}.test`]);
-        return others.some(leads);
-      });
-      await until('the first question is answered', () => others.every((other) => Object.keys(vipsOf(other)).length > 0));
-      expectOneWriterAtATime(server);
-    });
   });
 
   test('a store that lost its data is filled again, and nobody forgets anything', async () => {
