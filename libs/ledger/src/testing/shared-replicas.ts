@@ -9,7 +9,7 @@ import { MemoryStore } from './memory-store.ts';
 import type { MemoryServer } from './memory-store.ts';
 import { until } from './until.ts';
 
-export const LEASE_MS = 300;
+const LEASE_MS = 300;
 
 /** Stands for the file: keeps what it is told, also after its replica is gone. */
 export class LocalCopy extends MemoryLedger implements LocalLedger {
