@@ -17,7 +17,16 @@ function commandLines(command: Command, words: readonly string[] = []): readonly
 }
 
 async function allCommands(): Promise<readonly (readonly string[])[]> {
-  const io = { stdout: { write: () => {} }, stderr: { write: () => {} }, env: {}, cwd: '/', now: () => 0, become: () => {} };
+  const stdin = (async function* nothing(): AsyncGenerator<Uint8Array> {})();
+  const io = {
+    stdin,
+    stdout: { write: () => {} },
+    stderr: { write: () => {} },
+    env: {},
+    cwd: '/',
+    now: () => 0,
+    become: () => {},
+  };
   return commandLines(buildProgram(io));
 }
 

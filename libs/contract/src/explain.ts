@@ -31,6 +31,8 @@ export interface ExplainedHost {
   };
   /** Where it is published back, or shall be. */
   readonly published?: readonly PublicationView[];
+  /** Istio's rules in force that concern the host; absent where there are none. */
+  readonly trafficRules?: ExplainedRules;
   /** Instances that get no traffic, and why. */
   readonly leftOut: readonly LeftOut[];
 }
@@ -57,6 +59,48 @@ export interface ExplainedOrigin {
   /** As published: after the rules. */
   readonly endpoints: readonly EndpointView[];
   readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ExplainedRules {
+  /** Those that name the host or send to it, delegates merged. */
+  readonly virtualServices: readonly ExplainedVirtualService[];
+  /** Those that calls of the host go by. */
+  readonly destinationRules: readonly ExplainedDestinationRule[];
+  /** Sidecars whose workloads do not see the host, unless a rule sends them there. */
+  readonly hiddenBy: readonly ExplainedSidecar[];
+  /** What is wrong with these rules, and what of them cannot be done. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface ExplainedVirtualService {
+  /** `shop/orders` */
+  readonly name: string;
+  /** `file:line:column`, or where it is in Kubernetes. */
+  readonly place: string;
+  readonly namesHost: boolean;
+  readonly sendsTo: boolean;
+  /** `mesh`, `namespace/name` */
+  readonly gateways: readonly string[];
+  /** `namespace/name` of the VirtualServices whose routes are in it. */
+  readonly delegates: readonly string[];
+}
+
+export interface ExplainedDestinationRule {
+  readonly name: string;
+  /** Of all that were merged into it: `a.yaml:1:1 + b.yaml:1:1`. */
+  readonly place: string;
+  /** Namespaces whose callers go by it; `*`: all that have no rule of their own. */
+  readonly callers: readonly string[];
+  /** Only callers with these labels. */
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly subsets: readonly string[];
+}
+
+export interface ExplainedSidecar {
+  readonly name: string;
+  readonly place: string;
+  /** Only workloads with these labels; absent: all of its namespace without a Sidecar that names them. */
+  readonly selector?: Readonly<Record<string, string>>;
 }
 
 export interface PublishedResource {

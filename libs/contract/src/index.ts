@@ -9,7 +9,17 @@ export type {
   SourceState,
   SourceView,
 } from './catalog-views.ts';
-export type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from './explain.ts';
+export type {
+  ExplainAnswer,
+  ExplainedDestinationRule,
+  ExplainedHost,
+  ExplainedOrigin,
+  ExplainedRules,
+  ExplainedSidecar,
+  ExplainedVirtualService,
+  LeftOut,
+  PublishedResource,
+} from './explain.ts';
 export type { CorrectionView, DifferenceView, DiffView } from './liveness-views.ts';
 export type { ReplicaView } from './replica-view.ts';
 export type { ItemList, DiagnosticList, Problem, ReleaseAnswer } from './envelopes.ts';
@@ -24,3 +34,4 @@ export type {
   ProxyView,
   RejectedProxyView,
 } from './proxy-views.ts';
+export type { AgentPlan, AgentTarget } from './agent-plan.ts';

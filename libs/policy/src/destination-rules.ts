@@ -21,6 +21,12 @@ export interface RuleTarget {
   readonly namespace: string;
 }
 
+/** A rule, and the namespaces whose callers have it; `*`: all that have none of their own. */
+export interface AppliedRule {
+  readonly rule: Rule;
+  readonly callers: readonly string[];
+}
+
 interface NamespaceRules {
   readonly buckets: Map<string, RuleBucket>;
   /** The hosts among them that are wildcards, most specific first. */
@@ -79,6 +85,23 @@ export class DestinationRules {
       else if (rule.namespace === client.namespace && selects(selector.matchLabels, client.labels)) return rule;
     }
     return forAll;
+  }
+
+  /**
+   * Every rule that somebody's calls of the service may go by: those of the callers' own namespaces, then, for all without one, what
+   * the service's namespace exports, else the root namespace's. Looks at each namespace: for people, not for traffic.
+   */
+  *applying({ host, namespace }: RuleTarget): Generator<AppliedRule> {
+    const { rootNamespace } = this.#mesh;
+    for (const own of [...this.#namespaces.keys()].sort()) {
+      const found = this.#find(own, own === rootNamespace ? 'private' : 'local', host);
+      const forAll = found.findLast(({ rule }) => rule.spec.workloadSelector === undefined);
+      for (const each of found)
+        if (each === forAll || each.rule.spec.workloadSelector !== undefined) yield { rule: each.rule, callers: [own] };
+    }
+    const exported = this.#find(namespace, 'exported', host);
+    for (const { rule, exportTo } of exported.length > 0 ? exported : this.#find(rootNamespace, 'exported', host))
+      yield { rule, callers: exportTo.size === 0 ? ['*'] : [...exportTo].sort() };
   }
 
   /** The rule whose connection pool the receiving side has too: selectors are about callers, so they play no part. */

@@ -1,6 +1,7 @@
 import type { IstioObject } from '@isthmus/proto/istio';
 import { compareAge } from './age.ts';
 import type { ScopedProxy } from './scope/inputs.ts';
+import { Imports } from './scope/imports.ts';
 import { selects } from './selector.ts';
 
 /** Sidecars in Istio's precedence: those with a selector first, then the older. */
@@ -24,4 +25,13 @@ export function sidecarFor(
     ({ namespace, spec }) => namespace === proxy.namespace && selects(spec.workloadSelector?.labels, proxy.labels),
   );
   return own ?? sidecars.find(({ namespace, spec }) => namespace === rootNamespace && spec.workloadSelector === undefined);
+}
+
+/** Whether its workloads may see the service, where no rule sends them there. */
+export function importsService(
+  { namespace, spec }: IstioObject<'Sidecar'>,
+  service: { readonly namespace: string; readonly host: string },
+): boolean {
+  if (spec.egress.length === 0) return true;
+  return spec.egress.some(({ hosts }) => new Imports(hosts, namespace).service(service.namespace, service.host));
 }

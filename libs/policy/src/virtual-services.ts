@@ -69,6 +69,11 @@ export class VirtualServices {
     return this.#merged.get(`${namespace}/${name}`)?.rule;
   }
 
+  /** All merged rules, in no order. */
+  all(): Iterable<MergedRule> {
+    return this.#merged.values();
+  }
+
   *diagnostics(): Iterable<Diagnostic> {
     for (const { diagnostics } of this.#merged.values()) yield* diagnostics;
   }

@@ -29,6 +29,7 @@ import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts
 import type { Schema } from './api-schema.ts';
 import { OUTPUT_SCHEMAS } from './output-schemas.ts';
 import { LIVENESS_SCHEMAS } from './liveness-schemas.ts';
+import { RULE_SCHEMAS } from './rule-schemas.ts';
 import { PUBLICATION_SCHEMAS } from './publication-schemas.ts';
 
 const STATES = ['syncing', 'live', 'partial', 'stale'];
@@ -178,6 +179,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
       mcp: refs('PublishedResource', 'For istiod'),
     }),
     published: optional(refs('PublicationView', 'Where it is published back')),
+    trafficRules: optional(ref('ExplainedRules')),
     leftOut: refs('LeftOut', 'Instances that get no traffic'),
   }),
   ExplainedOrigin: fields<ExplainedOrigin>('What one registry says of one service.', {
@@ -257,6 +259,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     state: oneOf(['sent', 'pending', 'retiring', 'rejected'], 'Does it have it, and in this form'),
   }),
   ...OUTPUT_SCHEMAS,
+  ...RULE_SCHEMAS,
   ...PUBLICATION_SCHEMAS,
   ...LIVENESS_SCHEMAS,
   Problem: fields<Problem>('Every answer that is no success (RFC 9457).', {

@@ -1,11 +1,19 @@
 import { isIP } from 'node:net';
 import type { Catalog, KnownRecord } from '@isthmus/catalog';
-import type { ExplainAnswer, ExplainedHost, ExplainedOrigin, LeftOut, PublishedResource } from '@isthmus/contract';
+import type {
+  ExplainAnswer,
+  ExplainedHost,
+  ExplainedOrigin,
+  ExplainedRules,
+  LeftOut,
+  PublishedResource,
+} from '@isthmus/contract';
 import { endpointKey, formatDuration, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
 import { whyLeftOut } from './liveness-views.ts';
+import { explainRules } from './explain-rules.ts';
 import { publicationsOf } from './publications.ts';
 import { ageOfRecord } from './ages.ts';
 import { endpointView, kindOf } from './views.ts';
@@ -46,6 +54,7 @@ function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
   const { catalog } = engine;
   const merged = catalog.merged(host);
   const records = catalog.recordsOf(host);
+  const trafficRules = merged === undefined ? undefined : explainRules(engine, merged);
   const rules = new Set(
     records.map(({ record }) => {
       const { rule } = catalog.rules.hostOf(record);
@@ -62,8 +71,9 @@ function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
       ...(merged === undefined ? {} : { namespace: merged.namespace, rules: hostRules(catalog, merged) }),
       ...(merged?.exportTo === undefined ? {} : { exportTo: merged.exportTo }),
     },
-    outputs: outputsOf(engine, host),
+    outputs: outputsOf(engine, host, trafficRules),
     published: publicationsOf(host, engine.sinks),
+    ...(trafficRules === undefined ? {} : { trafficRules }),
     leftOut: [...leftOut(engine, host)],
   };
 }
@@ -112,13 +122,16 @@ function hostRules(catalog: Catalog, merged: MeshService): readonly string[] {
   ];
 }
 
-function outputsOf(engine: Engine, host: MeshHost): ExplainedHost['outputs'] {
+function outputsOf(engine: Engine, host: MeshHost, rules: ExplainedRules | undefined): ExplainedHost['outputs'] {
+  const subsets = new Set(['', ...(rules?.destinationRules ?? []).flatMap((rule) => rule.subsets)]);
   const merged = engine.catalog.merged(host);
   const xds: PublishedResource[] = [];
   for (const port of merged?.ports ?? []) {
-    for (const type of [CLUSTER_TYPE, ENDPOINT_TYPE]) {
-      const resource = engine.xds.resources(type).get(outboundName(host, port.number));
-      if (resource !== undefined) xds.push({ type, name: resource.name, version: resource.version });
+    for (const subset of subsets) {
+      for (const type of [CLUSTER_TYPE, ENDPOINT_TYPE]) {
+        const resource = engine.xds.resources(type).get(outboundName(host, port.number, subset));
+        if (resource !== undefined) xds.push({ type, name: resource.name, version: resource.version });
+      }
     }
   }
   const route = engine.xds.resources(ROUTE_TYPE).get(EGRESS_ROUTE);

@@ -128,7 +128,7 @@ export class Engine {
       ...this.#ledger.diagnostics,
       ...this.#reload,
       ...this.istio.store.diagnostics(),
-      ...this.mesh.publisher.rules.diagnostics(),
+      ...this.mesh.publisher.diagnostics(),
     ];
   }
 

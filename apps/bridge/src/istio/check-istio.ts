@@ -1,5 +1,6 @@
 import type { Diagnostic } from '@isthmus/model';
 import { IstioConfigStore } from '@isthmus/policy';
+import { Rules } from '../mesh/rules.ts';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import { openDirectory } from './open-istio-config.ts';
 
@@ -14,7 +15,10 @@ export async function checkIstio({ istio }: BridgeConfig): Promise<IstioCheck> {
   const store = new IstioConfigStore();
   if (istio.from?.kind !== 'directory') return { objects: 0, problems: [] };
   await openDirectory(istio.from.dir, istio.namespace, store).scan();
-  const problems = [...store.diagnostics()];
+  const { domain, rootNamespace, outboundTrafficPolicy: outbound } = istio;
+  const rules = new Rules({ domain, rootNamespace, outbound });
+  for (const after of store.objects()) rules.take({ before: undefined, after });
+  const problems = [...store.diagnostics(), ...rules.diagnostics()];
   const errors = problems.filter(({ severity }) => severity === 'error');
   return {
     objects: [...store.objects()].length,

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '@isthmus/config';
 import { FileLedger } from '@isthmus/ledger';
 import type { MeshHost } from '@isthmus/model';
+import { explain } from '../control/explain.ts';
 import { Engine } from '../engine/engine.ts';
 import { registryKinds } from '../registries.ts';
 import { checkIstio, formatIstioProblem } from './check-istio.ts';
@@ -99,6 +100,39 @@ describe('a bridge with istio.dir', () => {
     await until('no diagnostic', () => bridge.diagnostics.length === 0);
   });
 
+  test('explains which rules a host has, where they are written, and what of them is wrong', async () => {
+    const rule = (name: string, spec: string) =>
+      `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n`;
+    await put('a.yaml', `${ENTRY}---\n${RULE}`);
+    await put(
+      'b.yaml',
+      rule('api', '{ host: api.example.com, subsets: [{ name: v1 }], trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }'),
+    );
+    await put('c.yaml', rule('more', '{ host: api.example.com, subsets: [{ name: v2 }] }'));
+    await put(
+      'd.yaml',
+      'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: narrow, namespace: web }\nspec: { workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }] }\n',
+    );
+    await put('e.yaml', RULE.replace('name: api', 'name: other').replace('hosts: [api', 'hosts: [other'));
+    const bridge = await start();
+    await bridge.readiness.ready;
+    const xds = () => explain(bridge, 'api.example.com').matches[0]?.outputs.xds.map(({ name }) => name) ?? [];
+    await until('clusters of the subsets', () => xds().includes('outbound|80|v2|api.example.com'));
+    expect(xds()).toContain('outbound|80|v1|api.example.com');
+    const at = (file: string, line: number) => expect.stringMatching(new RegExp(`istio\\.d/${file}:${line}:1$`));
+    const both = expect.stringMatching(/b\.yaml:1:1 \+ .*c\.yaml:1:1$/);
+    expect(explain(bridge, 'api.example.com').matches[0]?.trafficRules).toEqual({
+      virtualServices: [
+        { name: 'shop/api', place: at('a.yaml', 10), namesHost: true, sendsTo: true, gateways: ['mesh'], delegates: [] },
+        { name: 'shop/other', place: at('e.yaml', 1), namesHost: false, sendsTo: true, gateways: ['mesh'], delegates: [] },
+      ],
+      destinationRules: [{ name: 'shop/api', place: both, callers: ['shop', '*'], subsets: ['v1', 'v2'] }],
+      hiddenBy: [{ name: 'web/narrow', place: at('d.yaml', 1), selector: { app: 'web' } }],
+      diagnostics: [expect.objectContaining({ code: 'istio.warning', what: expect.stringContaining('ISTIO_MUTUAL') })],
+    });
+    expect(bridge.diagnostics.map(({ what }) => what)).toEqual([expect.stringContaining('ISTIO_MUTUAL')]);
+  });
+
   test('says where the directory is missing, and goes on without it', async () => {
     await rm(join(directory, 'istio.d'), { recursive: true });
     const bridge = await start();
@@ -131,6 +165,23 @@ describe('isthmus check', () => {
       expect.stringContaining('d.yaml:1:5: is not valid YAML'),
       'c.yaml:2:7: warning: kind PeerAuthentication is not in this version: the object has no effect',
     ]);
+  });
+
+  test('says what of valid rules has no effect here, and which delegate is not there', async () => {
+    await put(
+      'a.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: shop, annotations: { isthmus.dev/health-check: 'often' } }
+spec: { host: api.example.com, trafficPolicy: { tls: { mode: SIMPLE, credentialName: a } } }
+---
+${RULE.replace('route: [{ destination: { host: api.example.com } }]', 'delegate: { name: gone }').replace('timeout: 3s', 'name: a')}`,
+    );
+    const { problems } = await checkIstio(config({ dir: 'istio.d' }));
+    expect(problems.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
+    expect(problems.map(({ what }) => what).join('\n')).toMatch(
+      /gone is not there[^]*isthmus\.dev\/health-check[^]*credentialName/,
+    );
   });
 
   test('has nothing to say of files that are fine', async () => {

@@ -1,4 +1,4 @@
-import type { MeshHost, MeshService } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshService } from '@isthmus/model';
 import { ProxyScopes } from '@isthmus/policy';
 import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
@@ -99,6 +99,12 @@ export class MeshPublisher {
 
   release(scope: MeshScope): void {
     this.#scopes.release(scope);
+  }
+
+  /** What is wrong with rules, or cannot be served to some group: each once, however many groups it concerns. */
+  diagnostics(): Iterable<Diagnostic> {
+    const all = [...this.rules.diagnostics(), ...[...this.#groups.values()].flatMap(({ group }) => group.diagnostics)];
+    return new Map(all.map((each) => [JSON.stringify(each), each])).values();
   }
 
   /** Objects that came, changed or went; they count from the next `applyRules` on. */

@@ -65,7 +65,12 @@ export class RulesByHost {
   }
 }
 
-function hostsIn({ spec }: Rule): readonly string[] {
+function hostsIn(rule: Rule): readonly string[] {
+  return [...new Set([...rule.spec.hosts, ...destinationHosts(rule)])];
+}
+
+/** The hosts that its routes send to, mirrors too; one may be there twice. */
+export function destinationHosts({ spec }: Rule): readonly string[] {
   const destinations = [
     ...spec.http.flatMap(({ route, mirror, mirrors }) => [
       ...route.map(({ destination }) => destination),
@@ -74,5 +79,5 @@ function hostsIn({ spec }: Rule): readonly string[] {
     ]),
     ...[...spec.tcp, ...spec.tls].flatMap(({ route }) => route.map(({ destination }) => destination)),
   ];
-  return [...new Set([...spec.hosts, ...destinations.flatMap((destination) => destination?.host ?? [])])];
+  return destinations.flatMap((destination) => destination?.host ?? []);
 }

@@ -2,12 +2,15 @@ import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
+import { ruleDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
 
 /** The rules in force, resolved as far as they are the same for a whole namespace. */
 export class Rules implements RuleIndex {
   readonly virtual: VirtualServices;
   readonly destinations: DestinationRules;
+  /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
+  readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
   constructor(mesh: MeshOptions) {
     this.virtual = new VirtualServices(mesh.domain);
@@ -27,9 +30,10 @@ export class Rules implements RuleIndex {
     return this.destinations.inbound(service, proxy.namespace);
   }
 
-  /** What is wrong between rules: a delegate that is not there, one of a delegate. */
-  diagnostics(): Iterable<Diagnostic> {
-    return this.virtual.diagnostics();
+  /** What is wrong between rules (a delegate that is not there, one of a delegate), and what of them Isthmus cannot do. */
+  *diagnostics(): Iterable<Diagnostic> {
+    yield* this.virtual.diagnostics();
+    for (const key of [...this.#unsupported.keys()].sort()) yield* this.#unsupported.get(key) ?? [];
   }
 
   /** @returns what scopes have to be told: a delegate's change as those of the VirtualServices that it is part of */
@@ -41,8 +45,13 @@ export class Rules implements RuleIndex {
       return this.virtual.set(after as IstioObject<'VirtualService'>);
     }
     if (was.kind === 'DestinationRule') {
-      if (after === undefined) this.destinations.delete(was.namespace, was.name);
-      else this.destinations.set(after as IstioObject<'DestinationRule'>);
+      const rule = after as IstioObject<'DestinationRule'> | undefined;
+      const unsupported = rule === undefined ? [] : ruleDiagnostics(rule);
+      const key = `${was.namespace}/${was.name}`;
+      if (unsupported.length === 0) this.#unsupported.delete(key);
+      else this.#unsupported.set(key, unsupported);
+      if (rule === undefined) this.destinations.delete(was.namespace, was.name);
+      else this.destinations.set(rule);
     }
     return [{ before, after } satisfies ObjectChange<IstioKind>];
   }

@@ -1,6 +1,7 @@
 import type { EndpointView, ExplainedHost, ExplainedOrigin, HeldView, PublishedResource } from '@isthmus/contract';
 import { formatDuration } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
+import { rulesBranch } from './explain-rules.ts';
 import { keptText } from './columns.ts';
 import { renderTree } from './tree.ts';
 import type { Branch } from './tree.ts';
@@ -18,10 +19,11 @@ export function renderExplained(host: ExplainedHost, query: string, held: readon
   const asked = (address: string, port: number) =>
     query === address || query === `[${address}]` || query === hostPort(address, port);
   const reasons = new Map(host.leftOut.map((left) => [keyOf(left.service, left.address, left.port), left.reason]));
-  const problems = host.origins.flatMap((origin) => origin.diagnostics);
+  const problems = [...host.origins.flatMap((origin) => origin.diagnostics), ...(host.trafficRules?.diagnostics ?? [])];
   const children: Branch[] = [
     ...host.origins.map((origin) => originBranch(origin, reasons, asked, now)),
     mergeBranch(host),
+    ...rulesBranch(host.trafficRules),
     publishedBranch(host),
     ...leftOutBranch(host, asked),
     ...(problems.length === 0 ? [] : [problemBranch(problems)]),

@@ -16,6 +16,41 @@ export const healthyHost: ExplainedHost = {
     ],
     mcp: [{ type: 'networking.istio.io/v1/ServiceEntry', name: `isthmus/${ORDERS}-80`, version: 'd00d' }],
   },
+  trafficRules: {
+    virtualServices: [
+      {
+        name: 'shop/orders',
+        place: 'istio.d/orders.yaml:1:1',
+        namesHost: true,
+        sendsTo: true,
+        gateways: ['mesh'],
+        delegates: ['shop/orders-v2'],
+      },
+      {
+        name: 'edge/front',
+        place: 'k8s VirtualService edge/front',
+        namesHost: false,
+        sendsTo: true,
+        gateways: ['edge/front'],
+        delegates: [],
+      },
+    ],
+    destinationRules: [
+      { name: 'shop/orders', place: 'istio.d/a.yaml:1:1 + istio.d/b.yaml:1:1', callers: ['*'], subsets: ['v1', 'v2'] },
+      { name: 'web/orders', place: 'istio.d/web.yaml:1:1', callers: ['web'], selector: { app: 'web' }, subsets: [] },
+    ],
+    hiddenBy: [{ name: 'batch/default', place: 'istio.d/batch.yaml:1:1' }],
+    diagnostics: [
+      {
+        code: 'istio.warning',
+        severity: 'warning',
+        where: 'istio.d/a.yaml:1:1',
+        what: 'trafficPolicy: tunnel is not in this version',
+        meaning: 'connections go straight to the service',
+        remedy: 'take it out, or keep such calls on a mesh with istiod',
+      },
+    ],
+  },
   leftOut: [
     { address: 'fd00::7', port: 8080, service: SHOP, reason: 'unhealthy at the registry' },
     { address: `${SHOP} orders-3`, port: 0, service: SHOP, reason: 'weight -1 is not a number of at least 0 [weight.invalid]' },
