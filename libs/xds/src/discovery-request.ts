@@ -3,6 +3,7 @@ import type { TypeUrl } from '@isthmus/model';
 import { NameMemory } from './name-memory.ts';
 import { readNode } from './node-reader.ts';
 import type { NodeInfo } from './resource-provider.ts';
+import { sharedName } from './shared-names.ts';
 
 /** google.rpc.Status of a NACK. */
 export interface ErrorDetail {
@@ -77,10 +78,10 @@ function readNames(reader: BinaryReader, at: number, bytes: Uint8Array, memory: 
     reader.pos = at + known.bytes.length;
     return known.names;
   }
-  const names = [reader.string()];
+  const names = [sharedName(reader.string())];
   while (bytes[reader.pos] === NAMES_TAG) {
     reader.pos += 1;
-    names.push(reader.string());
+    names.push(sharedName(reader.string()));
   }
   memory.remember(bytes.subarray(at, reader.pos), names);
   return names;
@@ -103,7 +104,7 @@ export function readDeltaRequest(bytes: Uint8Array): DeltaRequest {
     const [field, wire] = reader.tag();
     if (field === 1) node = readNode(reader.bytes());
     else if (field === 2) type = reader.string();
-    else if (field === 3) subscribe.push(reader.string());
+    else if (field === 3) subscribe.push(sharedName(reader.string()));
     else if (field === 4) unsubscribe.push(reader.string());
     else if (field === 5) readVersionEntry(reader.bytes(), initialVersions);
     else if (field === 6) nonce = reader.string();

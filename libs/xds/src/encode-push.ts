@@ -1,21 +1,15 @@
 import type { TypeUrl } from '@isthmus/model';
-import {
-  deltaFrame,
-  deltaResponse,
-  emptyAssignmentFrame,
-  framesInSteps,
-  nothingByThatNameFrame,
-  sotwFrame,
-  sotwResponse,
-} from './frames.ts';
+import { deltaFrame, deltaResponse, emptyAssignmentFrame, nothingByThatNameFrame, sotwFrame, sotwResponse } from './frames.ts';
 import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 import type { Push } from './push.ts';
+import { listBody } from './list-body.ts';
 import { EDS, VHDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
 
 const MOST_KEPT_FRAMES = 256;
-const LARGE_BYTES = 1024 * 1024;
+/** More frames than that are put into one buffer. */
+const MOST_PARTS = 16;
 
 export interface PushToEncode {
   readonly view: ResourceView;
@@ -27,15 +21,22 @@ export interface PushToEncode {
 }
 
 /**
- * The response message; undefined when there is nothing that the client would have to be told. Yields where the event
+ * The response message in parts, large ones shared by all streams that get the same; undefined when there is nothing that the client would have to be told. Yields where the event
  * loop should have its turn, in large messages only: what is encoded is what there was at the first step.
  */
-export function* encodePush({ view, type, transport, anyType, nonce, push }: PushToEncode): Generator<void, Buffer | undefined> {
+export function* encodePush({
+  view,
+  type,
+  transport,
+  anyType,
+  nonce,
+  push,
+}: PushToEncode): Generator<void, readonly Buffer[] | undefined> {
   const frames: Buffer[] = [];
   const version = view.version(type);
   if (push.everything) frames.push(...(yield* wholeBody(view, type, transport, anyType)));
   // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
-  if (push.resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* framesInSteps(push.resources, transport, anyType)));
+  if (push.resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* listBody(push.resources, transport, anyType)));
   else
     for (const resource of push.resources)
       frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
@@ -48,11 +49,6 @@ export function* encodePush({ view, type, transport, anyType, nonce, push }: Pus
     removed = removed.filter((name) => !push.unknown.includes(name));
   }
   if (frames.length === 0 && removed.length === 0 && !push.answers) return undefined;
-  const size = frames.reduce((sum, frame) => sum + frame.length, 0);
-  // Megabytes of fresh memory take their time (10 ms for 6 MB on a virtual machine), and gRPC copies them once more.
-  if (size > LARGE_BYTES) yield;
-  const message =
-    transport === 'sotw' ? sotwResponse(type, version, nonce, frames) : deltaResponse(type, version, nonce, frames, removed);
-  if (size > LARGE_BYTES) yield;
-  return message;
+  const parts = frames.length > MOST_PARTS ? [Buffer.concat(frames)] : frames;
+  return transport === 'sotw' ? sotwResponse(type, version, nonce, parts) : deltaResponse(type, version, nonce, parts, removed);
 }

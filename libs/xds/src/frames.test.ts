@@ -36,7 +36,7 @@ test('a concatenated DiscoveryResponse is the one that protobuf-es would write',
         resources: resources.map(({ bytes }) => create(AnySchema, { typeUrl: `type/${type}`, value: bytes })),
         controlPlane: { identifier: 'isthmus' },
       });
-      const ours = fromBinary(DiscoveryResponseSchema, sotwResponse(type, version, nonce, frames));
+      const ours = fromBinary(DiscoveryResponseSchema, Buffer.concat(sotwResponse(type, version, nonce, frames)));
       expect(hex(toBinary(DiscoveryResponseSchema, ours))).toBe(hex(toBinary(DiscoveryResponseSchema, expected)));
     }),
   );
@@ -58,7 +58,7 @@ test('a concatenated DeltaDiscoveryResponse is the one that protobuf-es would wr
         })),
         controlPlane: { identifier: 'isthmus' },
       });
-      const ours = fromBinary(DeltaDiscoveryResponseSchema, deltaResponse(type, version, nonce, frames, removed));
+      const ours = fromBinary(DeltaDiscoveryResponseSchema, Buffer.concat(deltaResponse(type, version, nonce, frames, removed)));
       expect(hex(toBinary(DeltaDiscoveryResponseSchema, ours))).toBe(hex(toBinary(DeltaDiscoveryResponseSchema, expected)));
     }),
   );
@@ -67,7 +67,7 @@ test('a concatenated DeltaDiscoveryResponse is the one that protobuf-es would wr
 test('an unknown cluster has an assignment without endpoints', () => {
   const response = fromBinary(
     DiscoveryResponseSchema,
-    sotwResponse(EDS, '1', 'n', [emptyAssignmentFrame(EDS, 'outbound|80||x')]),
+    Buffer.concat(sotwResponse(EDS, '1', 'n', [emptyAssignmentFrame(EDS, 'outbound|80||x')])),
   );
   const assignment = fromBinary(ClusterLoadAssignmentSchema, response.resources[0]!.value);
   expect(assignment).toMatchObject({ clusterName: 'outbound|80||x', endpoints: [] });

@@ -84,19 +84,24 @@ export function nothingByThatNameFrame(name: string): Buffer {
 
 const CONTROL_PLANE = text(1, 'isthmus');
 
-export function sotwResponse(type: TypeUrl, version: string, nonce: string, frames: readonly Uint8Array[]): Buffer {
-  return Buffer.concat([text(1, version), ...frames, text(4, type), text(5, nonce), message(6, [CONTROL_PLANE])]);
+/**
+ * A response in parts: what is of this stream alone comes first, and is short; the frames are those of all streams. (The order
+ * of fields is free.)
+ */
+export function sotwResponse(type: TypeUrl, version: string, nonce: string, frames: readonly Buffer[]): readonly Buffer[] {
+  return [Buffer.concat([text(1, version), text(4, type), text(5, nonce), message(6, [CONTROL_PLANE])]), ...frames];
 }
 
 export function deltaResponse(
   type: TypeUrl,
   version: string,
   nonce: string,
-  frames: readonly Uint8Array[],
+  frames: readonly Buffer[],
   removed: readonly string[],
-): Buffer {
+): readonly Buffer[] {
   const gone = removed.map((name) => text(6, name));
-  return Buffer.concat([text(1, version), ...frames, text(4, type), text(5, nonce), ...gone, message(7, [CONTROL_PLANE])]);
+  const head = [text(1, version), text(4, type), text(5, nonce), ...gone, message(7, [CONTROL_PLANE])];
+  return [Buffer.concat(head), ...frames];
 }
 
 /** `Any.type_url` (field 1) of the few types that there are. */

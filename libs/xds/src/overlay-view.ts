@@ -1,4 +1,5 @@
 import type { Resource, SnapshotChange, TypeUrl } from '@isthmus/model';
+import { LayeredMap } from './layered-map.ts';
 import type { ViewChange } from './resource-provider.ts';
 import { SetHash } from './set-hash.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -33,7 +34,7 @@ export class OverlayView implements SummedView {
     const own = this.#own.resources(type);
     const base = this.#base.resources(type);
     if (own.size === 0) return base;
-    return base.size === 0 ? own : new LayeredMap(own, base);
+    return base.size === 0 ? own : new LayeredMap(own, base, this.#base.version(type));
   }
 
   sum(type: TypeUrl): bigint {
@@ -123,50 +124,4 @@ function difference(from: SummedView, to: SummedView): ViewChange {
     if (gone.size > 0) removed.set(type, gone);
   }
   return { revision: to.revision, changed, removed };
-}
-
-/** Two maps read as one; the upper one hides the lower one's entries. */
-class LayeredMap implements ReadonlyMap<string, Resource> {
-  readonly #upper: ReadonlyMap<string, Resource>;
-  readonly #lower: ReadonlyMap<string, Resource>;
-
-  constructor(upper: ReadonlyMap<string, Resource>, lower: ReadonlyMap<string, Resource>) {
-    this.#upper = upper;
-    this.#lower = lower;
-  }
-
-  get size(): number {
-    let size = this.#lower.size;
-    for (const name of this.#upper.keys()) if (!this.#lower.has(name)) size += 1;
-    return size;
-  }
-
-  get(name: string): Resource | undefined {
-    return this.#upper.get(name) ?? this.#lower.get(name);
-  }
-
-  has(name: string): boolean {
-    return this.#upper.has(name) || this.#lower.has(name);
-  }
-
-  forEach(visit: (value: Resource, key: string, map: ReadonlyMap<string, Resource>) => void): void {
-    for (const [name, resource] of this) visit(resource, name, this);
-  }
-
-  *entries(): MapIterator<[string, Resource]> {
-    yield* this.#upper.entries();
-    for (const entry of this.#lower) if (!this.#upper.has(entry[0])) yield entry;
-  }
-
-  *keys(): MapIterator<string> {
-    for (const [name] of this) yield name;
-  }
-
-  *values(): MapIterator<Resource> {
-    for (const [, resource] of this) yield resource;
-  }
-
-  [Symbol.iterator](): MapIterator<[string, Resource]> {
-    return this.entries();
-  }
 }

@@ -46,7 +46,7 @@ export class PushWriter {
    * @param sent is called just after the message was handed to the channel, which may be within this call
    * @returns false when there was nothing to send
    */
-  write(steps: Generator<void, Buffer | undefined>, begun: () => void, sent: (message: Buffer) => void): boolean {
+  write(steps: Generator<void, readonly Buffer[] | undefined>, begun: () => void, sent: (bytes: number) => void): boolean {
     const first = steps.next();
     if (first.done === true && first.value === undefined) return false;
     begun();
@@ -62,7 +62,7 @@ export class PushWriter {
     for (const endLease of this.#leases) endLease();
   }
 
-  #encodeOn(steps: Generator<void, Buffer | undefined>, sent: (message: Buffer) => void): void {
+  #encodeOn(steps: Generator<void, readonly Buffer[] | undefined>, sent: (bytes: number) => void): void {
     this.#encoding = true;
     this.#callOffStep = this.#options.timers.after(0, () => {
       const step = steps.next();
@@ -73,9 +73,9 @@ export class PushWriter {
     });
   }
 
-  #send(message: Buffer, sent: (message: Buffer) => void): void {
+  #send(message: readonly Buffer[], sent: (bytes: number) => void): void {
     const { budget, channel, timers } = this.#options;
-    const { length } = message;
+    const length = message.reduce((sum, part) => sum + part.length, 0);
     const endLease = length < LARGE_MESSAGE ? undefined : budget.take(length, () => this.#giveUp('the bridge needs the memory'));
     if (endLease !== undefined) this.#leases.add(endLease);
     this.#outstanding += length;
@@ -95,7 +95,7 @@ export class PushWriter {
       }
       if (wasBusy && !this.busy) this.#options.onRoom();
     });
-    sent(message);
+    sent(length);
   }
 
   #giveUp(why: string): void {

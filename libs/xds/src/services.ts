@@ -1,4 +1,3 @@
-import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
 import { CDS, EDS, LDS, RDS, RTDS, SDS, VHDS } from './type-urls.ts';
 
@@ -40,22 +39,4 @@ function singleType(service: string, plural: string, type: TypeUrl): StreamMetho
     { path: `/${service}/Stream${plural}`, transport: 'sotw', onlyType: type },
     { path: `/${service}/Delta${plural}`, transport: 'delta', onlyType: type },
   ];
-}
-
-/** Messages stay bytes: they are encoded once, not once per stream. */
-export function serviceDefinition(methods: readonly StreamMethod[]): ServiceDefinition {
-  const asIs = (bytes: Buffer): Buffer => bytes;
-  const entries = methods.map(({ path }) => [
-    path,
-    {
-      path,
-      requestStream: true,
-      responseStream: true,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    },
-  ]);
-  return Object.fromEntries(entries) as ServiceDefinition;
 }

@@ -11,8 +11,8 @@ import type { XdsEvent } from './xds-event.ts';
 /** The wire below a stream. */
 export interface StreamChannel {
   readonly peer: Peer;
-  /** Calls `done` when the message has left, or never will. */
-  send(message: Buffer, done: () => void): void;
+  /** Calls `done` when the message has left, or never will. Its parts may be those of other streams' messages too. */
+  send(message: readonly Buffer[], done: () => void): void;
   end(code: status, message: string): void;
 }
 

@@ -1,6 +1,7 @@
 import type { Resource, TypeUrl } from '@isthmus/model';
 import type { AnyType } from './frames.ts';
-import { framesInSteps } from './frames.ts';
+import { frameAll, framesInSteps } from './frames.ts';
+import { LayeredMap } from './layered-map.ts';
 import type { ResourceView } from './resource-provider.ts';
 
 interface Body {
@@ -19,7 +20,19 @@ export function* wholeBody(
   anyType: AnyType,
 ): Generator<void, readonly Buffer[]> {
   const resources = view.resources(type);
-  const version = view.version(type);
+  if (!(resources instanceof LayeredMap) || resources.hides)
+    return yield* bodyOf(resources, view.version(type), transport, anyType);
+  // A node's own few after what it shares with the others.
+  const own = frameAll([...resources.upper.values()], transport, anyType);
+  return [...(yield* bodyOf(resources.lower, resources.lowerVersion, transport, anyType)), own];
+}
+
+function* bodyOf(
+  resources: ReadonlyMap<string, Resource>,
+  version: string,
+  transport: 'sotw' | 'delta',
+  anyType: AnyType,
+): Generator<void, readonly Buffer[]> {
   let ofMap = bodies.get(resources);
   if (ofMap === undefined) {
     ofMap = new Map();

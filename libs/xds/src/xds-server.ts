@@ -1,24 +1,23 @@
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
 import { Admission } from './admission.ts';
 import { BearerTokens } from './bearer-tokens.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { Families } from './families.ts';
-import { grpcRefusals } from './grpc-refusals.ts';
-import { serverCredentials } from './listen-options.ts';
-import type { RenewableCredentials, TlsOptions } from './listen-options.ts';
-import { peerOf } from './peer.ts';
+import type { GrpcCall } from './http2/grpc-call.ts';
+import { GrpcServer } from './http2/grpc-server.ts';
+import { secureContext } from './listen-options.ts';
+import type { TlsOptions } from './listen-options.ts';
 import { Rejections } from './rejections.ts';
 import type { Rejection } from './rejections.ts';
 import { RequestPace } from './request-pace.ts';
-import type { NodeInfo, Peer } from './resource-provider.ts';
+import type { NodeInfo } from './resource-provider.ts';
 import { Retirements } from './retirement.ts';
 import { SendBudget } from './send-budget.ts';
 import { limitsOf } from './server-options.ts';
 import type { XdsLimits, XdsServerOptions } from './server-options.ts';
-import { ADS_METHODS, MCP_METHODS, serviceDefinition } from './services.ts';
+import { ADS_METHODS, MCP_METHODS } from './services.ts';
 import type { StreamMethod } from './services.ts';
 import { ADS, MCP } from './stream-profile.ts';
 import type { StreamProfile } from './stream-profile.ts';
@@ -26,8 +25,6 @@ import { systemTimers } from './timers.ts';
 import type { Timers } from './timers.ts';
 import type { XdsEvent } from './xds-event.ts';
 import { XdsStream } from './xds-stream.ts';
-
-type Call = ServerDuplexStream<Buffer, Buffer>;
 
 /** xDS for Envoy and proxyless gRPC: aggregated and per type, state of the world and delta. */
 export function adsServer(options: XdsServerOptions): XdsServer {
@@ -45,7 +42,7 @@ export class XdsServer {
   readonly #limits: XdsLimits;
   readonly #clock: Clock;
   readonly #timers: Timers;
-  readonly #server: Server;
+  readonly #methods: ReadonlyMap<string, StreamMethod>;
   readonly #streams = new Set<XdsStream>();
   readonly #budget: SendBudget;
   readonly #admission: Admission;
@@ -53,7 +50,7 @@ export class XdsServer {
   readonly #families = new Families();
   readonly #rejections: Rejections;
   #tokens: BearerTokens | undefined;
-  #credentials: RenewableCredentials | undefined;
+  #server: GrpcServer | undefined;
   #state: 'waiting' | 'open' | 'closing' = 'waiting';
   #opened = 0;
   #port: number | undefined;
@@ -68,16 +65,7 @@ export class XdsServer {
     this.#admission = new Admission(this.#limits, this.#clock);
     this.#retirements = new Retirements(this.#clock, this.#timers, options.retirement);
     this.#rejections = new Rejections(this.#clock);
-    this.#server = new Server({
-      'grpc.max_receive_message_length': this.#limits.requestBytes,
-      'grpc.max_send_message_length': -1,
-      interceptors: [grpcRefusals((refused) => this.#tell({ kind: 'ended', node: '', ...refused }))],
-      // A peer that vanished without a word is noticed in 40 s.
-      'grpc.keepalive_time_ms': 30_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-    });
-    const handlers = methods.map((method) => [method.path, (call: Call) => void this.#accept(call, method)]);
-    this.#server.addService(serviceDefinition(methods), Object.fromEntries(handlers));
+    this.#methods = new Map(methods.map((method) => [method.path, method]));
   }
 
   /** Undefined until it listens. */
@@ -92,14 +80,15 @@ export class XdsServer {
   async listen(): Promise<number> {
     const { host, port, tls, auth, ready } = this.#options;
     if (auth !== undefined) this.#tokens = await BearerTokens.open(auth.tokensFile);
-    this.#credentials = await serverCredentials(tls);
-    const credentials = this.#credentials ?? ServerCredentials.createInsecure();
+    this.#server = new GrpcServer({
+      tls: tls === undefined ? undefined : { context: await secureContext(tls), requestCert: tls.clientCaFile !== undefined },
+      messageBytes: this.#limits.requestBytes,
+      has: (path) => this.#methods.has(path),
+      accept: (path, call) => void this.#accept(call, this.#methods.get(path)!),
+    });
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, at) => {
-        if (error === null) resolve(at);
-        else reject(refused(this.#profile.name, address, error));
-      });
+    this.#port = await this.#server.listen(host, port).catch((error: Error) => {
+      throw refused(this.#profile.name, address, error);
     });
     if (ready === undefined) this.#open();
     else void ready.then(() => this.#open());
@@ -120,7 +109,8 @@ export class XdsServer {
    * @throws IsthmusError `config.invalid` when they cannot be used; those in use stay
    */
   async renewCertificates(): Promise<void> {
-    await this.#credentials?.renew();
+    const { tls } = this.#options;
+    if (tls !== undefined) this.#server?.renew(await secureContext(tls));
   }
 
   /**
@@ -129,18 +119,14 @@ export class XdsServer {
    */
   async close(): Promise<void> {
     this.#state = 'closing';
-    await new Promise<void>((resolve) => {
-      const callOff = this.#timers.after(this.#limits.drain, () => {
-        this.#server.forceShutdown();
-        resolve();
-      });
-      this.#server.tryShutdown(() => {
-        callOff();
-        resolve();
-      });
-      const why = 'the bridge is closing; keep what you have and reconnect';
-      for (const stream of this.#streams) stream.end(status.UNAVAILABLE, why, 'drained');
-    });
+    const server = this.#server;
+    if (server === undefined) return;
+    const callOff = this.#timers.after(this.#limits.drain, () => server.destroy());
+    const drained = server.drain();
+    const why = 'the bridge is closing; keep what you have and reconnect';
+    for (const stream of this.#streams) stream.end(status.UNAVAILABLE, why, 'drained');
+    await drained;
+    callOff();
   }
 
   /** One entry per stream that has said who it is, in the order in which they came. */
@@ -164,14 +150,13 @@ export class XdsServer {
     for (const stream of this.#streams) stream.open();
   }
 
-  async #accept(call: Call, method: StreamMethod): Promise<void> {
-    call.on('error', () => undefined); // a reset by the peer; 'cancelled' follows
-    const peer = peerOf(call);
-    const refusal = await this.#refusal(call, peer);
+  async #accept(call: GrpcCall, method: StreamMethod): Promise<void> {
+    const { peer } = call;
+    const refusal = await this.#refusal(call);
     if (refusal !== undefined) {
       const { code, details } = refusal;
       this.#tell({ kind: 'refused', node: '', address: peer.address, code: status[code], reason: details });
-      call.emit('error', refusal);
+      call.end(code, details);
       return;
     }
     const since = this.#clock.now();
@@ -181,20 +166,25 @@ export class XdsServer {
       this.#admission.leave(peer);
       if (stream.node !== undefined) this.#admission.ended(peer, stream.node, since);
     };
-    const stream = this.#stream(call, method, peer, gone);
+    const stream = this.#stream(call, method, gone);
     this.#streams.add(stream);
-    if (call.cancelled) return gone();
-    call.on('cancelled', gone);
-    call.on('close', gone);
-    call.on('end', () => {
-      gone();
-      call.end();
-    });
+    if (call.isClosed) return gone();
+    call.onClose(gone);
     const pace = new RequestPace(this.#limits.requestsPerSecond, this.#clock);
-    call.on('data', (bytes: Buffer) => {
-      const rest = pace.take();
-      if (rest > 0) this.#rest(call, stream, peer, rest);
-      this.#receive(stream, bytes);
+    call.read({
+      message: (bytes) => {
+        const rest = pace.take();
+        if (rest > 0) this.#rest(call, stream, rest);
+        this.#receive(stream, bytes);
+      },
+      end: () => {
+        gone();
+        call.end(status.OK);
+      },
+      refused: ({ code, message }) => {
+        this.#tell({ kind: 'ended', node: stream.node?.id ?? '', address: peer.address, code: status[code], reason: message });
+        gone();
+      },
     });
     if (this.#state === 'open') stream.open();
   }
@@ -209,19 +199,18 @@ export class XdsServer {
   }
 
   /** Reads nothing more of the stream for a while; flow control makes the client wait. */
-  #rest(call: Call, stream: XdsStream, { address }: Peer, ms: number): void {
+  #rest(call: GrpcCall, stream: XdsStream, ms: number): void {
     call.pause();
-    this.#timers.after(ms, () => void call.resume());
-    this.#tell({ kind: 'odd', what: 'throttled', node: stream.node?.id ?? '', address });
+    this.#timers.after(ms, () => call.resume());
+    this.#tell({ kind: 'odd', what: 'throttled', node: stream.node?.id ?? '', address: call.peer.address });
   }
 
-  async #refusal(call: Call, peer: Peer): Promise<{ code: status; details: string } | undefined> {
-    if (this.#credentials?.demandsCertificate === true && peer.identity === undefined) {
+  async #refusal({ headers, peer }: GrpcCall): Promise<{ code: status; details: string } | undefined> {
+    if (this.#options.tls?.clientCaFile !== undefined && peer.identity === undefined) {
       const details = 'no valid client certificate: connect with one that a CA of the bridge’s `tls.clientCaFile` has signed';
       return { code: status.UNAUTHENTICATED, details };
     }
-    const header = call.metadata.get('authorization')[0]?.toString();
-    if (this.#tokens !== undefined && !(await this.#tokens.allows(header))) {
+    if (this.#tokens !== undefined && !(await this.#tokens.allows(headers.authorization))) {
       const details =
         'no valid token: send the metadata `authorization: Bearer <token>` with a token from the bridge’s tokens file';
       return { code: status.UNAUTHENTICATED, details };
@@ -231,7 +220,8 @@ export class XdsServer {
     return full === undefined ? undefined : { code: status.RESOURCE_EXHAUSTED, details: full };
   }
 
-  #stream(call: Call, method: StreamMethod, peer: Peer, gone: () => void): XdsStream {
+  #stream(call: GrpcCall, method: StreamMethod, gone: () => void): XdsStream {
+    const { peer } = call;
     return new XdsStream({
       profile: this.#profile,
       transport: method.transport,
@@ -248,10 +238,10 @@ export class XdsServer {
       onEvent: (event) => this.#tell(event),
       channel: {
         peer,
-        send: (message, done) => void call.write(message, done),
+        send: (message, done) => call.send(message, done),
         end: (code, details) => {
           gone();
-          call.emit('error', { code, details });
+          call.end(code, details);
         },
       },
     });

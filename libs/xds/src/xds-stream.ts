@@ -281,8 +281,8 @@ export class XdsStream implements RetirementMember {
       subscription.sent({ nonce, version, at: now });
       stream.notePush(version);
     };
-    const written = this.#writer.write(steps, begun, ({ length }) => {
-      onEvent({ kind: 'pushed', node: node.id, type, version, bytes: length });
+    const written = this.#writer.write(steps, begun, (bytes) => {
+      onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
       if (type === CDS) this.#askEndpointsOf(push);
     });
     if (!written) stream.notePush(undefined);
@@ -291,14 +291,17 @@ export class XdsStream implements RetirementMember {
   /** A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607). */
   #askEndpointsOf(push: Push): void {
     const { family, view } = this.#admitted!;
+    const streams = [...family.of(EDS)];
+    const awaits = this.#returning.keeps || (!this.#types.has(EDS) && this.#options.onlyType !== undefined);
+    if (streams.length === 0 && !awaits) return;
     const names = new Set<string>();
     for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
     for (const name of names) if (name === '' || this.#returning.isKept(name)) names.delete(name);
-    for (const endpoints of family.of(EDS)) {
+    for (const endpoints of streams) {
       for (const name of names) endpoints.subscription.ask(name);
       endpoints.noteDue(view.revision);
     }
-    if (!this.#returning.keeps && (this.#types.has(EDS) || this.#options.onlyType === undefined)) return;
+    if (!awaits) return;
     family.order.awaitEndpoints(names);
     family.wakeOthers(this);
   }

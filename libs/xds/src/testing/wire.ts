@@ -74,7 +74,7 @@ export class Wire {
       channel: {
         peer: { address: '127.0.0.1:1', identity: undefined },
         send: (message, done) => {
-          this.responses.push(this.#decode(message));
+          this.responses.push(this.#decode(Buffer.concat(message)));
           if (this.reads) done();
           else this.undrained.push(done);
         },
