@@ -150,6 +150,16 @@ describe('a real Envoy', () => {
     expect(await call('outbound|80||doubtful.nacos')).toMatch(/^503 /);
     expect(await stat('doubtful.nacos.*ssl.fail_verify_error')).toBeGreaterThan(0);
   });
+
+  test.each(['mutual.nacos', 'secret.nacos'])(
+    'sends nothing to %s, whose TLS cannot be had, whatever the server speaks',
+    async (host) => {
+      const before = [instance('a').calls, instance('safe').calls];
+      for (let i = 0; i < 10; i++) expect(await call(`outbound|80||${host}`)).toMatch(/^503 /);
+      expect([instance('a').calls, instance('safe').calls]).toEqual(before);
+      expect(await stat(`${host}.*ssl.fail_verify_cert_hash`)).toBeGreaterThan(0);
+    },
+  );
 });
 
 function ownServices(): readonly (readonly [MeshService, ReturnType<typeof ruleOf>])[] {
@@ -171,6 +181,8 @@ function ownServices(): readonly (readonly [MeshService, ReturnType<typeof ruleO
     ],
     [service('safe.nacos', ['safe']), ruleOf(simple(join(dir, 'ca.pem')))],
     [service('doubtful.nacos', ['safe']), ruleOf(simple(join(dir, 'other-ca.pem')))],
+    [service('mutual.nacos', ['safe', 'a']), ruleOf({ trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } })],
+    [service('secret.nacos', ['safe', 'a']), ruleOf({ trafficPolicy: { tls: { mode: 'SIMPLE', credentialName: 'ca' } } })],
   ];
 }
 

@@ -43,12 +43,12 @@ function unsupported(policy: TrafficPolicy | undefined): readonly Unsupported[] 
 
 const NO_AUTHORITY: Unsupported = {
   what: 'tls.mode ISTIO_MUTUAL needs a certificate authority, and Isthmus has none yet',
-  meaning: 'calls go out in clear',
-  remedy: 'use SIMPLE or MUTUAL with files, or keep such calls on a mesh with istiod',
+  meaning: 'no call goes out: each is refused rather than sent in clear',
+  remedy: 'use SIMPLE or MUTUAL with files, or DISABLE, or keep such calls on a mesh with istiod',
 };
 const NO_SECRETS: Unsupported = {
   what: 'tls.credentialName names a Secret, and Isthmus does not deliver secrets yet',
-  meaning: 'calls go out in clear',
+  meaning: 'no call goes out: each is refused rather than sent in clear',
   remedy: 'use caCertificates, clientCertificate and privateKey with files on the callers’ machines',
 };
 const NO_TUNNEL: Unsupported = {

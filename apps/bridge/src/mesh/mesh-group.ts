@@ -123,7 +123,7 @@ export class MeshGroup {
 
   /** Its instances changed, and nothing else of it. */
   instances(host: MeshHost): void {
-    if (!this.#clusters.has(host)) return;
+    if (!this.#clusters.has(host) && !this.#endpoints.has(host)) return;
     const service = this.scope.service(host);
     this.#setEndpoints(host, service, service && this.scope.destinationRule(host));
   }

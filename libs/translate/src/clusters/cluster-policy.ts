@@ -5,7 +5,7 @@ import { connectionLimits, httpOptions, speaksHttp2 } from './connection-pool.ts
 import { healthChecks } from './health-checks.ts';
 import { balancing, commonBalancing } from './load-balancer.ts';
 import { outlierDetection } from './outlier-detection.ts';
-import { namesByRequest, proxyProtocolSocket, tlsSocket, usesTlsFiles } from './upstream-tls.ts';
+import { isRefused, namesByRequest, proxyProtocolSocket, refusingSocket, tlsSocket, usesTlsFiles } from './upstream-tls.ts';
 import type { ClusterInit, HttpInit } from './connection-pool.ts';
 import type { HealthCheckRule } from './health-checks.ts';
 import type { Policy } from './traffic-policy.ts';
@@ -43,7 +43,8 @@ function clusterOf({ policy = {}, originalDst, sniDnat, healthCheck, alternative
   const { connectionPool, loadBalancer, retryBudget, proxyProtocol } = policy;
   const http2 = speaksHttp2(inputs.http2, connectionPool);
   const tls = !sniDnat && usesTlsFiles(policy.tls) ? policy.tls : undefined;
-  const socket = tls && tlsSocket(tls, http2, alternativeNames);
+  const refused = !sniDnat && isRefused(policy.tls);
+  const socket = tls === undefined ? (refused ? refusingSocket() : undefined) : tlsSocket(tls, http2, alternativeNames);
   return {
     ...connectionLimits(connectionPool, retryBudget),
     ...(policy.outlierDetection !== undefined && { outlierDetection: outlierDetection(policy.outlierDetection) }),

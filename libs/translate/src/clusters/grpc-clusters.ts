@@ -6,6 +6,7 @@ import { outboundName } from '../names.ts';
 import { resource } from '../resource.ts';
 import { consistentHash } from './load-balancer.ts';
 import { portPolicy, subsetPolicy } from './traffic-policy.ts';
+import { isRefused } from './upstream-tls.ts';
 import type { Policy } from './traffic-policy.ts';
 
 /**
@@ -15,16 +16,18 @@ import type { Policy } from './traffic-policy.ts';
 export function grpcClusters(service: MeshService, rule: IstioObject<'DestinationRule'> | undefined): readonly Resource[] {
   return service.ports.flatMap((port) => {
     const whole = grpcCluster(outboundName(service.host, port.number), portPolicy(rule?.spec, port.number));
-    if (rule === undefined) return [whole];
+    if (rule === undefined) return whole;
     const { spec } = rule;
-    const subsets = spec.subsets.map((subset) =>
+    const subsets = spec.subsets.flatMap((subset) =>
       grpcCluster(outboundName(service.host, port.number, subset.name), subsetPolicy(spec, subset, port.number)),
     );
-    return [whole, ...subsets];
+    return [...whole, ...subsets];
   });
 }
 
-function grpcCluster(name: string, policy: Policy | undefined): Resource {
+/** None where the rule wants TLS that cannot be had: a client without XdsCredentials would not look at it and send in clear (gRFC A29). */
+function grpcCluster(name: string, policy: Policy | undefined): readonly Resource[] {
+  if (isRefused(policy?.tls)) return [];
   const balancer = policy?.loadBalancer?.lbPolicy;
   const maxRequests = policy?.connectionPool?.http?.http2MaxRequests ?? 0;
   const cluster = create(ClusterSchema, {
@@ -34,5 +37,5 @@ function grpcCluster(name: string, policy: Policy | undefined): Resource {
     ...(balancer?.case === 'consistentHash' && consistentHash(balancer.value)),
     ...(maxRequests > 0 && { circuitBreakers: { thresholds: [{ maxRequests }] } }),
   });
-  return resource(name, toBinary(ClusterSchema, cluster));
+  return [resource(name, toBinary(ClusterSchema, cluster))];
 }

@@ -16,14 +16,32 @@ type TransportSocket = NonNullable<ClusterInit['transportSocket']>;
 /** Where Debian, Ubuntu and Envoy's own images have the public certificate authorities. */
 const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
 
-/**
- * True for the modes that need nothing but files. ISTIO_MUTUAL needs a certificate authority and `credentialName` a
- * secret: until Isthmus has both, such a cluster stays in clear and the rule has a diagnostic.
- */
+/** True for the modes that need nothing but files. */
 export function usesTlsFiles(tls: ClientTLSSettings | undefined): tls is ClientTLSSettings {
   if (tls === undefined || tls.credentialName !== '') return false;
   return tls.mode === Mode.SIMPLE || (tls.mode === Mode.MUTUAL && tls.clientCertificate !== '' && tls.privateKey !== '');
 }
+
+/**
+ * True where the rule wants TLS that cannot be had: ISTIO_MUTUAL needs a certificate authority, `credentialName` a secret, and
+ * Isthmus has neither yet. Who asks for TLS must not be given plain TCP: no call goes out, and the rule has a diagnostic.
+ */
+export function isRefused(tls: ClientTLSSettings | undefined): boolean {
+  return tls !== undefined && tls.mode !== Mode.DISABLE && !usesTlsFiles(tls);
+}
+
+/** A handshake that no server can complete: before it, nothing of a call is sent (`UF`, CERTIFICATE_VERIFY_FAILED). */
+export function refusingSocket(): TransportSocket {
+  const context = create(UpstreamTlsContextSchema, {
+    commonTlsContext: {
+      validationContextType: { case: 'validationContext', value: { verifyCertificateHash: [NOBODYS_HASH] } },
+    },
+  });
+  return socket('envoy.transport_sockets.tls', anyPack(UpstreamTlsContextSchema, context));
+}
+
+/** SHA-256 of no certificate. */
+const NOBODYS_HASH = '0'.repeat(64);
 
 /**
  * TLS to the upstream with the files that the rule names.
