@@ -7,7 +7,7 @@ export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';
 export type { EgressAddress } from './listeners.ts';
-export { serviceEntryResources } from './service-entry-resource.ts';
+export { serviceEntryResourceSteps, serviceEntryResources } from './service-entry-resource.ts';
 export type { ServiceEntryResources } from './service-entry-resource.ts';
 export { MCP_MESH_CONFIG, SERVICE_ENTRY_TYPE, MCP_TYPES } from './mcp-types.ts';
 export { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, outboundName } from './names.ts';

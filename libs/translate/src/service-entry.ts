@@ -28,27 +28,36 @@ export interface BuiltServiceEntries {
  * would get the Redis calls of its service. Several for a port with more endpoints than one may have (`endpointShards`).
  */
 export function serviceEntries(service: MeshService): BuiltServiceEntries {
-  const entries: BuiltServiceEntry[] = [];
   const diagnostics: Diagnostic[] = [];
-  service.ports.forEach((port, i) => {
-    const shards = endpointShards(acceptedEndpoints(service, port, diagnostics)).map(({ id, endpoints }) => ({
-      name: objectName([service.host, ...(i === 0 ? [] : [nameOfPort(port)]), ...(id === '' ? [] : [`shard-${id}`])].join('.')),
-      spec: build(service, port, endpoints),
-    }));
-    const faults = shards[0] === undefined ? [] : serviceEntryFaults(shards[0].spec); // the endpoints are known to be good
-    for (const what of faults) {
-      diagnostics.push({
-        code: 'translate.rejected',
-        severity: 'error',
-        where: `${service.host} ${port.name}`,
-        what,
-        meaning: 'Istio would refuse the ServiceEntry, so it is not sent; Envoys fed by Isthmus are not concerned',
-        remedy: 'give the service another host (merge.hosts) or port (merge.ports)',
-      });
-    }
-    if (faults.length === 0) entries.push(...shards);
-  });
+  const entries = [...builtServiceEntries(service, diagnostics)];
   return { entries, diagnostics };
+}
+
+/** `serviceEntries` one at a time: one of 4,096 endpoints takes some milliseconds. */
+export function* builtServiceEntries(service: MeshService, diagnostics: Diagnostic[]): Generator<BuiltServiceEntry> {
+  for (const [i, port] of service.ports.entries()) {
+    const shards = endpointShards(acceptedEndpoints(service, port, diagnostics));
+    const nameOf = (id: string): string =>
+      objectName([service.host, ...(i === 0 ? [] : [nameOfPort(port)]), ...(id === '' ? [] : [`shard-${id}`])].join('.'));
+    for (const [n, { id, endpoints }] of shards.entries()) {
+      const spec = build(service, port, endpoints);
+      const faults = n === 0 ? serviceEntryFaults(spec) : []; // the endpoints are known to be good
+      for (const what of faults) diagnostics.push(rejected(service, port, what));
+      if (faults.length > 0) break;
+      yield { name: nameOf(id), spec };
+    }
+  }
+}
+
+function rejected(service: MeshService, port: ServicePort, what: string): Diagnostic {
+  return {
+    code: 'translate.rejected',
+    severity: 'error',
+    where: `${service.host} ${port.name}`,
+    what,
+    meaning: 'Istio would refuse the ServiceEntry, so it is not sent; Envoys fed by Isthmus are not concerned',
+    remedy: 'give the service another host (merge.hosts) or port (merge.ports)',
+  };
 }
 
 /** Kubernetes takes 253 characters; a host alone may have as many. A part must not begin with the dash. */

@@ -1,5 +1,6 @@
 import type { Diagnostic, MeshHost, MeshService, Resource } from '@isthmus/model';
-import { SERVICE_ENTRY_TYPE, serviceEntryResources } from '@isthmus/translate';
+import { SERVICE_ENTRY_TYPE, serviceEntryResourceSteps } from '@isthmus/translate';
+import type { ServiceEntryResources } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
 
 /** Turns merged services into the ServiceEntries that istiod reads over MCP. */
@@ -11,7 +12,7 @@ export class McpPublisher {
   /** Translates in steps; `changes` then has the result. */
   *publish(hosts: Iterable<MeshHost>, merged: (host: MeshHost) => MeshService | undefined): Generator<void> {
     for (const host of hosts) {
-      this.#publish(host, merged(host));
+      yield* this.#publish(host, merged(host));
       yield;
     }
   }
@@ -37,8 +38,8 @@ export class McpPublisher {
     return this.#names.get(host) ?? [];
   }
 
-  #publish(host: MeshHost, service: MeshService | undefined): void {
-    const { resources, diagnostics } = service === undefined ? NOTHING : serviceEntryResources(service);
+  *#publish(host: MeshHost, service: MeshService | undefined): Generator<void> {
+    const { resources, diagnostics } = service === undefined ? NOTHING : yield* serviceEntryResourceSteps(service);
     if (diagnostics.length === 0) this.#diagnostics.delete(host);
     else this.#diagnostics.set(host, diagnostics);
     const names = resources.map((resource) => resource.name);
@@ -53,4 +54,4 @@ export class McpPublisher {
   }
 }
 
-const NOTHING: ReturnType<typeof serviceEntryResources> = { resources: [], diagnostics: [] };
+const NOTHING: ServiceEntryResources = { resources: [], diagnostics: [] };
