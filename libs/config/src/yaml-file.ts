@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseAllDocuments, parseDocument } from 'yaml';
 import type { Document, DocumentOptions, Node, Pair, ParseOptions, SchemaOptions } from 'yaml';
+import { plainYaml } from './plain-yaml.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 
 /** Far above any real config, far below what hurts. */
@@ -38,10 +40,39 @@ export type YamlDocumentsResult = { readonly documents: readonly YamlFile[] } | 
 
 /** The same for a file of several documents. Empty documents are left out, so there may be none. */
 export function parseYamlDocuments(file: string, bytes: Uint8Array, mostBytes: number): YamlDocumentsResult {
+  return plainDocument(file, bytes, mostBytes) ?? parseWithPlaces(file, bytes, mostBytes);
+}
+
+function parseWithPlaces(file: string, bytes: Uint8Array, mostBytes: number): YamlDocumentsResult {
   return parseDocuments(file, bytes, mostBytes, (text, options) => {
     const documents = parseAllDocuments(text, options);
     return 'empty' in documents ? [] : documents.filter((doc) => doc.contents !== null || doc.errors.length > 0);
   });
+}
+
+/** Nearly every file is one plain document without a mistake: its places are found when somebody asks for one. */
+function plainDocument(file: string, bytes: Uint8Array, mostBytes: number): YamlDocumentsResult | undefined {
+  if (bytes.length > mostBytes || !isUtf8(bytes)) return undefined;
+  const text = new TextDecoder().decode(bytes);
+  if (placeOfDepth(text, MOST_DEPTH) !== undefined) return undefined;
+  const plain = plainYaml(text, MOST_DEPTH);
+  if (plain === undefined) return undefined;
+  const before = text.slice(0, plain.start).split('\n');
+  const start: Place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  let parsed: YamlFile | undefined;
+  const located = (): Pick<YamlFile, 'keyAt' | 'valueAt'> => {
+    if (parsed !== undefined) return parsed;
+    const found = parseWithPlaces(file, bytes, mostBytes);
+    parsed = 'documents' in found ? found.documents[0] : undefined;
+    return parsed ?? { keyAt: () => start, valueAt: () => start };
+  };
+  const document: YamlFile = {
+    file,
+    value: plain.value,
+    keyAt: (path) => (path.length === 0 ? start : located().keyAt(path)),
+    valueAt: (path) => (path.length === 0 ? start : located().valueAt(path)),
+  };
+  return { documents: [document] };
 }
 
 type Options = ParseOptions & DocumentOptions & SchemaOptions;
