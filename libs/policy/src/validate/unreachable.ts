@@ -8,13 +8,17 @@ interface Route {
 
 /** Warns of routes and matches that an earlier one takes everything from. */
 export function checkUnreachable({ http, tcp, tls }: VirtualService, at: Spot): void {
-  checkOrder(http, at.at('http'));
-  checkPrefixes(http, at.at('http'));
-  checkOrder(tcp, at.at('tcp'));
-  checkOrder(tls, at.at('tls'));
+  const contents = contentsOf([...http, ...tcp, ...tls]);
+  checkOrder(http, contents, at.at('http'));
+  checkPrefixes(http, contents, at.at('http'));
+  checkOrder(tcp, contents, at.at('tcp'));
+  checkOrder(tls, contents, at.at('tls'));
 }
 
-function checkOrder(routes: readonly Route[], at: Spot): void {
+/** By match: a text that equal ones have in common. */
+type Contents = ReadonlyMap<object, string>;
+
+function checkOrder(routes: readonly Route[], contents: Contents, at: Spot): void {
   const seen = new Map<string, number>();
   let all = -1; // the last route without a match
   for (const [i, route] of routes.entries()) {
@@ -31,7 +35,7 @@ function checkOrder(routes: readonly Route[], at: Spot): void {
         here.warn(`is never used: ${routeName(routes, all)} takes everything`, 'move the route without a match to the end');
         continue;
       }
-      const text = contentOf(match);
+      const text = contents.get(match) ?? '';
       const first = seen.get(text);
       if (first === undefined) seen.set(text, i);
       else {
@@ -49,13 +53,26 @@ function routeName(routes: readonly Route[], i: number): string {
 }
 
 /** Names of matches are for people only. */
-function contentOf(match: object): string {
-  return JSON.stringify({ ...match, name: '' }, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
+function contentsOf(routes: readonly Route[]): Contents {
+  const matches = routes.flatMap(({ match }) => match);
+  return new Map(matches.map((match) => [match, contentOf({ ...match, name: '' })]));
 }
+
+/** Keys in order: maps are written in any. */
+function contentOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
+  if (Array.isArray(value)) return `[${value.map(contentOf).join()}]`;
+  const isMessage = '$typeName' in value;
+  let text = '{';
+  for (const key of Object.keys(value).sort()) {
+    const field = (value as Fields)[key];
+    if (field === undefined || (field === '' && isMessage)) continue; // most fields are
+    text += `${JSON.stringify(key)}:${contentOf(field)},`;
+  }
+  return `${text}}`;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
 
 interface PrefixMatch {
   readonly route: number;
@@ -71,8 +88,8 @@ interface PrefixMatch {
 /** Beyond, looking at every pair would take longer than all the rest. Istio looks at all. */
 const MOST_PREFIXES = 500;
 
-function checkPrefixes(routes: readonly HTTPRoute[], at: Spot): void {
-  const matches = prefixMatches(routes).slice(0, MOST_PREFIXES);
+function checkPrefixes(routes: readonly HTTPRoute[], contents: Contents, at: Spot): void {
+  const matches = prefixMatches(routes, contents).slice(0, MOST_PREFIXES);
   for (const [n, earlier] of matches.entries()) {
     for (const later of matches.slice(n + 1)) {
       if (later.prefix !== earlier.prefix && covers(earlier, later))
@@ -85,13 +102,13 @@ function checkPrefixes(routes: readonly HTTPRoute[], at: Spot): void {
 }
 
 /** Without those that `checkOrder` has named, as Istio does. */
-function prefixMatches(routes: readonly HTTPRoute[]): readonly PrefixMatch[] {
+function prefixMatches(routes: readonly HTTPRoute[], contents: Contents): readonly PrefixMatch[] {
   const found: PrefixMatch[] = [];
   const seen = new Set<string>();
   for (const [route, { match }] of routes.entries()) {
     if (match.length === 0) break; // what follows is unreachable for that reason
     for (const [i, one] of match.entries()) {
-      const text = contentOf(one);
+      const text = contents.get(one) ?? '';
       if (seen.has(text)) continue;
       seen.add(text);
       const prefix = one.uri?.matchType.case === 'prefix' ? one.uri.matchType.value : '';
