@@ -33,6 +33,17 @@ describe('the bootstrap for Envoy', () => {
     expect(stdout).toBe(readFileSync(golden, 'utf8'));
   });
 
+  test.each([
+    ['grpc', '--label app=web --locality eu/eu-1 --xds 127.0.0.1:15012'],
+    ['grpc-tls', '--xds bridge.example.org:15012 --xds-ca /certs/ca.pem --xds-cert /certs/tls.crt --xds-key /certs/tls.key'],
+  ])('for gRPC it is JSON: %s', async (name, line) => {
+    const { code, stdout, stderr } = await runCli(['proxy', 'bootstrap', '--grpc', '--node', NODE, ...line.split(' ')]);
+    expect([code, stderr]).toEqual([0, '']);
+    const golden = join(import.meta.dirname, `testdata/bootstrap/${name}.json`);
+    if (update) writeFileSync(golden, stdout);
+    expect(stdout).toBe(readFileSync(golden, 'utf8'));
+  });
+
   test('holds the token that Envoy has to send, and sends none beyond loopback without TLS', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'isthmus-bootstrap-'));
     await writeFile(join(cwd, 'token'), 'sesame\n');
@@ -48,6 +59,8 @@ describe('the bootstrap for Envoy', () => {
   test.each([
     ['a router with an egress port', '--node router~10.0.0.8~e.e~e.svc.cluster.local --egress 15004', 'Gateways'],
     ['iptables without the IP of the workload', '--node web --interception TPROXY', "the workload's own IP"],
+    ['an interception for gRPC', '--grpc --node web --interception NONE', 'no proxy'],
+    ['a token for gRPC', '--grpc --node web --xds-token-file token', 'no place for a token'],
     ['a label without a value', '--node web --label app', 'NAME=VALUE'],
     ['a locality of four parts', '--node web --locality a/b/c/d', 'REGION/ZONE/SUBZONE'],
     ['an interception that is none', '--node web --interception EBPF', 'REDIRECT, TPROXY, NONE'],

@@ -18,11 +18,9 @@ export function parseAddress(text: string): Address | undefined {
   return match?.[1] !== undefined && isIP(host) !== 6 ? undefined : { host, port };
 }
 
-export interface BootstrapInput {
-  /** Bearer token for the bridge (outputs.xds.auth). Envoy has no way to read it from a file, so it stands in the bootstrap. */
-  readonly token?: string;
+/** What a node says of itself. */
+export interface NodeFacts {
   readonly node: string;
-  readonly xds: Address;
   /** Explicit egress listener that the bridge makes for this node; without one the workload's calls come another way. */
   readonly egress?: Address;
   /** How connections get to Envoy without the workload's doing: by iptables, or to loopback listeners per service port (NONE). */
@@ -32,6 +30,12 @@ export interface BootstrapInput {
   readonly locality?: { readonly region: string; readonly zone: string; readonly subzone: string };
   readonly cluster?: string;
   readonly network?: string;
+}
+
+export interface BootstrapInput extends NodeFacts {
+  /** Bearer token for the bridge (outputs.xds.auth). Envoy has no way to read it from a file, so it stands in the bootstrap. */
+  readonly token?: string;
+  readonly xds: Address;
   readonly admin: Address;
   readonly metrics: Address;
   readonly transport: 'delta' | 'sotw';
@@ -104,7 +108,7 @@ function document(input: BootstrapInput): object {
 }
 
 /** Numbers as text, as Istio has them. */
-function metadataOf({ node, egress, interception, labels, cluster, network }: BootstrapInput): object {
+export function metadataOf({ node, egress, interception, labels, cluster, network }: NodeFacts): object {
   return {
     ...(egress === undefined ? {} : { HTTP_PROXY_PORT: String(egress.port) }),
     ...(egress === undefined || egress.host === '127.0.0.1' ? {} : { HTTP_PROXY_ADDRESS: egress.host }),
@@ -116,12 +120,12 @@ function metadataOf({ node, egress, interception, labels, cluster, network }: Bo
   };
 }
 
-function localityOf({ region, zone, subzone }: NonNullable<BootstrapInput['locality']>): object {
+export function localityOf({ region, zone, subzone }: NonNullable<NodeFacts['locality']>): object {
   return { region, ...(zone === '' ? {} : { zone }), ...(subzone === '' ? {} : { sub_zone: subzone }) };
 }
 
 /** `web.default` of `sidecar~127.0.0.1~web.default~default.svc.cluster.local`: what istio-proxy calls its service cluster. */
-function clusterName(node: string): string {
+export function clusterName(node: string): string {
   return node.split('~')[2] ?? node;
 }
 

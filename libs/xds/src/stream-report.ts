@@ -1,4 +1,5 @@
-import type { ClientConfig, ClientStatus } from './client-status.ts';
+import type { TypeUrl } from '@isthmus/model';
+import type { ClientConfig, ClientStatus, SentResource } from './client-status.ts';
 import type { NodeInfo, ResourceView } from './resource-provider.ts';
 import type { Retirement } from './retirement.ts';
 import type { StreamOptions } from './stream-options.ts';
@@ -43,4 +44,23 @@ export function clientStatus(
     identity: channel.peer.identity,
     transport: profile.name === 'mcp' ? 'mcp' : transport,
   };
+}
+
+/** gRPC has a stream for each target that it dials, all with one node. Where several have a name, the newest counts. */
+export function joinedConfig(configs: readonly ClientConfig[]): ClientConfig | undefined {
+  const [first, ...more] = configs;
+  if (first === undefined || more.length === 0) return first;
+  const types = new Map<TypeUrl, { version: string; readonly resources: Map<string, SentResource> }>();
+  for (const { type, version, resources } of configs.flatMap((config) => config.types)) {
+    const joined = types.get(type) ?? { version, resources: new Map<string, SentResource>() };
+    joined.version = version === '' ? joined.version : version;
+    for (const resource of resources) joined.resources.set(resource.name, resource);
+    types.set(type, joined);
+  }
+  const list = [...types].map(([type, { version, resources }]) => ({
+    type,
+    version,
+    resources: [...resources.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  }));
+  return { node: first.node, types: list };
 }

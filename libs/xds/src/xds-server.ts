@@ -25,6 +25,7 @@ import { systemTimers } from './timers.ts';
 import type { Timers } from './timers.ts';
 import type { XdsEvent } from './xds-event.ts';
 import { XdsStream } from './xds-stream.ts';
+import { joinedConfig } from './stream-report.ts';
 
 /** xDS for Envoy and proxyless gRPC: aggregated and per type, state of the world and delta. */
 export function adsServer(options: XdsServerOptions): XdsServer {
@@ -139,9 +140,9 @@ export class XdsServer {
     return this.#rejections.all;
   }
 
-  /** What the node was sent; of several streams of one node the newest. Undefined if it is not connected. */
+  /** What the node was sent, on all of its streams. Undefined if it is not connected. */
   config(nodeId: string): ClientConfig | undefined {
-    return [...this.#streams].findLast((stream) => stream.node?.id === nodeId)?.config();
+    return joinedConfig([...this.#streams].flatMap((stream) => (stream.node?.id === nodeId ? (stream.config() ?? []) : [])));
   }
 
   #open(): void {

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { INTERCEPTIONS, envoyBootstrap, parseAddress } from '../bootstrap.ts';
 import type { Address, BootstrapInput, Interception } from '../bootstrap.ts';
+import { grpcBootstrap } from '../grpc-bootstrap.ts';
 import { isLoopbackName } from '../control-client.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
@@ -24,6 +25,7 @@ interface BootstrapOptions {
   readonly admin: Address;
   readonly metrics: Address;
   readonly sotw?: true;
+  readonly grpc?: true;
   readonly xdsCa?: string;
   readonly xdsCert?: string;
   readonly xdsKey?: string;
@@ -57,6 +59,7 @@ export function addBootstrap(proxy: Command, io: Io): void {
     .addOption(addressOption('--metrics <host:port>', 'Prometheus metrics, at /stats/prometheus', '127.0.0.1:15090'))
     .option('--delta', 'incremental xDS (the default)')
     .option('--sotw', 'state-of-the-world xDS instead of incremental')
+    .option('--grpc', 'for a service with proxyless gRPC instead of Envoy: JSON for GRPC_XDS_BOOTSTRAP')
     .option('--xds-ca <file>', 'TLS to the bridge: PEM file with the authorities to trust')
     .option('--xds-cert <file>', 'our client certificate, as PEM')
     .option('--xds-key <file>', 'its key, as PEM')
@@ -72,6 +75,9 @@ Examples:
   # behind iptables; the IP is the workload's own, by which the bridge knows what it serves
   isthmus proxy bootstrap --node sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local --interception REDIRECT \\
     --label app=web --locality eu/eu-1 --xds isthmus.example:15012 --xds-ca ca.pem > envoy.yaml
+  # no proxy: the service's own gRPC; it dials xds:///orders.shop.svc.cluster.local:7070
+  isthmus proxy bootstrap --grpc --node sidecar~10.0.0.9~web-2.shop~shop.svc.cluster.local --xds 127.0.0.1:15012 > grpc.json
+  GRPC_XDS_BOOTSTRAP=grpc.json node web.js
   # at the edge; its ports come from the Gateways whose selector has its labels
   isthmus proxy bootstrap --node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --label istio=ingressgateway \\
     --xds 127.0.0.1:15012 > envoy.yaml`,
@@ -81,6 +87,10 @@ Examples:
       if (problem !== undefined) throw new CliError(EXIT.usage, problem);
       const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, label: labels, clusterId, ...input } = options;
       const isOnItsOwn = options.interception === undefined && !isRouter(options.node);
+      if (options.grpc === true) {
+        io.stdout.write(grpcBootstrap({ ...options, labels: options.label }));
+        return;
+      }
       const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
       io.stdout.write(
         envoyBootstrap({
@@ -98,6 +108,7 @@ Examples:
 
 function contradiction(options: BootstrapOptions & { delta?: true }): string | undefined {
   if (options.delta === true && options.sotw === true) return 'choose one of --delta and --sotw.';
+  if (options.grpc === true) return contradictionOfGrpc(options);
   if (isRouter(options.node) && (options.egress !== undefined || options.interception !== undefined))
     return 'a router takes what its Gateways say: --egress and --interception are for sidecars.';
   if ((options.interception === 'REDIRECT' || options.interception === 'TPROXY') && addressOf(options.node) === undefined)
@@ -108,6 +119,17 @@ function contradiction(options: BootstrapOptions & { delta?: true }): string | u
     return `the token would go to ${options.xds.host} without TLS, for everyone on the way to read; use --xds-ca.`;
   }
   return undefined;
+}
+
+function contradictionOfGrpc(options: BootstrapOptions & { delta?: true }): string | undefined {
+  if (options.delta === true) return 'gRPC speaks state of the world only: leave out --delta.';
+  if (options.egress !== undefined || options.interception !== undefined)
+    return 'there is no proxy with --grpc: --egress and --interception are for Envoy.';
+  if (options.xdsTokenFile !== undefined)
+    return "gRPC's bootstrap has no place for a token: use --xds-ca with --xds-cert and --xds-key (outputs.xds.tls.clientCaFile).";
+  return (options.xdsCert === undefined) === (options.xdsKey === undefined)
+    ? undefined
+    : '--xds-cert and --xds-key belong together.';
 }
 
 function isRouter(node: string): boolean {

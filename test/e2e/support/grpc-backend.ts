@@ -1,0 +1,51 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { WHO, encodeName } from './grpc-names.ts';
+
+/** An instance of a gRPC service that answers its own name and counts; it knows nothing of xDS. */
+export class GrpcBackend {
+  readonly name: string;
+  readonly port: number;
+  calls = 0;
+  readonly #server: Server;
+
+  private constructor(name: string, server: Server, port: number) {
+    this.name = name;
+    this.#server = server;
+    this.port = port;
+  }
+
+  static async start(name: string): Promise<GrpcBackend> {
+    const server = new Server();
+    const count = (): void => {
+      backend.calls += 1;
+    };
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const method = { path: WHO, requestStream: false, responseStream: false } as const;
+    const codec = {
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    } as const;
+    server.addService(
+      { who: { ...method, ...codec } },
+      {
+        who: (_: unknown, answer: (error: null, value: Buffer) => void) => {
+          count();
+          answer(null, encodeName(name));
+        },
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    const backend = new GrpcBackend(name, server, port);
+    return backend;
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
