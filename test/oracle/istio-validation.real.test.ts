@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Catalog, DEFAULT_GUARD, DEFAULT_RULES } from '@isthmus/catalog';
 import { MemoryLedger } from '@isthmus/ledger';
@@ -6,6 +7,7 @@ import type { MeshObject, ServiceRecord } from '@isthmus/model';
 import { buildRecord } from '@isthmus/registry';
 import { istioObjects } from '@isthmus/translate';
 import fc from 'fast-check';
+import { parseAllDocuments } from 'yaml';
 import { istioVerdicts } from './istio-validator.ts';
 import type { Verdict } from './istio-validator.ts';
 import { oddService } from './odd-services.ts';
@@ -76,6 +78,18 @@ describe(`${CASES} odd services (ISTHMUS_SEED=${SEED})`, () => {
     expect(rejections(entries, await istioVerdicts(entries))).toEqual([]);
   }, 120_000);
 });
+
+test('ServiceEntries with wildcard hosts are taken, names of objects and all', async () => {
+  const golden = new URL('../../libs/translate/testdata/out/wildcard.se.yaml', import.meta.url);
+  const documents = parseAllDocuments(readFileSync(golden, 'utf8')).map((document) => document.toJS() as MeshObject);
+  // What was left out stands at the end of the golden, in its last document.
+  const entries = documents.map(({ apiVersion, kind, metadata, spec }): MeshObject => ({ apiVersion, kind, metadata, spec }));
+  expect(entries).toHaveLength(2);
+  for (const { metadata } of entries) expect(metadata.name).toMatch(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+  const specs = entries.map((entry) => (entry as { spec: { hosts: readonly string[] } }).spec.hosts);
+  expect(specs).toEqual([['*.example.com'], ['*.shop.example.com']]);
+  expect(rejections(entries, await istioVerdicts(entries))).toEqual([]);
+}, 120_000);
 
 describe('the judge', () => {
   const good = { hosts: ['a.nacos'], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], resolution: 'STATIC' };

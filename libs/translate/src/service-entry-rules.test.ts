@@ -23,9 +23,17 @@ describe('a ServiceEntry', () => {
     expect(validateServiceEntry(create(ServiceEntrySchema, GOOD), 'x')).toEqual([]);
   });
 
+  test.each(['*.example.com', '*-eu.example.com', '*eu.example.com'])('may have the wildcard host %s', (host) => {
+    expect(validateServiceEntry(create(ServiceEntrySchema, { ...GOOD, hosts: [host] }), 'x')).toEqual([]);
+  });
+
   test.each<[string, Sketch]>([
     ['no host', { hosts: [] }],
-    ['DNS-1123', { hosts: ['*'] }],
+    ['every host', { hosts: ['*'] }],
+    ['DNS-1123', { hosts: ['a.*.com'] }],
+    ['DNS-1123', { hosts: ['*_a.com'] }],
+    ['DNS-1123', { hosts: ['**.com'] }],
+    ['cannot be resolved', { hosts: ['*.a.com'], resolution: ServiceEntry_Resolution.DNS, endpoints: [] }],
     ['DNS-1123', { hosts: [`${'a.'.repeat(127)}a`] }],
     ['no IP', { addresses: ['a.b'] }],
     ['no port', { ports: [] }],

@@ -9,6 +9,9 @@ import type { ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
 const DNS_LABEL = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const LABEL_NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const LABEL_PREFIX = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
+/** The first label of a wildcard host: `*`, `*-eu`, `*eu`. */
+const WILDCARD_LABEL = /^\*(?:-?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)?$/;
+const RESOLVED = new Set([ServiceEntry_Resolution.DNS, ServiceEntry_Resolution.DNS_ROUND_ROBIN]);
 const MOST_LABELS = 256;
 const MOST_PORTS = 256;
 const LONGEST_LOCALITY = 2048;
@@ -21,7 +24,13 @@ const PORT_PROTOCOLS = new Set<string>(PROTOCOLS.map((protocol) => protocol.toUp
 export function serviceEntryFaults(entry: ServiceEntry): readonly string[] {
   const faults: string[] = [];
   if (entry.hosts.length === 0) faults.push('it has no host');
-  for (const host of entry.hosts) if (!isDomain(host)) faults.push(`host ${host} is no DNS-1123 name of at most 253 characters`);
+  for (const host of entry.hosts) {
+    if (host === '*') faults.push('host * means every host, which is no service');
+    else if (!isDomain(host) && !isWildcardDomain(host))
+      faults.push(`host ${host} is no DNS-1123 name of at most 253 characters, and no such name after *.`);
+    else if (host.startsWith('*') && entry.endpoints.length === 0 && RESOLVED.has(entry.resolution))
+      faults.push(`host ${host} cannot be resolved, and the service has no endpoints`);
+  }
   for (const address of entry.addresses) if (isIP(address) === 0) faults.push(`address ${address} is no IP`);
   if (entry.ports.length === 0) faults.push('it has no port');
   if (entry.ports.length > MOST_PORTS) faults.push(`${entry.ports.length} ports, the most is ${MOST_PORTS}`);
@@ -125,6 +134,12 @@ function isLabelKey(key: string): boolean {
 function isDomain(name: string): boolean {
   const labels = name.split('.');
   return name.length <= 253 && labels.every((label) => DNS_LABEL.test(label)) && !/^[-+]?\d+$/.test(labels.at(-1) ?? '');
+}
+
+function isWildcardDomain(host: string): boolean {
+  const dot = host.indexOf('.');
+  const first = host.slice(0, dot);
+  return dot > 0 && first.length <= 63 && WILDCARD_LABEL.test(first) && host.length <= 253 && isDomain(host.slice(dot + 1));
 }
 
 function isPort(port: number): boolean {

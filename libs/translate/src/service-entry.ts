@@ -38,7 +38,9 @@ export function* builtServiceEntries(service: MeshService, diagnostics: Diagnost
   for (const [i, port] of service.ports.entries()) {
     const shards = endpointShards(acceptedEndpoints(service, port, diagnostics));
     const nameOf = (id: string): string =>
-      objectName([service.host, ...(i === 0 ? [] : [nameOfPort(port)]), ...(id === '' ? [] : [`shard-${id}`])].join('.'));
+      objectName(
+        [nameOfHost(service.host), ...(i === 0 ? [] : [nameOfPort(port)]), ...(id === '' ? [] : [`shard-${id}`])].join('.'),
+      );
     for (const [n, { id, endpoints }] of shards.entries()) {
       const spec = build(service, port, endpoints);
       const faults = n === 0 ? serviceEntryFaults(spec) : []; // the endpoints are known to be good
@@ -63,6 +65,11 @@ function rejected(service: MeshService, port: ServicePort, what: string): Diagno
 /** Kubernetes takes 253 characters; a host alone may have as many. A part must not begin with the dash. */
 function objectName(name: string): string {
   return name.length <= 253 ? name : `${name.slice(0, 236).replace(/[-.]+$/, '')}-${contentVersion(name)}`;
+}
+
+/** A name of an object has no `*`; the hash keeps `*.shop.example` apart from a host that is really called so. */
+function nameOfHost(host: string): string {
+  return host.startsWith('*') ? `any-${contentVersion(host).slice(0, 8)}${host.slice(1)}` : host;
 }
 
 /** Istio tells capitals in port names apart, names of objects have none. */
