@@ -1,12 +1,13 @@
 import type { Resource } from '@isthmus/model';
 import { framesInSteps } from './frames.ts';
 import type { AnyType } from './frames.ts';
+import { SharedSteps } from './shared-steps.ts';
 
 interface ListBody {
   readonly transport: 'sotw' | 'delta';
   readonly anyType: AnyType;
   readonly resources: ReadonlySet<Resource>;
-  readonly parts: readonly Buffer[];
+  readonly parts: SharedSteps<readonly Buffer[]>;
 }
 
 const MOST_KEPT = 4;
@@ -32,8 +33,8 @@ export function* listBody(
       body.resources.size === resources.length &&
       resources.every((resource) => body.resources.has(resource)),
   );
-  if (known !== undefined) return known.parts;
-  const parts = yield* framesInSteps(resources, transport, anyType);
+  if (known !== undefined) return yield* known.parts.run();
+  const parts = new SharedSteps(framesInSteps(resources, transport, anyType));
   kept = [{ transport, anyType, resources: new Set(resources), parts }, ...kept].slice(0, MOST_KEPT);
   if (forgetting === undefined) {
     forgetting = setTimeout(() => {
@@ -42,5 +43,5 @@ export function* listBody(
     }, KEPT_FOR);
     forgetting.unref();
   }
-  return parts;
+  return yield* parts.run();
 }

@@ -3,10 +3,11 @@ import type { AnyType } from './frames.ts';
 import { frameAll, framesInSteps } from './frames.ts';
 import { LayeredMap } from './layered-map.ts';
 import type { ResourceView } from './resource-provider.ts';
+import { SharedSteps } from './shared-steps.ts';
 
 interface Body {
   readonly version: string;
-  readonly parts: readonly Buffer[];
+  readonly parts: SharedSteps<readonly Buffer[]>;
 }
 
 /** By the map, not by the view: the overlays of one base have one map for what they leave as it is. */
@@ -38,9 +39,10 @@ function* bodyOf(
     ofMap = new Map();
     bodies.set(resources, ofMap);
   }
-  const known = ofMap.get(transport);
-  if (known?.version === version) return known.parts;
-  const parts = yield* framesInSteps([...resources.values()], transport, anyType);
-  ofMap.set(transport, { version, parts });
-  return parts;
+  let body = ofMap.get(transport);
+  if (body?.version !== version) {
+    body = { version, parts: new SharedSteps(framesInSteps([...resources.values()], transport, anyType)) };
+    ofMap.set(transport, body);
+  }
+  return yield* body.parts.run();
 }

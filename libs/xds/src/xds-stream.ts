@@ -225,6 +225,8 @@ export class XdsStream implements RetirementMember {
   }
 
   #changed(change: ViewChange): void {
+    // Nothing of it was sent yet: all that the client wants is due already.
+    if (this.#viewIsIncomplete) return;
     const { retirement } = this.#admitted!;
     for (const [type, names] of change.changed) {
       const stream = this.#types.get(type);
