@@ -44,6 +44,7 @@ export class MeshPublisher {
   #own: OwnListener = { changed: () => undefined, regroup: () => undefined };
   #rulesQueue: ObjectChange[] = [];
   #nextRoutesAt = Number.NEGATIVE_INFINITY;
+  #takesRules = false;
 
   /** @param everybody the proxy that most are like; its group is always there, for `explain` and `export` */
   constructor(mesh: MeshOptions, everybody: Proxy, now: () => number = () => performance.now()) {
@@ -117,11 +118,16 @@ export class MeshPublisher {
     if (this.#rulesQueue.length === 0) return;
     const queue = this.#rulesQueue;
     this.#rulesQueue = [];
-    const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after)).includes(true);
-    const changes = queue.flatMap((change) => this.rules.take(change));
-    yield;
-    yield* this.#dirty(this.#scopes.onObjects(changes));
-    if (regroups) this.#own.regroup();
+    this.#takesRules = true;
+    try {
+      const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after)).includes(true);
+      const changes = queue.flatMap((change) => this.rules.take(change));
+      yield;
+      yield* this.#dirty(this.#scopes.onObjects(changes));
+      if (regroups) this.#own.regroup();
+    } finally {
+      this.#takesRules = false;
+    }
   }
 
   /** A service that was merged anew. */
@@ -146,9 +152,12 @@ export class MeshPublisher {
     return [...this.#groups.values()].some(({ group }) => group.hasRoutes && group.filled === undefined);
   }
 
-  /** In the middle of a long flush: is it time to compose what there is? */
+  /**
+   * In the middle of a long flush: is it time to compose what there is? Never between the rules: a group that begins anew because
+   * its Sidecar changed has few hosts yet, and calls to the others would end nowhere.
+   */
   get routesAreDue(): boolean {
-    return this.#now() >= this.#nextRoutesAt && this.hasRoutes;
+    return !this.#takesRules && this.#now() >= this.#nextRoutesAt && this.hasRoutes;
   }
 
   /**

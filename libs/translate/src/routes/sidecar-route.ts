@@ -29,9 +29,23 @@ export function sidecarRoute(scope: ProxyScope, name: string): SidecarRoute | un
       : { name, egress, style: { kind: 'port', port }, withPorts: false };
   }
   if (name !== EGRESS_ROUTE && !name.startsWith('unix://')) return undefined;
-  const egress = egressFor(scope, 0, name);
+  // Its listener is there whatever the Sidecar says, and waits for a route; only a Sidecar's own door has a listener with it.
+  const egress = egressFor(scope, 0, name) ?? (name === EGRESS_ROUTE ? NOWHERE : undefined);
   return egress && { name, egress, style: { kind: 'proxy' }, withPorts: name !== EGRESS_ROUTE };
 }
+
+/** What a Sidecar whose listeners all have ports lets through the explicit egress: nothing. */
+const NOWHERE: EgressScope = {
+  port: undefined,
+  bind: '',
+  captureMode: 'default',
+  services: () => [],
+  servicesOn: () => [],
+  sharedOn: () => [],
+  servicesAt: () => [],
+  service: () => undefined,
+  virtualServices: () => [],
+};
 
 /** The first whose port it is, or the first that has none. */
 export function egressFor(scope: ProxyScope, port: number, bind: string): EgressScope | undefined {
