@@ -25,6 +25,7 @@ export { grpcRouteResource } from './routes/grpc-route.ts';
 export { RouteAssembly } from './routes/route-assembly.ts';
 export type { RouteVirtualHost } from './routes/route-virtual-host.ts';
 export { virtualHostsOfRule } from './routes/rule-hosts.ts';
+export type { EncodedBodies } from './routes/rule-hosts.ts';
 export { virtualHostsOfService } from './routes/service-hosts.ts';
 export { sidecarRoute } from './routes/sidecar-route.ts';
 export type { SidecarRoute } from './routes/sidecar-route.ts';

@@ -10,7 +10,7 @@ import {
   virtualHostsOfRule,
   virtualHostsOfService,
 } from '@isthmus/translate';
-import type { ProxyScope, SidecarRoute } from '@isthmus/translate';
+import type { EncodedBodies, ProxyScope, SidecarRoute } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
 import { RulesByHost } from './rules-by-host.ts';
 
@@ -35,6 +35,8 @@ export class GroupRoutes {
   readonly #portsOf = new Map<MeshHost, readonly string[]>();
   readonly #users = new Map<string, number>();
   readonly #dirty = new Set<string>();
+  /** All rules are still to come: a route that is new need not be given them. */
+  #isFilling = false;
 
   constructor(scope: ProxyScope) {
     this.#scope = scope;
@@ -51,9 +53,9 @@ export class GroupRoutes {
     this.#rules.clear();
     this.#portsOf.clear();
     this.#users.clear();
-    const rules = new Set(this.#scope.egress.flatMap((egress) => egress.virtualServices()));
-    for (const rule of rules) this.#rules.set(keyOf(rule), rule);
+    for (const rule of this.#scope.egress.flatMap((egress) => egress.virtualServices())) this.#rules.set(keyOf(rule), rule);
     if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
+    this.#isFilling = true;
     this.#use(EGRESS_ROUTE);
     for (const { port, bind } of this.#scope.egress) {
       if (port !== undefined) this.#use(port.number === 0 ? bind : String(port.number));
@@ -64,8 +66,9 @@ export class GroupRoutes {
         yield;
       }
     }
-    for (const rule of rules) {
-      for (const table of this.#tables.values()) this.#setRule(table, keyOf(rule));
+    this.#isFilling = false;
+    for (const key of [...this.#rules.keys()]) {
+      this.#setRuleEverywhere(key);
       yield;
     }
   }
@@ -83,7 +86,7 @@ export class GroupRoutes {
   /** A service that came, went, or whose ports or DestinationRule changed, and the rules that it is part of. */
   service(host: MeshHost): void {
     this.#place(host);
-    for (const key of this.#rules.of(host)) for (const table of this.#tables.values()) this.#setRule(table, key);
+    for (const key of this.#rules.of(host)) this.#setRuleEverywhere(key);
   }
 
   /** A VirtualService, as it was or as it is. */
@@ -91,13 +94,11 @@ export class GroupRoutes {
     if (this.#scope.proxy.kind === 'router') return;
     const key = keyOf(rule);
     const hosts = new Set(this.#rules.hostsOf(key));
-    const current = this.#scope.egress.flatMap((egress) => egress.virtualServices()).find((one) => keyOf(one) === key);
-    this.#rules.set(key, current);
+    this.#rules.set(key, this.#current(rule));
     for (const host of this.#rules.hostsOf(key)) hosts.add(host);
-    for (const table of this.#tables.values()) this.#setRule(table, key);
+    this.#setRuleEverywhere(key);
     // A wildcard leaves to another rule what that names: such a rule's coming or going changes it.
-    for (const other of this.#rules.wildcards)
-      if (other !== key) for (const table of this.#tables.values()) this.#setRule(table, other);
+    for (const other of this.#rules.wildcards) if (other !== key) this.#setRuleEverywhere(other);
   }
 
   /** What changed since the last call. */
@@ -130,11 +131,23 @@ export class GroupRoutes {
     for (const name of before) if (!after.includes(name)) this.#drop(name);
   }
 
-  #setRule(table: Table, key: string): void {
+  #current({ name, namespace }: Rule): Rule | undefined {
+    for (const egress of this.#scope.egress) {
+      const found = egress.virtualServices().find((rule) => rule.name === name && rule.namespace === namespace);
+      if (found !== undefined) return found;
+    }
+  }
+
+  #setRuleEverywhere(key: string): void {
+    const encoded: EncodedBodies = new Map();
+    for (const table of this.#tables.values()) this.#setRule(table, key, encoded);
+  }
+
+  #setRule(table: Table, key: string, encoded: EncodedBodies): void {
     const from = table.route.egress.virtualServices();
     if (table.rules.from !== from) table.rules = { from, byKey: new Map(from.map((rule) => [keyOf(rule), rule])) };
     const rule = table.rules.byKey.get(key);
-    const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule);
+    const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule, encoded);
     if (table.assembly.set(`rule ${key}`, hosts)) this.#dirty.add(table.route.name);
   }
 
@@ -147,7 +160,7 @@ export class GroupRoutes {
     this.#tables.set(name, table);
     this.#dirty.add(name);
     // The first on its port: rules may have been waiting for a service there.
-    for (const key of this.#rules.keys()) this.#setRule(table, key);
+    if (!this.#isFilling) for (const key of this.#rules.keys()) this.#setRule(table, key, new Map());
   }
 
   #drop(name: string): void {

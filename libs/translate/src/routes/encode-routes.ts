@@ -1,7 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { RouteActionSchema, RouteMatchSchema, RouteSchema } from '@isthmus/proto/envoy';
 import { WireWriter } from '../wire-writer.ts';
-import { NO_TIMEOUT } from './route-action.ts';
 import type { ActionInit } from './route-action.ts';
 import type { MatchInit } from './match.ts';
 import type { RouteInit } from './route-context.ts';
@@ -11,7 +10,8 @@ import type { HeaderMatcherInit } from './string-match.ts';
 const VIRTUAL_HOST = { routes: 3 };
 const ROUTE = { match: 1, route: 2, decorator: 5, name: 14, statPrefix: 19 };
 const DECORATOR = { operation: 1 };
-const ACTION = { cluster: 1, weightedClusters: 3 };
+const ACTION = { cluster: 1, weightedClusters: 3, timeout: 8, maxGrpcTimeout: 23 };
+const DURATION = { seconds: 1, nanos: 2 };
 const WEIGHTED = { clusters: 1 };
 const CLUSTER_WEIGHT = { name: 1, weight: 2 };
 const MATCH = { prefix: 1, path: 2, caseSensitive: 4, headers: 6, safeRegex: 10 };
@@ -92,8 +92,9 @@ function writeAction(action: ActionInit): void {
   if (to?.case === 'cluster') writer.anyText(ACTION.cluster, to.value);
   else if (to?.case === 'weightedClusters' && to.value.clusters?.every(isPlain) === true) writeWeighted(to.value.clusters);
   else if (to !== undefined) writer.raw(toBinary(RouteActionSchema, create(RouteActionSchema, { clusterSpecifier: to })));
-  if (timeout === NO_TIMEOUT && maxGrpcTimeout === NO_TIMEOUT && retryPolicy !== undefined) writer.raw(usual(retryPolicy));
-  else Object.assign(rest, compact({ timeout, maxGrpcTimeout, retryPolicy }));
+  writeTime(ACTION.timeout, timeout);
+  if (retryPolicy !== undefined) writer.raw(encodedRetries(retryPolicy));
+  writeTime(ACTION.maxGrpcTimeout, maxGrpcTimeout);
   if (!isEmpty(rest)) writer.raw(toBinary(RouteActionSchema, create(RouteActionSchema, rest)));
   writer.close(start);
 }
@@ -119,21 +120,36 @@ function writeWeighted(clusters: Weighted): void {
   writer.close(start);
 }
 
-/** Nearly all routes have no timeout and one of two sets of retries: encoded once, by the object that `retryPolicy` gives. */
-function usual(retryPolicy: NonNullable<ActionInit['retryPolicy']>): Uint8Array {
-  let bytes = known.get(retryPolicy);
-  if (bytes === undefined) {
-    const action = { timeout: NO_TIMEOUT, maxGrpcTimeout: NO_TIMEOUT, retryPolicy };
-    known.set(retryPolicy, (bytes = toBinary(RouteActionSchema, create(RouteActionSchema, action))));
+function writeTime(field: number, time: ActionInit['timeout']): void {
+  if (time === undefined) return;
+  const { seconds = 0n, nanos = 0 } = time;
+  if (seconds < 0n || seconds > MOST_SECONDS || nanos < 0) {
+    writer.raw(
+      toBinary(
+        RouteActionSchema,
+        create(RouteActionSchema, field === ACTION.timeout ? { timeout: time } : { maxGrpcTimeout: time }),
+      ),
+    );
+    return;
   }
+  const start = writer.open(field);
+  if (seconds > 0n) writer.number(DURATION.seconds, Number(seconds));
+  if (nanos > 0) writer.number(DURATION.nanos, nanos);
+  writer.close(start);
+}
+
+/** What `WireWriter.number` can write. */
+const MOST_SECONDS = 2n ** 32n - 1n;
+
+/** Encoded once, by the object that `retryPolicy` gives: the default's or that of one rule's retries. */
+function encodedRetries(retryPolicy: NonNullable<ActionInit['retryPolicy']>): Uint8Array {
+  let bytes = known.get(retryPolicy);
+  if (bytes === undefined)
+    known.set(retryPolicy, (bytes = toBinary(RouteActionSchema, create(RouteActionSchema, { retryPolicy }))));
   return bytes;
 }
 
 const known = new WeakMap<object, Uint8Array>();
-
-function compact<T extends object>(init: T): Partial<T> {
-  return Object.fromEntries(Object.entries(init).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
 
 /** Only what protobuf leaves out: nothing, false, empty text, lists and maps. */
 function isEmpty(init: object): boolean {

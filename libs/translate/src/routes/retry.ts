@@ -37,13 +37,24 @@ const DEFAULTS: RetryInit = {
 const HASHED_DEFAULTS: RetryInit = { ...DEFAULTS, retryHostPredicate: [] };
 
 /**
- * Istio's default, the same object each time, changed by what the rule says; undefined where it says 0 attempts.
+ * Istio's default, the same object each time, or changed by what the rule says; undefined where it says 0 attempts.
  * @param consistentHash with it a retry goes to the host that the hash names, again
  */
 export function retryPolicy(rule: HTTPRetry | undefined, consistentHash: boolean): RetryInit | undefined {
   const defaults = consistentHash ? HASHED_DEFAULTS : DEFAULTS;
   if (rule === undefined) return defaults;
   if (rule.attempts <= 0) return undefined;
+  const known = consistentHash ? withHash : withoutHash;
+  let policy = known.get(rule);
+  if (policy === undefined) known.set(rule, (policy = changedBy(rule, defaults)));
+  return policy;
+}
+
+/** The same object for the same rule: whoever encodes it has to do so once, for all routes and proxies. */
+const withHash = new WeakMap<HTTPRetry, RetryInit>();
+const withoutHash = new WeakMap<HTTPRetry, RetryInit>();
+
+function changedBy(rule: HTTPRetry, defaults: RetryInit): RetryInit {
   return {
     ...defaults,
     ...conditions(rule.retryOn),

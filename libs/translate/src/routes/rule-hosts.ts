@@ -23,34 +23,40 @@ const HOSTS_WITHOUT_SERVICE = 80;
  * One unit: the virtual hosts of one VirtualService in one route. It depends on the rule; on the services of the egress listener whose
  * host the rule names or has a wildcard for (that they are there, their ports, namespace and address); if it has a wildcard, on which
  * other rules name those services; on the DestinationRules of its destinations; in `proxy` style on its destinations' ports.
+ * @param encoded what was encoded of this rule for other routes of the same scope, while nothing changed
  */
-export function virtualHostsOfRule(scope: ProxyScope, route: SidecarRoute, rule: Rule): readonly RouteVirtualHost[] {
+export function virtualHostsOfRule(
+  scope: ProxyScope,
+  route: SidecarRoute,
+  rule: Rule,
+  encoded: EncodedBodies = new Map(),
+): readonly RouteVirtualHost[] {
   const { services, others } = hostsOf(route, rule);
   const routed = services.filter((service) => httpPortsIn(route, service).length > 0);
   if (routed.length === 0 && !hasHostsWithoutService(route)) return [];
-  const body = bodies(scope, route, rule);
+  const body = bodies(scope, route, rule, encoded);
   const hosts: RouteVirtualHost[] = [];
   for (const host of others) {
-    const encoded = body([], HOSTS_WITHOUT_SERVICE);
-    if (encoded === undefined) break;
+    const own = body([], HOSTS_WITHOUT_SERVICE);
+    if (own === undefined) break;
     const port = route.style.kind === 'port' ? route.style.port : HOSTS_WITHOUT_SERVICE;
     const name = withPort(host, port);
     const domains = hostDomains(host, route.withPorts ? port : undefined);
     const order = ruleOrder(rule, scope.proxy.namespace, hosts.length);
-    hosts.push(routeVirtualHost({ route: route.name, name, domains, known: [], order, body: encoded }));
+    hosts.push(routeVirtualHost({ route: route.name, name, domains, known: [], order, body: own }));
   }
   for (const service of routed) {
     const ports = httpPortsIn(route, service);
     const main = mainHttpPort(ports);
-    const encoded =
+    const own =
       main &&
       body(
         ports.filter((port) => port !== main),
         main.number,
       );
-    if (main === undefined || encoded === undefined) continue;
+    if (main === undefined || own === undefined) continue;
     const order = ruleOrder(rule, scope.proxy.namespace, hosts.length);
-    hosts.push(routeVirtualHost({ ...namesOf(scope, route, service, main), order, body: encoded }));
+    hosts.push(routeVirtualHost({ ...namesOf(scope, route, service, main), order, body: own }));
   }
   return hosts;
 }
@@ -72,12 +78,24 @@ function hasHostsWithoutService({ style }: SidecarRoute): boolean {
   return style.kind === 'proxy' || style.port === HOSTS_WITHOUT_SERVICE;
 }
 
-/** Encoded once for all hosts with the same ports; undefined where none of the rule's routes is for this proxy. */
-function bodies(scope: ProxyScope, route: SidecarRoute, rule: Rule) {
-  const known = new Map<string, Uint8Array | undefined>();
+/** By the ports, and by the route where it matters; undefined: none of the rule's routes is for this proxy. */
+export type EncodedBodies = Map<string, Uint8Array | undefined>;
+
+/** A destination without a port has the one that the route says. */
+function namesAllPorts({ spec }: Rule): boolean {
+  return spec.http.every(({ route, mirror, mirrors }) =>
+    [mirror, ...[...route, ...mirrors].map(({ destination }) => destination)].every(
+      (to) => to === undefined || to.port !== undefined,
+    ),
+  );
+}
+
+/** Encoded once for all hosts with the same ports. */
+function bodies(scope: ProxyScope, route: SidecarRoute, rule: Rule, known: EncodedBodies) {
+  const where = namesAllPorts(rule) ? '' : route.name;
   return (further: readonly ServicePort[], main: number): Uint8Array | undefined => {
     const at = route.style.kind === 'port' ? route.style.port : main;
-    const key = [...further.map(({ number }) => number), at].join();
+    const key = [where, ...further.map(({ number }) => number), at].join();
     if (!known.has(key)) {
       const own = httpRoutes(rule, routeContext(scope, route, at)).map((each) => each.route);
       const others = further.flatMap(({ number }) =>
