@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readBounded, watchPath } from '@isthmus/config';
@@ -8,6 +9,8 @@ import type { IstioFile } from '../load/parse-istio-yaml.ts';
 
 const MOST_FILES = 10_000;
 const MOST_DEPTH = 8;
+/** Files that are looked at side by side. */
+const AT_ONCE = 64;
 const NAMES = /^[^.].*\.(?:ya?ml|json)$/;
 
 export interface DirectoryOptions {
@@ -79,11 +82,17 @@ export class IstioDirectory {
   async #scanOnce(): Promise<void> {
     const { files } = await this.#list();
     const changed = new Map<string, IstioFile | undefined>();
-    for (const path of this.#files.keys()) if (!files.includes(path)) changed.set(path, undefined);
+    const here = new Set(files);
+    for (const path of this.#files.keys()) if (!here.has(path)) changed.set(path, undefined);
     for (const path of changed.keys()) this.#files.delete(path);
-    for (const path of files) {
-      const file = await this.#readChanged(path);
-      if (file !== undefined) changed.set(path, file);
+    for (let from = 0; from < files.length; from += AT_ONCE) {
+      const some = files.slice(from, from + AT_ONCE);
+      const looks = await Promise.all(some.map(lookOf));
+      for (const [n, path] of some.entries()) {
+        if (looks[n] !== undefined && looks[n] === this.#files.get(path)?.look) continue;
+        const file = await this.#readChanged(path);
+        if (file !== undefined) changed.set(path, file);
+      }
     }
     if (changed.size > 0) this.#options.onFiles(changed);
   }
@@ -93,9 +102,7 @@ export class IstioDirectory {
     const known = this.#files.get(path);
     const file = this.#options.nameOf?.(path) ?? path;
     try {
-      const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path);
-      const look = [dev, ino, size, mtimeMs, ctimeMs].join(' ');
-      if (look === known?.look) return undefined;
+      const look = lookIn(await stat(path)); // before it is read: what changes meanwhile is read again
       const bytes = await readBounded(path, MOST_FILE_BYTES);
       const hash = createHash('sha256').update(bytes).digest('base64');
       this.#files.set(path, { look, hash });
@@ -126,15 +133,18 @@ export class IstioDirectory {
     const walk = async (dir: string, depth: number): Promise<void> => {
       const { dev, ino } = await stat(dir);
       watched.set(`${dir}/*`, `${dev} ${ino}`);
-      for (const name of (await readdir(dir)).sort()) {
+      for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        const { name } = entry;
         if (name.startsWith('.')) continue;
         const path = join(dir, name);
-        const entry = await stat(path).catch(() => undefined);
-        if (entry?.isDirectory() === true && depth < MOST_DEPTH) await walk(path, depth + 1);
-        if (entry?.isDirectory() === true || !NAMES.test(name)) continue;
+        // A file system that does not say what an entry is has to be asked for each.
+        const isKnown = entry.isFile() || entry.isDirectory();
+        const isDirectory = isKnown ? entry.isDirectory() : (await stat(path).catch(() => undefined))?.isDirectory() === true;
+        if (isDirectory && depth < MOST_DEPTH) await walk(path, depth + 1);
+        if (isDirectory || !NAMES.test(name)) continue;
         if (files.length >= MOST_FILES) throw new Error(`there are more than ${MOST_FILES} files below it`);
         files.push(path);
-        if ((await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) watched.set(path, '');
+        if (!isKnown && (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) watched.set(path, '');
       }
     };
     await walk(this.#root, 0);
@@ -168,6 +178,15 @@ export class IstioDirectory {
     await this.scan();
     if (!signal.aborted) await this.#watchAll(signal);
   }
+}
+
+/** Tells whether a file may have changed; undefined: it cannot be said. */
+function lookOf(path: string): Promise<string | undefined> {
+  return stat(path).then(lookIn, () => undefined);
+}
+
+function lookIn({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
 }
 
 const READ_ERRORS: Readonly<Record<string, string>> = {
