@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** An instance of a legacy service: answers its own name and counts. */
 export class Backend {
   readonly name: string;
+  readonly address: string;
   readonly port: number;
   calls = 0;
   readonly #server: Server;
@@ -12,12 +13,13 @@ export class Backend {
   private constructor(name: string, server: Server) {
     this.name = name;
     this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
+    ({ address: this.address, port: this.port } = server.address() as AddressInfo);
   }
 
   /** @param address one of 127.0.0.0/8; port 0 takes a free one */
   static async start(name: string, address = '127.0.0.1', port = 0): Promise<Backend> {
-    const server = createServer();
+    // Without a limit: a connection that ends just when the next call comes is nobody's fault, and a retry's affair.
+    const server = createServer({ keepAliveTimeout: 0 });
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));
     const backend = new Backend(name, server);
     server.on('request', (_, response) => {

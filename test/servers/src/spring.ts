@@ -21,6 +21,8 @@ export interface SpringOptions extends CommonOptions {
   readonly port?: number;
   /** Spring properties over ours: logins, intervals. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** What a platform gives a JVM from outside: `-Dhttp.proxyHost=…`. */
+  readonly jvmFlags?: readonly string[];
   readonly provide?: ProvideOptions;
 }
 
@@ -46,7 +48,7 @@ export async function startSpringApp(options: SpringOptions): Promise<SpringApp>
         dir,
         mainClass: recipe.mainClass,
         heapMb: 128,
-        jvmFlags: ['-Djava.net.preferIPv4Stack=true'],
+        jvmFlags: ['-Djava.net.preferIPv4Stack=true', ...(options.jvmFlags ?? [])],
         args: Object.entries({ ...propertiesFor(options, ports.http, dir), ...options.properties }).map(
           ([key, value]) => `--${key}=${value}`,
         ),

@@ -1,0 +1,16 @@
+"""A caller of the standard library alone: python3 plain_caller.py COUNT URL. Which proxy it uses is in its environment."""
+
+import collections
+import json
+import sys
+import urllib.error
+import urllib.request
+
+answers = collections.Counter()
+for _ in range(int(sys.argv[1])):
+    try:
+        with urllib.request.urlopen(sys.argv[2], timeout=5) as response:
+            answers[response.read().decode()] += 1
+    except (urllib.error.URLError, OSError):
+        answers["error"] += 1
+print(json.dumps(answers))
