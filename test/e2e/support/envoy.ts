@@ -66,6 +66,17 @@ export async function statOf(envoy: EnvoyServer<'egress'>, name: string): Promis
   return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN);
 }
 
+/** Updates that Envoy rejected, by the name of the counter; none: nothing was. @throws {Error} when it subscribes to nothing */
+export async function rejectedOf(envoy: EnvoyServer): Promise<Readonly<Record<string, number>>> {
+  const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/stats?filter=update_rejected$`)).text();
+  const counters = text.split('\n').flatMap((line) => {
+    const [name, count] = line.split(': ');
+    return name === undefined || count === undefined ? [] : [[name, Number(count)] as const];
+  });
+  if (counters.length < 2) throw new Error(`Envoy has no counters of updates:\n${text}`);
+  return Object.fromEntries(counters.filter(([, count]) => count > 0));
+}
+
 /** All counters and gauges whose names match, added up. */
 export async function sumOfStats(envoy: EnvoyServer<'egress'>, pattern: string): Promise<number> {
   const query = new URLSearchParams({ filter: pattern });
