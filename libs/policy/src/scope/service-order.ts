@@ -16,25 +16,43 @@ export interface HeldService {
   service: MeshService;
 }
 
-/** A list that stays in order: a change costs a search and a move of memory, not a sort. */
+/** Beyond so many a sort costs less than the moves of memory. */
+const MOST_MOVES = 16;
+
+/** A list in order: one change costs a search and a move of memory, many between two looks at it one sort. */
 export class ServiceList {
   readonly #list: HeldService[] = [];
+  /** Not in the list yet. */
+  #added: HeldService[] = [];
 
   get items(): readonly Readonly<HeldService>[] {
+    this.#settle();
     return this.#list;
   }
 
   get size(): number {
-    return this.#list.length;
+    return this.#list.length + this.#added.length;
   }
 
   add(held: HeldService): void {
-    this.#list.splice(this.#place(held.service), 0, held);
+    this.#added.push(held);
   }
 
   remove(held: HeldService): void {
+    this.#settle();
     const at = this.#place(held.service);
     if (this.#list[at] === held) this.#list.splice(at, 1);
+  }
+
+  #settle(): void {
+    const added = this.#added;
+    if (added.length === 0) return;
+    this.#added = [];
+    if (added.length <= MOST_MOVES) for (const held of added) this.#list.splice(this.#place(held.service), 0, held);
+    else {
+      for (const held of added) this.#list.push(held);
+      this.#list.sort((a, b) => compareServices(a.service, b.service));
+    }
   }
 
   /** The first that does not come before it. */
