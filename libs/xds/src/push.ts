@@ -1,4 +1,5 @@
 import type { Resource } from '@isthmus/model';
+import type { DueNames } from './due-names.ts';
 
 export type Resources = ReadonlyMap<string, Resource>;
 
@@ -19,7 +20,7 @@ export type Due = 'asked' | 'changed';
 export interface Wanted {
   readonly wildcard: boolean;
   readonly names: ReadonlySet<string>;
-  readonly due: ReadonlyMap<string, Due>;
+  readonly due: DueNames;
   /** Everything in the wildcard's scope is due, except what the client said to have in this version. */
   readonly everything: { readonly except: ReadonlyMap<string, string> } | undefined;
 }
@@ -56,14 +57,14 @@ export function deltaContent(wanted: Wanted, stock: Stock): Content & { readonly
   const resources: Resource[] = [];
   const removed: string[] = [];
   const unknown: string[] = [];
-  for (const [name, due] of wanted.due) {
+  wanted.due.forEach((due, name) => {
     const resource = view.get(name) ?? retiring.get(name);
     if (resource !== undefined) resources.push(resource);
     else {
       removed.push(name);
       if (due === 'asked') unknown.push(name);
     }
-  }
+  });
   if (wanted.everything === undefined) return { ...NOTHING, resources, removed, unknown, fresh: resources, strangers: [] };
   const { except } = wanted.everything;
   const isDue = (name: string): boolean => wanted.due.has(name);
@@ -89,12 +90,12 @@ export function sotwContent(wanted: Wanted, stock: Stock, rules: SubscriptionRul
   }
   const resources: Resource[] = [];
   const unknown: string[] = [];
-  for (const [name, due] of wanted.due) {
+  wanted.due.forEach((due, name) => {
     const resource = view.get(name) ?? retiring.get(name);
     if (resource !== undefined) resources.push(resource);
     // A partial response can't say "gone"; the client drops what no cluster or listener names any more.
     else if (due === 'asked') unknown.push(name);
-  }
+  });
   return { ...NOTHING, resources, unknown, fresh: resources };
 }
 

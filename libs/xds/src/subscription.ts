@@ -1,9 +1,11 @@
 import type { Resource } from '@isthmus/model';
 import type { DiscoveryRequest, ErrorDetail } from './discovery-request.ts';
 import { deltaContent, sotwContent } from './push.ts';
-import type { Due, Push, Resources, Stock, SubscriptionRules } from './push.ts';
+import { DueNames } from './due-names.ts';
+import type { Push, Resources, Stock, SubscriptionRules } from './push.ts';
 import { RejectedNames, sentNames } from './rejected-names.ts';
 import type { SentNames } from './rejected-names.ts';
+import { sharedSet } from './shared-sets.ts';
 
 export type Verdict =
   | { readonly kind: 'ack' }
@@ -28,8 +30,10 @@ const FEW = 32;
  */
 export class Subscription {
   readonly #rules: SubscriptionRules;
-  readonly #names = new Set<string>();
-  readonly #due = new Map<string, Due>();
+  /** Other streams may have the same one, unless it is `#ownNames`. */
+  #names: ReadonlySet<string> = new Set();
+  #ownNames: Set<string> | undefined;
+  readonly #due = new DueNames();
   readonly #rejected = new RejectedNames();
   /** Unknown to us, but had by the client from an earlier stream: taken from it by `drop`. */
   readonly #leftovers = new Set<string>();
@@ -127,7 +131,7 @@ export class Subscription {
         if (this.#due.get(name) === 'changed') this.#due.delete(name);
         continue;
       } else this.#rejected.forget(name);
-      if (!this.#due.has(name)) this.#due.set(name, 'changed');
+      this.#due.set(name, 'changed');
     }
   }
 
@@ -138,17 +142,17 @@ export class Subscription {
 
   /** Takes back that these were asked for, until `ask`. */
   postpone(which: (name: string) => boolean): void {
-    for (const name of this.#due.keys()) if (which(name)) this.#due.delete(name);
+    for (const name of [...this.#due.keys()]) if (which(name)) this.#due.delete(name);
   }
 
   /** Retired resources may go now. */
   released(names: Iterable<string>): void {
-    for (const name of names) if (this.wants(name) && !this.#due.has(name)) this.#due.set(name, 'changed');
+    for (const name of names) if (this.wants(name)) this.#due.set(name, 'changed');
   }
 
   /** Leftovers may go now. */
   drop(): void {
-    for (const name of this.#leftovers) if (!this.#due.has(name)) this.#due.set(name, 'changed');
+    for (const name of this.#leftovers) this.#due.set(name, 'changed');
     this.#leftovers.clear();
   }
 
@@ -166,7 +170,7 @@ export class Subscription {
   next(transport: 'sotw' | 'delta', stock: Stock): Push | undefined {
     if (this.#inFlight !== undefined || !this.isDue) return undefined;
     const whole = this.#rules.wholeType && transport === 'sotw'; // of which even "nothing left" is to be said
-    const answers = whole || this.#everything !== undefined || [...this.#due.values()].includes('asked');
+    const answers = whole || this.#everything !== undefined || this.#due.anyAsked;
     const wanted = { wildcard: this.#wildcard, names: this.#names, due: this.#due, everything: this.#everything };
     const push: Push = {
       answers,
@@ -195,10 +199,15 @@ export class Subscription {
     this.#lastNames = names;
     if (names.length > 0) this.#named = true;
     const legacyWildcard = names.length === 0 && !this.#named && this.#rules.emptyIsWildcard;
-    const wanted = new Set(names);
-    this.#setWildcard(wanted.delete('*') || legacyWildcard, new Map());
-    for (const name of this.#names) if (!wanted.has(name)) this.#forget(name);
-    for (const name of wanted) this.#want(name, !this.#names.has(name));
+    const star = names.includes('*');
+    const wanted = sharedSet(star ? names.filter((name) => name !== '*') : names);
+    this.#setWildcard(star || legacyWildcard, new Map());
+    const before = this.#names;
+    this.#names = wanted;
+    this.#ownNames = undefined;
+    if (!this.#wildcard) for (const name of before) if (!wanted.has(name)) this.#drop(name);
+    if (before.size === 0) this.#due.askAll(wanted);
+    else for (const name of wanted) if (!before.has(name)) this.#due.set(name, 'asked');
   }
 
   #receiveDelta(subscribe: readonly string[], unsubscribe: readonly string[], initial: ReadonlyMap<string, string>): void {
@@ -215,16 +224,29 @@ export class Subscription {
     const legacyWildcard = this.#first && subscribe.length === 0 && this.#rules.emptyIsWildcard;
     if (legacyWildcard || subscribe.includes('*')) this.#setWildcard(true, initial);
     // What was named explicitly is always sent, even in the version the client has (envoy#22418).
-    for (const name of subscribe) if (name !== '*') this.#want(name, true);
+    const named = subscribe.includes('*') ? subscribe.filter((name) => name !== '*') : subscribe;
+    if (named.length === 0) return;
+    if (this.#names.size === 0) {
+      this.#names = sharedSet(named);
+      this.#ownNames = undefined;
+      this.#due.askAll(this.#names);
+    } else {
+      const own = this.#changeNames();
+      for (const name of named) {
+        own.add(name);
+        this.#due.set(name, 'asked');
+      }
+    }
   }
 
-  #want(name: string, ask: boolean): void {
-    this.#names.add(name);
-    if (ask) this.#due.set(name, 'asked');
+  #changeNames(): Set<string> {
+    this.#ownNames ??= new Set(this.#names);
+    this.#names = this.#ownNames;
+    return this.#ownNames;
   }
 
   #forget(name: string): void {
-    this.#names.delete(name);
+    if (this.#names.has(name)) this.#changeNames().delete(name);
     if (!this.#wildcard) this.#drop(name);
   }
 

@@ -17,6 +17,9 @@ import { letGo } from './let-go.ts';
 import { sessionPeer } from './session-peer.ts';
 import { RESPONSE_HEADERS, statusHeaders } from './status-headers.ts';
 
+/** Connections that wait to be accepted: after a restart all proxies come at once, and who is not let in tries again in 1 s, 3 s, 7 s. */
+const BACKLOG = 4_096;
+
 export interface GrpcServerTls {
   readonly context: SecureContextOptions;
   /** Ask clients for a certificate; who has none of the CA's is let in without an identity. */
@@ -68,7 +71,7 @@ export class GrpcServer {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', () => undefined); // a connection that could not be accepted: the peer sees it
         resolve((this.#server.address() as AddressInfo).port);

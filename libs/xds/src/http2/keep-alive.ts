@@ -4,12 +4,25 @@ import type { ServerHttp2Session } from 'node:http2';
 const PING_EVERY = 30_000;
 const ANSWER_WITHIN = 10_000;
 
-/** Pings the peer and ends the connection when it does not answer, for as long as the connection lives. */
+/**
+ * Pings a peer that has said nothing for a while, and ends the connection when it does not answer, for as long as the
+ * connection lives. Whatever comes from it is an answer: it may be busy with what it was sent.
+ */
 export function keepAlive(session: ServerHttp2Session): void {
+  const { socket } = session;
+  let heard = 0;
   let overdue: NodeJS.Timeout | undefined;
+  const endUnlessHeard = (): void => {
+    if (!session.destroyed && socket.bytesRead === heard) session.destroy();
+  };
   const every = setInterval(() => {
     if (session.destroyed) return;
-    overdue = setTimeout(() => session.destroy(), ANSWER_WITHIN);
+    if (socket.bytesRead !== heard) {
+      heard = socket.bytesRead;
+      return;
+    }
+    // When we were busy ourselves its answer waits to be read: that comes before `setImmediate`.
+    overdue = setTimeout(() => setImmediate(endUnlessHeard), ANSWER_WITHIN);
     overdue.unref();
     session.ping(() => clearTimeout(overdue));
   }, PING_EVERY);
