@@ -9,8 +9,13 @@ import { propagation } from './src/propagation.ts';
 import { resultsText, sectionText } from './src/report.ts';
 import { scaling } from './src/scaling.ts';
 import { snapshot } from './src/snapshot.ts';
+import { xdsRules } from './src/xds-rules.ts';
+import { xdsChange } from './src/xds-change.ts';
+import { xdsChurn } from './src/xds-churn.ts';
+import { xdsConnect } from './src/xds-connect.ts';
+import { xdsFanout } from './src/xds-fanout.ts';
 
-const scenarios = [latency, propagation, snapshot, scaling, podEvents, churn, mcp];
+const scenarios = [latency, propagation, snapshot, scaling, podEvents, churn, mcp, xdsChange, xdsFanout, xdsConnect, xdsChurn, xdsRules];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');
 

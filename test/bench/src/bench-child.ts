@@ -18,8 +18,19 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
     this.#ended = once(this.#child, 'exit');
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   tell(message: Told): void {
     if (this.#child.connected) this.#child.send(message);
+  }
+
+  /** Each time that it says so. */
+  on<Kind extends Said['kind']>(kind: Kind, listener: (said: Extract<Said, { kind: Kind }>) => void): void {
+    this.#child.on('message', (message: Said) => {
+      if (message.kind === kind) listener(message as Extract<Said, { kind: Kind }>);
+    });
   }
 
   /** @throws Error when the child ends or says nothing of the kind in time */

@@ -42,7 +42,7 @@ function mark(name: string): string {
 }
 
 function oldSections(old: string): [string, string][] {
-  return [...old.matchAll(/<!-- scenario: ([a-z]+) -->[^]*?(?=\n<!-- scenario: |$)/g)].map((match) => [
+  return [...old.matchAll(/<!-- scenario: ([a-z-]+) -->[^]*?(?=\n<!-- scenario: |$)/g)].map((match) => [
     match[1] as string,
     `${match[0].trimEnd()}\n`,
   ]);

@@ -46,7 +46,10 @@ export class SwarmStream {
     });
     this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#stream.on('error', (error: Error) => on.ended(error.message));
-    this.#stream.on('trailers', (trailers) => on.ended(`grpc-status ${String(trailers['grpc-status'])} ${String(trailers['grpc-message'])}`));
+    this.#stream.on('close', () => on.ended('closed'));
+    this.#stream.on('trailers', (trailers) =>
+      on.ended(`grpc-status ${String(trailers['grpc-status'])} ${String(trailers['grpc-message'])}`),
+    );
   }
 
   /** @param names empty: all of them, in the form that Envoy uses at first */
@@ -81,18 +84,17 @@ export class SwarmStream {
 
   #message(message: Buffer): void {
     const reader = new BinaryReader(message);
-    const [typeField, resourcesField] = this.#transport === 'delta' ? [4, 2] : [4, 2];
     let type = '';
     let nonce = '';
     let version = '';
     let resources = 0;
     while (reader.pos < reader.len) {
       const [field, wire] = reader.tag();
-      if (field === typeField) type = reader.string();
+      if (field === 4) type = reader.string();
       else if (field === 5) nonce = reader.string();
       else if (field === 1 && this.#transport === 'sotw') version = reader.string();
       else {
-        if (field === resourcesField) resources += 1;
+        if (field === 2) resources += 1;
         reader.skip(wire, field);
       }
     }
@@ -113,7 +115,7 @@ export class SwarmStream {
     } else {
       if (version !== '') writer.tag(1, 2).string(version);
       if (node !== undefined) writer.tag(2, 2).bytes(node);
-      for (const name of names) writer.tag(3, 2).string(name);
+      if (names.length > 0) writer.raw(encodedNames(names));
       writer.tag(4, 2).string(type);
       if (nonce !== '') writer.tag(5, 2).string(nonce);
     }
@@ -124,6 +126,20 @@ export class SwarmStream {
     frame.set(body, 5);
     this.#stream.write(frame);
   }
+}
+
+const encoded = new WeakMap<readonly string[], Uint8Array>();
+
+/** The same list goes with every ACK of every stream: it is written once. */
+function encodedNames(names: readonly string[]): Uint8Array {
+  let bytes = encoded.get(names);
+  if (bytes === undefined) {
+    const writer = new BinaryWriter();
+    for (const name of names) writer.tag(3, 2).string(name);
+    bytes = writer.finish();
+    encoded.set(names, bytes);
+  }
+  return bytes;
 }
 
 /** Names of the resources of a response: clusters, assignments and routes have theirs in field 1, as has the delta envelope (3). */
