@@ -21,7 +21,7 @@ export class LineProcess {
       this.#heard();
     });
     child.stderr.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
-    child.once('exit', () => {
+    child.once('close', () => {
       this.#ended = true;
       this.#heard();
     });
@@ -53,7 +53,7 @@ export class LineProcess {
 
   async stop(): Promise<void> {
     if (this.#ended) return;
-    const ended = once(this.#child, 'exit');
+    const ended = once(this.#child, 'close');
     this.#child.kill('SIGKILL');
     await ended;
   }

@@ -11,6 +11,8 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	v3 "istio.io/istio/pilot/pkg/xds/v3"
 	"istio.io/istio/pilot/test/xdstest"
 	"istio.io/istio/pkg/adsc"
@@ -26,7 +28,7 @@ type has struct {
 
 func followSotW(server, ip string) error {
 	client, err := adsc.New(server, &adsc.ADSConfig{
-		Config: adsc.Config{Namespace: "shop", Workload: "adsc-1", IP: ip},
+		Config: adsc.Config{Namespace: "shop", Workload: "adsc-1", IP: ip, Meta: nodeMetadata()},
 		// istiod's client asks for routes and endpoints itself, by what clusters and listeners name.
 		InitialDiscoveryRequests: []*discovery.DiscoveryRequest{{TypeUrl: v3.ClusterType}, {TypeUrl: v3.ListenerType}},
 	})
@@ -64,7 +66,7 @@ func followDelta(server, ip string) error {
 			in[name] = true
 		}
 	}
-	config := &adsc.DeltaADSConfig{Config: adsc.Config{Namespace: "shop", Workload: "adsc-delta-1", IP: ip}}
+	config := &adsc.DeltaADSConfig{Config: adsc.Config{Namespace: "shop", Workload: "adsc-delta-1", IP: ip, Meta: nodeMetadata()}}
 	client := adsc.NewDelta(server, config,
 		adsc.Register(func(ctx adsc.HandlerContext, name string, _ string, it *clusterv3.Cluster, event adsc.Event) {
 			note(clusters, name, event)
@@ -95,7 +97,7 @@ func followDelta(server, ip string) error {
 	)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	client.Run(ctx)
+	go client.Run(ctx)
 	return orders(func([]byte) any {
 		mutex.Lock()
 		defer mutex.Unlock()
@@ -105,6 +107,12 @@ func followDelta(server, ip string) error {
 		}
 		return has{Clusters: names(clusters), Listeners: names(listeners), Routes: names(routes), Endpoints: held}
 	})
+}
+
+// nodeMetadata is what Istio's agent says of a sidecar behind iptables.
+func nodeMetadata() *structpb.Struct {
+	text := func(value string) *structpb.Value { return structpb.NewStringValue(value) }
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"NAMESPACE": text("shop"), "INTERCEPTION_MODE": text("REDIRECT")}}
 }
 
 func addresses(assignment *endpointv3.ClusterLoadAssignment) []string {
