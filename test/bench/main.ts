@@ -15,7 +15,20 @@ import { xdsChurn } from './src/xds-churn.ts';
 import { xdsConnect } from './src/xds-connect.ts';
 import { xdsFanout } from './src/xds-fanout.ts';
 
-const scenarios = [latency, propagation, snapshot, scaling, podEvents, churn, mcp, xdsChange, xdsFanout, xdsConnect, xdsChurn, xdsRules];
+const scenarios = [
+  latency,
+  propagation,
+  snapshot,
+  scaling,
+  podEvents,
+  churn,
+  mcp,
+  xdsChange,
+  xdsFanout,
+  xdsConnect,
+  xdsChurn,
+  xdsRules,
+];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');
 

@@ -38,11 +38,15 @@ export class InProcessBridge {
     this.#directory = directory;
   }
 
-  /** Listens, and follows the registries; `engine.readiness.ready` tells when all were read. */
+  /**
+   * Listens, and follows the registries; `engine.readiness.ready` tells when all were read.
+   * @param sections more of the config, such as `istio`
+   */
   static async start(
     registries: readonly object[],
     taps: Taps = {},
     known: readonly RegistryKind[] = registryKinds,
+    sections: Readonly<Record<string, unknown>> = {},
   ): Promise<InProcessBridge> {
     const directory = await mkdtemp(join(tmpdir(), 'isthmus-bench-'));
     // The servers of the bench take any free port, whatever stands here.
@@ -54,6 +58,7 @@ export class InProcessBridge {
       outputs: { xds: unused, mcp: { listen: '127.0.0.1:2' } },
       control: { listen: '127.0.0.1:3' },
       readiness: { maxWait: '10m' },
+      ...sections,
     });
     const { onEvent } = taps;
     const kinds = onEvent === undefined ? known : known.map((kind) => tapped(kind, onEvent));
