@@ -11,7 +11,10 @@ const LABEL_NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const LABEL_PREFIX = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
 /** The first label of a wildcard host: `*`, `*-eu`, `*eu`. */
 const WILDCARD_LABEL = /^\*(?:-?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)?$/;
-const RESOLVED = new Set([ServiceEntry_Resolution.DNS, ServiceEntry_Resolution.DNS_ROUND_ROBIN]);
+const RESOLVED: ReadonlySet<ServiceEntry_Resolution> = new Set([
+  ServiceEntry_Resolution.DNS,
+  ServiceEntry_Resolution.DNS_ROUND_ROBIN,
+]);
 const MOST_LABELS = 256;
 const MOST_PORTS = 256;
 const LONGEST_LOCALITY = 2048;

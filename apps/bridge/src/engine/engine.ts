@@ -1,5 +1,5 @@
-import { Catalog } from '@isthmus/catalog';
-import { messageOf, runInSlices, soleWriter, steadyClock } from '@isthmus/model';
+import type { Catalog } from '@isthmus/catalog';
+import { runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
 import type { KubeClient } from '@isthmus/kube';
 import { SharedLedger } from '@isthmus/ledger';
@@ -15,14 +15,17 @@ import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
 import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
-import { Liveness } from '../liveness/liveness.ts';
+import type { Liveness } from '../liveness/liveness.ts';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { BridgeConfig } from './bridge-config.ts';
+import { makeCatalog, makeLiveness, makeSinks, makeSources, sourceFailure, sourceIds } from './engine-parts.ts';
+import type { PartsOptions } from './engine-parts.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import { needsRestart } from './needs-restart.ts';
 import { ObjectOutputs } from './object-outputs.ts';
-import { Sinks, completeSources } from './sinks.ts';
+import { completeSources } from './sinks.ts';
+import type { Sinks } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
 const CONFIRM_MS = 1_000;
@@ -80,17 +83,17 @@ export class Engine {
     this.#ledger = ledger;
     this.istio = openIstioConfig(config);
     this.mesh = openMesh(this.istio.mesh);
-    this.#liveness = this.#makeLiveness();
-    this.#catalog = this.#makeCatalog();
+    this.#liveness = makeLiveness(this.#parts);
+    this.#catalog = makeCatalog(this.#parts, this.#liveness);
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
-    this.#sinks = this.#makeSinks();
+    this.#sinks = makeSinks(this.#parts, this.replicas);
     this.objects = new ObjectOutputs({
       config,
       cluster: options.cluster,
       writer: options.writer ?? this.replicas?.writerOf(config),
       merged: (host) => this.#catalog.merged(host),
     });
-    this.readiness = new Readiness(new Set(this.#sourceIds()), config.readiness.maxWaitMs);
+    this.readiness = new Readiness(new Set(sourceIds(this.#config, this.istio)), config.readiness.maxWaitMs);
   }
 
   get config(): BridgeConfig {
@@ -148,13 +151,6 @@ export class Engine {
     this.#following = this.istio.run(this.#stopWriting.signal);
   }
 
-  #sourceIds(): readonly SourceId[] {
-    return [
-      ...this.#config.registries.map((r) => r.id),
-      ...this.istio.sources({ meshId: this.#config.meshId }).map(({ id }) => id),
-    ];
-  }
-
   async stop(): Promise<void> {
     this.#stopped = true;
     this.readiness.close();
@@ -184,9 +180,9 @@ export class Engine {
     const before = [...this.#catalog.hosts()];
     this.objects.reset();
     this.#config = config;
-    this.#liveness = this.#makeLiveness();
-    this.#catalog = this.#makeCatalog();
-    this.#sinks = this.#makeSinks();
+    this.#liveness = makeLiveness(this.#parts);
+    this.#catalog = makeCatalog(this.#parts, this.#liveness);
+    this.#sinks = makeSinks(this.#parts, this.replicas);
     this.#startPipeline(before);
   }
 
@@ -208,23 +204,9 @@ export class Engine {
     return result.released;
   }
 
-  #makeCatalog(): Catalog {
-    const { merge, guard } = this.#config;
-    return new Catalog({
-      rules: { ...merge, meshNamespace: 'isthmus' },
-      guard,
-      ledger: this.#ledger,
-      clock: steadyClock,
-      allocateVips: true,
-      overlay: this.#liveness,
-    });
-  }
-
-  #makeLiveness(): Liveness {
-    const { audit = () => undefined, dryRun = false } = this.#options;
-    const shared = this.#ledger instanceof SharedLedger ? this.#ledger.writer : soleWriter;
-    const parts = { config: this.#config, ledger: this.#ledger, clock: steadyClock, audit, dryRun };
-    return new Liveness({ ...parts, writer: this.#options.writer ?? shared });
+  get #parts(): PartsOptions {
+    const { writer, dryRun = false, audit = () => undefined } = this.#options;
+    return { config: this.#config, ledger: this.#ledger, writer, dryRun, audit };
   }
 
   #makeReplicas(ledger: SharedLedger): Replicas {
@@ -235,30 +217,12 @@ export class Engine {
     return new Replicas(ledger, { catalog: () => this.#catalog, touch, changed: () => this.#tell() });
   }
 
-  #makeSinks(): Sinks {
-    return new Sinks({
-      config: this.#config,
-      ledger: this.#ledger,
-      clock: steadyClock,
-      writer: this.#options.writer ?? this.replicas?.writerOf(this.#config),
-    });
-  }
-
   #startPipeline(alsoTouch: readonly MeshHost[]): void {
-    const { registries, baseDir, meshId, imports } = this.#config;
+    const { meshId, imports } = this.#config;
     this.#stop = new AbortController();
-    const names = new Set(this.#sourceIds());
-    const { onMessage } = this.#options;
-    const deps = {
-      clock: steadyClock,
-      random: Math.random,
-      baseDir,
-      knownScopes: (source: SourceId) =>
-        [...this.#catalog.scopes()].map(({ scope }) => scope).filter((scope) => scope.source === source),
-      ...(onMessage === undefined ? {} : { onMessage }),
-    };
+    const names = new Set(sourceIds(this.#config, this.istio));
     const restored = this.#catalog.restore((source) => names.has(source));
-    const sources = [...registries.map((r) => r.kind.createSource(r.id, r.config, deps)), ...this.istio.sources({ meshId })];
+    const sources = [...makeSources(this.#config, this.#catalog, this.#options.onMessage), ...this.istio.sources({ meshId })];
     const pipeline = new Pipeline({
       sources: sources.map((source) => guardImports(source, { meshId, leaveOut: imports.leaveOut })),
       catalog: this.#catalog,
@@ -307,7 +271,7 @@ export class Engine {
   /** Everything that was applied is written or waits to be. */
   #openGate(pipeline: Pipeline): void {
     if (pipeline !== this.#pipeline || (this.replicas?.withheld ?? 0) > 0) return;
-    this.objects.takeComplete(this.#sourceIds(), this.#catalog.scopes());
+    this.objects.takeComplete(sourceIds(this.#config, this.istio), this.#catalog.scopes());
   }
 
   /** Once a second while removals wait: only time in which somebody looks counts as watched. */
@@ -320,18 +284,10 @@ export class Engine {
     this.#applied(this.#pipeline);
   }
 
-  /** A source promises not to throw; if one does, the others go on and it is started again. */
+  /** The others go on, and it is started again. */
   #sourceFailed(source: SourceId, error: unknown): void {
-    const where = String(source);
-    const failed: Diagnostic = {
-      code: 'registry.failed',
-      severity: 'error',
-      where,
-      what: `reading ${where} failed inside the bridge: ${messageOf(error)}`,
-      meaning: 'what it said before stays; it is started again every few seconds',
-      remedy: 'this is a bug: report it with the log',
-    };
-    this.#reload = [...this.#reload.filter((d) => d.code !== 'registry.failed' || d.where !== where), failed];
+    const failed = sourceFailure(source, error);
+    this.#reload = [...this.#reload.filter((d) => d.code !== failed.code || d.where !== failed.where), failed];
     process.emitWarning(error instanceof Error ? error : new Error(String(error)));
     this.#tell();
   }

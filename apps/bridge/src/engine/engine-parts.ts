@@ -1,0 +1,78 @@
+import { Catalog } from '@isthmus/catalog';
+import { SharedLedger } from '@isthmus/ledger';
+import type { LocalLedger } from '@isthmus/ledger';
+import { messageOf, soleWriter, steadyClock } from '@isthmus/model';
+import type { Diagnostic, Scope, SourceId } from '@isthmus/model';
+import type { RegistrySource, Writer } from '@isthmus/registry';
+import type { IstioRules } from '../istio/open-istio-config.ts';
+import { Liveness } from '../liveness/liveness.ts';
+import type { CorrectionAudit } from '../liveness/corrections.ts';
+import type { BridgeConfig } from './bridge-config.ts';
+import type { Replicas } from './replicas.ts';
+import { Sinks } from './sinks.ts';
+
+/** What the parts of an engine are made of: anew with each config, but for the ledger. */
+export interface PartsOptions {
+  readonly config: BridgeConfig;
+  readonly ledger: LocalLedger;
+  /** With several replicas: who writes into registries. */
+  readonly writer: Writer | undefined;
+  readonly dryRun: boolean;
+  readonly audit: (entry: CorrectionAudit) => void;
+}
+
+export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness): Catalog {
+  const { merge, guard } = config;
+  return new Catalog({
+    rules: { ...merge, meshNamespace: 'isthmus' },
+    guard,
+    ledger,
+    clock: steadyClock,
+    allocateVips: true,
+    overlay: liveness,
+  });
+}
+
+export function makeLiveness({ config, ledger, writer, dryRun, audit }: PartsOptions): Liveness {
+  const shared = ledger instanceof SharedLedger ? ledger.writer : soleWriter;
+  return new Liveness({ config, ledger, clock: steadyClock, audit, dryRun, writer: writer ?? shared });
+}
+
+export function makeSinks({ config, ledger, writer }: PartsOptions, replicas: Replicas | undefined): Sinks {
+  return new Sinks({ config, ledger, clock: steadyClock, writer: writer ?? replicas?.writerOf(config) });
+}
+
+/** All that are read: the registries, and Istio's ServiceEntries. */
+export function sourceIds({ registries, meshId }: BridgeConfig, istio: IstioRules): readonly SourceId[] {
+  return [...registries, ...istio.sources({ meshId })].map(({ id }) => id);
+}
+
+/** The registries of the config. @param onMessage see `SourceDeps.onMessage` */
+export function makeSources(
+  { registries, baseDir }: BridgeConfig,
+  catalog: Catalog,
+  onMessage: ((atMs: number) => void) | undefined,
+): readonly RegistrySource[] {
+  const knownScopes = (source: SourceId): readonly Scope[] =>
+    [...catalog.scopes()].map(({ scope }) => scope).filter((scope) => scope.source === source);
+  const deps = {
+    clock: steadyClock,
+    random: Math.random,
+    baseDir,
+    knownScopes,
+    ...(onMessage === undefined ? {} : { onMessage }),
+  };
+  return registries.map(({ id, kind, config }) => kind.createSource(id, config, deps));
+}
+
+/** A source promises not to throw. */
+export function sourceFailure(source: SourceId, error: unknown): Diagnostic {
+  return {
+    code: 'registry.failed',
+    severity: 'error',
+    where: source,
+    what: `reading ${source} failed inside the bridge: ${messageOf(error)}`,
+    meaning: 'what it said before stays; it is started again every few seconds',
+    remedy: 'this is a bug: report it with the log',
+  };
+}
