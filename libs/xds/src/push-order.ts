@@ -60,7 +60,8 @@ export class PushOrder {
     }
     // Of the clusters that come after that, the next push will be told to wait.
     if (!onTheWay || answers - hold.answers >= MAX_ROUNDS) hold.cold ??= [...this.#cold];
-    const waits = hold.cold === undefined || hold.cold.some((name) => this.#cold.has(name));
+    // Without answers to CDS the rounds are not known: whatever of it is cold is waited for.
+    const waits = !awaitsClusters || hold.cold === undefined || hold.cold.some((name) => this.#cold.has(name));
     if (waits && now - hold.since < MAX_HOLD) return true;
     this.#holds.delete(stream);
     for (const name of hold.cold ?? []) this.#cold.delete(name);

@@ -28,6 +28,24 @@ describe('a state-of-the-world client that comes back to a server that was resta
     expect(wire.pushes()).toEqual(['CDS a']);
   });
 
+  test('gets clusters that are new meanwhile before routes to them, although it answers nothing about clusters', () => {
+    const wire = back();
+    wire.pushes();
+    wire.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);
+    expect(wire.pushes()).toEqual(['CDS a,n,o']);
+    wire.ack(EDS, ['a', 'o']);
+    expect(wire.pushes()).toEqual([]); // listeners and routes wait for the endpoints of n
+    wire.ask(EDS, ['a', 'n', 'o'], wire.responses.findLast(({ typeUrl }) => typeUrl === EDS)?.nonce);
+    expect(wire.pushes()).toEqual(['EDS n']);
+    wire.ack(EDS, ['a', 'n', 'o']);
+    expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
+    wire.ack(LDS);
+    wire.ack(RDS, ['r']);
+    expect(wire.pushes()).toEqual(['EDS o']);
+    wire.ack(CDS);
+    expect(wire.pushes()).toEqual(['CDS a,n']);
+  });
+
   test('loses it after 15 s, whatever it does', () => {
     const wire = back();
     wire.ack(EDS, ['a', 'o']);

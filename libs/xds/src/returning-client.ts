@@ -15,11 +15,14 @@ const MAX_KEEP = 15_000;
  * the routes that it goes by still name it. Which clusters it has, its subscription to endpoints tells; what they are, only it
  * knows. So the ones that we do not know are listed as clusters without endpoints yet: Envoy warms those and goes on with
  * what it has. When it has accepted our listeners and routes, the endpoints are answered (there are none), which ends the
- * warming, and the next answer is without them.
+ * warming, and the next answer is without them. Until then it answers nothing about clusters: new ones follow all the same, each
+ * response with the kept ones, since routes to them wait for their endpoints only.
  */
 export class ReturningClient {
   #state: 'unknown' | 'waits' | 'keeps' | 'settled' = 'unknown';
   #since = 0;
+  /** Of the view when the clusters were chosen: routes of it name none that is kept. */
+  #revision = 0;
   readonly #kept = new Map<string, Resource>();
 
   /** @param has the client said that it has clusters of an earlier stream */
@@ -39,12 +42,13 @@ export class ReturningClient {
   }
 
   /** Before clusters are pushed. @returns ms to wait with that for the list of endpoints; 0: go on */
-  beforeClusters(endpoints: TypeStream | undefined, known: readonly Resources[], now: number): number {
+  beforeClusters(endpoints: TypeStream | undefined, known: readonly Resources[], revision: number, now: number): number {
     if (this.#state !== 'waits') return 0;
     const left = this.#since + MAX_WAIT - now;
     if (endpoints === undefined && left > 0) return left;
     for (const name of endpoints?.subscription.names ?? [])
       if (!known.some((resources) => resources.has(name))) this.#kept.set(name, withoutEndpoints(name));
+    this.#revision = revision;
     endpoints?.subscription.postpone((name) => this.#kept.has(name));
     this.#state = this.#kept.size > 0 ? 'keeps' : 'settled';
     return 0;
@@ -62,7 +66,7 @@ export class ReturningClient {
   release(types: ReadonlyMap<TypeUrl, TypeStream>, now: number): number {
     if (!this.keeps) return 0;
     const routes = [types.get(LDS), types.get(RDS)].flatMap((stream) => stream ?? []);
-    const accepted = routes.length > 0 && routes.every((stream) => stream.acceptedThrough === Infinity);
+    const accepted = routes.length > 0 && routes.every((stream) => stream.acceptedThrough >= this.#revision);
     const left = this.#since + MAX_KEEP - now;
     if (!accepted && left > 0) return left;
     const names = [...this.#kept.keys()];

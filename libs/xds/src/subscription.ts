@@ -182,6 +182,12 @@ export class Subscription {
     return push;
   }
 
+  /** The last response needs no answer any more: another one follows before it comes. */
+  overtake(): void {
+    this.#inFlight = undefined;
+    this.#sent = undefined;
+  }
+
   /** What `next` gave is on its way. */
   sent(inFlight: InFlight): void {
     this.#inFlight = inFlight;

@@ -253,7 +253,10 @@ export class XdsStream implements RetirementMember {
   #pushIfPossible(stream: TypeStream, { view, retirement, family }: Admitted): void {
     const { clock, budget, profile, transport } = this.#options;
     const { subscription, type } = stream;
-    if (!subscription.isDue || subscription.inFlight !== undefined || this.#writer.busy) return;
+    if (!subscription.isDue || this.#writer.busy) return;
+    // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.
+    const overtakes = type === CDS && this.#returning.keeps;
+    if (subscription.inFlight !== undefined && !overtakes) return;
     const resources = view.resources(type);
     if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
     const now = clock.now();
@@ -262,12 +265,13 @@ export class XdsStream implements RetirementMember {
     let retiring = retirement.resources(type);
     if (type === CDS) {
       const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];
-      const wait = this.#returning.beforeClusters(this.#types.get(EDS), known, now);
+      const wait = this.#returning.beforeClusters(this.#types.get(EDS), known, view.revision, now);
       if (wait > 0) return this.#later.after(type, wait);
       retiring = this.#returning.with(retiring);
     }
     const stock = { view: resources, retiring };
     if (subscription.mayBeLarge(transport, stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
+    if (overtakes) subscription.overtake();
     const push = subscription.next(transport, stock);
     if (push !== undefined) this.#push(stream, push, now);
   }
