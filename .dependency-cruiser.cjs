@@ -27,7 +27,10 @@ module.exports = {
     },
     onlyImports('model'),
     onlyImports('proto', 'model'),
-    onlyImports('contract', 'model'),
+    onlyImports('ladder'),
+    onlyImports('contract', 'model', 'ladder'),
+    // Published on its own: the ladder is built into it, of the contract it has the types only (docs/adr/0020-agent.md).
+    onlyImports('agent', 'ladder', 'contract'),
     onlyImports('config', 'model'),
     onlyImports('registry', 'model'),
     onlyImports('ledger', 'model'),

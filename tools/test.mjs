@@ -1,5 +1,6 @@
 // `npm test`: everything. `--unit`, `--wire`: these tests only (jest.config.mjs); arguments after it go to Jest. The last line is always `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
+import { buildAgent } from './build-agent.mjs';
 import { buildApps } from './build-apps.mjs';
 import { install } from './install.mjs';
 import { at, projectNode } from './paths.mjs';
@@ -82,6 +83,7 @@ async function all() {
   await jest('wire', ['--maxWorkers=4']);
   await step('build (nest)', async () => {
     await buildApps();
+    await buildAgent();
     return { code: 0 };
   });
   await servers;

@@ -1,0 +1,90 @@
+import type { AgentPlan } from '@isthmus/contract';
+import { Decider } from './decider.ts';
+import type { TargetView } from './decider.ts';
+import { Diagnostics, diagnosticLine } from './diagnostics.ts';
+import type { AgentDiagnostic } from './diagnostics.ts';
+import { patchHttp } from './http/patch-http.ts';
+import type { ClientSeam } from './http/patch-http.ts';
+import { followPlanFile } from './plan-file.ts';
+import { sidecarProbe } from './sidecar-probe.ts';
+import type { SidecarPlaces } from './sidecar-probe.ts';
+import { SidecarWatch } from './sidecar-watch.ts';
+import { followIncoming } from './trace-context.ts';
+import { patchDispatcher } from './undici/patch-dispatcher.ts';
+
+export interface AgentOptions {
+  readonly planFile: string;
+  readonly places: SidecarPlaces;
+  /** Where diagnostics go; stderr by default. */
+  readonly emit?: (diagnostic: AgentDiagnostic, repeated: number) => void;
+}
+
+export interface Agent {
+  /** Where each target of the plan is. */
+  view(): readonly TargetView[];
+  /** Of the plan in force, `''` without one. */
+  readonly planVersion: string;
+  /** Takes every seam out again: all calls are the SDK's. */
+  close(): void;
+}
+
+/** The agent of this process; nothing is patched before a plan names a target that is to go through the sidecar. */
+export function startAgent(options: AgentOptions): Agent {
+  const now = (): number => performance.now();
+  const emit = options.emit ?? ((diagnostic, repeated) => void process.stderr.write(diagnosticLine(diagnostic, repeated)));
+  const diagnostics = new Diagnostics({ emit, now });
+  const decider = new Decider(diagnostics);
+  const watch = new SidecarWatch({
+    probe: sidecarProbe(options.places),
+    now,
+    wanted: () => decider.wanted,
+    changed: (sidecar) => {
+      decider.judge((authority) => watch.isReady(authority));
+      if (sidecar !== undefined) tell(diagnostics, options.places, sidecar);
+    },
+  });
+  const seam: ClientSeam = {
+    egress: options.places.egress,
+    decide: (host, port, read, carrier) => decider.decide(host, port, read, carrier),
+    failed: (outcome) => watch.failed(outcome),
+    diagnostics,
+  };
+  let undo: (() => void)[] = [];
+  const install = (): void => {
+    if (undo.length === 0) undo = [followIncoming(), patchHttp(seam)];
+    // At each plan: an application may have set a dispatcher of its own since.
+    const dispatcher = patchDispatcher(seam);
+    if (dispatcher !== undefined) undo.push(dispatcher);
+  };
+  const adopt = (plan: AgentPlan): void => {
+    decider.adopt(plan);
+    if (!decider.wantsSidecar) return;
+    install();
+    watch.wake();
+  };
+  const unfollow = followPlanFile(options.planFile, adopt, diagnostics);
+  return {
+    view: () => decider.view(),
+    get planVersion() {
+      return decider.version;
+    },
+    close() {
+      unfollow();
+      watch.close();
+      for (const one of undo.splice(0).reverse()) one();
+    },
+  };
+}
+
+function tell(diagnostics: Diagnostics, { egress }: SidecarPlaces, sidecar: 'ready' | 'lost'): void {
+  const where = `${egress.host}:${egress.port}`;
+  if (sidecar === 'ready')
+    diagnostics.report({ code: 'sidecar-ready', where, message: 'the sidecar takes calls', remedy: 'nothing is to be done' });
+  else
+    diagnostics.report({
+      code: 'sidecar-lost',
+      where,
+      message: 'the sidecar does not answer or is not ready; calls are back on the SDK and will return to it by themselves',
+      remedy: 'look at the sidecar',
+    });
+}

@@ -1,0 +1,90 @@
+import type { AgentPlan } from '@isthmus/contract';
+import { positionOf, saltOf } from '@isthmus/ladder';
+import type { Position, Rung } from '@isthmus/ladder';
+import { stickyOf } from './sticky.ts';
+import type { Sticky } from './sticky.ts';
+
+export type Decision =
+  | { readonly kind: 'sdk' }
+  | {
+      readonly kind: 'sidecar';
+      readonly rung: Rung;
+      /** What the call names: `orders.default-group.public.nacos:80`. */
+      readonly authority: string;
+    };
+
+export const SDK: Decision = Object.freeze({ kind: 'sdk' });
+
+/** One target of the plan in force. Only `inShare`, `rest` and `percent` change, when its effective rung does. */
+export interface TargetEntry {
+  readonly kind: 'target';
+  /** `host:port` */
+  readonly authority: string;
+  readonly desired: Position;
+  readonly sticky: Sticky;
+  readonly salt: number;
+  calls: number;
+  percent: number;
+  inShare: Decision;
+  rest: Decision;
+}
+
+/** An address that several targets claim: nobody can tell whose call it is. */
+export interface AmbiguousEntry {
+  readonly kind: 'ambiguous';
+  readonly address: string;
+  readonly claimedBy: readonly string[];
+}
+
+export type TableEntry = TargetEntry | AmbiguousEntry;
+
+/** What is looked up for each call: by host and then by port, so that no key is put together for it. Never changed once made. */
+export interface DecisionTable {
+  readonly version: string;
+  readonly targets: readonly TargetEntry[];
+  readonly byHost: ReadonlyMap<string, ReadonlyMap<number, TableEntry>>;
+}
+
+export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: new Map() };
+
+/** Targets at `sdk` claim their addresses too: one that they share with another target is as ambiguous. */
+export function tableOf(plan: AgentPlan): DecisionTable {
+  const byHost = new Map<string, Map<number, TableEntry>>();
+  const targets = plan.targets.map(({ host, port = 80, rung, percent, hand, stickyBy, addresses }) => {
+    const authority = `${host}:${port}`;
+    const target: TargetEntry = {
+      kind: 'target',
+      authority,
+      desired: positionOf(rung, percent, hand),
+      sticky: stickyOf(stickyBy),
+      salt: saltOf(authority),
+      calls: 0,
+      percent: 100,
+      inShare: SDK,
+      rest: SDK,
+    };
+    for (const address of addresses) claim(byHost, address, target);
+    return target;
+  });
+  return { version: plan.version, targets, byHost };
+}
+
+function claim(byHost: Map<string, Map<number, TableEntry>>, address: string, target: TargetEntry): void {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '').toLowerCase(); // prettier-ignore
+  const port = Number(address.slice(colon + 1));
+  const ports = byHost.get(host) ?? new Map<number, TableEntry>();
+  byHost.set(host, ports);
+  const held = ports.get(port);
+  if (held === undefined || held === target) ports.set(port, target);
+  else {
+    const before = held.kind === 'target' ? [held.authority] : held.claimedBy;
+    if (!before.includes(target.authority))
+      ports.set(port, { kind: 'ambiguous', address, claimedBy: [...before, target.authority] });
+  }
+}
+
+export function find(table: DecisionTable, host: string, port: number): TableEntry | undefined {
+  const ports = table.byHost.get(host);
+  return ports === undefined ? undefined : ports.get(port);
+}

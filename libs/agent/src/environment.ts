@@ -1,0 +1,41 @@
+import type { Place, SidecarPlaces } from './sidecar-probe.ts';
+
+export interface AgentEnvironment {
+  /** The plan; without one the agent does nothing. */
+  readonly planFile: string;
+  readonly places: SidecarPlaces;
+}
+
+const DEFAULT_EGRESS: Place = { host: '127.0.0.1', port: 15_004 };
+
+/**
+ * @returns undefined without `ISTHMUS_PLAN_FILE`: nothing is asked of the agent
+ * @throws {Error} for a value that cannot be meant
+ */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>>): AgentEnvironment | undefined {
+  const planFile = env['ISTHMUS_PLAN_FILE'];
+  if (planFile === undefined || planFile === '') return undefined;
+  const readyUrl = urlOf('ISTHMUS_SIDECAR_READY', env['ISTHMUS_SIDECAR_READY']);
+  const adminUrl = urlOf('ISTHMUS_SIDECAR_ADMIN', env['ISTHMUS_SIDECAR_ADMIN'])?.replace(/\/$/, '');
+  return {
+    planFile,
+    places: {
+      egress: placeOf(env['ISTHMUS_EGRESS']),
+      ...(readyUrl === undefined ? {} : { readyUrl }),
+      ...(adminUrl === undefined ? {} : { adminUrl }),
+    },
+  };
+}
+
+function placeOf(text: string | undefined): Place {
+  if (text === undefined || text === '') return DEFAULT_EGRESS;
+  const [, host = '', port = ''] = /^(?:http:\/\/)?([^\s:/]+|\[[0-9a-f:]+\]):(\d{1,5})\/?$/i.exec(text) ?? [];
+  if (host === '' || Number(port) < 1 || Number(port) > 65_535) throw new Error(`ISTHMUS_EGRESS is no HOST:PORT: ${text}`);
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function urlOf(name: string, text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^http:\/\/[^\s/]+/.test(text)) throw new Error(`${name} is no http:// address: ${text}`);
+  return text;
+}

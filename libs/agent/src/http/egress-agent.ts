@@ -1,0 +1,44 @@
+import http from 'node:http';
+import type net from 'node:net';
+import { ReplayableConnection } from './replayable-connection.ts';
+import type { ConnectionSeam } from './replayable-connection.ts';
+
+/** What Node's agents have and its types do not say. */
+export interface AgentInternals {
+  addRequest(request: http.ClientRequest, options: http.RequestOptions, ...more: unknown[]): void;
+  keepSocketAlive(socket: net.Socket): boolean;
+  readonly keepAlive?: boolean;
+  readonly keepAliveMsecs?: number;
+  readonly protocol?: string;
+  readonly options?: http.AgentOptions;
+}
+
+/**
+ * Beside an application's agent: its own pool of connections to the egress, with the limits that the application gave. The pools are by
+ * the instance that the SDK picked, as they were, so no call waits for another one that it would not have waited for before.
+ */
+export class EgressAgent extends http.Agent {
+  readonly #seam: ConnectionSeam;
+
+  constructor(seam: ConnectionSeam, beside: http.Agent) {
+    const { keepAlive, keepAliveMsecs, options } = beside as unknown as AgentInternals;
+    super({
+      keepAlive: keepAlive ?? false,
+      keepAliveMsecs: keepAliveMsecs ?? 1_000,
+      maxSockets: beside.maxSockets,
+      maxFreeSockets: beside.maxFreeSockets,
+      ...(options?.timeout === undefined ? {} : { timeout: options.timeout }),
+      ...(options?.scheduling === undefined ? {} : { scheduling: options.scheduling }),
+    });
+    this.#seam = seam;
+  }
+
+  override createConnection(): net.Socket {
+    return new ReplayableConnection(this.#seam) as unknown as net.Socket;
+  }
+
+  override keepSocketAlive(socket: net.Socket): boolean {
+    if ((socket as unknown as ReplayableConnection).isSpent) return false;
+    return (http.Agent.prototype as unknown as AgentInternals).keepSocketAlive.call(this, socket);
+  }
+}

@@ -1,0 +1,97 @@
+import http from 'node:http';
+import net from 'node:net';
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SidecarPlaces {
+  /** Where calls go. */
+  readonly egress: Place;
+  /** Answers 200 when the sidecar is ready; Istio's is `http://127.0.0.1:15021/healthz/ready`. It never says that it no longer is. */
+  readonly readyUrl?: string;
+  /** Envoy's admin, `http://127.0.0.1:15000`: its own readiness, and whether a target has healthy hosts. */
+  readonly adminUrl?: string;
+}
+
+/** `dead`: nobody listens, there is nothing to wait for. */
+export type Outcome = 'good' | 'bad' | 'dead';
+
+export interface SidecarProbe {
+  sidecar(): Promise<Outcome>;
+  /** @param authority `host:port`. True where nobody can be asked. */
+  hasHealthyHosts(authority: string): Promise<boolean>;
+}
+
+/** Everything asked is on the same machine: an answer that takes longer than this is none. */
+const ANSWER_WITHIN_MS = 300;
+/** Of one target's `/clusters`; a cluster of 1,000 hosts has about 1 MB. */
+const LONGEST_ANSWER = 4 * 1024 * 1024;
+
+export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
+  return {
+    async sidecar() {
+      const listens = await connects(places.egress);
+      if (listens !== 'good') return listens;
+      const urls = [places.readyUrl, places.adminUrl === undefined ? undefined : `${places.adminUrl}/ready`];
+      const answers = await Promise.all(urls.flatMap((url) => (url === undefined ? [] : [get(url)])));
+      return answers.every(({ status }) => status === 200) ? 'good' : 'bad';
+    },
+    async hasHealthyHosts(authority) {
+      if (places.adminUrl === undefined) return true;
+      const colon = authority.lastIndexOf(':');
+      const host = authority.slice(0, colon).replaceAll('.', '\\.');
+      // Istio's names of clusters: outbound|PORT|SUBSET|HOST.
+      const filter = `^outbound\\|${authority.slice(colon + 1)}\\|[^|]*\\|${host}$`;
+      const { status, body } = await get(`${places.adminUrl}/clusters?filter=${encodeURIComponent(filter)}`);
+      return status === 200 && /::health_flags::healthy$/m.test(body);
+    },
+  };
+}
+
+function connects({ host, port }: Place): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const end = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(outcome);
+    };
+    const timer = setTimeout(() => end('bad'), ANSWER_WITHIN_MS);
+    timer.unref();
+    socket.unref();
+    socket.once('connect', () => end('good'));
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED' ? 'dead' : 'bad'));
+  });
+}
+
+/** A GET past every agent, so past the seam; status 0 when there was no answer. */
+function get(url: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve) => {
+    let body = '';
+    const { hostname, port, pathname, search } = new URL(url);
+    const createConnection = (): net.Socket => {
+      const socket = net.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
+      socket.unref();
+      return socket;
+    };
+    const request = http.get({ host: hostname, port, path: pathname + search, createConnection }, (response) => {
+      response.setEncoding('latin1');
+      response.on('data', (chunk: string) => {
+        body += chunk;
+        if (body.length > LONGEST_ANSWER) end(0);
+      });
+      response.once('end', () => end(response.statusCode ?? 0));
+      response.once('error', () => end(0));
+    });
+    const end = (status: number): void => {
+      clearTimeout(timer);
+      request.destroy();
+      resolve({ status, body });
+    };
+    const timer = setTimeout(() => end(0), ANSWER_WITHIN_MS);
+    timer.unref();
+    request.on('error', () => end(0));
+  });
+}

@@ -1,0 +1,66 @@
+// `@isthmus/agent` as it is published: CommonJS for Node 16 and newer, a thin ESM entry on it, and what it imports of ours built in.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { at, hashOf, projectNode } from './paths.mjs';
+import { run, withProgress } from './run.mjs';
+
+/** The package's folder: what `npm publish` gets. */
+export const agentPackage = at('dist', 'packages', 'agent');
+
+const inputs = ['libs/agent', 'libs/ladder', 'libs/contract', 'tools/build-agent.mjs', 'package-lock.json'];
+const stamp = at('node_modules', '.cache', 'isthmus', 'built-agent');
+
+export async function buildAgent() {
+  const hash = await hashOf(inputs, (file) => !/\.test\.ts$|\.worker\.ts$/.test(file));
+  if (existsSync(join(agentPackage, 'package.json')) && (await readFile(stamp, 'utf8').catch(() => '')) === hash) return;
+  await withProgress('building the agent', build);
+  await mkdir(dirname(stamp), { recursive: true });
+  await writeFile(stamp, hash);
+}
+
+async function build() {
+  await rm(agentPackage, { recursive: true, force: true });
+  const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
+  const { code, output } = await run(projectNode(), [tsc, '-p', at('libs', 'agent', 'tsconfig.package.json')]);
+  if (code !== 0) throw new Error(`the agent does not compile:\n${output}`);
+  const files = await readdir(agentPackage, { recursive: true });
+  // Of the contract, and of the model that it is written in, only the types are wanted.
+  for (const file of files.filter((name) => /^(contract|model)\/.*\.js$/.test(name))) await rm(join(agentPackage, file));
+  for (const file of files.filter(
+    (name) => /^(agent|ladder|contract)\/.*(\.d\.ts|\.js)$/.test(name) && !/^contract.*\.js$/.test(name),
+  ))
+    await linkWithin(file);
+  const { version, license } = JSON.parse(await readFile(at('package.json'), 'utf8'));
+  const entry = { types: './agent/src/index.d.ts', import: './index.mjs', require: './agent/src/index.js' };
+  const manifest = {
+    name: '@isthmus/agent',
+    version,
+    description:
+      'Lets a legacy service hand discovery, load balancing and circuit breaking to its sidecar, rung by rung, and take them back.',
+    license,
+    type: 'commonjs',
+    main: './agent/src/index.js',
+    types: './agent/src/index.d.ts',
+    exports: { '.': entry, './register': './agent/src/register.js', './package.json': './package.json' },
+    engines: { node: '>=16' },
+  };
+  await writeFile(join(agentPackage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  // One instance for both module systems: names from the one build.
+  const names = Object.keys((await import(join(agentPackage, 'agent/src/index.js'))).default).sort();
+  await writeFile(
+    join(agentPackage, 'index.mjs'),
+    `import agent from './agent/src/index.js';\nexport const { ${names.join(', ')} } = agent;\n`,
+  );
+}
+
+/** `@isthmus/ladder` → `../../ladder/src/index.js`: the package has no dependencies. */
+async function linkWithin(file) {
+  const path = join(agentPackage, file);
+  const text = await readFile(path, 'utf8');
+  const linked = text.replaceAll(/(["'])@isthmus\/(ladder|contract)\1/g, (_, quote, lib) => {
+    const to = relative(dirname(file), join(lib, 'src', 'index.js'));
+    return `${quote}${to.startsWith('.') ? to : `./${to}`}${quote}`;
+  });
+  if (linked !== text) await writeFile(path, linked);
+}
