@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, jest, test } from '@jest/globals';
-import { freePorts, http, startEnvoy } from '@isthmus/servers';
+import { freePorts, http, provide, servers, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { EGRESS_ROUTE, LISTENER_TYPE, ROUTE_TYPE, composeRoute, egressListener } from '@isthmus/translate';
 import { CDS, EDS, LDS, RDS, SnapshotStore, adsServer } from '@isthmus/xds';
@@ -70,4 +75,34 @@ describe.each([[[]], [['--sotw']]])('the bootstrap on a real Envoy, %j', (flags:
       await xds.close();
     }
   });
+});
+
+const POD = 'sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local';
+
+test.each([
+  ['REDIRECT', ['--node', POD, '--interception', 'REDIRECT', '--label', 'app=web', '--locality', 'eu/eu-1/rack-2']],
+  ['TPROXY', ['--node', POD, '--interception', 'TPROXY', '--cluster-id', 'east', '--network', 'n1']],
+  ['NONE', ['--node', NODE, '--interception', 'NONE', '--sotw']],
+  ['a router', ['--node', 'router~10.0.0.8~edge-1.edge~edge.svc.cluster.local', '--label', 'istio=ingressgateway']],
+])('Envoy finds nothing wrong in the bootstrap for %s', async (_, flags) => {
+  const { stdout } = await runCli(['proxy', 'bootstrap', '--xds', '127.0.0.1:15012', ...flags]);
+  const { home } = await provide('envoy');
+  const { recipe } = servers.envoy;
+  const dir = await mkdtemp(join(tmpdir(), 'isthmus-bootstrap-'));
+  try {
+    await writeFile(join(dir, 'envoy.yaml'), stdout);
+    const program = join(home, recipe.kind === 'wheel' ? recipe.program : '');
+    const checked = await promisify(execFile)(program, [
+      '--mode',
+      'validate',
+      '-c',
+      join(dir, 'envoy.yaml'),
+      '--log-level',
+      'warning',
+    ]);
+    expect(`${checked.stdout}${checked.stderr}`).toMatch(/OK/);
+    expect(checked.stderr).not.toMatch(/deprecat|unknown field/i);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
