@@ -45,6 +45,10 @@ export class SwarmStream {
       te: 'trailers',
     });
     this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    // A status without a message before it comes as headers.
+    this.#stream.on('response', (headers) => {
+      if ('grpc-status' in headers) on.ended(`grpc-status ${String(headers['grpc-status'])} ${String(headers['grpc-message'])}`);
+    });
     this.#stream.on('error', (error: Error) => on.ended(error.message));
     this.#stream.on('close', () => on.ended('closed'));
     this.#stream.on('trailers', (trailers) =>

@@ -19,8 +19,8 @@ export const xdsConnect: Scenario = {
       about: [
         `${SERVICES} services × ${INSTANCES} instances; ${STREAMS} streams over as many connections, half of them state of the world, half delta, each a sidecar`,
         'of its own (REDIRECT): clusters, then endpoints of each, listeners, routes, every response acknowledged at once.',
-        'The bridge and the clients are processes of their own; istiod 1.27.9 is unmodified, with its defaults, and has the same bridge as',
-        'its MCP source. CPU and memory as the kernel counts them, of the process that serves; from the first connection until the',
+        'The bridge and the clients are processes of their own; istiod 1.27.9 is unmodified and has the same bridge as its MCP source;',
+        'it has its defaults, but for its limit on new streams (PILOT_MAX_REQUESTS_PER_SECOND), by which it refuses most of such a storm. CPU and memory as the kernel counts them, of the process that serves; from the first connection until the',
         'last stream has everything. *Clients*: the CPU that the clients took of the same machine.',
       ].join('\n'),
       tables: [

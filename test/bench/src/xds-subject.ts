@@ -8,6 +8,9 @@ import type { BridgeSays, BridgeSetup, BridgeTold, Change } from './xds-bridge-c
 export const SUBJECTS = ['isthmus', 'istiod', 'istiod, debounce 0'] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
+/** By default istiod lets some 25 clients a second in on two cores and refuses the others after a while: Envoys come again, ours do not. */
+const NO_LIMIT = { PILOT_MAX_REQUESTS_PER_SECOND: '100000' };
+
 /** The debounce that istiod has for whole pushes, and the one for endpoints alone. */
 const NO_DEBOUNCE = { PILOT_DEBOUNCE_AFTER: '0s', PILOT_ENABLE_EDS_DEBOUNCE: 'false' };
 
@@ -43,7 +46,7 @@ export class Subject {
     const { port, mcpPort } = await bridge.next('ready', 120_000);
     if (name === 'isthmus') return new Subject(name, port, bridge.pid, bridge, stack.move());
     const istiod = stack.use(
-      await startIstiod({ mcp: `127.0.0.1:${mcpPort}`, ...(name === 'istiod' ? {} : { env: NO_DEBOUNCE }) }),
+      await startIstiod({ mcp: `127.0.0.1:${mcpPort}`, env: { ...NO_LIMIT, ...(name === 'istiod' ? {} : NO_DEBOUNCE) } }),
     );
     return new Subject(name, istiod.ports.grpc, istiod.pid ?? 0, bridge, stack.move());
   }
