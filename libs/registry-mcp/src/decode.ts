@@ -2,7 +2,13 @@ import { anyIs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { fromBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@isthmus/model';
 import type { TypeUrl } from '@isthmus/model';
-import { ResourceSchema, ServiceEntrySchema, ServiceEntry_Location, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
+import {
+  ResourceSchema,
+  ServiceEntrySchema,
+  ServiceEntry_Location,
+  ServiceEntry_Resolution,
+  WorkloadEntrySchema,
+} from '@isthmus/proto/istio';
 import type { Resource, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
 import type { PlainServiceEntry, PlainWorkload } from '@isthmus/registry';
 import { SERVICE_ENTRY } from './types.ts';
@@ -50,7 +56,13 @@ export function decodeResource(type: TypeUrl, wire: WireResource): Decoded {
     }
     const { createTime, annotations = {}, labels = {} } = resource.metadata ?? {};
     const createdAt = createTime === undefined ? 0 : timestampMs(createTime) + (createTime.nanos % 1_000_000) / 1_000_000;
-    const entry = plainEntry(fromBinary(ServiceEntrySchema, body.value), { namespace, name: own, createdAt, annotations, labels });
+    const entry = plainEntry(fromBinary(ServiceEntrySchema, body.value), {
+      namespace,
+      name: own,
+      createdAt,
+      annotations,
+      labels,
+    });
     return { kind: 'service', name, version, entry };
   } catch (thrown) {
     return bad(name, `it does not decode: ${messageOf(thrown)}`);
