@@ -1,4 +1,5 @@
-import type { Due } from './push.ts';
+/** `asked`: by the client, so it gets an answer in any case. `changed`: by us, since it was last sent. */
+export type Due = 'asked' | 'changed';
 
 const NONE: ReadonlySet<string> = new Set();
 

@@ -13,9 +13,6 @@ export interface SubscriptionRules {
   readonly keepsUnknown: boolean;
 }
 
-/** `asked`: by the client, so it gets an answer in any case. `changed`: by us, since it was last sent. */
-export type Due = 'asked' | 'changed';
-
 /** A subscription, as far as what to send next depends on it. */
 export interface Wanted {
   readonly wildcard: boolean;
