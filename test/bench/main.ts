@@ -11,6 +11,7 @@ import { scaling } from './src/scaling.ts';
 import { snapshot } from './src/snapshot.ts';
 import { xdsRules } from './src/xds-rules.ts';
 import { xdsChange } from './src/xds-change.ts';
+import { xdsChaos } from './src/xds-chaos.ts';
 import { xdsChurn } from './src/xds-churn.ts';
 import { xdsConnect } from './src/xds-connect.ts';
 import { xdsFanout } from './src/xds-fanout.ts';
@@ -28,6 +29,7 @@ const scenarios = [
   xdsConnect,
   xdsChurn,
   xdsRules,
+  xdsChaos,
 ];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');
