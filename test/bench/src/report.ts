@@ -60,7 +60,7 @@ function targetsText(targets: readonly Target[]): string {
 }
 
 function limitText({ atMost, unit }: Target): string {
-  return `≤ ${atMost}${unit === '' ? '' : ` ${unit}`}`;
+  return `≤ ${Number(atMost.toPrecision(3))}${unit === '' ? '' : ` ${unit}`}`;
 }
 
 function verdict(target: Target): string {
