@@ -29,7 +29,7 @@ module.exports = {
     onlyImports('proto', 'model'),
     onlyImports('ladder'),
     onlyImports('contract', 'model', 'ladder'),
-    // Published on its own: the ladder is built into it, of the contract it has the types only (docs/adr/0020-agent.md).
+    // Published on its own: the ladder is built into it, of the contract it has the types only (docs/adr/0022-agent.md).
     onlyImports('agent', 'ladder', 'contract'),
     onlyImports('config', 'model'),
     onlyImports('registry', 'model'),

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** An instance of a legacy service: answers its own name and counts. */
@@ -8,6 +8,8 @@ export class Backend {
   readonly address: string;
   readonly port: number;
   calls = 0;
+  /** Told of each call. */
+  onCall: (headers: IncomingHttpHeaders) => void = () => undefined;
   readonly #server: Server;
 
   private constructor(name: string, server: Server) {
@@ -22,8 +24,9 @@ export class Backend {
     const server = createServer({ keepAliveTimeout: 0 });
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));
     const backend = new Backend(name, server);
-    server.on('request', (_, response) => {
+    server.on('request', ({ headers }, response) => {
       backend.calls += 1;
+      backend.onCall(headers);
       response.end(name);
     });
     return backend;
