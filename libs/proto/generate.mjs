@@ -184,7 +184,7 @@ function generate(list) {
     'bin/protoc-gen-es',
   );
   const run = spawnSync(process.execPath, [plugin], { input: toBinary(CodeGeneratorRequestSchema, request), maxBuffer: 1 << 28 });
-  if (run.status !== 0) throw new Error(`protoc-gen-es failed: ${run.stderr}`);
+  if (run.status !== 0) throw new Error(`protoc-gen-es failed: ${String(run.stderr)}`);
   const response = fromBinary(CodeGeneratorResponseSchema, run.stdout);
   if (response.error !== '') throw new Error(`protoc-gen-es: ${response.error}`);
   return response.file.map((file) => [file.name, file.content]).sort(([a], [b]) => (a < b ? -1 : 1));
