@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { load, machine } from './src/machine.ts';
+import { agentDecision } from './src/agent-decision.ts';
 import { churn } from './src/churn.ts';
 import { latency } from './src/latency.ts';
 import { mcp } from './src/mcp.ts';
@@ -30,6 +31,7 @@ const scenarios = [
   xdsChurn,
   xdsRules,
   xdsChaos,
+  agentDecision,
 ];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');
