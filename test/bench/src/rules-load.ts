@@ -82,7 +82,7 @@ ${routes.join('\n')}
 `;
 }
 
-export function serviceEntry(n: number): string {
+function serviceEntry(n: number): string {
   const instances = Array.from({ length: INSTANCES }, (_, at) => {
     const i = n * INSTANCES + at;
     return `  - address: 10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
