@@ -2,8 +2,8 @@ import { status } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
 import { admit } from './admit.ts';
 import type { Admission } from './admit.ts';
+import { askEndpointsOf } from './ask-endpoints.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
-import { endpointsNameOf } from './cluster-endpoints-name.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodePush } from './encode-push.ts';
@@ -294,21 +294,8 @@ export class XdsStream implements RetirementMember {
     if (!written) stream.notePush(undefined);
   }
 
-  /** A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607). */
   #askEndpointsOf(push: Push): void {
-    const { family, view } = this.#admitted!;
-    const streams = [...family.of(EDS)];
     const awaits = this.#returning.keeps || (!this.#types.has(EDS) && this.#options.onlyType !== undefined);
-    if (streams.length === 0 && !awaits) return;
-    const names = new Set<string>();
-    for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
-    for (const name of names) if (name === '' || this.#returning.isKept(name)) names.delete(name);
-    for (const endpoints of streams) {
-      for (const name of names) endpoints.subscription.ask(name);
-      endpoints.noteDue(view.revision);
-    }
-    if (!awaits) return;
-    family.order.awaitEndpoints(names);
-    family.wakeOthers(this);
+    if (askEndpointsOf(push, this.#admitted!, this.#returning, awaits)) this.#admitted!.family.wakeOthers(this);
   }
 }

@@ -1,0 +1,29 @@
+import type { Admission } from './admit.ts';
+import { endpointsNameOf } from './cluster-endpoints-name.ts';
+import type { Push } from './push.ts';
+import type { ReturningClient } from './returning-client.ts';
+import { EDS } from './type-urls.ts';
+
+/**
+ * A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607).
+ * @param awaits routes wait until the client has taken them
+ * @returns whether others of the node's streams have something to do now
+ */
+export function askEndpointsOf(
+  push: Push,
+  { family, view }: Pick<Admission, 'family' | 'view'>,
+  returning: ReturningClient,
+  awaits: boolean,
+): boolean {
+  const streams = [...family.of(EDS)];
+  if (streams.length === 0 && !awaits) return false;
+  const names = new Set<string>();
+  for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
+  for (const name of names) if (name === '' || returning.isKept(name)) names.delete(name);
+  for (const endpoints of streams) {
+    for (const name of names) endpoints.subscription.ask(name);
+    endpoints.noteDue(view.revision);
+  }
+  if (awaits) family.order.awaitEndpoints(names);
+  return awaits;
+}
