@@ -4,6 +4,7 @@ import { parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
 import type { NodeInfo, ResourceView, ViewChange } from '@isthmus/xds';
+import { NodeViews } from './node-views.ts';
 import { openMesh } from './open-mesh.ts';
 import type { Mesh } from './open-mesh.ts';
 
@@ -76,6 +77,29 @@ test('nodes without streams are forgotten when there are many', () => {
   expect(viewFor(mesh, 'kept')).toBe(kept);
   expect(viewFor(mesh, 'left')).not.toBe(left);
   end();
+});
+
+test('a group that nobody is in any more is forgotten after a minute, and made again when somebody comes', () => {
+  const mesh = meshOf(1);
+  const timers: { readonly ms: number; readonly run: () => void }[] = [];
+  const views = new NodeViews(mesh.publisher, { namespace: 'isthmus', domain: 'cluster.local' }, (ms, run) =>
+    timers.push({ ms, run }),
+  );
+  const at = (namespace: string): ResourceView =>
+    views.viewFor({ id: 'web', cluster: '', metadata: { NAMESPACE: namespace }, userAgent: '' }) as ResourceView;
+  const [gone, back, stays] = [at('gone'), at('back'), at('stays')];
+  const ends = [gone, back, stays].map((view) => view.subscribe(() => undefined));
+  ends[0]?.();
+  ends[1]?.();
+  expect(timers.map(({ ms }) => ms)).toEqual([60_000]);
+  back.subscribe(() => undefined);
+  timers[0]?.run();
+  expect(at('stays')).toBe(stays);
+  expect(at('back')).toBe(back);
+  expect(at('gone')).not.toBe(gone);
+  publish(mesh, 'new.mesh');
+  expect(gone.resources(CLUSTER_TYPE).has('outbound|80||new.mesh')).toBe(false); // nothing is translated for it any more
+  expect(at('gone').resources(CLUSTER_TYPE).has('outbound|80||new.mesh')).toBe(true);
 });
 
 function meshOf(services: number): Mesh {

@@ -13,6 +13,10 @@ import type { ProxyDefaults } from './proxy-of.ts';
 const MOST_NODES = 10_000;
 /** Nodes that nobody asks for any more are forgotten when so many are kept. */
 const SWEEP_AT = 64;
+/** … or so long after the last stream of one has gone, ms: a group that nobody is in costs as much per change as any other. */
+const SWEEP_AFTER_MS = 60_000;
+
+type After = (ms: number, run: () => void) => void;
 
 interface Node {
   readonly proxy: Proxy;
@@ -34,11 +38,14 @@ export class NodeViews implements ResourceProvider {
   readonly #publisher: MeshPublisher;
   readonly #defaults: ProxyDefaults;
   readonly #nodes = new Map<string, Node>();
+  readonly #after: After;
   #sweepAt = SWEEP_AT;
+  #willSweep = false;
 
-  constructor(publisher: MeshPublisher, defaults: ProxyDefaults) {
+  constructor(publisher: MeshPublisher, defaults: ProxyDefaults, after: After = (ms, run) => void setTimeout(run, ms).unref()) {
     this.#publisher = publisher;
     this.#defaults = defaults;
+    this.#after = after;
     publisher.own = {
       changed: (scope) => {
         for (const node of this.#nodes.values()) if (node.scope === scope) this.#refresh(node);
@@ -77,7 +84,7 @@ export class NodeViews implements ResourceProvider {
       view,
       served: counted(
         view,
-        (by) => (node.streams += by),
+        (by) => this.#count(node, by),
         () => node.group.filled,
       ),
       streams: 0,
@@ -87,6 +94,16 @@ export class NodeViews implements ResourceProvider {
     // Its own is then the egress listener, which depends on nothing else.
     if (takesNoCalls(proxy)) this.#publisher.release(node.scope);
     return node;
+  }
+
+  #count(node: Node, by: 1 | -1): void {
+    node.streams += by;
+    if (node.streams > 0 || this.#willSweep) return;
+    this.#willSweep = true;
+    this.#after(SWEEP_AFTER_MS, () => {
+      this.#willSweep = false;
+      this.#sweep();
+    });
   }
 
   /** It keeps what it has until its new group is complete. */
