@@ -9,6 +9,7 @@ export const MCP_TYPES = ['networking.istio.io/v1/ServiceEntry'];
 
 /** Bridges that share a ledger, each a process of its own, and what is true of them together. */
 export class ReplicaSet {
+  #compared = 0;
   readonly bridges: readonly BridgeProcess[];
 
   constructor(bridges: readonly BridgeProcess[]) {
@@ -45,8 +46,10 @@ export class ReplicaSet {
   async contentOf(bridge: BridgeProcess): Promise<string> {
     const [xds, mcp] = [new XdsView(XDS_TYPES), new XdsView(MCP_TYPES)];
     try {
-      xds.connect(bridge.ports.xds, 'sidecar~127.0.0.1~compare.default~default.svc.cluster.local');
-      mcp.connect(bridge.ports.mcp, 'compare');
+      // A node of its own each time: one that comes and goes several times a second is turned away.
+      const name = `compare-${(this.#compared += 1)}`;
+      xds.connect(bridge.ports.xds, `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`);
+      mcp.connect(bridge.ports.mcp, name);
       await until('it answered', () => xds.answered.size === XDS_TYPES.length && mcp.answered.size === MCP_TYPES.length);
       return JSON.stringify([xds.content, mcp.content]);
     } finally {
