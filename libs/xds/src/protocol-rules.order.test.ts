@@ -55,6 +55,19 @@ describe.each(both)('order (%s)', (transport) => {
     expect(one.pushes()).toEqual(gone);
   });
 
+  test('who connects after the grace is not waited for: somebody always does', () => {
+    const one = settled(transport);
+    one.commit([CDS, 'b'], [EDS, 'b'], [RDS, 'r', '2']);
+    one.ack(RDS, ['r']);
+    for (let s = 0; s < 20; s += 2) {
+      const passing = new Wire(transport, {}, one).open();
+      passing.ask(CDS);
+      one.pass(2_000);
+      if (s < 14) passing.stream.close();
+    }
+    expect(one.pushes()).toEqual(['RDS r', ...gone]);
+  });
+
   test('waits five minutes at most for who never acknowledges', () => {
     const good = settled(transport);
     const mute = settled(transport, good);

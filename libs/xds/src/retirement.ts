@@ -31,20 +31,43 @@ interface Batch {
   readonly revision: number;
   readonly at: number;
   readonly names: readonly (readonly [type: TypeUrl, name: string])[];
+  /** Since when everyone who was there at the removal has accepted it. Stays, whoever comes later. */
   ackedAt: number | undefined;
+}
+
+/** The lowest revision that the members have accepted who joined until a time; asked for times that rise. */
+class AcceptedByThen {
+  readonly #members: Iterator<[RetirementMember, number]>;
+  #next: [RetirementMember, number] | undefined;
+  #lowest = Infinity;
+
+  /** `members`: with the time at which each joined, in that order. */
+  constructor(members: ReadonlyMap<RetirementMember, number>) {
+    this.#members = members.entries();
+    this.#next = this.#members.next().value;
+  }
+
+  through(time: number): number {
+    for (; this.#next !== undefined && this.#next[1] <= time; this.#next = this.#members.next().value) {
+      this.#lowest = Math.min(this.#lowest, this.#next[0].acceptedThrough);
+    }
+    return this.#lowest;
+  }
 }
 
 /**
  * The last step of make before break, over all streams of a view: a removed cluster, and its endpoints, are served on
- * until every stream has accepted listeners and routes without it, and a grace longer. Also to who connects meanwhile:
- * a client that comes back has the routes it had.
+ * until every stream of that moment has accepted listeners and routes without it, and a grace longer. Also to who connects
+ * meanwhile, until it has accepted as well: a client that comes back has the routes it had. Who connects after the grace is
+ * not waited for, or a fleet in which somebody always connects would keep every cluster for `most`.
  */
 export class Retirement {
   readonly #view: ResourceView;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #times: RetirementTimes;
-  readonly #members = new Set<RetirementMember>();
+  /** With the time at which each joined, in that order. */
+  readonly #members = new Map<RetirementMember, number>();
   readonly #retired = new Map<TypeUrl, Map<string, Resource>>();
   /** The batch that a name waits with: the last one that removed it. */
   readonly #batchOf = new Map<TypeUrl, Map<string, Batch>>();
@@ -71,7 +94,7 @@ export class Retirement {
 
   /** To be called before the stream subscribes to the view: removals are known here first. */
   join(member: RetirementMember): void {
-    this.#members.add(member);
+    this.#members.set(member, this.#clock.now());
     this.#unsubscribe ??= this.#view.subscribe((change) => this.#changed(change));
   }
 
@@ -114,19 +137,18 @@ export class Retirement {
 
   #look(): void {
     const now = this.#clock.now();
-    let accepted = Infinity;
-    for (const member of this.#members) accepted = Math.min(accepted, member.acceptedThrough);
+    const [present, returning] = [new AcceptedByThen(this.#members), new AcceptedByThen(this.#members)];
     const waiting: Batch[] = [];
     const released = new Map<TypeUrl, string[]>();
     for (const batch of this.#batches) {
-      if (accepted < batch.revision) batch.ackedAt = undefined;
-      else batch.ackedAt ??= now;
-      const due = batch.ackedAt !== undefined && now - batch.ackedAt >= this.#times.grace;
+      if (batch.ackedAt === undefined && present.through(batch.at) >= batch.revision) batch.ackedAt = now;
+      const graceEnds = (batch.ackedAt ?? now) + this.#times.grace;
+      const due = now >= graceEnds && returning.through(graceEnds) >= batch.revision;
       if (due || now - batch.at >= this.#times.most) this.#release(batch, released);
       else waiting.push(batch);
     }
     this.#batches = waiting;
-    if (released.size > 0) for (const member of this.#members) member.released(released);
+    if (released.size > 0) for (const member of this.#members.keys()) member.released(released);
     const deserted = this.#members.size === 0;
     if (this.#batches.length > 0 || (deserted && now - this.#leftAt < this.#times.grace)) this.#schedule();
     else if (deserted) this.#rest();

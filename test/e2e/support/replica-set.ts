@@ -61,13 +61,17 @@ export class ReplicaSet {
   /** Resolves with the content once all have the same ledger and the same bytes. */
   async equalBytes(): Promise<string> {
     let contents: readonly string[] = [];
-    await until('all have the same ledger and the same bytes', async () => {
-      const views = await Promise.all(this.bridges.map((bridge) => this.statusOf(bridge)));
-      if (new Set(views.map(({ ledgerRevision }) => ledgerRevision)).size > 1) return false;
-      if (views.some(({ withheld }) => withheld > 0)) return false;
-      contents = await Promise.all(this.bridges.map((bridge) => this.contentOf(bridge)));
-      return new Set(contents).size === 1;
-    });
+    await until(
+      'all have the same ledger and the same bytes',
+      async () => {
+        const views = await Promise.all(this.bridges.map((bridge) => this.statusOf(bridge)));
+        if (new Set(views.map(({ ledgerRevision }) => ledgerRevision)).size > 1) return false;
+        if (views.some(({ withheld }) => withheld > 0)) return false;
+        contents = await Promise.all(this.bridges.map((bridge) => this.contentOf(bridge)));
+        return new Set(contents).size === 1;
+      },
+      60_000,
+    ); // what was removed is served on for a grace of 15 s
     return contents[0] as string;
   }
 }
