@@ -1,7 +1,7 @@
 import type { Policy, Rung } from '@isthmus/ladder';
 
 /**
- * What an agent is told to do, for one consumer: from `ISTHMUS_PLAN_FILE`. An agent ignores fields that it does not know, and refuses
+ * What an agent is told to do, for one consumer: from `ISTHMUS_PLAN_FILE`, or by the stream (agent-stream.ts). An agent ignores fields that it does not know, and refuses
  * a `schema` that is newer than its own: it keeps the plan that it has.
  */
 export interface AgentPlan {
@@ -25,4 +25,10 @@ export interface AgentTarget {
   readonly hand?: readonly Policy[];
   /** Instance addresses by which the SDK calls it, `10.0.0.7:8080`. One that two targets have stays on the SDK. */
   readonly addresses: readonly string[];
+  /** What SDKs call it, `KIND/NAMESPACE/GROUP/NAME`: `nacos/public/DEFAULT_GROUP/orders`, `consul/dc1//orders`, `eureka///ORDERS`. */
+  readonly sdkNames?: readonly string[];
+  /** The sidecar originates TLS for it: calls by `https:` may move too. */
+  readonly originatesTls?: boolean;
+  /** Seconds without the control plane after which it falls to `sdk`; without it the last plan stays. */
+  readonly leaseS?: number;
 }

@@ -35,3 +35,22 @@ export type {
   RejectedProxyView,
 } from './proxy-views.ts';
 export type { AgentPlan, AgentTarget } from './agent-plan.ts';
+export type {
+  AgentDiagnosticReport,
+  AgentReport,
+  ArmReport,
+  BreakerReport,
+  LiftedPolicy,
+  ProviderReport,
+  SdkViewReport,
+  TargetReport,
+} from './agent-report.ts';
+export type {
+  AgentHello,
+  AgentStreamEvent,
+  AgentStreamPlan,
+  AgentTargetChange,
+  TargetEndpoints,
+  TargetViewHash,
+  ViewEndpoint,
+} from './agent-stream.ts';

@@ -2,6 +2,7 @@ export { DEFAULT_LIMITS, UNSEEN, observe } from './hysteresis.ts';
 export type { Hysteresis, HysteresisLimits, Observation } from './hysteresis.ts';
 export { AT_SDK, START, positionOf, rungOfCall, step } from './ladder.ts';
 export type { LadderEvent, LadderState, Position } from './ladder.ts';
+export { LATENCY_BOUNDS } from './latency.ts';
 export { POLICIES, ownerOf } from './owners.ts';
 export type { Capability, Owner, Policy } from './owners.ts';
 export { RUNGS, dialsSidecar, isRung, lowerOf, rankOf, rungBelow } from './rung.ts';
