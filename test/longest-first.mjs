@@ -2,13 +2,13 @@ import Sequencer from '@jest/test-sequencer';
 
 /** Suites of more than a minute, the longest first: one that starts last keeps every other worker waiting for it. */
 const LONGEST = [
-  'libs/registry-nacos/src/contract.real.test.ts',
-  'libs/registry-eureka/src/sink.real.test.ts',
   'test/e2e/compose.test.ts',
+  'libs/registry-eureka/src/sink.real.test.ts',
   'test/e2e/way-back.test.ts',
-  'test/e2e/two-bridges.test.ts',
-  'faults.real.test.ts',
   'sink.real.test.ts',
+  'test/e2e/two-bridges.test.ts',
+  'test/e2e/replica-stores.test.ts',
+  'faults.real.test.ts',
   'contract.real.test.ts',
   'test/e2e/deletion-safety.test.ts',
   'test/e2e/replicas.test.ts',

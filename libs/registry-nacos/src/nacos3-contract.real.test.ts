@@ -1,9 +1,8 @@
 import { describeRegistryContract } from '@isthmus/registry/testing';
-import { startNacos2, startNacos3 } from '@isthmus/servers';
+import { startNacos3 } from '@isthmus/servers';
 import { realHarness } from './testing/real-harness.ts';
 import { testAbilities } from './testing/fake-harness.ts';
 
 const options = { deadlineMs: 30_000, outageMs: 5_000 };
 
-describeRegistryContract('Nacos 2.3.2 over gRPC', () => realHarness(startNacos2), testAbilities, options);
 describeRegistryContract('Nacos 3.1.0 over gRPC', () => realHarness(startNacos3), testAbilities, options);
