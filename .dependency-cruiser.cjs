@@ -33,6 +33,8 @@ module.exports = {
     onlyImports('agent', 'ladder', 'contract'),
     onlyImports('config', 'model'),
     onlyImports('registry', 'model'),
+    // A plan's files are read, watched and checked as the config is.
+    onlyImports('plans', 'model', 'ladder', 'config', 'contract'),
     onlyImports('ledger', 'model'),
     onlyImports('probe', 'model'),
     // Istio's messages are the policy's vocabulary (docs/adr/0018-istio-config.md).
