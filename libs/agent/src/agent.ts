@@ -11,6 +11,8 @@ import type { SidecarPlaces } from './sidecar-probe.ts';
 import { SidecarWatch } from './sidecar-watch.ts';
 import { followIncoming } from './trace-context.ts';
 import { patchDispatcher } from './undici/patch-dispatcher.ts';
+import { processViews } from './views/process-views.ts';
+import { tellBugs } from './views/tell-bugs.ts';
 
 export interface AgentOptions {
   readonly planFile: string;
@@ -56,12 +58,15 @@ export function startAgent(options: AgentOptions): Agent {
     const dispatcher = patchDispatcher(seam);
     if (dispatcher !== undefined) undo.push(dispatcher);
   };
+  const views = processViews();
   const adopt = (plan: AgentPlan): void => {
     decider.adopt(plan);
+    views.follow(plan.targets);
     if (!decider.wantsSidecar) return;
     install();
     watch.wake();
   };
+  const untold = tellBugs(views, diagnostics);
   const unfollow = followPlanFile(options.planFile, adopt, diagnostics);
   return {
     view: () => decider.view(),
@@ -70,6 +75,7 @@ export function startAgent(options: AgentOptions): Agent {
     },
     close() {
       unfollow();
+      untold();
       watch.close();
       for (const one of undo.splice(0).reverse()) one();
     },

@@ -7,3 +7,5 @@ export { Diagnostics } from './diagnostics.ts';
 export type { AgentDiagnostic } from './diagnostics.ts';
 export { currentAgent, register } from './process-agent.ts';
 export type { SidecarPlaces } from './sidecar-probe.ts';
+export { processViews } from './views/process-views.ts';
+export { SdkViews } from './views/sdk-views.ts';

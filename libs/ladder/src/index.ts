@@ -8,3 +8,5 @@ export type { Capability, Owner, Policy } from './owners.ts';
 export { RUNGS, dialsSidecar, isRung, lowerOf, rankOf, rungBelow } from './rung.ts';
 export type { Rung } from './rung.ts';
 export { bucketOf, bucketOfCall, isInShare, saltOf } from './share.ts';
+export { viewHash } from './view-hash.ts';
+export type { HashedEndpoint } from './view-hash.ts';
