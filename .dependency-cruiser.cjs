@@ -39,9 +39,9 @@ module.exports = {
     onlyImports('probe', 'model'),
     // Istio's messages are the policy's vocabulary (docs/adr/0018-istio-config.md).
     // Its files are read, watched and checked as the config is: the same limits, messages and places.
-    onlyImports('policy', 'model', 'proto', 'config'),
+    onlyImports('policy', 'model', 'proto', 'config', 'ladder'),
     onlyImports('catalog', 'model'),
-    onlyImports('translate', 'model', 'proto'),
+    onlyImports('translate', 'model', 'proto', 'ladder'),
     onlyImports('outputs', 'model', 'kube'),
     onlyImports('kube', 'model'),
     onlyImports('xds', 'model', 'proto'),

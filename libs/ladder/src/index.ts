@@ -1,3 +1,5 @@
+export { MARK_HEADER, handOverOf, keptBy, markOf } from './hand-over.ts';
+export type { HandOver } from './hand-over.ts';
 export { DEFAULT_LIMITS, UNSEEN, observe } from './hysteresis.ts';
 export type { Hysteresis, HysteresisLimits, Observation } from './hysteresis.ts';
 export { AT_SDK, START, positionOf, rungOfCall, step } from './ladder.ts';
