@@ -27,20 +27,20 @@ const ready = (): void => decider.judge(() => true);
 
 describe('a call', () => {
   test('stays on the SDK without a plan, with a plan for others, and while the sidecar is not ready', () => {
-    expect(decider.decide('10.0.0.1', 8080)).toEqual({ kind: 'sdk' });
+    expect(decider.decide('10.0.0.1', 8080)).toMatchObject({ kind: 'sdk' });
     decider.adopt(plan(target('orders')));
-    expect(decider.decide('10.0.0.1', 8080)).toEqual({ kind: 'sdk' });
+    expect(decider.decide('10.0.0.1', 8080)).toMatchObject({ kind: 'sdk' });
     ready();
-    expect(decider.decide('10.0.0.1', 8081)).toEqual({ kind: 'sdk' });
-    expect(decider.decide('10.0.0.2', 8080)).toEqual({ kind: 'sdk' });
+    expect(decider.decide('10.0.0.1', 8081)).toMatchObject({ kind: 'sdk' });
+    expect(decider.decide('10.0.0.2', 8080)).toMatchObject({ kind: 'sdk' });
   });
 
   test('to an instance of a target at traffic goes to the sidecar by the name and port of its service', () => {
     decider.adopt(plan(target('orders', { addresses: ['10.0.0.1:8080', '[fd00::1]:8080'] })));
     ready();
     const sidecar = { kind: 'sidecar', rung: 'traffic', authority: 'orders:80' };
-    expect(decider.decide('10.0.0.1', 8080)).toEqual(sidecar);
-    expect(decider.decide('fd00::1', 8080)).toEqual(sidecar);
+    expect(decider.decide('10.0.0.1', 8080)).toMatchObject(sidecar);
+    expect(decider.decide('fd00::1', 8080)).toMatchObject(sidecar);
   });
 
   test('comes back at once when the sidecar is lost, and when the plan says so', () => {

@@ -1,9 +1,11 @@
 import type { AgentPlan } from '@isthmus/contract';
-import { START, bucketOf, bucketOfCall, dialsSidecar, isInShare, rungBelow, step } from '@isthmus/ladder';
-import type { LadderState, Rung } from '@isthmus/ladder';
-import { EMPTY_TABLE, SDK, find, tableOf } from './decision-table.ts';
+import { POLICIES, START, bucketOf, bucketOfCall, dialsSidecar, isInShare, rungBelow, step } from '@isthmus/ladder';
+import type { LadderState, Policy, Rung } from '@isthmus/ladder';
+import { EMPTY_TABLE, SDK, find, findByName, tableOf } from './decision-table.ts';
 import type { AmbiguousEntry, Decision, DecisionTable, TargetEntry } from './decision-table.ts';
 import type { Diagnostics } from './diagnostics.ts';
+import { placedCall, wayOf } from './resilience/placed-call.ts';
+import type { PlacedCall } from './resilience/placed-call.ts';
 import { keyOf } from './sticky.ts';
 import type { HeaderReader } from './sticky.ts';
 
@@ -48,7 +50,8 @@ export class Decider {
     const table = tableOf(plan);
     const before = new Map(this.#table.targets.map((target) => [target.authority, target]));
     for (const target of table.targets) {
-      target.calls = before.get(target.authority)?.calls ?? 0;
+      const held = before.get(target.authority);
+      if (held !== undefined) Object.assign(target, { calls: held.calls, counts: held.counts });
       const ladder = this.#ladders.get(target.authority) ?? START;
       this.#settle(target, step(ladder, { kind: 'desire', position: target.desired }));
     }
@@ -71,11 +74,40 @@ export class Decider {
     const entry = find(this.#table, host, port);
     if (entry === undefined) return SDK;
     if (entry.kind === 'ambiguous') return this.#ambiguous(entry);
+    const placed = placedCall(entry.authority);
+    if (placed !== undefined) return wayOf(placed, entry);
     if (entry.percent === 100) return entry.inShare;
     const key = entry.sticky === undefined || read === undefined ? undefined : keyOf(entry.sticky, read, carrier);
     const bucket =
       key === undefined ? bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)) : bucketOf(entry.salt, key);
     return isInShare(bucket, entry.percent) ? entry.inShare : entry.rest;
+  }
+
+  /**
+   * A logical call before its first attempt. One whose sticky key cannot be read stays outside of the share, where the process owns
+   * what it does itself; one within a call that was placed already is that call.
+   * @param target a mesh host with or without port, what an SDK calls it, an instance's `address:port`, or a URL of one of these
+   */
+  place(target: string, read?: HeaderReader, carrier?: unknown): PlacedCall | undefined {
+    const entry = findByName(this.#table, target);
+    if (entry === undefined) return undefined;
+    const { authority, percent, sticky, timeoutMs } = entry;
+    const placed = placedCall(authority);
+    if (placed !== undefined) return placed;
+    let inShare = true;
+    if (percent < 100 && sticky === undefined)
+      inShare = isInShare(bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)), percent);
+    else if (percent < 100) {
+      const key = sticky === undefined || read === undefined ? undefined : keyOf(sticky, read, carrier);
+      inShare = key !== undefined && isInShare(bucketOf(entry.salt, key), percent);
+      if (key === undefined) this.#unreadable(authority);
+    }
+    return { authority, inShare, decision: inShare ? entry.inShare : entry.rest, timeoutMs };
+  }
+
+  /** Of the plan in force, with the counts of their calls. */
+  get targets(): readonly TargetEntry[] {
+    return this.#table.targets;
   }
 
   view(): readonly TargetView[] {
@@ -90,9 +122,19 @@ export class Decider {
     const next = step(ladder, { kind: 'ready', highest });
     this.#ladders.set(target.authority, next);
     const { rung, percent } = next.effective;
-    target.inShare = decisionOf(target, supported(rung));
+    target.inShare = decisionOf(target, supported(rung), next.effective.hand);
     target.rest = decisionOf(target, supported(rungBelow(rung)));
     target.percent = percent;
+  }
+
+  #unreadable(authority: string): void {
+    this.#diagnostics.report({
+      code: 'sticky-unreadable',
+      where: authority,
+      message:
+        'what its calls stick by cannot be read where a breaker or retry loop begins, so those without it stay outside of the share',
+      remedy: 'give the wrapper `headers`, or let the share stick by nothing or by `trace`',
+    });
   }
 
   #ambiguous({ address, claimedBy }: AmbiguousEntry): Decision {
@@ -110,6 +152,8 @@ function supported(rung: Rung): Rung {
   return SUPPORTED.has(rung) ? rung : supported(rungBelow(rung));
 }
 
-function decisionOf(target: TargetEntry, rung: Rung): Decision {
-  return dialsSidecar(rung) ? { kind: 'sidecar', rung, authority: target.authority } : SDK;
+function decisionOf(target: TargetEntry, rung: Rung, hand: readonly Policy[] = POLICIES): Decision {
+  return dialsSidecar(rung)
+    ? { kind: 'sidecar', rung, authority: target.authority, hand, counts: target.counts.mesh }
+    : { kind: 'sdk', counts: target.counts.sdk };
 }

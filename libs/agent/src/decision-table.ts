@@ -1,16 +1,25 @@
 import type { AgentPlan } from '@isthmus/contract';
 import { positionOf, saltOf } from '@isthmus/ladder';
-import type { Position, Rung } from '@isthmus/ladder';
+import type { Policy, Position, Rung } from '@isthmus/ladder';
+import { ArmCounts } from './control/arm-counts.ts';
+import type { TargetCounts } from './control/arm-counts.ts';
 import { stickyOf } from './sticky.ts';
 import type { Sticky } from './sticky.ts';
 
 export type Decision =
-  | { readonly kind: 'sdk' }
+  | {
+      readonly kind: 'sdk';
+      /** Where the call is counted; absent for what is no call to a target. */
+      readonly counts?: ArmCounts;
+    }
   | {
       readonly kind: 'sidecar';
       readonly rung: Rung;
       /** What the call names: `orders.default-group.public.nacos:80`. */
       readonly authority: string;
+      /** At `resilience`: what the sidecar does; all of it by default. */
+      readonly hand?: readonly Policy[];
+      readonly counts?: ArmCounts;
     };
 
 export const SDK: Decision = Object.freeze({ kind: 'sdk' });
@@ -23,7 +32,10 @@ export interface TargetEntry {
   readonly desired: Position;
   readonly sticky: Sticky;
   readonly salt: number;
+  /** What the sidecar gives a call, ms. */
+  readonly timeoutMs: number | undefined;
   calls: number;
+  counts: TargetCounts;
   percent: number;
   inShare: Decision;
   rest: Decision;
@@ -43,14 +55,17 @@ export interface DecisionTable {
   readonly version: string;
   readonly targets: readonly TargetEntry[];
   readonly byHost: ReadonlyMap<string, ReadonlyMap<number, TableEntry>>;
+  /** By mesh host, with and without port, and by what SDKs call it; undefined for a name that two targets have. */
+  readonly byName: ReadonlyMap<string, TargetEntry | undefined>;
 }
 
-export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: new Map() };
+export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: new Map(), byName: new Map() };
 
 /** Targets at `sdk` claim their addresses too: one that they share with another target is as ambiguous. */
 export function tableOf(plan: AgentPlan): DecisionTable {
   const byHost = new Map<string, Map<number, TableEntry>>();
-  const targets = plan.targets.map(({ host, port = 80, rung, percent, hand, stickyBy, addresses }) => {
+  const byName = new Map<string, TargetEntry | undefined>();
+  const targets = plan.targets.map(({ host, port = 80, rung, percent, hand, stickyBy, addresses, sdkNames, timeoutMs }) => {
     const authority = `${host}:${port}`;
     const target: TargetEntry = {
       kind: 'target',
@@ -58,15 +73,18 @@ export function tableOf(plan: AgentPlan): DecisionTable {
       desired: positionOf(rung, percent, hand),
       sticky: stickyOf(stickyBy),
       salt: saltOf(authority),
+      timeoutMs,
       calls: 0,
+      counts: { sdk: new ArmCounts(), mesh: new ArmCounts() },
       percent: 100,
       inShare: SDK,
       rest: SDK,
     };
     for (const address of addresses) claim(byHost, address, target);
+    for (const name of [host, authority, ...(sdkNames ?? [])]) byName.set(name, byName.has(name) ? undefined : target);
     return target;
   });
-  return { version: plan.version, targets, byHost };
+  return { version: plan.version, targets, byHost, byName };
 }
 
 function claim(byHost: Map<string, Map<number, TableEntry>>, address: string, target: TargetEntry): void {
@@ -87,4 +105,14 @@ function claim(byHost: Map<string, Map<number, TableEntry>>, address: string, ta
 export function find(table: DecisionTable, host: string, port: number): TableEntry | undefined {
   const ports = table.byHost.get(host);
   return ports === undefined ? undefined : ports.get(port);
+}
+
+/** @param name see `Decider.place` */
+export function findByName(table: DecisionTable, name: string): TargetEntry | undefined {
+  const named = table.byName.get(name);
+  if (named !== undefined) return named;
+  const [, address = '', port = '80'] = /^(?:http:\/\/)?(\[[0-9a-f:.]+\]|[^/:\s[\]]+)(?::(\d{1,5}))?(?:\/|$)/i.exec(name) ?? [];
+  const host = address.replace(/^\[|\]$/g, '').toLowerCase(); // prettier-ignore
+  const entry = table.byName.get(`${host}:${port}`) ?? find(table, host, Number(port));
+  return entry?.kind === 'target' ? entry : undefined;
 }

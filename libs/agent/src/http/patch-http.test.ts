@@ -1,6 +1,7 @@
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ArmCounts } from '../control/arm-counts.ts';
 import type { Decision } from '../decision-table.ts';
 import { Diagnostics } from '../diagnostics.ts';
 import type { AgentDiagnostic } from '../diagnostics.ts';
@@ -218,6 +219,57 @@ describe('when the sidecar is gone', () => {
     patch();
     expect(await call({ port: instance.port, agent })).toEqual({ status: 503, body: 'no healthy upstream' });
     expect(instance.seen).toEqual([]);
+  });
+});
+
+describe('calls are counted', () => {
+  let counts: ArmCounts;
+  beforeEach(() => {
+    counts = new ArmCounts();
+  });
+  const taken = (): readonly number[] => {
+    const { calls, failures, attempts, latency } = counts.take();
+    return [calls, failures, attempts, latency.reduce((sum, one) => sum + one, 0)];
+  };
+
+  test('by the SDK: a 503 and no answer are failures, and what the application does not listen to is its own business', async () => {
+    let status = 200;
+    await instance.kill();
+    instance = await serve('instance', (_request, response) => {
+      response.writeHead(status).end();
+      return true;
+    });
+    patch({ decide: () => ({ kind: 'sdk', counts }) });
+    await call({ port: instance.port, agent });
+    status = 503;
+    await call({ port: instance.port, agent });
+    expect(taken()).toEqual([2, 1, 2, 2]);
+    // Nobody listens for the answer: Node throws it away and the connection is free again.
+    const unread = http.request({ host: '127.0.0.1', port: instance.port, agent }).end();
+    await new Promise((resolve) => unread.once('close', resolve));
+    await instance.kill();
+    await expect(call({ port: instance.port, agent: false })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(taken()).toEqual([2, 2, 2, 2]);
+  });
+
+  test('by the mesh: one that fell back to the instance is a failure of the mesh, and two attempts', async () => {
+    patch({ decide: () => ({ ...sidecar, counts }) });
+    await call({ port: instance.port, agent });
+    expect(taken()).toEqual([1, 0, 1, 1]);
+    await egress.kill();
+    expect((await call({ port: instance.port, agent: false })).body).toBe('instance');
+    expect(taken()).toEqual([1, 1, 2, 1]);
+  });
+
+  test('with what the sidecar tried again, where it says so', async () => {
+    await egress.kill();
+    egress = await serve('egress', (_request, response) => {
+      response.writeHead(200, { 'x-envoy-attempt-count': '3' }).end();
+      return true;
+    });
+    patch({ decide: () => ({ ...sidecar, counts }) });
+    await call({ port: instance.port, agent });
+    expect(taken()).toEqual([1, 0, 3, 1]);
   });
 });
 

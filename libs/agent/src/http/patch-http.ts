@@ -5,6 +5,7 @@ import type { Diagnostics } from '../diagnostics.ts';
 import type { Place } from '../sidecar-probe.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { traceHeadersFor } from '../trace-context.ts';
+import { countRequest } from './count-request.ts';
 import { EgressAgent } from './egress-agent.ts';
 import type { AgentInternals } from './egress-agent.ts';
 import type { ConnectionSeam, MovedCall } from './replayable-connection.ts';
@@ -45,12 +46,16 @@ export function patchHttp(seam: ClientSeam, connect: (place: Place) => net.Socke
     if (agent instanceof EgressAgent || typeof options !== 'object' || typeof options.host !== 'string') return undefined;
     const port = Number(options.port ?? 80);
     const decision = seam.decide(options.host, port, readRequest, request);
-    if (decision.kind === 'sdk') return undefined;
+    if (decision.kind === 'sdk') {
+      if (decision.counts !== undefined) countRequest(request, decision.counts);
+      return undefined;
+    }
     const why = whyNot(agent, request, options);
     if (why !== undefined) {
       report(seam.diagnostics, `${options.host}:${port}`, `a call to ${decision.authority} stays on the SDK: ${why}`);
       return undefined;
     }
+    if (decision.counts !== undefined) countRequest(request, decision.counts);
     const beside = egressAgents.get(agent) ?? new EgressAgent(connections, agent);
     egressAgents.set(agent, beside);
     const instance = { host: options.host, port };
@@ -59,6 +64,7 @@ export function patchHttp(seam: ClientSeam, connect: (place: Place) => net.Socke
       method: request.method,
       instance,
       more: traceHeadersFor(readRequest, request),
+      ...(decision.counts === undefined ? {} : { counts: decision.counts }),
     });
     return beside;
   };

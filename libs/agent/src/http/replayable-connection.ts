@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { Duplex } from 'node:stream';
+import type { ArmCounts } from '../control/arm-counts.ts';
 import type { Place } from '../sidecar-probe.ts';
 import { headEnd, headFor, isIdempotent } from './request-head.ts';
 
@@ -11,6 +12,7 @@ export interface MovedCall {
   readonly instance: Place;
   /** Trace headers that the request has not got itself. */
   readonly more: readonly (readonly [string, string])[];
+  readonly counts?: ArmCounts;
 }
 
 export interface ConnectionSeam {
@@ -248,6 +250,7 @@ export class ReplayableConnection extends Duplex {
       this.destroy(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }));
       return;
     }
+    this.#call?.counts?.fellBack();
     const before = this.#socket;
     this.#socket = undefined;
     before?.destroy();

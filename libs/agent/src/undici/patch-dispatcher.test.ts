@@ -32,7 +32,13 @@ async function fetched(methods: readonly string[], faulty = false): Promise<Fetc
 
 describe('a call by the built-in fetch', () => {
   test('goes to the egress and names the service; a second patch is none', async () => {
-    expect(await fetched(['GET', 'POST'])).toEqual({ answers: ['egress', 'egress'], failures: [], codes: [], twice: false });
+    expect(await fetched(['GET', 'POST'])).toMatchObject({
+      answers: ['egress', 'egress'],
+      failures: [],
+      codes: [],
+      twice: false,
+      counted: { calls: 2, failures: 0, attempts: 2 },
+    });
     expect(egress.seen).toMatchObject([
       { method: 'GET', url: '/a', headers: { host: 'orders:80', a: 'b' } },
       { method: 'POST', body: 'body', headers: { host: 'orders:80' } },
@@ -52,7 +58,11 @@ describe('a call by the built-in fetch', () => {
       incoming.socket.destroy();
       return true;
     });
-    expect(await fetched(['GET', 'POST'])).toMatchObject({ answers: ['instance', 'failed'], failures: ['bad', 'bad'] });
+    expect(await fetched(['GET', 'POST'])).toMatchObject({
+      answers: ['instance', 'failed'],
+      failures: ['bad', 'bad'],
+      counted: { calls: 2, failures: 2, attempts: 3 },
+    });
     expect(instance.seen.map(({ method }) => method)).toEqual(['GET']);
   });
 

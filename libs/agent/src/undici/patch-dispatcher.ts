@@ -1,6 +1,7 @@
 import type { ClientSeam } from '../http/patch-http.ts';
 import { isIdempotent } from '../http/request-head.ts';
 import { traceHeadersFor } from '../trace-context.ts';
+import { counting } from './counting-handler.ts';
 import { headersFor, readDispatched } from './dispatched-headers.ts';
 import { falling } from './falling-handler.ts';
 import type { Handler } from './falling-handler.ts';
@@ -82,7 +83,9 @@ function otherWay(
   const place = placeOf(origin);
   if (place === undefined) return undefined;
   const decision = seam.decide(place.host, place.port, readDispatched, options.headers);
-  if (decision.kind === 'sdk') return undefined;
+  const { counts } = decision;
+  const outer = counts === undefined ? handler : counting(handler, counts);
+  if (decision.kind === 'sdk') return counts === undefined ? undefined : [options, outer];
   const headers = headersFor(options.headers, decision.authority, traceHeadersFor(readDispatched, options.headers));
   const { egress } = seam;
   const there = {
@@ -92,8 +95,13 @@ function otherWay(
   };
   const isWhole =
     options.body === undefined || options.body === null || typeof options.body === 'string' || Buffer.isBuffer(options.body);
-  const again = isWhole ? (): void => void dispatch(options, handler) : undefined;
-  return [there, falling(handler, { failed: seam.failed, again, mayRepeat: isIdempotent(options.method) })];
+  const again = isWhole
+    ? (): void => {
+        counts?.fellBack();
+        dispatch(options, outer);
+      }
+    : undefined;
+  return [there, falling(outer, { failed: seam.failed, again, mayRepeat: isIdempotent(options.method) })];
 }
 
 interface PlaceOfOrigin {

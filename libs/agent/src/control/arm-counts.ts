@@ -1,0 +1,71 @@
+import type { ArmReport } from '@isthmus/contract';
+import { LATENCY_BOUNDS } from '@isthmus/ladder';
+
+const FIRST = LATENCY_BOUNDS[0] as number;
+/** `log(second / first)`: the bounds are a constant factor apart. */
+const STEP = Math.log((LATENCY_BOUNDS[1] as number) / FIRST);
+
+/** Calls of one target by one way since the last report. Counting makes nothing that is to be collected. */
+export class ArmCounts {
+  #calls = 0;
+  #failures = 0;
+  #attempts = 0;
+  readonly #latency = new Uint32Array(LATENCY_BOUNDS.length + 1);
+
+  /** Requests that leave the process, retries and the fallback included. */
+  attempted(requests = 1): void {
+    this.#attempts += requests;
+  }
+
+  /** A call has its answer, or will not get one. @param ms from its start until its answer began */
+  ended(ms: number, failed: boolean): void {
+    this.#calls += 1;
+    if (failed) this.#failures += 1;
+    const at = placeOf(ms);
+    this.#latency[at] = (this.#latency[at] as number) + 1;
+  }
+
+  /** The sidecar did not answer and the instance was asked: the call is a failure of this way, whatever the instance answers. */
+  fellBack(): void {
+    this.#failures += 1;
+    this.#attempts += 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.#calls === 0 && this.#attempts === 0;
+  }
+
+  /** What was counted, and begins anew. The last places of `latency` are left out while they are 0. */
+  take(): ArmReport {
+    let length = this.#calls === 0 ? 0 : this.#latency.length;
+    while (length > 0 && this.#latency[length - 1] === 0) length -= 1;
+    const report = {
+      calls: this.#calls,
+      failures: this.#failures,
+      attempts: this.#attempts,
+      latency: Array.from(this.#latency.subarray(0, length)),
+    };
+    this.#calls = 0;
+    this.#failures = 0;
+    this.#attempts = 0;
+    if (length > 0) this.#latency.fill(0);
+    return report;
+  }
+}
+
+/** Both ways of one target. */
+export interface TargetCounts {
+  readonly sdk: ArmCounts;
+  readonly mesh: ArmCounts;
+}
+
+/** The first place whose bound is not below; computed, because a search would cost more than the rest of a call's counting. */
+function placeOf(ms: number): number {
+  if (!(ms > FIRST)) return 0;
+  const last = LATENCY_BOUNDS.length;
+  let at = Math.min(last, Math.ceil(Math.log(ms / FIRST) / STEP));
+  // The logarithm may be one off where a duration is a bound.
+  while (at > 0 && ms <= (LATENCY_BOUNDS[at - 1] as number)) at -= 1;
+  while (at < last && ms > (LATENCY_BOUNDS[at] as number)) at += 1;
+  return at;
+}
