@@ -1,6 +1,7 @@
 import type { MeshService, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { addressFamily } from './clusters/address-family.ts';
+import { breaksCircuits } from './clusters/bare.ts';
 import { grpcClusters } from './clusters/grpc-clusters.ts';
 import { outboundClusters } from './clusters/outbound-clusters.ts';
 import { localityVariant } from './endpoints.ts';
@@ -24,6 +25,11 @@ export function clusterResources(service: MeshService): readonly Resource[] {
  */
 export function sniDnatClusters(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
   return service.declared?.external === true ? [] : outboundClusters(service, rule, proxy, 'sni-dnat');
+}
+
+/** For callers whose own process breaks circuits, beside the others; none where the rule has nothing that breaks any. */
+export function bareClusters(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
+  return proxy.grpc || !breaksCircuits(rule?.spec) ? [] : outboundClusters(service, rule, proxy, 'bare');
 }
 
 /** What of the proxy decides about the service's clusters: proxies with equal ones share every byte. */

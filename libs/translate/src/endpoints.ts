@@ -1,5 +1,6 @@
 import type { Endpoint, MeshService, Resource, ServicePort } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
+import { breaksCircuits } from './clusters/bare.ts';
 import { isPassthrough } from './clusters/load-balancer.ts';
 import { portPolicy, subsetPolicy } from './clusters/traffic-policy.ts';
 import { encodeLoadAssignment } from './encode-load-assignment.ts';
@@ -7,7 +8,7 @@ import { decidingLabels, localityRule } from './endpoints/locality-rule.ts';
 import { seenFrom } from './endpoints/locality-priorities.ts';
 import { hasLabels, labelOf } from './endpoints/topology-labels.ts';
 import { byLocality } from './load-assignment.ts';
-import { outboundName, sniDnatName } from './names.ts';
+import { bareName, outboundName, sniDnatName } from './names.ts';
 import { resource } from './resource.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
 import type { Policy } from './clusters/traffic-policy.ts';
@@ -22,7 +23,13 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
  */
 export function endpointsOf(service: MeshService, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
   if (!hasAssignments(service, proxy)) return [];
-  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy));
+  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy, outboundName));
+}
+
+/** For the clusters of `bareClusters`: Envoy keeps apart what it was sent for two clusters, and a late one would wait for the next change. */
+export function bareEndpoints(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
+  if (proxy.grpc || !breaksCircuits(rule?.spec) || !hasAssignments(service, proxy)) return [];
+  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy, bareName));
 }
 
 /** For callers without rules: one ClusterLoadAssignment per service port. */
@@ -73,10 +80,16 @@ function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): 
   return resolution === 'static' || (resolution === 'none' && proxy?.kind === 'router');
 }
 
-function portAssignments(service: MeshService, port: ServicePort, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
+function portAssignments(
+  service: MeshService,
+  port: ServicePort,
+  rule: Rule,
+  proxy: Proxy | undefined,
+  nameOf: typeof outboundName,
+): readonly Resource[] {
   const all = servingEndpoints(service, port.name).filter(({ addressType }) => addressType === 'ip');
   const one = (subset: string, policy: Policy | undefined, endpoints: readonly Endpoint[]): Resource => {
-    const name = outboundName(service.host, port.number, subset);
+    const name = nameOf(service.host, port.number, subset);
     return resource(name, encodeLoadAssignment(name, assignment(service, endpoints, policy, proxy)));
   };
   if (rule === undefined) return [one('', undefined, all)];

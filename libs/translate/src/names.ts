@@ -13,6 +13,11 @@ export function outboundName(host: MeshHost, port: number, subset = ''): string 
   return `outbound|${port}|${subset}|${host}`;
 }
 
+/** Beside `outboundName`, for calls whose own process breaks circuits: the same hosts, nothing ejected, nothing limited. */
+export function bareName(host: MeshHost, port: number, subset = ''): string {
+  return `outbound-bare|${port}|${subset}|${host}`;
+}
+
 /** The same where it has to be a host name: in the SNI that an AUTO_PASSTHROUGH gateway routes by. */
 export function sniDnatName(host: MeshHost, port: number, subset = ''): string {
   return `outbound_.${port}_.${subset}_.${host}`;

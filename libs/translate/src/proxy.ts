@@ -21,6 +21,8 @@ export interface Proxy {
   /** Metadata `HTTP_PROXY_PORT`: the explicit egress listener. */
   readonly egress: EgressAddress | undefined;
   readonly locality: Locality;
+  /** The service that calls through it, as plans name consumers; of a class of proxies: what plans tell it apart by. */
+  readonly consumer?: string | undefined;
   /** `CLUSTER_ID` and `NETWORK`. */
   readonly cluster: string;
   readonly network: string;

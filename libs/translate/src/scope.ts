@@ -1,3 +1,4 @@
+import type { HandOver } from '@isthmus/ladder';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
 import type { HTTPRetry, IstioObject } from '@isthmus/proto/istio';
 import type { Proxy } from './proxy.ts';
@@ -59,6 +60,8 @@ export interface ProxyScope {
   service(host: MeshHost): MeshService | undefined;
   /** The rules for the host merged as Istio does, most specific first; undefined: defaults. */
   destinationRule(host: MeshHost): IstioObject<'DestinationRule'> | undefined;
+  /** What plans leave to the processes that call this port of the host; undefined: nothing. */
+  handOver(host: string, port: number): HandOver | undefined;
   /** For routers: bound to this gateway (`namespace/name`), in order of precedence. */
   virtualServicesOf(gateway: string): readonly IstioObject<'VirtualService'>[];
   /** For routers: those whose selector matches the proxy, in order of precedence. */

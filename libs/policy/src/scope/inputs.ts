@@ -1,3 +1,4 @@
+import type { HandOver } from '@isthmus/ladder';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 
@@ -7,6 +8,8 @@ export interface ScopedProxy {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: readonly string[];
+  /** What plans tell it apart by. */
+  readonly consumer?: string | undefined;
 }
 
 /** What of MeshConfig scoping depends on. */
@@ -41,4 +44,6 @@ export interface RuleIndex {
   virtualServices(namespace: string, gateway: string): readonly IstioObject<'VirtualService'>[];
   /** What applies to the service for this proxy, merged; undefined: defaults. */
   destinationRule(proxy: ScopedProxy, service: MeshService): IstioObject<'DestinationRule'> | undefined;
+  /** Where there are plans: what they leave to the processes beside the proxy that call this port of the host. */
+  handOver?(proxy: ScopedProxy, host: string, port: number): HandOver | undefined;
 }

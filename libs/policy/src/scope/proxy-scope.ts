@@ -1,3 +1,4 @@
+import type { HandOver } from '@isthmus/ladder';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { gatewayName } from '../gateways.ts';
@@ -107,6 +108,10 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
   destinationRule(host: MeshHost): IstioObject<'DestinationRule'> | undefined {
     const service = this.service(host);
     return service && this.#sources.rules.destinationRule(this.proxy, service);
+  }
+
+  handOver(host: string, port: number): HandOver | undefined {
+    return this.#sources.rules.handOver?.(this.proxy, host, port);
   }
 
   virtualServicesOf(gateway: string): readonly IstioObject<'VirtualService'>[] {

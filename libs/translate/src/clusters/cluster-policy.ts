@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Cluster_LbPolicy, ClusterSchema, HttpProtocolOptionsSchema } from '@isthmus/proto/envoy';
+import { withoutLimits } from './bare.ts';
 import { connectionLimits, httpOptions, speaksHttp2 } from './connection-pool.ts';
 import { healthChecks } from './health-checks.ts';
 import { balancing, commonBalancing } from './load-balancer.ts';
@@ -27,6 +28,8 @@ export interface PolicyInputs {
   readonly http2: boolean;
   /** Hosts are the addresses that callers dialled: nothing to balance. */
   readonly originalDst: boolean;
+  /** Without ejection and limits; hosts are balanced as with them. */
+  readonly bare: boolean;
   /** SNI routing for other meshes: TLS is the caller's own and passes through. */
   readonly sniDnat: boolean;
   /** Of the ServiceEntry. */
@@ -39,15 +42,16 @@ export function encodePolicy(inputs: PolicyInputs): Uint8Array {
   return toBinary(ClusterSchema, create(ClusterSchema, clusterOf(inputs)));
 }
 
-function clusterOf({ policy = {}, originalDst, sniDnat, healthCheck, alternativeNames, ...inputs }: PolicyInputs): ClusterInit {
+function clusterOf({ policy = {}, originalDst, bare, sniDnat, healthCheck, alternativeNames, ...inputs }: PolicyInputs): ClusterInit {
   const { connectionPool, loadBalancer, retryBudget, proxyProtocol } = policy;
   const http2 = speaksHttp2(inputs.http2, connectionPool);
   const tls = !sniDnat && usesTlsFiles(policy.tls) ? policy.tls : undefined;
   const refused = !sniDnat && isRefused(policy.tls);
   const socket = tls === undefined ? (refused ? refusingSocket() : undefined) : tlsSocket(tls, http2, alternativeNames);
   return {
-    ...connectionLimits(connectionPool, retryBudget),
-    ...(policy.outlierDetection !== undefined && { outlierDetection: outlierDetection(policy.outlierDetection) }),
+    ...connectionLimits(bare ? withoutLimits(connectionPool) : connectionPool, retryBudget),
+    ...(policy.outlierDetection !== undefined &&
+      !bare && { outlierDetection: outlierDetection(policy.outlierDetection) }),
     commonLbConfig: commonBalancing(policy),
     ...(originalDst ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : balancing(loadBalancer)),
     ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls))),

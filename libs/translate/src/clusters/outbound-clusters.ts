@@ -5,7 +5,7 @@ import { seenFrom } from '../endpoints/locality-priorities.ts';
 import { hasLabels } from '../endpoints/topology-labels.ts';
 import { joinParts } from '../fields.ts';
 import { byLocality } from '../load-assignment.ts';
-import { outboundName, sniDnatName } from '../names.ts';
+import { bareName, outboundName, sniDnatName } from '../names.ts';
 import { resource } from '../resource.ts';
 import { servingEndpoints } from '../serving-endpoints.ts';
 import { addressFamily } from './address-family.ts';
@@ -22,8 +22,13 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
 /** How a cluster's hosts are found. */
 type Finding = 'eds' | 'dns' | 'dns-round-robin' | 'original-dst';
 
-/** `sni-dnat`: for gateways that pass TLS through to the cluster that the SNI names. */
-export type ClusterMode = 'outbound' | 'sni-dnat';
+/**
+ * `sni-dnat`: for gateways that pass TLS through to the cluster that the SNI names. `bare`: without ejection and limits, for callers
+ * whose own process breaks circuits.
+ */
+export type ClusterMode = 'outbound' | 'bare' | 'sni-dnat';
+
+const NAMES = { outbound: outboundName, bare: bareName, 'sni-dnat': sniDnatName } as const;
 
 /**
  * One Cluster per service port and per subset of the rule there. Endpoint changes never touch them, except in a DNS
@@ -94,11 +99,12 @@ function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
 function cluster(seen: Seen, part: Part): Resource {
   const { service, rule, mode } = seen;
   const { port, subset, policy, finding } = part;
-  const name = (mode === 'outbound' ? outboundName : sniDnatName)(service.host, port.number, subset?.name);
+  const name = NAMES[mode](service.host, port.number, subset?.name);
   const tail = policyBytes(rule, place(rule, port, subset), {
     policy,
     http2: isHttp2(port.protocol),
     originalDst: finding === 'original-dst',
+    bare: mode === 'bare',
     sniDnat: mode === 'sni-dnat',
     alternativeNames: service.declared?.subjectAltNames ?? [],
   });

@@ -17,14 +17,14 @@ const CHECKS = new WeakMap<Rule, { readonly check: HealthCheckRule | undefined }
  * @param place which of the rule's policies it is: a port, a subset
  */
 export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<PolicyInputs, 'healthCheck'>): Uint8Array {
-  const { http2, originalDst, sniDnat, alternativeNames } = inputs;
+  const { http2, originalDst, bare, sniDnat, alternativeNames } = inputs;
   let known = PLAIN;
   if (rule !== undefined) {
     known = BY_RULE.get(rule) ?? new Map<string, Uint8Array>();
     BY_RULE.set(rule, known);
   }
   const names = inputs.policy?.tls === undefined ? '' : alternativeNames.join(' ');
-  const key = `${place} ${http2 ? 2 : 1}${originalDst ? 'o' : ''}${sniDnat ? 's' : ''} ${names}`;
+  const key = `${place} ${http2 ? 2 : 1}${originalDst ? 'o' : ''}${bare ? 'b' : ''}${sniDnat ? 's' : ''} ${names}`;
   let bytes = known.get(key);
   if (bytes === undefined) known.set(key, (bytes = encodePolicy({ ...inputs, healthCheck: checkOf(rule) })));
   return bytes;

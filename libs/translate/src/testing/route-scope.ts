@@ -1,6 +1,7 @@
 import { fromJson } from '@bufbuild/protobuf';
 import { hostMatches } from '@isthmus/model';
 import { DestinationRuleSchema, VirtualServiceSchema } from '@isthmus/proto/istio';
+import type { HandOver } from '@isthmus/ladder';
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
@@ -25,6 +26,8 @@ export interface MeshSketch {
   /** In the order of precedence. */
   readonly virtualServices?: readonly ObjectSketch[];
   readonly destinationRules?: readonly ObjectSketch[];
+  /** By `host:port`. */
+  readonly handOvers?: Readonly<Record<string, HandOver>>;
   /** For routers: the servers of each route. */
   readonly servers?: Readonly<Record<string, readonly RouteServer[]>>;
 }
@@ -57,6 +60,7 @@ export function routeScope(sketch: MeshSketch): ProxyScope {
     sidecar: undefined,
     service: (host) => services.get(host),
     destinationRule: (host) => destinationRules.find(({ spec }) => hostMatches(spec.host, host)),
+    handOver: (host, port) => sketch.handOvers?.[`${host}:${port}`],
     virtualServicesOf: bound,
     gateways: [],
     own: [],
