@@ -1,6 +1,7 @@
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { POLICIES, isRung } from '@isthmus/ladder';
 import type { Policy } from '@isthmus/ladder';
+import { optionalOf } from './read-optional.ts';
 
 export type ReadPlan = { readonly ok: true; readonly plan: AgentPlan } | { readonly ok: false; readonly why: string };
 
@@ -8,6 +9,7 @@ export type ReadPlan = { readonly ok: true; readonly plan: AgentPlan } | { reado
 export const LONGEST_PLAN = 8 * 1024 * 1024;
 const MOST_TARGETS = 10_000;
 const MOST_ADDRESSES = 200_000;
+const LONGEST_TIMEOUT_MS = 86_400_000;
 
 /** A plan as a whole or not at all: half of one would move services that its author did not mean to move alone. */
 export function readPlan(text: string): ReadPlan {
@@ -23,6 +25,11 @@ export function readPlan(text: string): ReadPlan {
   } catch (error) {
     return refused((error as Error).message);
   }
+}
+
+/** One target of a stream. @throws {Error} that says what is wrong */
+export function readTarget(value: unknown, where: string): AgentTarget {
+  return targetOf(value, where);
 }
 
 function refused(why: string): ReadPlan {
@@ -46,7 +53,7 @@ function planOf(value: unknown): AgentPlan {
 
 function targetOf(value: unknown, where: string): AgentTarget {
   const target = objectOf(value, where);
-  const { host, port = 80, rung, percent = 100, stickyBy, hand = POLICIES, addresses } = target;
+  const { host, port = 80, rung, percent = 100, stickyBy, hand = POLICIES, addresses, timeoutMs } = target;
   if (typeof host !== 'string' || !/^[a-z0-9]([a-z0-9._-]{0,252})$/i.test(host))
     throw new Error(`${where}.host is no host: ${shown(host)}`);
   if (!isPort(port)) throw new Error(`${where}.port is no port: ${shown(port)}`);
@@ -62,7 +69,19 @@ function targetOf(value: unknown, where: string): AgentTarget {
     throw new Error(`${where}.hand names other things than ${POLICIES.join(', ')}`);
   if (!Array.isArray(addresses) || !addresses.every(isAddress))
     throw new Error(`${where}.addresses is not a list of ADDRESS:PORT`);
-  return { host: host.toLowerCase(), port, rung, percent, hand, addresses, ...(stickyBy === undefined ? {} : { stickyBy }) };
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS))
+    throw new Error(`${where}.timeoutMs is not within 1 and ${LONGEST_TIMEOUT_MS}: ${shown(timeoutMs)}`);
+  return {
+    host: host.toLowerCase(),
+    port,
+    rung,
+    percent,
+    hand,
+    addresses,
+    ...(stickyBy === undefined ? {} : { stickyBy }),
+    ...optionalOf(target, where),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
 }
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {
