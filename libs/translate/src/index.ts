@@ -25,7 +25,6 @@ export { grpcRouteResource } from './routes/grpc-route.ts';
 export { RouteAssembly } from './routes/route-assembly.ts';
 export type { RouteVirtualHost } from './routes/route-virtual-host.ts';
 export { virtualHostsOfRule } from './routes/rule-hosts.ts';
-export type { EncodedBodies } from './routes/rule-hosts.ts';
 export { virtualHostsOfService } from './routes/service-hosts.ts';
 export { sidecarRoute } from './routes/sidecar-route.ts';
 export type { SidecarRoute } from './routes/sidecar-route.ts';
@@ -38,4 +37,3 @@ export { sidecarListenerKeys, sidecarListeners } from './listeners/sidecar-liste
 export type { ListenerKey } from './listeners/sidecar-listeners.ts';
 export { grpcClusters } from './clusters/grpc-clusters.ts';
 export { outboundClusters } from './clusters/outbound-clusters.ts';
-export { GatewayRuleCache } from './routes/gateway-rule-cache.ts';

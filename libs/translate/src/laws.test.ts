@@ -119,7 +119,8 @@ test('a route is the same in whatever order its hosts come, and has each host on
 /** All outputs as one text: names, versions and bytes. */
 function everything(one: MeshService): string {
   const { resources, diagnostics } = serviceEntryResources(one);
-  const all = [...clusterResources(one), ...endpointResources(one), ...virtualHosts(one), ...resources];
+  const hosts = virtualHosts(one).map(({ name, version, parts }) => ({ name, version, bytes: Buffer.concat(parts) }));
+  const all = [...clusterResources(one), ...endpointResources(one), ...hosts, ...resources];
   const lines = all.map(({ name, version, bytes }) => `${name} ${version} ${Buffer.from(bytes).toString('hex')}`);
   return [...lines, JSON.stringify(diagnostics)].join('\n');
 }

@@ -49,7 +49,7 @@ export function* composeRouteSteps(
     if (host.name === previous) continue;
     previous = host.name;
     versions.push(host.version);
-    parts.push(host.bytes);
+    parts.push(...host.parts);
   }
   parts.push(tail);
   yield;

@@ -5,7 +5,7 @@ import { isHttpLike } from '@isthmus/model';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { RouteActionSchema, RouteSchema } from '@isthmus/proto/envoy';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
-import { fieldHeader, joinParts } from './fields.ts';
+import { fieldHeader } from './fields.ts';
 import { mainHttpPort } from './main-http-port.ts';
 import { EGRESS_ROUTE, outboundName } from './names.ts';
 import { ordered } from './ordered.ts';
@@ -20,8 +20,8 @@ export interface EncodedVirtualHost {
   readonly route: string;
   readonly name: string;
   readonly version: string;
-  /** With tag and length in front: a `virtual_hosts` field of a RouteConfiguration. */
-  readonly bytes: Uint8Array;
+  /** Together a `virtual_hosts` field of a RouteConfiguration, tag and length included; what many have alike is one array. */
+  readonly parts: readonly Uint8Array[];
 }
 
 /** What istiod gives a route where no VirtualService says otherwise. */
@@ -67,8 +67,8 @@ export function virtualHosts(service: MeshService): readonly EncodedVirtualHost[
       includeRequestAttemptCount: true,
     }),
   );
-  const field = joinParts([fieldHeader(VIRTUAL_HOSTS, bytes.length), bytes]);
-  return [{ route: EGRESS_ROUTE, name, version: contentVersion(bytes), bytes: field }];
+  const parts = [fieldHeader(VIRTUAL_HOSTS, bytes.length), bytes];
+  return [{ route: EGRESS_ROUTE, name, version: contentVersion(bytes), parts }];
 }
 
 function route(host: MeshHost, port: ServicePort, onlyForItsPort: boolean): MessageInitShape<typeof RouteSchema> {

@@ -53,16 +53,17 @@ export class WireWriter {
     return this.#length;
   }
 
-  close(start: number): void {
+  /** @param further bytes that will stand behind what was written, and belong to the message too */
+  close(start: number, further = 0): void {
     const size = this.#length - start;
     let extra = 0;
-    for (let rest = size >>> 7; rest > 0; rest >>>= 7) extra += 1;
+    for (let rest = (size + further) >>> 7; rest > 0; rest >>>= 7) extra += 1;
     if (extra > 0) {
       this.#reserve(extra);
       this.#bytes.copyWithin(start + extra, start, this.#length);
     }
     this.#length = start - 1;
-    this.#varint(size);
+    this.#varint(size + further);
     this.#length += size;
   }
 

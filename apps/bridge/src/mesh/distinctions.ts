@@ -24,19 +24,21 @@ export class Distinctions {
     return changed || had !== this.#localities > 0;
   }
 
-  /** The proxy without what makes no difference, and without its egress listener, which is its own. */
+  /** The proxy without what makes no difference; its egress listener is its own, and only who has one is served its routes. */
   classOf(proxy: Proxy): Proxy {
     const labels = Object.entries(proxy.labels).filter(([name]) => this.#labels.has(name));
     return {
       ...proxy,
       labels: Object.fromEntries(labels),
       addresses: familiesOf(proxy),
-      egress: undefined,
+      egress: proxy.interception === 'explicit' || proxy.egress === undefined ? undefined : ANY_DOOR,
       cluster: '',
       locality: this.#localities > 0 ? proxy.locality : NOWHERE,
     };
   }
 }
+
+const ANY_DOOR = { address: '127.0.0.1', port: 0 } as const;
 
 /**
  * Of its addresses only their families: an address that nobody has stands for each. A router's count themselves, since it

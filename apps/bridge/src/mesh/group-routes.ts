@@ -10,7 +10,7 @@ import {
   virtualHostsOfRule,
   virtualHostsOfService,
 } from '@isthmus/translate';
-import type { EncodedBodies, ProxyScope, SidecarRoute } from '@isthmus/translate';
+import type { ProxyScope, SidecarRoute } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
 import { RulesByHost } from './rules-by-host.ts';
 
@@ -56,7 +56,8 @@ export class GroupRoutes {
     for (const rule of this.#scope.egress.flatMap((egress) => egress.virtualServices())) this.#rules.set(keyOf(rule), rule);
     if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
     this.#isFilling = true;
-    this.#use(EGRESS_ROUTE);
+    // It has every service and rule in it once more: who has no explicit door is not served it.
+    if (this.#scope.proxy.interception === 'explicit' || this.#scope.proxy.egress !== undefined) this.#use(EGRESS_ROUTE);
     for (const { port, bind } of this.#scope.egress) {
       if (port !== undefined) this.#use(port.number === 0 ? bind : String(port.number));
     }
@@ -139,15 +140,14 @@ export class GroupRoutes {
   }
 
   #setRuleEverywhere(key: string): void {
-    const encoded: EncodedBodies = new Map();
-    for (const table of this.#tables.values()) this.#setRule(table, key, encoded);
+    for (const table of this.#tables.values()) this.#setRule(table, key);
   }
 
-  #setRule(table: Table, key: string, encoded: EncodedBodies): void {
+  #setRule(table: Table, key: string): void {
     const from = table.route.egress.virtualServices();
     if (table.rules.from !== from) table.rules = { from, byKey: new Map(from.map((rule) => [keyOf(rule), rule])) };
     const rule = table.rules.byKey.get(key);
-    const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule, encoded);
+    const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule);
     if (table.assembly.set(`rule ${key}`, hosts)) this.#dirty.add(table.route.name);
   }
 
@@ -160,7 +160,7 @@ export class GroupRoutes {
     this.#tables.set(name, table);
     this.#dirty.add(name);
     // The first on its port: rules may have been waiting for a service there.
-    if (!this.#isFilling) for (const key of this.#rules.keys()) this.#setRule(table, key, new Map());
+    if (!this.#isFilling) for (const key of this.#rules.keys()) this.#setRule(table, key);
   }
 
   #drop(name: string): void {

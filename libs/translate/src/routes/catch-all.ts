@@ -6,7 +6,7 @@ import { fieldHeader, joinParts } from '../fields.ts';
 import { VIRTUAL_HOSTS } from '../virtual-hosts.ts';
 import type { ProxyScope } from '../scope.ts';
 import { timeouts } from './route-action.ts';
-import { encodeVirtualHost } from './route-virtual-host.ts';
+import { virtualHostParts } from './route-virtual-host.ts';
 
 const EVERYTHING = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
 const MAX_DIRECT_RESPONSE = 1024 * 1024;
@@ -72,7 +72,7 @@ function virtualHost(route: NonNullable<MessageInitShape<typeof VirtualHostSchem
 
 /** The answer of a gateway's port that no VirtualService uses: no route, hence 404. */
 export function blackhole(port: number): Uint8Array {
-  return encodeVirtualHost(`blackhole:${port}`, ['*'], new Uint8Array());
+  return joinParts(virtualHostParts(`blackhole:${port}`, ['*'], new Uint8Array()));
 }
 
 function options(init: MessageInitShape<typeof RouteConfigurationSchema>): Uint8Array {

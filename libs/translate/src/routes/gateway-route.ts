@@ -11,7 +11,8 @@ import { withPort } from './domains.ts';
 import { httpRoutes } from './http-routes.ts';
 import { assembleRoute } from './route-assembly.ts';
 import { encodeRoutes } from './encode-routes.ts';
-import { encodeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
+import { virtualHostBody, virtualHostParts } from './route-virtual-host.ts';
+import { SharedRoutes } from './shared-routes.ts';
 import type { RouteContext } from './route-context.ts';
 
 /** One server of a Gateway, as far as its routes go. Several share a route where they share a plain port. */
@@ -44,12 +45,16 @@ export function gatewayRules(scope: ProxyScope, server: RouteServer, rule: Istio
     destinationRule: (host) => scope.destinationRule(host as MeshHost),
     retries: scope.mesh.retries,
   };
-  const routes = httpRoutes(rule, at);
-  return {
-    specific: encodeRoutes(routes.filter((each) => !each.catchAll).map((each) => each.route)),
-    catchAll: encodeRoutes(routes.filter((each) => each.catchAll).map((each) => each.route)),
-  };
+  return shared.of(rule, '', at, (on) => {
+    const routes = httpRoutes(rule, on(server.port));
+    return {
+      specific: encodeRoutes(routes.filter((each) => !each.catchAll).map((each) => each.route)),
+      catchAll: encodeRoutes(routes.filter((each) => each.catchAll).map((each) => each.route)),
+    };
+  });
 }
+
+const shared = new SharedRoutes<GatewayRules>();
 
 /** How a route of a gateway is made from its units; the default makes all of them anew. */
 export type RulesOf = (server: RouteServer, rule: IstioObject<'VirtualService'>) => GatewayRules;
@@ -143,8 +148,8 @@ function virtualHost(route: string, { name, domains, rules, httpsRedirect }: Dra
   const known = kept?.get(key);
   if (known !== undefined) return known;
   const routes = [...rules.map((each) => each.specific), ...rules.map((each) => each.catchAll)];
-  const bytes = encodeVirtualHost(name, domains, virtualHostBody(routes, httpsRedirect));
-  const host = { route, name, version: contentVersion(bytes), bytes };
+  const parts = virtualHostParts(name, domains, virtualHostBody(routes, httpsRedirect));
+  const host = { route, name, version: contentVersion(parts.map(contentVersion).join()), parts };
   if (only !== undefined && kept !== undefined) encoded.set(only, kept.set(key, host));
   return host;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RouteAssembly, assembleRoute } from './route-assembly.ts';
-import { routeVirtualHost, withDomains } from './route-virtual-host.ts';
+import { encodedHost, routeVirtualHost } from './route-virtual-host.ts';
+import type { EncodedVirtualHost } from '../virtual-hosts.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
 
 const TAIL = Uint8Array.of(1, 2, 3);
@@ -56,22 +57,23 @@ describe('a route made of units', () => {
     const assembly = new RouteAssembly('80');
     const [first] = hosts('u', [{ name: 'a', domains: ['a', 'short'], expanded: ['short'], known: ['a'] }]);
     assembly.set('u', [first as RouteVirtualHost]);
-    expect(assembly.virtualHosts()[0]).toBe(first);
+    const [alone] = assembly.virtualHosts();
     assembly.set('v', hosts('v', [{ name: 'b', domains: ['b'], expanded: [], known: [] }]));
-    expect(assembly.virtualHosts()[0]).toBe(first);
+    expect(assembly.virtualHosts()[0]).toBe(alone);
     assembly.set('w', hosts('w', [{ name: 'c', domains: ['short'], expanded: [], known: ['short'] }]));
-    expect(assembly.virtualHosts().map((host) => (host as RouteVirtualHost).domains)).toEqual([['a'], ['b'], ['short']]);
+    expect(assembly.virtualHosts()[0]).toEqual(encodedHost(first as RouteVirtualHost, ['a']));
+    expect(assembly.virtualHosts()[0]?.parts.at(-1)).toBe(first?.body);
     expect(assembly.delete('w')).toBe(true);
-    expect(assembly.virtualHosts()[0]).toBe(first);
+    expect(assembly.virtualHosts()[0]).toEqual(alone);
   });
 });
 
 /** istiod's `BuildSidecarOutboundVirtualHosts`: one after the other in order, the first has the name and the domain. */
-function inOneGo(all: readonly RouteVirtualHost[]): readonly RouteVirtualHost[] {
+function inOneGo(all: readonly RouteVirtualHost[]): readonly EncodedVirtualHost[] {
   const known = new Set(all.flatMap((host) => host.known));
   const names = new Set<string>();
   const taken = new Set<string>();
-  const made: RouteVirtualHost[] = [];
+  const made: EncodedVirtualHost[] = [];
   for (const host of all.toSorted((a, b) => (a.order < b.order ? -1 : 1))) {
     if (names.has(host.name)) continue;
     names.add(host.name);
@@ -81,13 +83,13 @@ function inOneGo(all: readonly RouteVirtualHost[]): readonly RouteVirtualHost[] 
       taken.add(domain);
       return true;
     });
-    if (domains.length > 0) made.push(withDomains(host, domains));
+    if (domains.length > 0) made.push(encodedHost(host, domains));
   }
   return made.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function summary(host: { readonly name: string; readonly version: string; readonly bytes: Uint8Array }): unknown {
-  return { name: host.name, version: host.version, bytes: Buffer.from(host.bytes).toString('hex') };
+function summary({ name, version, parts }: EncodedVirtualHost): unknown {
+  return { name, version, bytes: Buffer.concat(parts).toString('hex') };
 }
 
 function hostsOf(all: Readonly<Record<string, readonly Sketch[]>>): readonly RouteVirtualHost[] {

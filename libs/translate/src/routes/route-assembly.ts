@@ -3,7 +3,7 @@ import { compareText } from '../ordered.ts';
 import { composeRouteSteps } from '../route.ts';
 import type { EncodedVirtualHost } from '../virtual-hosts.ts';
 import { Claims } from './claims.ts';
-import { withDomains } from './route-virtual-host.ts';
+import { encodedHost, versionWith } from './route-virtual-host.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
 
 /** More changes than these between two lists, and the list is sorted anew. */
@@ -94,21 +94,20 @@ export class RouteAssembly {
   }
 
   #renew(name: string): boolean {
-    const before = this.#effective.get(name);
-    const after = this.#effectiveHost(name);
-    if (before?.version === after?.version) return false;
-    if (after === undefined) this.#effective.delete(name);
-    else this.#effective.set(name, after);
+    const host = this.#names.first(name);
+    const domains = host === undefined ? [] : this.#domainsOf(host);
+    if (host === undefined || domains.length === 0) {
+      if (!this.#effective.delete(name)) return false;
+    } else {
+      if (this.#effective.get(name)?.version === versionWith(host, domains)) return false;
+      this.#effective.set(name, encodedHost(host, domains));
+    }
     this.#stale.add(name);
     return true;
   }
 
-  #effectiveHost(name: string): EncodedVirtualHost | undefined {
-    const host = this.#names.first(name);
-    if (host === undefined) return undefined;
-    const own = host.domains.filter((domain) => this.#domains.first(domain, (other) => this.#mayHave(other, domain)) === host);
-    if (own.length === 0) return undefined;
-    return own.length === host.domains.length ? host : withDomains(host, own);
+  #domainsOf(host: RouteVirtualHost): readonly string[] {
+    return host.domains.filter((domain) => this.#domains.first(domain, (other) => this.#mayHave(other, domain)) === host);
   }
 
   #mayHave(host: RouteVirtualHost, domain: string): boolean {

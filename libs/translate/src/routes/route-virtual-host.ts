@@ -14,7 +14,11 @@ const REQUIRE_TLS = 4;
 const ATTEMPT_COUNT = Uint8Array.of((14 << 3) | 0, 1);
 
 /** A virtual host that can be put into its route with less than all of its domains without encoding its routes again. */
-export interface RouteVirtualHost extends EncodedVirtualHost {
+export interface RouteVirtualHost {
+  /** The RouteConfiguration that it belongs to. */
+  readonly route: string;
+  readonly name: string;
+  readonly version: string;
   /** In lower case. */
   readonly domains: readonly string[];
   /** Those of `domains` that yield to a service of that very name. */
@@ -23,7 +27,7 @@ export interface RouteVirtualHost extends EncodedVirtualHost {
   readonly known: readonly string[];
   /** Of two virtual hosts with one name, and of two with one domain, the one whose `order` is smaller has it. Unique in its route. */
   readonly order: string;
-  /** All but name and domains, encoded; one array for all hosts of a unit. */
+  /** All but name and domains, encoded; one array for all hosts of a unit, and for all proxies for whom it is the same. */
   readonly body: Uint8Array;
 }
 
@@ -37,15 +41,28 @@ export interface VirtualHostInit {
 }
 
 export function routeVirtualHost({ domains, ...init }: VirtualHostInit): RouteVirtualHost {
-  const bytes = encodeVirtualHost(init.name, domains.all, init.body);
-  return { ...init, domains: domains.all, expanded: domains.expanded, version: contentVersion(bytes), bytes };
+  const version = virtualHostVersion(init.name, domains.all, init.body);
+  return { ...init, domains: domains.all, expanded: domains.expanded, version };
 }
 
-/** The same with these domains only. */
-export function withDomains(host: RouteVirtualHost, domains: readonly string[]): RouteVirtualHost {
-  const bytes = encodeVirtualHost(host.name, domains, host.body);
-  return { ...host, domains, version: contentVersion(bytes), bytes };
+/** With these domains only, as the route takes it. Whoever is hidden by another is never encoded. */
+export function encodedHost({ route, name, body }: RouteVirtualHost, domains: readonly string[]): EncodedVirtualHost {
+  return { route, name, version: virtualHostVersion(name, domains, body), parts: virtualHostParts(name, domains, body) };
 }
+
+/** Of `encodedHost`. */
+export function versionWith(host: RouteVirtualHost, domains: readonly string[]): string {
+  return domains.length === host.domains.length ? host.version : virtualHostVersion(host.name, domains, host.body);
+}
+
+/** The body's own hash stands for it: it is long, and the same for many. */
+function virtualHostVersion(name: string, domains: readonly string[], body: Uint8Array): string {
+  let version = versions.get(body);
+  if (version === undefined) versions.set(body, (version = contentVersion(body)));
+  return contentVersion(`${name} ${domains.join()} ${version}`);
+}
+
+const versions = new WeakMap<Uint8Array, string>();
 
 /**
  * @param routes encoded `routes` fields
@@ -56,13 +73,13 @@ export function virtualHostBody(routes: readonly Uint8Array[], requireTls = fals
   return joinParts([...routes, ...tls, ATTEMPT_COUNT]);
 }
 
-export function encodeVirtualHost(name: string, domains: readonly string[], body: Uint8Array): Uint8Array {
+/** The `virtual_hosts` field: what is in front of the body, and the body as it is. */
+export function virtualHostParts(name: string, domains: readonly string[], body: Uint8Array): readonly Uint8Array[] {
   const start = writer.open(VIRTUAL_HOSTS);
   writer.text(NAME, name);
   for (const domain of domains) writer.text(DOMAINS, domain);
-  writer.raw(body);
-  writer.close(start);
-  return writer.take();
+  writer.close(start, body.length);
+  return [writer.take(), body];
 }
 
 const writer = new WireWriter();

@@ -4,13 +4,16 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import { mainHttpPort } from '../main-http-port.ts';
 import type { ProxyScope } from '../scope.ts';
 import { hostDomains, serviceDomains, withPort } from './domains.ts';
+import { handedOver, leftBy } from './handed-over.ts';
 import { httpRoutes } from './http-routes.ts';
 import { ruleOrder } from './order.ts';
 import { encodeRoutes } from './encode-routes.ts';
 import { routeVirtualHost, virtualHostBody } from './route-virtual-host.ts';
+import { SharedRoutes } from './shared-routes.ts';
 import { ruleOfHost } from './rule-by-host.ts';
 import { httpPortsIn, isIn, routeContext, serviceIn } from './sidecar-route.ts';
 import { onlyForPort } from './only-for-port.ts';
+import type { RouteInit } from './route-context.ts';
 import type { RouteVirtualHost } from './route-virtual-host.ts';
 import type { SidecarRoute } from './sidecar-route.ts';
 
@@ -23,21 +26,15 @@ const HOSTS_WITHOUT_SERVICE = 80;
  * One unit: the virtual hosts of one VirtualService in one route. It depends on the rule; on the services of the egress listener whose
  * host the rule names or has a wildcard for (that they are there, their ports, namespace and address); if it has a wildcard, on which
  * other rules name those services; on the DestinationRules of its destinations; in `proxy` style on its destinations' ports.
- * @param encoded what was encoded of this rule for other routes of the same scope, while nothing changed
  */
-export function virtualHostsOfRule(
-  scope: ProxyScope,
-  route: SidecarRoute,
-  rule: Rule,
-  encoded: EncodedBodies = new Map(),
-): readonly RouteVirtualHost[] {
+export function virtualHostsOfRule(scope: ProxyScope, route: SidecarRoute, rule: Rule): readonly RouteVirtualHost[] {
   const { services, others } = hostsOf(route, rule);
   const routed = services.filter((service) => httpPortsIn(route, service).length > 0);
   if (routed.length === 0 && !hasHostsWithoutService(route)) return [];
-  const body = bodies(scope, route, rule, encoded);
+  const body = (host: string, further: readonly ServicePort[], main: number) => ruleBody(scope, route, rule, host, further, main);
   const hosts: RouteVirtualHost[] = [];
   for (const host of others) {
-    const own = body([], HOSTS_WITHOUT_SERVICE);
+    const own = body(host, [], HOSTS_WITHOUT_SERVICE);
     if (own === undefined) break;
     const port = route.style.kind === 'port' ? route.style.port : HOSTS_WITHOUT_SERVICE;
     const name = withPort(host, port);
@@ -51,6 +48,7 @@ export function virtualHostsOfRule(
     const own =
       main &&
       body(
+        service.host,
         ports.filter((port) => port !== main),
         main.number,
       );
@@ -59,6 +57,34 @@ export function virtualHostsOfRule(
     hosts.push(routeVirtualHost({ ...namesOf(scope, route, service, main), order, body: own }));
   }
   return hosts;
+}
+
+const shared = new SharedRoutes<Uint8Array | undefined>();
+
+/**
+ * The rule's routes for a service with these ports; undefined: none of them is for this proxy.
+ * @param host as it is called, for what plans leave to its callers
+ */
+function ruleBody(
+  scope: ProxyScope,
+  route: SidecarRoute,
+  rule: Rule,
+  host: string,
+  further: readonly ServicePort[],
+  main: number,
+): Uint8Array | undefined {
+  const at = routeContext(scope, route, route.style.kind === 'port' ? route.style.port : main);
+  const overs = new Map([...further.map(({ number }) => number), at.port].map((port) => [port, scope.handOver(host, port)]));
+  const key = [route.style.kind, ...further.map(({ number }) => number), ...[...overs.values()].map(leftBy)].join();
+  return shared.of(rule, key, at, (on) => {
+    const routesTo = (port: number): readonly RouteInit[] => {
+      const there = httpRoutes(rule, on(port)).map((each) => each.route);
+      return handedOver(there, overs.get(port), on(port));
+    };
+    const others = further.flatMap(({ number }) => routesTo(number).map((each) => onlyForPort(each, number)));
+    const routes = [...others, ...routesTo(at.port)];
+    return routes.length === 0 ? undefined : virtualHostBody([encodeRoutes(routes)]);
+  });
 }
 
 /** How a service is called in a route. */
@@ -76,36 +102,6 @@ export function namesOf(
 /** A rule without any service counts on port 80 and for callers that name what they call. */
 function hasHostsWithoutService({ style }: SidecarRoute): boolean {
   return style.kind === 'proxy' || style.port === HOSTS_WITHOUT_SERVICE;
-}
-
-/** By the ports, and by the route where it matters; undefined: none of the rule's routes is for this proxy. */
-export type EncodedBodies = Map<string, Uint8Array | undefined>;
-
-/** A destination without a port has the one that the route says. */
-function namesAllPorts({ spec }: Rule): boolean {
-  return spec.http.every(({ route, mirror, mirrors }) =>
-    [mirror, ...[...route, ...mirrors].map(({ destination }) => destination)].every(
-      (to) => to === undefined || to.port !== undefined,
-    ),
-  );
-}
-
-/** Encoded once for all hosts with the same ports. */
-function bodies(scope: ProxyScope, route: SidecarRoute, rule: Rule, known: EncodedBodies) {
-  const where = namesAllPorts(rule) ? '' : route.name;
-  return (further: readonly ServicePort[], main: number): Uint8Array | undefined => {
-    const at = route.style.kind === 'port' ? route.style.port : main;
-    const key = [where, ...further.map(({ number }) => number), at].join();
-    if (!known.has(key)) {
-      const own = httpRoutes(rule, routeContext(scope, route, at)).map((each) => each.route);
-      const others = further.flatMap(({ number }) =>
-        httpRoutes(rule, routeContext(scope, route, number)).map((each) => onlyForPort(each.route, number)),
-      );
-      const routes = [...others, ...own];
-      known.set(key, routes.length === 0 ? undefined : virtualHostBody([encodeRoutes(routes)]));
-    }
-    return known.get(key);
-  };
 }
 
 /** The rule's hosts apart: services that are in the route, and names that no service of it has. */
