@@ -10,5 +10,20 @@ export type {
   TargetId,
   ViewTotals,
 } from './fleet-view.ts';
+export { judge } from './gates.ts';
+export type { Migration, PlanTarget } from './migration.ts';
+export { isSameTarget, sharedConsumers } from './overlap.ts';
 export { AgentTargets } from './plan-book.ts';
 export type { BookChange, PlanBook } from './plan-book.ts';
+export { COMMANDS, command } from './plan-commands.ts';
+export type { PlanCommand } from './plan-commands.ts';
+export { advance, respecified, rollBack, verdictOf } from './plan-machine.ts';
+export type { Advance } from './plan-machine.ts';
+export { begin, describeStep, isRetired, positionIn, stepOf, withEntries } from './plan-state.ts';
+export type { PlanRow, PlanState, PlanStatus } from './plan-state.ts';
+export { MOST_PLAN_BYTES, migrationFrom, readMigrations } from './read-migrations.ts';
+export type { ReadMigrations, WrittenMigration } from './read-migrations.ts';
+export { proofOf } from './retirement.ts';
+export type { Proof, Subscribers } from './retirement.ts';
+export { since } from './step-evidence.ts';
+export type { StepEvidence } from './step-evidence.ts';
