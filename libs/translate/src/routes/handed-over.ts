@@ -32,6 +32,11 @@ export function handedOver(routes: readonly RouteInit[], over: HandOver | undefi
   ];
 }
 
+/** What makes two of the same routes different: part of the key under which they are kept. */
+export function leftBy(over: HandOver | undefined): string {
+  return over === undefined ? '' : JSON.stringify(over);
+}
+
 const PRESENT: HeaderInit = { name: MARK_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } };
 
 function exactly(value: string): HeaderInit {
