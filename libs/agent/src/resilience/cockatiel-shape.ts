@@ -1,0 +1,89 @@
+/** What is used of cockatiel 3 and 4, whose policies differ in their module system only. Its fields are private to TypeScript alone. */
+export interface CockatielPolicy {
+  execute(fn: (context: CockatielContext) => unknown, signal?: AbortSignal): Promise<unknown>;
+}
+
+interface CockatielContext {
+  readonly signal: AbortSignal;
+}
+
+export interface CockatielExecutor {
+  invoke(fn: (...args: unknown[]) => unknown, ...args: unknown[]): Promise<unknown>;
+}
+
+export interface CockatielBreaker extends CockatielPolicy {
+  /** 0 closed, 1 open, 2 half open, 3 isolated. */
+  readonly state: number;
+  readonly lastFailure: unknown;
+  readonly executor: CockatielExecutor;
+  readonly options: { readonly breaker: { readonly state: unknown }; readonly halfOpenAfter: unknown };
+  readonly halfOpenAfterBackoffFactory: { next(context: unknown): { readonly duration: number } };
+  innerState: { readonly value: number; openedAt?: number };
+  innerLastFailure: unknown;
+  open(reason: unknown, signal: AbortSignal): void;
+}
+
+export interface CockatielRetry extends CockatielPolicy {
+  readonly executor: CockatielExecutor;
+  readonly options: { readonly maxAttempts: number; readonly backoff?: unknown };
+  readonly onGiveUpEmitter: unknown;
+}
+
+export interface CockatielTimeout extends CockatielPolicy {
+  readonly executor: CockatielExecutor;
+  readonly duration: number;
+  readonly options: { readonly strategy: string };
+}
+
+export interface CockatielBulkhead extends CockatielPolicy {
+  readonly capacity: number;
+  readonly queueCapacity: number;
+}
+
+export type CockatielPart =
+  | { readonly kind: 'breaker'; readonly policy: CockatielBreaker }
+  | { readonly kind: 'retry'; readonly policy: CockatielRetry }
+  | { readonly kind: 'timeout'; readonly policy: CockatielTimeout }
+  | { readonly kind: 'bulkhead'; readonly policy: CockatielBulkhead }
+  | { readonly kind: 'other' };
+
+/** By what they have: their class names may have been minified away. */
+export function partOf(policy: object): CockatielPart {
+  if ('halfOpenAfterBackoffFactory' in policy) return { kind: 'breaker', policy: policy as CockatielBreaker };
+  if ('onGiveUpEmitter' in policy) return { kind: 'retry', policy: policy as unknown as CockatielRetry };
+  if ('duration' in policy && 'timeoutEmitter' in policy)
+    return { kind: 'timeout', policy: policy as unknown as CockatielTimeout };
+  if ('queueCapacity' in policy) return { kind: 'bulkhead', policy: policy as unknown as CockatielBulkhead };
+  return { kind: 'other' };
+}
+
+/** The parts of `wrap(…)`, the outermost first; of a policy alone, itself. */
+export function partsOf(policy: object): readonly object[] {
+  const { wrapped } = policy as { readonly wrapped?: readonly object[] };
+  return wrapped === undefined ? [policy] : wrapped.flatMap(partsOf);
+}
+
+const plain: CockatielExecutor = { invoke: async (fn, ...args) => ({ success: await fn(...args) }) };
+
+/** An error of the application's own copy, whose class `handleType` knows: one that is open for ever is asked. */
+export function brokenCircuit(policy: CockatielBreaker, execute: CockatielPolicy['execute']): Promise<Error> {
+  const open = Object.create(policy, {
+    innerState: { value: { value: 1, openedAt: Date.now(), backoff: { duration: Number.POSITIVE_INFINITY } } },
+  }) as CockatielBreaker;
+  return execute.call(open, () => undefined).then(neverHere, (error: Error) => error);
+}
+
+/** As above, of a deadline of none. */
+export function taskCancelled(policy: CockatielTimeout, execute: CockatielPolicy['execute']): Promise<Error> {
+  const spent = Object.create(policy, {
+    duration: { value: 0 },
+    executor: { value: plain },
+    options: { value: { ...policy.options, strategy: 'aggressive' } },
+    timeoutEmitter: { value: { emit: () => undefined } },
+  }) as CockatielTimeout;
+  return execute.call(spent, () => new Promise(() => undefined)).then(neverHere, (error: Error) => error);
+}
+
+function neverHere(): Error {
+  return new Error('The policy let the call through');
+}
