@@ -6,6 +6,8 @@ import type { AgentDiagnostic } from './diagnostics.ts';
 import { patchHttp } from './http/patch-http.ts';
 import type { ClientSeam } from './http/patch-http.ts';
 import { followPlanFile } from './plan-file.ts';
+import { targetCalls } from './resilience/target-calls.ts';
+import type { TargetCalls } from './resilience/target-calls.ts';
 import { sidecarProbe } from './sidecar-probe.ts';
 import type { SidecarPlaces } from './sidecar-probe.ts';
 import { SidecarWatch } from './sidecar-watch.ts';
@@ -26,6 +28,8 @@ export interface Agent {
   view(): readonly TargetView[];
   /** Of the plan in force, `''` without one. */
   readonly planVersion: string;
+  /** For what repeats, times out or breaks calls in the process: who owns that for a call (docs/agent-resilience.md). */
+  readonly calls: TargetCalls;
   /** Takes every seam out again: all calls are the SDK's. */
   close(): void;
 }
@@ -73,6 +77,7 @@ export function startAgent(options: AgentOptions): Agent {
     get planVersion() {
       return decider.version;
     },
+    calls: targetCalls((target, read, carrier) => decider.place(target, read, carrier)),
     close() {
       unfollow();
       untold();

@@ -1,7 +1,7 @@
 /** What the agent says of itself: to stderr, or to whom the application names. Never a reason to fail. */
 export interface AgentDiagnostic {
   readonly code:
-    'plan-refused' | 'ambiguous-address' | 'agent-fault' | 'sidecar-lost' | 'sidecar-ready' | 'not-movable' | 'client-bug';
+    'plan-refused' | 'ambiguous-address' | 'agent-fault' | 'sidecar-lost' | 'sidecar-ready' | 'not-movable' | 'sticky-unreadable' | 'client-bug';
   /** What it is about: an address, a file, a seam. */
   readonly where: string;
   readonly message: string;
