@@ -1,10 +1,14 @@
 import type { AgentPlan } from '@isthmus/contract';
+import type { ClientAccess } from './client-access.ts';
+import { followControl } from './control/follow-control.ts';
+import type { Control, ControlOptions } from './control/follow-control.ts';
+import { reportedTargets } from './control/reported-targets.ts';
 import { Decider } from './decider.ts';
 import type { TargetView } from './decider.ts';
 import { Diagnostics, diagnosticLine } from './diagnostics.ts';
 import type { AgentDiagnostic } from './diagnostics.ts';
+import type { ClientSeam } from './http/client-seam.ts';
 import { patchHttp } from './http/patch-http.ts';
-import type { ClientSeam } from './http/patch-http.ts';
 import { followPlanFile } from './plan-file.ts';
 import { targetCalls } from './resilience/target-calls.ts';
 import type { TargetCalls } from './resilience/target-calls.ts';
@@ -17,8 +21,12 @@ import { processViews } from './views/process-views.ts';
 import { tellBugs } from './views/tell-bugs.ts';
 
 export interface AgentOptions {
-  readonly planFile: string;
+  /** The plan as a file, watched; with one the control plane is not asked. */
+  readonly planFile?: string;
+  readonly control?: ControlOptions;
   readonly places: SidecarPlaces;
+  /** False: nothing of Node's is patched, and only what the application wraps itself (`/http`, `/undici`, `/grpc`) follows the plan. True by default. */
+  readonly intercept?: boolean;
   /** Where diagnostics go; stderr by default. */
   readonly emit?: (diagnostic: AgentDiagnostic, repeated: number) => void;
 }
@@ -30,6 +38,8 @@ export interface Agent {
   readonly planVersion: string;
   /** For what repeats, times out or breaks calls in the process: who owns that for a call (docs/agent-resilience.md). */
   readonly calls: TargetCalls;
+  /** For the subpaths. */
+  readonly clients: ClientAccess;
   /** Takes every seam out again: all calls are the SDK's. */
   close(): void;
 }
@@ -37,7 +47,12 @@ export interface Agent {
 /** The agent of this process; nothing is patched before a plan names a target that is to go through the sidecar. */
 export function startAgent(options: AgentOptions): Agent {
   const now = (): number => performance.now();
-  const emit = options.emit ?? ((diagnostic, repeated) => void process.stderr.write(diagnosticLine(diagnostic, repeated)));
+  const out = options.emit ?? ((diagnostic, repeated) => void process.stderr.write(diagnosticLine(diagnostic, repeated)));
+  let control: Control | undefined;
+  const emit = (diagnostic: AgentDiagnostic, repeated: number): void => {
+    control?.note(diagnostic);
+    out(diagnostic, repeated);
+  };
   const diagnostics = new Diagnostics({ emit, now });
   const decider = new Decider(diagnostics);
   const watch = new SidecarWatch({
@@ -57,7 +72,9 @@ export function startAgent(options: AgentOptions): Agent {
   };
   let undo: (() => void)[] = [];
   const install = (): void => {
-    if (undo.length === 0) undo = [followIncoming(), patchHttp(seam)];
+    if (undo.length === 0) undo = [followIncoming()];
+    if (options.intercept === false) return;
+    if (undo.length === 1) undo.push(patchHttp(seam));
     // At each plan: an application may have set a dispatcher of its own since.
     const dispatcher = patchDispatcher(seam);
     if (dispatcher !== undefined) undo.push(dispatcher);
@@ -71,15 +88,27 @@ export function startAgent(options: AgentOptions): Agent {
     watch.wake();
   };
   const untold = tellBugs(views, diagnostics);
-  const unfollow = followPlanFile(options.planFile, adopt, diagnostics);
+  const unfollow = options.planFile === undefined ? undefined : followPlanFile(options.planFile, adopt, diagnostics);
+  if (options.control !== undefined && options.planFile === undefined) {
+    control = followControl({
+      ...options.control,
+      ...{ adopt, diagnostics, now },
+      targets: () => reportedTargets(decider, watch, views),
+      ask: (host, port) => views.ask(host, port),
+    });
+  }
+  const untell = decider.onChange(() => control?.changed());
   return {
     view: () => decider.view(),
     get planVersion() {
       return decider.version;
     },
     calls: targetCalls((target, read, carrier) => decider.place(target, read, carrier)),
+    clients: { seam, target: (authority) => decider.target(authority), onChange: (listener) => decider.onChange(listener) },
     close() {
-      unfollow();
+      unfollow?.();
+      untell();
+      control?.close();
       untold();
       watch.close();
       for (const one of undo.splice(0).reverse()) one();

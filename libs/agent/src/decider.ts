@@ -1,6 +1,7 @@
 import type { AgentPlan } from '@isthmus/contract';
-import { POLICIES, START, bucketOf, bucketOfCall, dialsSidecar, isInShare, rungBelow, step } from '@isthmus/ladder';
+import { MARK_HEADER, POLICIES, START, bucketOf, bucketOfCall, dialsSidecar, isInShare, rungBelow, step } from '@isthmus/ladder';
 import type { LadderState, Policy, Rung } from '@isthmus/ladder';
+import type { TargetPlace } from './client-access.ts';
 import { EMPTY_TABLE, SDK, find, findByName, tableOf } from './decision-table.ts';
 import type { AmbiguousEntry, Decision, DecisionTable, TargetEntry } from './decision-table.ts';
 import type { Diagnostics } from './diagnostics.ts';
@@ -24,6 +25,7 @@ const SUPPORTED: ReadonlySet<Rung> = new Set<Rung>(['sdk', 'traffic', 'resilienc
 export class Decider {
   readonly #diagnostics: Diagnostics;
   readonly #ladders = new Map<string, LadderState>();
+  readonly #listeners = new Set<() => void>();
   #table: DecisionTable = EMPTY_TABLE;
   #ready: (authority: string) => boolean = () => false;
 
@@ -58,12 +60,29 @@ export class Decider {
     const named = new Set(table.targets.map(({ authority }) => authority));
     for (const authority of this.#ladders.keys()) if (!named.has(authority)) this.#ladders.delete(authority);
     this.#table = table;
+    this.#changed();
   }
 
   /** @param ready whether the sidecar can take the calls of a target; asked again at each change */
   judge(ready: (authority: string) => boolean): void {
     this.#ready = ready;
     for (const target of this.#table.targets) this.#settle(target, this.#ladders.get(target.authority) ?? START);
+    this.#changed();
+  }
+
+  /** Told after each plan and each change of what is ready. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** @param authority `host:port` */
+  target(authority: string): TargetPlace | undefined {
+    const entry = this.#table.byName.get(authority);
+    if (entry === undefined) return undefined;
+    const { effective } = this.#ladders.get(authority) ?? START;
+    const { desired, addresses, originatesTls } = entry;
+    return { desired: desired.rung, effective: supported(effective.rung), percent: effective.percent, addresses, originatesTls };
   }
 
   /**
@@ -127,6 +146,10 @@ export class Decider {
     target.percent = percent;
   }
 
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   #unreadable(authority: string): void {
     this.#diagnostics.report({
       code: 'sticky-unreadable',
@@ -154,6 +177,14 @@ function supported(rung: Rung): Rung {
 
 function decisionOf(target: TargetEntry, rung: Rung, hand: readonly Policy[] = POLICIES): Decision {
   return dialsSidecar(rung)
-    ? { kind: 'sidecar', rung, authority: target.authority, hand, counts: target.counts.mesh }
+    ? {
+        kind: 'sidecar',
+        rung,
+        authority: target.authority,
+        hand,
+        marks: [[MARK_HEADER, markOf(keptBy(rung, hand))]],
+        originatesTls: target.originatesTls,
+        counts: target.counts.mesh,
+      }
     : { kind: 'sdk', counts: target.counts.sdk };
 }

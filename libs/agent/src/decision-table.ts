@@ -19,6 +19,10 @@ export type Decision =
       readonly authority: string;
       /** At `resilience`: what the sidecar does; all of it by default. */
       readonly hand?: readonly Policy[];
+      /** Headers that tell the sidecar what the process keeps for this call (docs/adr/0023-who-owns-a-call.md). */
+      readonly marks?: readonly (readonly [string, string])[];
+      /** The sidecar originates TLS for it: calls by HTTPS go there in plain HTTP. */
+      readonly originatesTls?: boolean;
       readonly counts?: ArmCounts;
     };
 
@@ -29,6 +33,8 @@ export interface TargetEntry {
   readonly kind: 'target';
   /** `host:port` */
   readonly authority: string;
+  readonly addresses: readonly string[];
+  readonly originatesTls: boolean;
   readonly desired: Position;
   readonly sticky: Sticky;
   readonly salt: number;
@@ -65,11 +71,14 @@ export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: ne
 export function tableOf(plan: AgentPlan): DecisionTable {
   const byHost = new Map<string, Map<number, TableEntry>>();
   const byName = new Map<string, TargetEntry | undefined>();
-  const targets = plan.targets.map(({ host, port = 80, rung, percent, hand, stickyBy, addresses, sdkNames, timeoutMs }) => {
+  const targets = plan.targets.map((planned) => {
+    const { host, port = 80, rung, percent, hand, stickyBy, addresses, sdkNames, timeoutMs, originatesTls = false } = planned;
     const authority = `${host}:${port}`;
     const target: TargetEntry = {
       kind: 'target',
       authority,
+      addresses,
+      originatesTls,
       desired: positionOf(rung, percent, hand),
       sticky: stickyOf(stickyBy),
       salt: saltOf(authority),
@@ -80,7 +89,8 @@ export function tableOf(plan: AgentPlan): DecisionTable {
       inShare: SDK,
       rest: SDK,
     };
-    for (const address of addresses) claim(byHost, address, target);
+    // Its own name too: it is how a service without instances, as at `retired`, is called.
+    for (const address of [authority, ...addresses]) claim(byHost, address, target);
     for (const name of [host, authority, ...(sdkNames ?? [])]) byName.set(name, byName.has(name) ? undefined : target);
     return target;
   });

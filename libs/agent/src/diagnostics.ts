@@ -1,7 +1,16 @@
 /** What the agent says of itself: to stderr, or to whom the application names. Never a reason to fail. */
 export interface AgentDiagnostic {
   readonly code:
-    'plan-refused' | 'ambiguous-address' | 'agent-fault' | 'sidecar-lost' | 'sidecar-ready' | 'not-movable' | 'sticky-unreadable' | 'client-bug';
+    | 'plan-refused'
+    | 'control-unusable'
+    | 'ambiguous-address'
+    | 'agent-fault'
+    | 'sidecar-lost'
+    | 'sidecar-ready'
+    | 'not-movable'
+    | 'sticky-unreadable'
+    | 'second-agent'
+    | 'client-bug';
   /** What it is about: an address, a file, a seam. */
   readonly where: string;
   readonly message: string;

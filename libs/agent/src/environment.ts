@@ -1,30 +1,45 @@
+import { readControl } from './control/control-environment.ts';
+import type { ControlOptions } from './control/follow-control.ts';
 import type { Place, SidecarPlaces } from './sidecar-probe.ts';
 
 export interface AgentEnvironment {
-  /** The plan; without one the agent does nothing. */
-  readonly planFile: string;
+  /** The plan as a file; with one the control plane is not asked. */
+  readonly planFile?: string;
+  /** The control plane; without one and without a file the agent does nothing. */
+  readonly control?: ControlOptions;
   readonly places: SidecarPlaces;
+  /** `ISTHMUS_INTERCEPT=off`: only what the application wraps itself follows the plan. */
+  readonly intercept: boolean;
 }
 
 const DEFAULT_EGRESS: Place = { host: '127.0.0.1', port: 15_004 };
 
 /**
- * @returns undefined without `ISTHMUS_PLAN_FILE`: nothing is asked of the agent
+ * @returns undefined without `ISTHMUS_PLAN_FILE` and `ISTHMUS_CONTROL`: nothing is asked of the agent
  * @throws {Error} for a value that cannot be meant
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): AgentEnvironment | undefined {
-  const planFile = env['ISTHMUS_PLAN_FILE'];
-  if (planFile === undefined || planFile === '') return undefined;
+  const planFile = env['ISTHMUS_PLAN_FILE'] ?? '';
+  const control = planFile === '' ? readControl(env) : undefined;
+  if (planFile === '' && control === undefined) return undefined;
   const readyUrl = urlOf('ISTHMUS_SIDECAR_READY', env['ISTHMUS_SIDECAR_READY']);
   const adminUrl = urlOf('ISTHMUS_SIDECAR_ADMIN', env['ISTHMUS_SIDECAR_ADMIN'])?.replace(/\/$/, '');
   return {
-    planFile,
+    ...(planFile === '' ? {} : { planFile }),
+    ...(control === undefined ? {} : { control }),
+    intercept: interceptOf(env['ISTHMUS_INTERCEPT']),
     places: {
       egress: placeOf(env['ISTHMUS_EGRESS']),
       ...(readyUrl === undefined ? {} : { readyUrl }),
       ...(adminUrl === undefined ? {} : { adminUrl }),
     },
   };
+}
+
+function interceptOf(text: string | undefined): boolean {
+  if (text === undefined || text === '' || text === 'on') return true;
+  if (text === 'off') return false;
+  throw new Error(`ISTHMUS_INTERCEPT is neither on nor off: ${text}`);
 }
 
 function placeOf(text: string | undefined): Place {

@@ -13,11 +13,19 @@ export interface AgentInternals {
   readonly options?: http.AgentOptions;
 }
 
+/** Of every copy of the package: a call that one has moved is not moved again. */
+const EGRESS = Symbol.for('isthmus.agent.egress');
+
+export function isEgressAgent(agent: http.Agent): boolean {
+  return (agent as { readonly [EGRESS]?: true })[EGRESS] === true;
+}
+
 /**
  * Beside an application's agent: its own pool of connections to the egress, with the limits that the application gave. The pools are by
  * the instance that the SDK picked, as they were, so no call waits for another one that it would not have waited for before.
  */
 export class EgressAgent extends http.Agent {
+  readonly [EGRESS] = true;
   readonly #seam: ConnectionSeam;
 
   constructor(seam: ConnectionSeam, beside: http.Agent) {

@@ -5,8 +5,8 @@ import { ArmCounts } from '../control/arm-counts.ts';
 import type { Decision } from '../decision-table.ts';
 import { Diagnostics } from '../diagnostics.ts';
 import type { AgentDiagnostic } from '../diagnostics.ts';
+import type { ClientSeam } from './client-seam.ts';
 import { patchHttp } from './patch-http.ts';
-import type { ClientSeam } from './patch-http.ts';
 import { serve } from './recorded-server.ts';
 import type { Server } from './recorded-server.ts';
 

@@ -10,6 +10,8 @@ export interface MovedCall {
   readonly method: string;
   /** The instance that the SDK picked. */
   readonly instance: Place;
+  /** Connects to the instance where that is not plain TCP. */
+  readonly dial?: () => net.Socket;
   /** Trace headers that the request has not got itself. */
   readonly more: readonly (readonly [string, string])[];
   readonly counts?: ArmCounts;
@@ -58,7 +60,7 @@ export class ReplayableConnection extends Duplex {
     super({ allowHalfOpen: false, emitClose: true });
     this.#seam = seam;
     try {
-      this.#open(seam.egress);
+      this.#open(() => seam.connect(seam.egress));
     } catch {
       this.#socket = undefined; // the first write finds another way
       seam.failed('bad');
@@ -196,8 +198,8 @@ export class ReplayableConnection extends Duplex {
     written?.();
   }
 
-  #open(place: Place): void {
-    const socket = this.#seam.connect(place);
+  #open(connect: () => net.Socket): void {
+    const socket = connect();
     this.#socket = socket;
     this.#connected = false;
     let cause: NodeJS.ErrnoException | undefined;
@@ -256,7 +258,12 @@ export class ReplayableConnection extends Duplex {
     before?.destroy();
     this.#way = 'instance';
     this.#kept = undefined;
-    this.#open(instance);
+    try {
+      this.#open(this.#call?.dial ?? (() => this.#seam.connect(instance)));
+    } catch (error) {
+      this.destroy(error as Error); // as the application's own agent would have failed
+      return;
+    }
     this.#send(Buffer.concat(kept));
   }
 }

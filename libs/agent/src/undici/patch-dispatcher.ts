@@ -1,127 +1,96 @@
-import type { ClientSeam } from '../http/patch-http.ts';
-import { isIdempotent } from '../http/request-head.ts';
-import { traceHeadersFor } from '../trace-context.ts';
-import { counting } from './counting-handler.ts';
-import { headersFor, readDispatched } from './dispatched-headers.ts';
-import { falling } from './falling-handler.ts';
-import type { Handler } from './falling-handler.ts';
-
-export interface DispatchOptions {
-  readonly origin?: string | URL;
-  readonly path: string;
-  readonly method: string;
-  readonly headers?: unknown;
-  readonly body?: unknown;
-  readonly upgrade?: unknown;
-}
-
-type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
-
-interface Dispatcher {
-  dispatch: Dispatch;
-}
+import { notMovable, secondAgent } from '../http/client-seam.ts';
+import type { ClientSeam } from '../http/client-seam.ts';
+import { dispatchBy } from './dispatch-mover.ts';
+import type { Dispatch, Dispatcher } from './dispatch-mover.ts';
+import { whyUnwrappable } from './unwrappable.ts';
 
 /** Where undici has the dispatcher of those who name none: built in and from npm up to 7, and from npm 8. */
 const GLOBALS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map((name) => Symbol.for(name));
 const OURS = Symbol.for('isthmus.agent.dispatcher');
+
+/** Whose calls a wrapped dispatcher moves now; of every copy of the package: additive only. */
+interface Layer {
+  /** Undefined: every call passes as if there were no layer. */
+  seam: ClientSeam | undefined;
+}
+
+type Layered = Dispatcher & { readonly [OURS]?: Layer };
 
 /**
  * Puts itself before the global dispatcher: the built-in `fetch`, and what npm undici does without a dispatcher of its own.
  * @returns undoes it; undefined where there is nothing to patch (Node 16) or it is patched already
  */
 export function patchDispatcher(seam: ClientSeam): (() => void) | undefined {
-  const global = globalThis as unknown as Record<symbol, (Dispatcher & { readonly [OURS]?: true }) | undefined>;
+  const global = globalThis as unknown as Record<symbol, Layered | undefined>;
   // Loads the built-in undici, which sets it; Node 16 has none.
   if ((globalThis as { readonly Headers?: unknown }).Headers === undefined) return undefined;
   const undo = GLOBALS.flatMap((key) => {
     const before = global[key];
-    if (before === undefined || before[OURS] === true) return [];
-    const patched = patchedDispatcher(seam, before);
+    if (before === undefined) return [];
+    const layer = before[OURS];
+    if (layer !== undefined) return takeOver(layer, seam);
+    const why = whyUnwrappable(before);
+    if (why !== undefined) {
+      notMovable(
+        seam,
+        'undici',
+        `what is called by undici's global dispatcher stays on the SDK: ${why}`,
+        'see docs/agent-clients.md',
+      );
+      return [];
+    }
+    const mine: Layer = { seam };
+    const patched = layeredOn(before, mine, () => mine.seam);
     global[key] = patched;
     return () => {
+      mine.seam = undefined;
+      // Where another has wrapped ours since, it stays below and does nothing.
       if (global[key] === patched) global[key] = before;
     };
   });
   return undo.length === 0 ? undefined : () => undo.forEach((one) => one());
 }
 
-function patchedDispatcher(seam: ClientSeam, before: Dispatcher): Dispatcher {
-  const dispatch = before.dispatch.bind(before) as Dispatch;
-  return new Proxy(before, {
+function takeOver(layer: Layer, seam: ClientSeam): (() => void)[] {
+  if (layer.seam === seam) return [];
+  if (layer.seam !== undefined) {
+    secondAgent(seam, 'undici');
+    return [];
+  }
+  layer.seam = seam;
+  return [
+    () => {
+      if (layer.seam === seam) layer.seam = undefined;
+    },
+  ];
+}
+
+/** An application's own dispatcher, behind the agent. @param seam of the process, as long as there is an agent */
+export function wrapped<D extends object>(dispatcher: D, seam: () => ClientSeam | undefined): D {
+  const before = dispatcher as unknown as Layered;
+  if (before[OURS] !== undefined) return dispatcher;
+  const layer: Layer = { seam: undefined };
+  return layeredOn(before, layer, seam) as unknown as D;
+}
+
+function layeredOn(before: Dispatcher, layer: Layer, seam: () => ClientSeam | undefined): Layered {
+  const below = before.dispatch.bind(before) as Dispatch;
+  const dispatch: Dispatch = (options, handler) => {
+    const current = seam();
+    return current === undefined ? below(options, handler) : dispatchBy(current, below, options, handler);
+  };
+  // What undici's own `compose` makes (from 7 on; that of 6 loses what `dispatch` returns, and 5 has none).
+  const layered: Layered = new Proxy(before, {
     get(target, name) {
-      if (name === OURS) return true;
-      if (name === 'dispatch') return (options: DispatchOptions, handler: Handler) => moved(seam, dispatch, options, handler);
+      if (name === OURS) return layer;
+      if (name === 'dispatch') return dispatch;
       const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      if (typeof value !== 'function' || name === 'constructor') return value;
+      // These call `this.dispatch`; the others may have private state, which a Proxy has not got.
+      return (value as () => unknown).bind(CALLS.has(name) ? layered : target);
     },
   });
+  return layered;
 }
 
-function moved(seam: ClientSeam, dispatch: Dispatch, options: DispatchOptions, handler: Handler): boolean {
-  let way: readonly [DispatchOptions, Handler] | undefined;
-  try {
-    way = otherWay(seam, dispatch, options, handler);
-  } catch (error) {
-    seam.diagnostics.report({
-      code: 'agent-fault',
-      where: 'undici',
-      message: `a call was left to the SDK: ${(error as Error).message}`,
-      remedy: 'report it to the maintainers of the agent',
-    });
-  }
-  return way === undefined ? dispatch(options, handler) : dispatch(...way);
-}
-
-function otherWay(
-  seam: ClientSeam,
-  dispatch: Dispatch,
-  options: DispatchOptions,
-  handler: Handler,
-): readonly [DispatchOptions, Handler] | undefined {
-  const { origin } = options;
-  if (origin === undefined || options.upgrade || options.method === 'CONNECT') return undefined;
-  const place = placeOf(origin);
-  if (place === undefined) return undefined;
-  const decision = seam.decide(place.host, place.port, readDispatched, options.headers);
-  const { counts } = decision;
-  const outer = counts === undefined ? handler : counting(handler, counts);
-  if (decision.kind === 'sdk') return counts === undefined ? undefined : [options, outer];
-  const headers = headersFor(options.headers, decision.authority, traceHeadersFor(readDispatched, options.headers));
-  const { egress } = seam;
-  const there = {
-    ...options,
-    origin: `http://${egress.host.includes(':') ? `[${egress.host}]` : egress.host}:${egress.port}`,
-    headers,
-  };
-  const isWhole =
-    options.body === undefined || options.body === null || typeof options.body === 'string' || Buffer.isBuffer(options.body);
-  const again = isWhole
-    ? (): void => {
-        counts?.fellBack();
-        dispatch(options, outer);
-      }
-    : undefined;
-  return [there, falling(outer, { failed: seam.failed, again, mayRepeat: isIdempotent(options.method) })];
-}
-
-interface PlaceOfOrigin {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Origins that were seen: parsing one costs more than all the rest. */
-const places = new Map<string, PlaceOfOrigin | undefined>();
-const MOST_PLACES = 4_096;
-
-/** @returns undefined for what is not plain HTTP */
-function placeOf(origin: string | URL): PlaceOfOrigin | undefined {
-  const text = typeof origin === 'string' ? origin : origin.origin;
-  const seen = places.get(text);
-  if (seen !== undefined || places.has(text)) return seen;
-  if (places.size >= MOST_PLACES) places.clear();
-  const { protocol, hostname, port } = new URL(text);
-  const place =
-    protocol === 'http:' ? { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) } : undefined;
-  places.set(text, place);
-  return place;
-}
+const CALLS: ReadonlySet<string | symbol> = new Set(['request', 'stream', 'pipeline', 'connect', 'upgrade']);

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { currentAgent, whenAgent } from '../process-agent.ts';
+import { ResolvedChannel } from './isthmus-resolver.ts';
+import type { GrpcInstances } from './isthmus-resolver.ts';
+import { reporterTo } from './resolver-listener.ts';
+import type { AnyListener, GrpcJs } from './resolver-listener.ts';
+
+export type { GrpcInstances } from './isthmus-resolver.ts';
+export type { GrpcJs } from './resolver-listener.ts';
+
+export interface GrpcOptions {
+  /** Instances as the application finds them; those of the plan by default. */
+  readonly instances?: GrpcInstances;
+}
+
+interface GrpcUri {
+  readonly path: string;
+}
+
+/** Of all channels of all processes, so that a share of them is of all of them. */
+const processId = randomUUID();
+let channels = 0;
+
+/**
+ * Makes channels to `isthmus:HOST:PORT` follow the plan: `new OrdersClient('isthmus:orders.default-group.public.nacos:80', …)`, or `url` of Nest's
+ * `ClientGrpc`. `:authority` is HOST:PORT, at the instances too. A channel moves as a whole: a share is one of channels, not of calls.
+ * Credentials have to be insecure: the egress speaks plain HTTP/2, and the sidecar originates TLS where a DestinationRule says so.
+ * @param grpc the application's own `@grpc/grpc-js`, 1.8 to 1.14
+ */
+export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
+  class IsthmusResolver {
+    readonly #channel: ResolvedChannel;
+
+    constructor(target: GrpcUri, listener: AnyListener) {
+      channels += 1;
+      this.#channel = new ResolvedChannel({
+        authority: authorityOf(target),
+        reporter: reporterTo(listener, grpc),
+        access: () => currentAgent()?.clients,
+        instances: options.instances,
+        whenAgent,
+        channel: `${processId} ${channels}`,
+        now: () => performance.now(),
+      });
+    }
+
+    static getDefaultAuthority(target: GrpcUri): string {
+      return authorityOf(target);
+    }
+
+    updateResolution(): void {
+      this.#channel.update();
+    }
+
+    destroy(): void {
+      this.#channel.destroy();
+    }
+  }
+  grpc.experimental.registerResolver('isthmus', IsthmusResolver);
+}
+
+/** @throws {Error} for what is no HOST or HOST:PORT */
+function authorityOf({ path }: GrpcUri): string {
+  const [, host = '', port = '80'] = /^\/*([^\s:/]+)(?::(\d{1,5}))?$/.exec(path) ?? [];
+  if (host === '')
+    throw new Error(
+      `isthmus:${path} is no isthmus:HOST:PORT; take a host of the plan, isthmus:orders.default-group.public.nacos:80`,
+    );
+  return `${host.toLowerCase()}:${port}`;
+}
