@@ -137,9 +137,10 @@ describe('a difference is explained', () => {
     ['what nobody can tell', weight, { ...listed, registry: { weight: '1' } }, 'unexplained'],
   ]; // prettier-ignore
 
-  test.each(rows)('%s', (_what, difference, known, code, bugs) => {
-    const explained = explainDifference(difference, known, bugs);
-    expect(explained).toMatchObject({ at: difference.at, code });
-    expect(explained.explanation.length).toBeGreaterThan(10);
-  });
+  for (const [what, difference, known, code, bugs] of rows)
+    test(`by ${what}`, () => {
+      const explained = explainDifference(difference, known, bugs);
+      expect([explained.at, explained.code]).toEqual([difference.at, code]);
+      expect(explained.explanation.length).toBeGreaterThan(10);
+    });
 });
