@@ -8,6 +8,7 @@ import type { SharedLedgerConfig } from './sections/ledger.ts';
 import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
 import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outputs.ts';
+import type { PlansConfig } from './sections/plans.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 import type { RuntimeConfig } from './sections/runtime.ts';
 
@@ -54,6 +55,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly readiness: { readonly maxWaitMs: number };
   readonly liveness: LivenessConfig;
   readonly istio: IstioConfig;
+  readonly plans: PlansConfig;
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

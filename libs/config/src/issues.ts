@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { comesLater } from './later.ts';
 import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 import { describedAt, knownKeys, shapesAt } from './shape.ts';
@@ -87,15 +86,6 @@ function refused(
 function unknownKey(key: string, yaml: YamlFile, shape: Shape, base: ConfigPath, parent: ConfigPath): ConfigProblem {
   const path = [...base, ...parent, key];
   const place = yaml.keyAt(path);
-  if (comesLater([...base, ...parent], key)) {
-    return {
-      file: yaml.file,
-      ...place,
-      what: `${formatPath(path)} is not in this version`,
-      why: 'the format has it, this version of Isthmus cannot do it yet, and leaving it out in silence would look like it did',
-      remedy: 'remove it, or comment it out',
-    };
-  }
   const known = knownKeys(shape, parent);
   const meant = suggest(key, known);
   return {

@@ -12,6 +12,7 @@ import type { ParsedConfig } from './schema.ts';
 import { scanSecrets } from './secrets.ts';
 import { guardConfig } from './sections/guard.ts';
 import { istioConfig } from './sections/istio.ts';
+import { plansConfig } from './sections/plans.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
 import { livenessConfig } from './sections/liveness.ts';
 import { mergeConfig } from './sections/merge.ts';
@@ -195,5 +196,6 @@ function build<Kind extends ConfigurableKind>(
     readiness: { maxWaitMs: base.readiness.maxWait },
     liveness: livenessConfig(base.liveness),
     istio: istioConfig(base.istio, at),
+    plans: plansConfig(base.plans, at),
   };
 }

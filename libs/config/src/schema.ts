@@ -6,6 +6,7 @@ import { sharedLedgerFields } from './sections/ledger.ts';
 import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
 import { objectOutputFields } from './sections/outputs.ts';
+import { plansSection } from './sections/plans.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
 import { runtimeField } from './sections/runtime.ts';
 
@@ -81,6 +82,7 @@ export const configSchema = z.strictObject({
   readiness,
   liveness: livenessSchema,
   istio: istioSection,
+  plans: plansSection,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

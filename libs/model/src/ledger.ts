@@ -11,6 +11,7 @@ import type { Writer } from './writer.ts';
  * - `evicted`: an `Eviction` (catalog, liveness) per `ServiceId` and endpoint: what the cross-check with Kubernetes took out.
  * - `corrected`: what was taken out at a registry itself, per `ServiceId` and endpoint, so that it can be undone.
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
+ * - `plan`: a `PlanRow` (plans) per name: its spec where the API owns it, where it is, and what happened to it.
  * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
 export const LEDGER_TABLES = [
@@ -22,6 +23,7 @@ export const LEDGER_TABLES = [
   'corrected',
   'tombstone',
   'publication',
+  'plan',
   'record',
 ] as const;
 export type LedgerTable = (typeof LEDGER_TABLES)[number];

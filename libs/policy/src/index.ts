@@ -19,4 +19,3 @@ export { importsService } from './sidecars.ts';
 export { VirtualServices } from './virtual-services.ts';
 export { IstioConfigStore } from './store/istio-config-store.ts';
 export { IstioDirectory } from './store/istio-directory.ts';
-export type { DirectoryOptions } from './store/istio-directory.ts';

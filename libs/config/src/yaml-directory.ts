@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { messageOf, runInSlices } from '@isthmus/model';
+import { readBounded } from './read-bounded.ts';
+import { watchPath } from './watch-path.ts';
+
+const MOST_FILES = 10_000;
+const MOST_DEPTH = 8;
+/** Files that are looked at side by side. */
+const AT_ONCE = 64;
+const NAMES = /^[^.].*\.(?:ya?ml|json)$/;
+
+/** What is read in a directory: `Read` is what a file says, its problems included. */
+export interface DirectoryOptions<Read> {
+  readonly dir: string;
+  /** A longer file is unreadable. */
+  readonly mostBytes: number;
+  /** What a file says, in steps of about a millisecond. Never throws. */
+  readonly read: (file: string, bytes: Uint8Array) => Generator<void, Read>;
+  /** What stands for a file that cannot be read at all. @param what `cannot be read: permission denied` */
+  readonly unreadable: (file: string, what: string) => Read;
+  /** A file's name in messages; default: its path. */
+  readonly nameOf?: (path: string) => string;
+  /** Files that changed, each with what it says now; undefined: it is gone. Not called when nothing changed. */
+  readonly onFiles: (files: ReadonlyMap<string, Read | undefined>) => void;
+  /** Why the directory as a whole cannot be used; undefined: it can again. Its files keep what they said. */
+  readonly onTrouble: (what: string | undefined) => void;
+  /** See `watchPath`. */
+  readonly quietMs?: number;
+}
+
+/**
+ * The YAML files below a directory, whose changed ones are read and parsed again; a directory that is gone is not one that is
+ * empty. Directories, the links to them and linked files are watched: Kubernetes swaps a link for all files of a ConfigMap.
+ */
+export class YamlDirectory<Read> {
+  readonly #options: DirectoryOptions<Read>;
+  readonly #root: string;
+  /** What is known of each file: the look of its entry, to read only what may have changed, and the hash of its content. */
+  readonly #files = new Map<string, { look: string; hash: string }>();
+  /** By path; another directory in the place of one is watched anew. */
+  readonly #watches = new Map<string, { readonly identity: string; readonly abort: AbortController }>();
+  #scanning: Promise<void> | undefined;
+  #again = false;
+
+  constructor(options: DirectoryOptions<Read>) {
+    this.#options = options;
+    this.#root = resolve(options.dir);
+  }
+
+  /** Reads what has changed since the last time. Never throws. Calls while it runs are one more look after it. */
+  scan(): Promise<void> {
+    this.#again = true;
+    this.#scanning ??= this.#scanAll().finally(() => (this.#scanning = undefined));
+    return this.#scanning;
+  }
+
+  /** Follows the directory until the signal aborts. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const stopped = new Promise<void>((done) =>
+      signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
+    );
+    await this.#watchAll(signal);
+    await stopped;
+    for (const { abort } of this.#watches.values()) abort.abort();
+    this.#watches.clear();
+    await this.#scanning;
+  }
+
+  async #scanAll(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      try {
+        await this.#scanOnce();
+        this.#options.onTrouble(undefined);
+      } catch (cause) {
+        this.#options.onTrouble(
+          `cannot be read: ${READ_ERRORS[(cause as NodeJS.ErrnoException).code ?? ''] ?? messageOf(cause)}`,
+        );
+      }
+    }
+  }
+
+  async #scanOnce(): Promise<void> {
+    const { files } = await this.#list();
+    const changed = new Map<string, Read | undefined>();
+    const here = new Set(files);
+    for (const path of this.#files.keys()) if (!here.has(path)) changed.set(path, undefined);
+    for (const path of changed.keys()) this.#files.delete(path);
+    for (let from = 0; from < files.length; from += AT_ONCE) {
+      const some = files.slice(from, from + AT_ONCE);
+      const looks = await Promise.all(some.map(lookOf));
+      for (const [n, path] of some.entries()) {
+        if (looks[n] !== undefined && looks[n] === this.#files.get(path)?.look) continue;
+        const file = await this.#readChanged(path);
+        if (file !== undefined) changed.set(path, file);
+      }
+    }
+    if (changed.size > 0) this.#options.onFiles(changed);
+  }
+
+  /** Undefined: it says what it said. */
+  async #readChanged(path: string): Promise<Read | undefined> {
+    const known = this.#files.get(path);
+    const file = this.#options.nameOf?.(path) ?? path;
+    try {
+      const look = lookIn(await stat(path)); // before it is read: what changes meanwhile is read again
+      const bytes = await readBounded(path, this.#options.mostBytes);
+      const hash = createHash('sha256').update(bytes).digest('base64');
+      this.#files.set(path, { look, hash });
+      if (hash === known?.hash) return undefined;
+      return await runInSlices(this.#options.read(file, bytes));
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? '';
+      const hash = `unreadable ${code}`;
+      if (known?.hash === hash) return undefined;
+      this.#files.set(path, { look: '', hash });
+      const what = `cannot be read: ${READ_ERRORS[code] ?? messageOf(cause)}`;
+      return this.#options.unreadable(file, what);
+    }
+  }
+
+  async #list(): Promise<{ readonly files: readonly string[]; readonly watched: ReadonlyMap<string, string> }> {
+    const files: string[] = [];
+    const watched = new Map([[this.#root, '']]);
+    const walk = async (dir: string, depth: number): Promise<void> => {
+      const { dev, ino } = await stat(dir);
+      watched.set(`${dir}/*`, `${dev} ${ino}`);
+      for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        const { name } = entry;
+        if (name.startsWith('.')) continue;
+        const path = join(dir, name);
+        // A file system that does not say what an entry is has to be asked for each.
+        const isKnown = entry.isFile() || entry.isDirectory();
+        const isDirectory = isKnown ? entry.isDirectory() : (await stat(path).catch(() => undefined))?.isDirectory() === true;
+        if (isDirectory && depth < MOST_DEPTH) await walk(path, depth + 1);
+        if (isDirectory || !NAMES.test(name)) continue;
+        if (files.length >= MOST_FILES) throw new Error(`there are more than ${MOST_FILES} files below it`);
+        files.push(path);
+        if (!isKnown && (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) watched.set(path, '');
+      }
+    };
+    await walk(this.#root, 0);
+    return { files, watched };
+  }
+
+  async #watchAll(signal: AbortSignal): Promise<void> {
+    const wanted = await this.#list().then(
+      ({ watched }) => watched,
+      () => new Map([[this.#root, '']]),
+    );
+    for (const [path, { identity, abort }] of this.#watches) {
+      if (wanted.get(path) === identity) continue;
+      abort.abort();
+      this.#watches.delete(path);
+    }
+    for (const [path, identity] of wanted) {
+      if (this.#watches.has(path) || signal.aborted) continue;
+      const abort = new AbortController();
+      this.#watches.set(path, { identity, abort });
+      await watchPath(path, {
+        signal: AbortSignal.any([signal, abort.signal]),
+        onChange: () => this.#changed(signal),
+        onBlind: (cause) => this.#options.onTrouble(`cannot be watched: ${messageOf(cause)}`),
+        ...(this.#options.quietMs === undefined ? {} : { quietMs: this.#options.quietMs }),
+      });
+    }
+  }
+
+  async #changed(signal: AbortSignal): Promise<void> {
+    await this.scan();
+    if (!signal.aborted) await this.#watchAll(signal);
+  }
+}
+
+/** Tells whether a file may have changed; undefined: it cannot be said. */
+function lookOf(path: string): Promise<string | undefined> {
+  return stat(path).then(lookIn, () => undefined);
+}
+
+function lookIn({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
+}
+
+const READ_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  EACCES: 'permission denied',
+  ENOTDIR: 'it is no directory',
+  EISDIR: 'it is a directory',
+};
