@@ -1,0 +1,40 @@
+import type { Registration } from './registration.ts';
+
+/** Instances that one process registers; beyond, the oldest is forgotten. */
+const MOST = 256;
+
+/** What this process has registered, as its wrapped clients saw it. */
+export class RegistrationBook {
+  readonly #registrations = new Map<string, Registration>();
+
+  add(registration: Registration): void {
+    this.#registrations.delete(registration.id);
+    this.#registrations.set(registration.id, registration);
+    for (const id of this.#registrations.keys()) {
+      if (this.#registrations.size <= MOST) return;
+      this.#registrations.delete(id);
+    }
+  }
+
+  remove(id: string): void {
+    this.#registrations.delete(id);
+  }
+
+  list(): readonly Registration[] {
+    return [...this.#registrations.values()];
+  }
+}
+
+const KEY = Symbol.for('isthmus.agent.registrations');
+
+type WithBook = typeof globalThis & { [KEY]?: RegistrationBook };
+
+/** The book of this process, one for all copies of the package. */
+export function processRegistrations(): RegistrationBook {
+  const shared = globalThis as WithBook;
+  const existing = shared[KEY];
+  if (existing !== undefined) return existing;
+  const made = new RegistrationBook();
+  Object.defineProperty(globalThis, KEY, { value: made, configurable: true });
+  return made;
+}

@@ -1,0 +1,86 @@
+import type { Registration } from '../provider/registration.ts';
+import { eurekaName } from './eureka-client.ts';
+import type { EurekaClient } from './eureka-client.ts';
+
+/** The server's cache of answers (30 s), and then the poll of its clients (30 s). Ribbon adds 30 s more where it is used. */
+const PROPAGATION_MS = 60_000;
+
+/** The instance of the application's `eureka-js-client`, of which a client has one. */
+export class EurekaRegistration implements Registration {
+  readonly id: string;
+  readonly propagationMs = PROPAGATION_MS;
+  readonly #client: EurekaClient;
+  readonly #renewals: Renewals;
+  #isOut = false;
+
+  constructor(client: EurekaClient, renewals: Renewals) {
+    this.#client = client;
+    this.#renewals = renewals;
+    this.id = `${eurekaName(client.config?.instance?.app ?? '')} ${client.instanceId ?? ''}`;
+  }
+
+  async register(): Promise<void> {
+    if (this.#isOut) await this.#ask('DELETE', '/status?value=UP');
+    this.#isOut = false;
+    await called((done) => this.#client.register(done));
+    clearInterval(this.#client.heartbeat);
+    this.#client.startHeartbeats();
+  }
+
+  /** A renewal that is answered 404 registers again, as UP: so none may be left when the instance goes. */
+  async stopBeats(): Promise<void> {
+    clearInterval(this.#client.heartbeat);
+    await this.#renewals.settled();
+  }
+
+  async takeOut(): Promise<void> {
+    await this.#ask('PUT', '/status?value=OUT_OF_SERVICE');
+    this.#isOut = true;
+  }
+
+  /** The status that was set over its own goes with the instance. */
+  async deregister(): Promise<void> {
+    await called((done) => this.#client.deregister(done));
+    this.#isOut = false;
+  }
+
+  #ask(method: string, path: string): Promise<void> {
+    const uri = `${this.#client.config?.instance?.app ?? ''}/${this.#client.instanceId ?? ''}${path}`;
+    return new Promise((resolve, reject) => {
+      this.#client.eurekaRequest({ method, uri }, (error, response) => {
+        if (error === null || error === undefined)
+          if (response?.statusCode === 200) return resolve();
+          else return reject(new Error(`eureka answered ${method} ${uri} with ${String(response?.statusCode)}`));
+        reject(error instanceof Error ? error : new Error(String(error)));
+      });
+    });
+  }
+}
+
+/** Renewals of one client that are under way. */
+export class Renewals {
+  #open = 0;
+  #waiting: (() => void)[] = [];
+
+  begun(): void {
+    this.#open += 1;
+  }
+
+  ended(): void {
+    this.#open -= 1;
+    if (this.#open === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  settled(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+}
+
+function called(call: (done: (error?: unknown) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+}
