@@ -32,7 +32,6 @@ async function build() {
   ))
     await linkWithin(file);
   const { version, license } = JSON.parse(await readFile(at('package.json'), 'utf8'));
-  const entry = { types: './agent/src/index.d.ts', import: './index.mjs', require: './agent/src/index.js' };
   const manifest = {
     name: '@isthmus/agent',
     version,
@@ -42,16 +41,34 @@ async function build() {
     type: 'commonjs',
     main: './agent/src/index.js',
     types: './agent/src/index.d.ts',
-    exports: { '.': entry, './register': './agent/src/register.js', './package.json': './package.json' },
+    ...(await entries()),
     engines: { node: '>=16' },
   };
   await writeFile(join(agentPackage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  // One instance for both module systems: names from the one build.
-  const names = Object.keys((await import(join(agentPackage, 'agent/src/index.js'))).default).sort();
-  await writeFile(
-    join(agentPackage, 'index.mjs'),
-    `import agent from './agent/src/index.js';\nexport const { ${names.join(', ')} } = agent;\n`,
-  );
+}
+
+/** What libs/agent exports from its sources, as the package exports it from the build: one instance for both module systems. */
+async function entries() {
+  const { exports: sources } = JSON.parse(await readFile(at('libs', 'agent', 'package.json'), 'utf8'));
+  const exports = {};
+  // For TypeScript that reads no `exports`.
+  const types = {};
+  for (const [subpath, { source }] of Object.entries(sources)) {
+    const built = source.replace('./src/', './agent/src/').replace(/\.ts$/, '');
+    const name = subpath === '.' ? 'index' : subpath.slice(2);
+    // It does its work by being loaded.
+    exports[subpath] = subpath === './register' ? `${built}.js` : await entry(name, built);
+    if (subpath !== '.') types[name] = [`${built}.d.ts`];
+  }
+  return { exports: { ...exports, './package.json': './package.json' }, typesVersions: { '*': types } };
+}
+
+/** An ESM file that only names what the CommonJS build has. */
+async function entry(name, built) {
+  const names = Object.keys((await import(join(agentPackage, `${built}.js`))).default).sort();
+  const text = `import agent from '${built}.js';\nexport const { ${names.join(', ')} } = agent;\n`;
+  await writeFile(join(agentPackage, `${name}.mjs`), text);
+  return { types: `${built}.d.ts`, import: `./${name}.mjs`, require: `${built}.js` };
 }
 
 /** `@isthmus/ladder` → `../../ladder/src/index.js`: the package has no dependencies. */
