@@ -31,6 +31,8 @@ async function build() {
     (name) => /^(agent|ladder|contract)\/.*(\.d\.ts|\.js)$/.test(name) && !/^contract.*\.js$/.test(name),
   ))
     await linkWithin(file);
+  // Without it the entries could not be loaded for their names.
+  await writeFile(join(agentPackage, 'package.json'), '{ "type": "commonjs" }');
   const { version, license } = JSON.parse(await readFile(at('package.json'), 'utf8'));
   const manifest = {
     name: '@isthmus/agent',
