@@ -1,7 +1,7 @@
 import type { Migration } from './migration.ts';
-import { climbed, obstaclesTo, rollBack } from './plan-machine.ts';
+import { begin, climbed, obstaclesTo, rollBack } from './plan-machine.ts';
 import type { Advance } from './plan-machine.ts';
-import { begin, describeStep } from './plan-state.ts';
+import { describeStep } from './plan-state.ts';
 import type { PlanStatus } from './plan-state.ts';
 import type { StepEvidence } from './step-evidence.ts';
 
@@ -37,8 +37,7 @@ export function command(
       };
     }
     case 'resume':
-      if (state.kind === 'rolledBack')
-        return { status: begin(now), entries: [{ ...cause, what: `began again with ${describeStep(migration, 0)}` }] };
+      if (state.kind === 'rolledBack') return begin(migration, evidence, cause);
       if (state.kind !== 'paused') return refusal(state.kind === 'running' ? 'it is running' : notRunning(status));
       return {
         // Time that it was paused does not count; a step whose gate was violated is measured again from its beginning.

@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { arm, evidence, WEB } from './testing/evidence.ts';
 import type { Migration } from './migration.ts';
 import { command } from './plan-commands.ts';
-import { advance, respecified, rollBack, verdictOf } from './plan-machine.ts';
+import { advance, begin, respecified, rollBack, verdictOf } from './plan-machine.ts';
 import type { Advance } from './plan-machine.ts';
-import { begin, positionIn } from './plan-state.ts';
+import { positionIn } from './plan-state.ts';
 import type { PlanStatus } from './plan-state.ts';
 import { readMigrations } from './read-migrations.ts';
 import { since } from './step-evidence.ts';
@@ -24,22 +24,23 @@ spec: { target: orders.shop, consumers: [web], steps: [${steps}]${more} }`;
 const CANARY =
   "{ rung: traffic, percent: 5, for: 10m, gate: { errorRateDelta: '<= 0.5%', p99Ratio: '<= 1.2', samples: '>= 1000' } }";
 const good = evidence({ sdk: arm(19_000, 19), mesh: arm(1_000, 2) });
+const started = (now: number): PlanStatus => ({ state: { kind: 'running', step: 0, since: now } });
 const to = (state: PlanStatus['state']): PlanStatus => ({ state });
 
 describe('a step', () => {
   const canary = plan(`${CANARY}, { rung: traffic, for: 30m }`);
 
   test('passes when its time is over and its gate holds, and not before', () => {
-    expect(advance(canary, begin(0), good, 9 * MINUTE).entries).toEqual([]);
-    const { status, entries } = advance(canary, begin(0), good, 10 * MINUTE);
+    expect(advance(canary, started(0), good, 9 * MINUTE).entries).toEqual([]);
+    const { status, entries } = advance(canary, started(0), good, 10 * MINUTE);
     expect(status.state).toEqual({ kind: 'running', step: 1, since: 10 * MINUTE });
     expect(positionIn(canary, status.state)).toEqual({ rung: 'traffic', percent: 100, hand: [] });
     expect(entries).toMatchObject([{ by: 'gate', what: 'began step 2 of 2, traffic' }]);
   });
 
   test('says when time alone may change it, and otherwise waits for evidence', () => {
-    expect(verdictOf(canary, begin(0), good, MINUTE)).toMatchObject({ kind: 'wait', dueAt: 10 * MINUTE });
-    const few = verdictOf(canary, begin(0), evidence({ sdk: arm(5_000), mesh: arm(999) }), 11 * MINUTE);
+    expect(verdictOf(canary, started(0), good, MINUTE)).toMatchObject({ kind: 'wait', dueAt: 10 * MINUTE });
+    const few = verdictOf(canary, started(0), evidence({ sdk: arm(5_000), mesh: arm(999) }), 11 * MINUTE);
     expect(few).toEqual({
       kind: 'wait',
       why: [
@@ -52,7 +53,7 @@ describe('a step', () => {
 
   test('goes back at once when more calls fail than may, without waiting for its end', () => {
     const bad = evidence({ sdk: arm(19_000, 19), mesh: arm(1_000, 50) });
-    const { status, entries } = advance(canary, begin(0), bad, MINUTE);
+    const { status, entries } = advance(canary, started(0), bad, MINUTE);
     expect(status.state).toMatchObject({ kind: 'rolledBack', from: 0 });
     expect(positionIn(canary, status.state).rung).toBe('sdk');
     expect(entries[0]?.why).toBe('errorRateDelta <= 0.005: it is 0.049');
@@ -61,7 +62,7 @@ describe('a step', () => {
   test('pauses where the plan says so, and is measured again from its beginning when it goes on', () => {
     const pausing = plan(CANARY, ', onFailure: pause');
     const slow = evidence({ sdk: arm(19_000, 0, 10), mesh: arm(1_000, 0, 20) });
-    const { status } = advance(pausing, begin(0), slow, MINUTE);
+    const { status } = advance(pausing, started(0), slow, MINUTE);
     expect(status.state).toMatchObject({ kind: 'paused', by: 'gate', step: 0 });
     expect(positionIn(pausing, status.state)).toMatchObject({ rung: 'traffic', percent: 5 });
     expect(advance(pausing, status, good, 20 * MINUTE).entries).toEqual([]);
@@ -71,14 +72,14 @@ describe('a step', () => {
   });
 
   test('that is paused by hand goes on with the time that was left', () => {
-    const { status } = command(canary, begin(0), 'pause', good, 4 * MINUTE) as Advance;
+    const { status } = command(canary, started(0), 'pause', good, 4 * MINUTE) as Advance;
     const resumed = command(canary, status, 'resume', good, 60 * MINUTE) as Advance;
     expect(verdictOf(canary, resumed.status, good, 65 * MINUTE)).toMatchObject({ kind: 'wait', dueAt: 66 * MINUTE });
   });
 
   test('is not passed while no agent is connected, one has not acknowledged, or one is lower than it', () => {
     const why = (agents: Parameters<typeof evidence>[0]) => {
-      const verdict = verdictOf(canary, begin(0), { ...good, ...agents }, 10 * MINUTE);
+      const verdict = verdictOf(canary, started(0), { ...good, ...agents }, 10 * MINUTE);
       return verdict.kind === 'wait' ? verdict.why : verdict.kind;
     };
     expect(why({ agents: [] })).toEqual(['no agent of its consumers is connected']);
@@ -93,7 +94,7 @@ describe('a step', () => {
 
   test('of all calls is compared with the SDK as it was in the step before', () => {
     const two = plan(`${CANARY}, { rung: traffic, for: 30m, gate: { errorRateDelta: '<= 0.5%', samples: '>= 1000' } }`);
-    const { status } = advance(two, begin(0), good, 10 * MINUTE);
+    const { status } = advance(two, started(0), good, 10 * MINUTE);
     expect(status.reference).toMatchObject({ calls: 19_000, failures: 19 });
     const moved = evidence({ mesh: arm(5_000, 10) });
     expect(advance(two, status, moved, 40 * MINUTE).status.state.kind).toBe('done');
@@ -105,18 +106,18 @@ describe('a step', () => {
   test('of views has until its end to become alike', () => {
     const shadow = plan("{ rung: shadow, for: 10m, gate: { similarity: '>= 0.99', samples: '>= 100' } }");
     const apart = evidence({ views: { comparisons: 200, matched: 90, union: 100 } });
-    expect(advance(shadow, begin(0), apart, MINUTE).entries).toEqual([]);
-    expect(advance(shadow, begin(0), apart, 10 * MINUTE).status.state.kind).toBe('rolledBack');
+    expect(advance(shadow, started(0), apart, MINUTE).entries).toEqual([]);
+    expect(advance(shadow, started(0), apart, 10 * MINUTE).status.state.kind).toBe('rolledBack');
     const alike = evidence({ views: { comparisons: 200, matched: 999, union: 1_000 } });
-    expect(advance(shadow, begin(0), alike, 10 * MINUTE).status.state.kind).toBe('done');
+    expect(advance(shadow, started(0), alike, 10 * MINUTE).status.state.kind).toBe('done');
     const empty = evidence({ views: { comparisons: 200, matched: 0, union: 0 } });
-    expect(verdictOf(shadow, begin(0), empty, 10 * MINUTE)).toMatchObject({ why: [expect.stringContaining('neither view')] });
+    expect(verdictOf(shadow, started(0), empty, 10 * MINUTE)).toMatchObject({ why: [expect.stringContaining('neither view')] });
   });
 
   test('of attempts fails when calls are tried more often than the budget has it', () => {
     const hand = plan("{ rung: resilience, percent: 20, for: 1m, gate: { attemptsPerRequest: '<= 1.2' } }");
-    expect(advance(hand, begin(0), evidence({ mesh: arm(500, 0, 10, 601) }), 1_000).status.state.kind).toBe('rolledBack');
-    expect(advance(hand, begin(0), evidence({ mesh: arm(500, 0, 10, 600) }), MINUTE).status.state.kind).toBe('done');
+    expect(advance(hand, started(0), evidence({ mesh: arm(500, 0, 10, 601) }), 1_000).status.state.kind).toBe('rolledBack');
+    expect(advance(hand, started(0), evidence({ mesh: arm(500, 0, 10, 600) }), MINUTE).status.state.kind).toBe('done');
   });
 });
 
@@ -125,17 +126,17 @@ describe('retired', () => {
   const unproven = evidence({ proof: { items: [{ about: 'subscribers', outcome: 'unknown', why: 'shop could not be asked' }] } });
 
   test('is refused without its proof, by hand too; unknown is no proof', () => {
-    const verdict = verdictOf(last, begin(0), unproven, 0);
+    const verdict = verdictOf(last, started(0), unproven, 0);
     expect(verdict).toEqual({ kind: 'wait', why: ['retired is not proven: shop could not be asked'] });
-    expect(command(last, begin(0), 'promote', unproven, 0)).toMatchObject({
+    expect(command(last, started(0), 'promote', unproven, 0)).toMatchObject({
       refused: 'retired is not proven: shop could not be asked',
     });
-    expect(verdictOf(last, begin(0), evidence({ proof: { items: [] } }), 0).kind).toBe('wait');
-    expect(advance(last, begin(0), evidence(), 0).status.state).toMatchObject({ step: 1 });
+    expect(verdictOf(last, started(0), evidence({ proof: { items: [] } }), 0).kind).toBe('wait');
+    expect(advance(last, started(0), evidence(), 0).status.state).toMatchObject({ step: 1 });
   });
 
   test('is left by way of a registration', () => {
-    const retired = advance(last, begin(0), evidence(), 0).status;
+    const retired = advance(last, started(0), evidence(), 0).status;
     const { status } = rollBack(last, retired, { at: 1, by: 'hand', why: 'asked' });
     expect(positionIn(last, status.state).rung).toBe('resilience');
     expect(advance(last, status, evidence({ registered: false }), 2).entries).toEqual([]);
@@ -148,10 +149,10 @@ describe('retired', () => {
 test('policies that would be lost stop resilience unless they are accepted', () => {
   const steps = '{ rung: traffic }, { rung: resilience }';
   const lossy = evidence({ lossy: ['orders.errorFilter'] });
-  expect(verdictOf(plan(steps), begin(0), lossy, 0)).toMatchObject({ why: [expect.stringContaining('orders.errorFilter')] });
-  expect(command(plan(steps), begin(0), 'promote', lossy, 0)).toHaveProperty('refused');
-  expect(verdictOf(plan(steps, ', acceptLossy: [orders.errorFilter]'), begin(0), lossy, 0).kind).toBe('pass');
-  expect(verdictOf(plan(steps, ', acceptLossy: true'), begin(0), lossy, 0).kind).toBe('pass');
+  expect(verdictOf(plan(steps), started(0), lossy, 0)).toMatchObject({ why: [expect.stringContaining('orders.errorFilter')] });
+  expect(command(plan(steps), started(0), 'promote', lossy, 0)).toHaveProperty('refused');
+  expect(verdictOf(plan(steps, ', acceptLossy: [orders.errorFilter]'), started(0), lossy, 0).kind).toBe('pass');
+  expect(verdictOf(plan(steps, ', acceptLossy: true'), started(0), lossy, 0).kind).toBe('pass');
 });
 
 describe('a plan that is changed', () => {
@@ -161,21 +162,32 @@ describe('a plan that is changed', () => {
 
   test('goes on where only later steps are others', () => {
     const after = plan('{ rung: shadow }, { rung: traffic, percent: 5 }, { rung: traffic, for: 1h }');
-    expect(respecified(before, after, running, cause).status.state).toEqual(running.state);
+    expect(respecified(before, after, running, good, cause).status.state).toEqual(running.state);
   });
 
   test('runs the first step that differs again, and all of them for another target or further consumers', () => {
     const other = plan('{ rung: shadow, for: 1m }, { rung: traffic, percent: 5 }, { rung: traffic }');
-    expect(respecified(before, other, running, cause).status.state).toEqual({ kind: 'running', step: 0, since: 99 });
+    expect(respecified(before, other, running, good, cause).status.state).toEqual({ kind: 'running', step: 0, since: 99 });
     const wider = { ...before, consumers: ['admin', 'web'] };
-    expect(respecified(before, wider, running, cause).status.state).toMatchObject({ step: 0 });
-    expect(respecified(wider, before, running, cause).status.state).toEqual(running.state);
+    expect(respecified(before, wider, running, good, cause).status.state).toMatchObject({ step: 0 });
+    expect(respecified(wider, before, running, good, cause).status.state).toEqual(running.state);
+  });
+
+  test('does not climb by being changed: what the step it stands on asks for now is asked', () => {
+    const unproven = evidence({ proof: { items: [] } });
+    const after = plan('{ rung: shadow }, { rung: retired }');
+    const { status, entries } = respecified(before, after, running, unproven, cause);
+    expect(status.state).toMatchObject({ kind: 'paused', step: 0, by: 'gate' });
+    expect(entries[0]?.what).toBe('changed; did not begin step 2 of 2, retired');
+    const lossy = evidence({ lossy: ['retry'] });
+    expect(begin(plan('{ rung: resilience }'), lossy, cause).status.state.kind).toBe('rolledBack');
+    expect(begin(plan('{ rung: resilience }'), good, cause).status.state.kind).toBe('running');
   });
 
   test('stays paused where somebody paused it', () => {
     const paused = to({ kind: 'paused', step: 1, since: 7, at: 8, by: 'hand', why: '' });
     const after = plan('{ rung: shadow }, { rung: traffic, percent: 10 }');
-    expect(respecified(before, after, paused, cause).status.state).toMatchObject({ kind: 'paused', step: 1 });
+    expect(respecified(before, after, paused, good, cause).status.state).toMatchObject({ kind: 'paused', step: 1 });
   });
 });
 

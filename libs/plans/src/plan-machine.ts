@@ -3,7 +3,7 @@ import { rankOf } from '@isthmus/ladder';
 import { judge, referenceOf } from './gates.ts';
 import type { GateResult } from './gates.ts';
 import type { Migration, Step } from './migration.ts';
-import { begin, describeStep, isRetired, stepOf } from './plan-state.ts';
+import { describeStep, isRetired, stepOf } from './plan-state.ts';
 import type { AuditEntry, PlanState, PlanStatus } from './plan-state.ts';
 import { isProven, names } from './retirement.ts';
 import type { StepEvidence } from './step-evidence.ts';
@@ -79,6 +79,26 @@ export function obstaclesTo({ acceptLossy }: Migration, next: Step, { proof, los
   return open.length === 0 ? [] : [`policies would be lost: ${open.slice(0, 10).join(', ')} (acceptLossy accepts them)`];
 }
 
+/** Into a step, whoever wants it: where something stands in its way, the one before it is held, and without one `sdk`. */
+export function entered(migration: Migration, at: number, evidence: StepEvidence, cause: Cause): Advance {
+  const step = migration.steps[at];
+  const why = step === undefined ? '' : obstaclesTo(migration, step, evidence).join('; ');
+  if (why === '') {
+    const state: PlanState = { kind: 'running', step: at, since: cause.at };
+    return { status: { state }, entries: [{ ...cause, what: `began ${describeStep(migration, at)}` }] };
+  }
+  const state: PlanState =
+    at === 0
+      ? { kind: 'rolledBack', since: cause.at, from: 0, why }
+      : { kind: 'paused', step: at - 1, since: cause.at, at: cause.at, by: 'gate', why };
+  return { status: { state }, entries: [{ ...cause, what: `did not begin ${describeStep(migration, at)}`, why }] };
+}
+
+/** A plan that is new. */
+export function begin(migration: Migration, evidence: StepEvidence, cause: Cause): Advance {
+  return entered(migration, 0, evidence, cause);
+}
+
 export type Cause = Pick<AuditEntry, 'at' | 'by' | 'why'>;
 
 /** The next step, or the end; its own obstacles are the caller's to look at. */
@@ -119,16 +139,21 @@ export function rollBack(migration: Migration, status: PlanStatus, cause: Cause,
  * The same plan with another spec. Steps that are as they were keep their passed gates; from the first that differs on
  * everything is run again, and all of it for another target or further consumers.
  */
-export function respecified(before: Migration, after: Migration, status: PlanStatus, cause: Cause): Advance {
+export function respecified(
+  before: Migration,
+  after: Migration,
+  status: PlanStatus,
+  evidence: StepEvidence,
+  cause: Cause,
+): Advance {
   const { state } = status;
-  if (state.kind === 'rolledBack')
-    return { status: begin(cause.at), entries: [{ ...cause, what: `began ${describeStep(after, 0)}` }] };
+  if (state.kind === 'rolledBack') return begin(after, evidence, cause);
   if (state.kind === 'returning') return { status, entries: [] };
   const isOther =
     JSON.stringify(before.target) !== JSON.stringify(after.target) ||
     after.consumers.some((name) => !before.consumers.includes(name) && !before.consumers.includes('*'));
-  const same = before.steps.findIndex((step, at) => JSON.stringify(step) !== JSON.stringify(after.steps[at]));
-  const kept = isOther ? 0 : same < 0 ? before.steps.length : same;
+  const differs = before.steps.findIndex((step, at) => JSON.stringify(step) !== JSON.stringify(after.steps[at]));
+  const kept = isOther ? 0 : differs < 0 ? before.steps.length : differs;
   if (kept > state.step) {
     // What was the end is a step like any other when more follow.
     const goesOn = state.kind === 'done' && after.steps.length > before.steps.length;
@@ -138,12 +163,13 @@ export function respecified(before: Migration, after: Migration, status: PlanSta
     };
   }
   const at = Math.min(kept, after.steps.length - 1);
-  const running: PlanState = { kind: 'running', step: at, since: cause.at };
+  const begun = entered(after, at, evidence, cause);
+  const next = begun.status.state;
   // Who paused it goes on wanting that; its gate is another now.
-  const isHeld = state.kind === 'paused' && state.by === 'hand';
+  const isHeld = state.kind === 'paused' && state.by === 'hand' && next.kind === 'running';
   return {
-    status: { ...status, state: isHeld ? { ...state, step: at, since: cause.at, at: cause.at } : running },
-    entries: [{ ...cause, what: `changed; ${isHeld ? 'paused at' : 'began'} ${describeStep(after, at)}` }],
+    status: { ...status, state: isHeld ? { ...state, step: at, since: cause.at, at: cause.at } : next },
+    entries: begun.entries.map((entry) => ({ ...entry, what: `changed; ${entry.what}${isHeld ? ', and is paused' : ''}` })),
   };
 }
 

@@ -44,10 +44,6 @@ export interface AuditEntry {
   readonly why: string;
 }
 
-export function begin(now: number): PlanStatus {
-  return { state: { kind: 'running', step: 0, since: now } };
-}
-
 /** What its agents are told to be at. */
 export function positionIn({ steps }: Migration, state: PlanState): Position {
   switch (state.kind) {

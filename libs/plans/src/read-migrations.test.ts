@@ -92,7 +92,12 @@ describe('what is wrong', () => {
     ['a share of shadow', '    - { rung: shadow, percent: 5 }', 'shadow has no shares'],
     ['a hand below resilience', '    - { rung: traffic, hand: [retry] }', 'hand is set at traffic'],
     ['a gate of calls at shadow', "    - { rung: shadow, gate: { p99Ratio: '<= 1.2' } }", 'p99Ratio is asked for at shadow'],
-    ['something after retired', '    - { rung: retired }\n    - { rung: retired }', 'steps follow retired'],
+    ['retired alone', '    - { rung: retired }', 'the first step is retired'],
+    [
+      'something after retired',
+      '    - { rung: shadow }\n    - { rung: retired }\n    - { rung: retired }',
+      'steps follow retired',
+    ],
     ['the rung sdk', '    - { rung: sdk }', 'spec.steps[0].rung is "sdk"'],
     ['another key', '    - { rung: shadow, gates: {} }', 'spec.steps[0].gates'],
   ])('%s', (_, steps, expected) => {

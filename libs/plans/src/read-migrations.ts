@@ -128,6 +128,13 @@ function* ruleProblems({ metadata: { name }, spec }: MigrationDocument, at: Writ
       yield wrong(here('stickyBy'), 'stickyBy is set for all calls', 'it says who moves first', 'leave it out, or move a share');
     if (quiet !== undefined && rung !== 'retired')
       yield wrong(here('quiet'), `quiet is set at ${rung}`, 'it is part of the proof that retired needs', 'leave it out');
+    if (rung === 'retired' && i === 0)
+      yield wrong(
+        here('rung'),
+        'the first step is retired',
+        'nothing before it could prove that nobody needs the registration',
+        'begin lower on the ladder',
+      );
     if (rung === 'retired' && i < spec.steps.length - 1)
       yield wrong(here('rung'), 'steps follow retired', 'nothing is above it', 'make it the last step');
     for (const name of ['errorRateDelta', 'p99Ratio', 'attemptsPerRequest'] as const)
