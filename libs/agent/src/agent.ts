@@ -12,6 +12,8 @@ import { patchHttp } from './http/patch-http.ts';
 import { followPlanFile } from './plan-file.ts';
 import { targetCalls } from './resilience/target-calls.ts';
 import type { TargetCalls } from './resilience/target-calls.ts';
+import { followProcess } from './provider/process-provider.ts';
+import type { ProviderEnvironment } from './provider/provider-environment.ts';
 import { sidecarProbe } from './sidecar-probe.ts';
 import type { SidecarPlaces } from './sidecar-probe.ts';
 import { SidecarWatch } from './sidecar-watch.ts';
@@ -27,6 +29,8 @@ export interface AgentOptions {
   readonly places: SidecarPlaces;
   /** False: nothing of Node's is patched, and only what the application wraps itself (`/http`, `/undici`, `/grpc`) follows the plan. True by default. */
   readonly intercept?: boolean;
+  /** Of the calls that come in, and of the end of the process. */
+  readonly provider?: ProviderEnvironment;
   /** Where diagnostics go; stderr by default. */
   readonly emit?: (diagnostic: AgentDiagnostic, repeated: number) => void;
 }
@@ -88,6 +92,8 @@ export function startAgent(options: AgentOptions): Agent {
     watch.wake();
   };
   const untold = tellBugs(views, diagnostics);
+  const counts = options.control !== undefined;
+  const unprovide = options.intercept === false ? undefined : followProcess({ counts, ...options.provider }, diagnostics);
   const unfollow = options.planFile === undefined ? undefined : followPlanFile(options.planFile, adopt, diagnostics);
   if (options.control !== undefined && options.planFile === undefined) {
     control = followControl({
@@ -110,6 +116,7 @@ export function startAgent(options: AgentOptions): Agent {
       untell();
       control?.close();
       untold();
+      unprovide?.();
       watch.close();
       for (const one of undo.splice(0).reverse()) one();
     },

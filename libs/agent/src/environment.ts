@@ -1,5 +1,7 @@
 import { readControl } from './control/control-environment.ts';
 import type { ControlOptions } from './control/follow-control.ts';
+import { readProvider } from './provider/provider-environment.ts';
+import type { ProviderEnvironment } from './provider/provider-environment.ts';
 import type { Place, SidecarPlaces } from './sidecar-probe.ts';
 
 export interface AgentEnvironment {
@@ -10,6 +12,7 @@ export interface AgentEnvironment {
   readonly places: SidecarPlaces;
   /** `ISTHMUS_INTERCEPT=off`: only what the application wraps itself follows the plan. */
   readonly intercept: boolean;
+  readonly provider: ProviderEnvironment;
 }
 
 const DEFAULT_EGRESS: Place = { host: '127.0.0.1', port: 15_004 };
@@ -28,6 +31,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     ...(planFile === '' ? {} : { planFile }),
     ...(control === undefined ? {} : { control }),
     intercept: interceptOf(env['ISTHMUS_INTERCEPT']),
+    provider: readProvider(env),
     places: {
       egress: placeOf(env['ISTHMUS_EGRESS']),
       ...(readyUrl === undefined ? {} : { readyUrl }),

@@ -42,6 +42,7 @@ export class InboundCalls {
   #inbound = 0;
   #unmarked = 0;
   #peers = new Map<string, number>();
+  #taken: readonly [number, number, ReadonlyMap<string, number>] = [0, 0, new Map()];
 
   constructor(options: InboundOptions = {}) {
     this.#proxies = new Set([...PROXIES, ...(options.proxies ?? [])]);
@@ -65,9 +66,7 @@ export class InboundCalls {
     const address = socket.remoteAddress ?? '';
     if (this.#proxies.has(address) || this.#proxies.has(plain(address))) return;
     this.#unmarked += 1;
-    const calls = this.#peers.get(address);
-    if (calls !== undefined) this.#peers.set(address, calls + 1);
-    else if (this.#peers.size < MOST_PEERS) this.#peers.set(address, 1);
+    this.#add(address, 1);
   }
 
   /** Since the last time. */
@@ -77,10 +76,26 @@ export class InboundCalls {
       .slice(0, REPORTED_PEERS)
       .map(([address, calls]) => ({ address: plain(address), calls }));
     const counts = { inbound: this.#inbound, unmarked: this.#unmarked, peers };
+    this.#taken = [this.#inbound, this.#unmarked, this.#peers];
     this.#inbound = 0;
     this.#unmarked = 0;
     this.#peers = new Map();
     return counts;
+  }
+
+  /** What was taken last did not arrive: it is taken again. */
+  putBack(): void {
+    const [inbound, unmarked, peers] = this.#taken;
+    this.#taken = [0, 0, new Map()];
+    this.#inbound += inbound;
+    this.#unmarked += unmarked;
+    for (const [address, calls] of peers) this.#add(address, calls);
+  }
+
+  #add(address: string, more: number): void {
+    const calls = this.#peers.get(address);
+    if (calls !== undefined) this.#peers.set(address, calls + more);
+    else if (this.#peers.size < MOST_PEERS) this.#peers.set(address, more);
   }
 
   #isProbePath(url: string): boolean {

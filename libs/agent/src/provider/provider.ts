@@ -9,8 +9,8 @@ export interface ProviderOptions {
   readonly registrations?: readonly Registration[];
   /** What wrapped clients of this process have registered at the moment. */
   readonly seen?: () => readonly Registration[];
-  /** Drained before the end. */
-  readonly servers?: readonly DrainedServer[];
+  /** Drained before the end; asked for when it begins. */
+  readonly servers?: readonly DrainedServer[] | (() => readonly DrainedServer[]);
   /** Waits for what the application still calls, and closes its clients: the last step. */
   readonly quit?: () => Promise<void> | void;
   /** For the whole shutdown, ms; 25 s by default, below Kubernetes's 30. */
@@ -95,6 +95,7 @@ export class Provider {
 
   async #leave(): Promise<ShutdownReport> {
     const { servers = [], quit, deadlineMs = DEADLINE_MS } = this.#options;
+    const drains = (typeof servers === 'function' ? servers() : servers).map(drainOf);
     const registrations = this.#registrations;
     this.#left = registrations;
     this.#state = 'leaving';
@@ -111,7 +112,6 @@ export class Provider {
     };
     const each = (work: (one: Registration) => Promise<unknown> | undefined) => (): Promise<unknown> =>
       Promise.all(registrations.map((one) => deadline.alone(() => work(one)))).then(throwFirst);
-    const drains = servers.map(drainOf);
 
     await step(
       'stop-beats',

@@ -29,11 +29,12 @@ const PROCESS: SignalTarget = {
  * the group and pass it on as well.
  * @returns undoes it
  */
-export function shutdownOnSignal(provider: Provider, options: SignalOptions = {}): () => void {
+export function shutdownOnSignal(provider: Provider | (() => Provider), options: SignalOptions = {}): () => void {
   const { signals = ['SIGTERM'], target = PROCESS } = options;
   const undo = signals.map((signal) => {
     const listener = (): void => {
-      void provider.shutdown().then((report) => {
+      const leaving = typeof provider === 'function' ? provider() : provider;
+      void leaving.shutdown().then((report) => {
         options.done?.(report);
         if (target.listenerCount(signal) > 1) return;
         target.removeListener(signal, listener);

@@ -1,3 +1,4 @@
+import type { Registration } from '../provider/registration.ts';
 import { ConsulRegistration, watchWeights } from './consul-registration.ts';
 import type { ConsulClient } from './consul-registration.ts';
 import { followWatch } from './consul-watch.ts';
@@ -38,6 +39,11 @@ export function observeConsul<T extends object>(target: T, observer: RegistryObs
   if (client.agent?.service !== undefined) followAgent(client.agent.service, observer);
   followWatches(client, observer);
   return target;
+}
+
+/** For a provider: a service that this client is to register at its agent and to take out. */
+export function consulRegistration(client: ConsulClient, options: Fields): Registration {
+  return new ConsulRegistration(client, options);
 }
 
 /** A watch calls `health.service` too, so each of its answers passes here. */

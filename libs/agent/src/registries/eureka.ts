@@ -1,3 +1,4 @@
+import type { Registration } from '../provider/registration.ts';
 import { eurekaName } from './eureka-client.ts';
 import type { EurekaClient, EurekaInstance } from './eureka-client.ts';
 import { applied, changesOf, countOf, differenceOf, instancesOf } from './eureka-delta.ts';
@@ -42,7 +43,8 @@ function stateOf(client: unknown): FollowedClient {
   return made;
 }
 
-export function eurekaRegistration(client: EurekaClient): EurekaRegistration {
+/** For a provider: the instance that this client is to register and to take out. */
+export function eurekaRegistration(client: EurekaClient): Registration {
   return new EurekaRegistration(client, stateOf(client).renewals);
 }
 

@@ -1,3 +1,4 @@
+import type { Registration } from '../provider/registration.ts';
 import { beatKey, groupedName, nacosName } from './nacos-client.ts';
 import type { NacosClient, NacosInstance } from './nacos-client.ts';
 import { followLookups, followPolling, NacosAnswers } from './nacos-answers.ts';
@@ -7,7 +8,7 @@ import type { RegistryObserver } from './registry-observer.ts';
 import { tap } from './tap.ts';
 import { fieldsOf, textOf } from './values.ts';
 
-export type { NacosClient } from './nacos-client.ts';
+export type { NacosClient, NacosInstance } from './nacos-client.ts';
 
 const attached = new WeakSet<object>();
 /** npm `nacos` sends its first beat so long after it was made, whatever was asked. */
@@ -23,6 +24,17 @@ export function observeNacos<T extends object>(target: T, observer: RegistryObse
   if (NacosNamingClient === undefined) attach(target as unknown as NacosClient, observer);
   else attachEach(NacosNamingClient.prototype, observer);
   return target;
+}
+
+/** For a provider: an instance that this client is to register and to take out. */
+export function nacosRegistration(
+  client: NacosClient,
+  serviceName: string,
+  instance: NacosInstance,
+  groupName?: string,
+): Registration {
+  observeNacos(client);
+  return new NacosRegistration(client, serviceName, instance, groupName);
 }
 
 /** Clients show themselves when they start (`_init`, the turn after they were made) or are first called, whichever is earlier. */
