@@ -39,6 +39,12 @@ export class SidecarWatch {
     return this.#sidecar.kind === 'ready' && this.#healthy.get(authority) === true;
   }
 
+  /** Why it is not; undefined where it is. */
+  whyNot(authority: string): string | undefined {
+    if (this.#sidecar.kind !== 'ready') return 'the sidecar does not answer or is not ready';
+    return this.#healthy.get(authority) === true ? undefined : 'the sidecar has no healthy host for it';
+  }
+
   /** A call met trouble at the egress. `dead`: nobody listens there. */
   failed(outcome: Exclude<Outcome, 'good'>): void {
     if (outcome === 'dead') this.#observe(outcome);

@@ -11,7 +11,8 @@ function read(pieces: readonly Buffer[], longest?: number): readonly StreamEvent
 }
 
 describe('a stream of events', () => {
-  const text = ': alive\n\nid: a.1\nevent: plan\ndata: {"ü":1}\n\n:\nevent:target\r\ndata:one\r\ndata:two\r\n\r\nretry: 5\nnonsense\nid: x\n\n';
+  const text =
+    ': alive\n\nid: a.1\nevent: plan\ndata: {"ü":1}\n\n:\nevent:target\r\ndata:one\r\ndata:two\r\n\r\nretry: 5\nnonsense\nid: x\n\n';
 
   test('is the same in whatever pieces it comes', () => {
     const bytes = Buffer.from(text);
@@ -30,12 +31,22 @@ describe('a stream of events', () => {
   test('with a line or an event above the limit ends, however small its pieces are', () => {
     const long = `data: ${'x'.repeat(90)}\n`;
     expect(() => read([Buffer.from(long.slice(0, -1))], 50)).toThrow(StreamTooLong);
-    expect(() => read(Array.from(long, (letter) => Buffer.from(letter)), 50)).toThrow(StreamTooLong);
+    expect(() =>
+      read(
+        Array.from(long, (letter) => Buffer.from(letter)),
+        50,
+      ),
+    ).toThrow(StreamTooLong);
     expect(() => read([Buffer.from(long.repeat(3))], 200)).toThrow(StreamTooLong);
     expect(read([Buffer.from(`${long}\n`.repeat(10))], 100)).toHaveLength(10);
   });
 
   test('may be nothing but comments for ever', () => {
-    expect(read(Array.from({ length: 1_000 }, () => Buffer.from(': alive\n')), 50)).toEqual([]);
+    expect(
+      read(
+        Array.from({ length: 1_000 }, () => Buffer.from(': alive\n')),
+        50,
+      ),
+    ).toEqual([]);
   });
 });

@@ -1,0 +1,88 @@
+import type { AgentPlan, AgentTarget } from '@isthmus/contract';
+import { rankOf } from '@isthmus/ladder';
+import type { ControlEvent } from './control-events.ts';
+import { MeshViews } from './mesh-views.ts';
+
+/**
+ * The plan as the stream built it up, and the mesh's views. From `discovery` up the addresses of a target are those that the plan
+ * names and those that the mesh lists, unhealthy ones too: an SDK may still pick one, and its call is to be recognised.
+ */
+export class PlanState {
+  readonly views = new MeshViews();
+  readonly #targets = new Map<string, AgentTarget>();
+  #version = '';
+
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Targets that fall to `sdk` when nothing is heard of the control plane, and after how many seconds. */
+  get leases(): ReadonlyMap<string, number> {
+    const leases = new Map<string, number>();
+    for (const [authority, { leaseS }] of this.#targets) if (leaseS !== undefined) leases.set(authority, leaseS);
+    return leases;
+  }
+
+  /** All at once: a plan that is new, or one from the disk. */
+  replace({ version, targets }: AgentPlan): void {
+    this.#version = version;
+    this.#targets.clear();
+    for (const target of targets) this.#targets.set(authorityOf(target), target);
+    this.views.keep(new Set(this.#targets.keys()));
+  }
+
+  /** @returns what is another now: the plan, only where its targets are, or nothing that calls go by */
+  take(event: ControlEvent): 'plan' | 'addresses' | 'nothing' {
+    switch (event.kind) {
+      case 'plan':
+        this.replace(event.plan);
+        return 'plan';
+      case 'target':
+        this.#targets.set(authorityOf(event.target), event.target);
+        this.#version = event.version;
+        return 'plan';
+      case 'gone':
+        this.#targets.delete(`${event.host}:${event.port}`);
+        this.#version = event.version;
+        this.views.keep(new Set(this.#targets.keys()));
+        return 'plan';
+      case 'endpoints': {
+        // Of a target that it is not told of there is nothing to do.
+        if (!this.#targets.has(`${event.endpoints.host}:${event.endpoints.port}`)) return 'nothing';
+        this.views.takeEndpoints(event.endpoints);
+        return 'addresses';
+      }
+      case 'view':
+        if (this.#targets.has(`${event.view.host}:${event.view.port}`)) this.views.takeHash(event.view);
+        return 'nothing';
+      case 'hello':
+      case 'ask':
+      case 'unknown':
+        return 'nothing';
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** What is in force. @param expired targets whose lease is over: they are back on the SDK */
+  plan(expired: ReadonlySet<string>): AgentPlan {
+    const targets = [...this.#targets].map(([authority, target]): AgentTarget => {
+      const { percent: _percent, ...rest } = target;
+      if (expired.has(authority)) return { ...rest, rung: 'sdk' };
+      const { endpoints = [] } = this.views.of(authority) ?? {};
+      if (endpoints.length === 0 || rankOf(target.rung) < rankOf('discovery')) return target;
+      const listed = endpoints.map(({ address, port }) => `${address.includes(':') ? `[${address}]` : address}:${port}`);
+      return { ...target, addresses: [...new Set([...target.addresses, ...listed])] };
+    });
+    return { schema: 1, version: this.#version, targets };
+  }
+
+  /** As the control plane said it, for the disk. */
+  get said(): AgentPlan {
+    return { schema: 1, version: this.#version, targets: [...this.#targets.values()] };
+  }
+}
+
+export function authorityOf({ host, port = 80 }: Pick<AgentTarget, 'host' | 'port'>): string {
+  return `${host}:${port}`;
+}
