@@ -1,7 +1,7 @@
-export { clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
+export { bareClusters, clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
-export { endpointResources, endpointVariant, endpointsOf, sniDnatEndpoints } from './endpoints.ts';
+export { bareEndpoints, endpointResources, endpointVariant, endpointsOf, sniDnatEndpoints } from './endpoints.ts';
 export { ruleDiagnostics } from './rule-diagnostics.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';

@@ -1,4 +1,4 @@
-import { runInSlices } from '@isthmus/model';
+import { hostMatches, runInSlices } from '@isthmus/model';
 import type { Diagnostic, ListenerPlace, MeshHost, MeshService, TypeUrl } from '@isthmus/model';
 import { passesEverything } from '@isthmus/policy';
 import type { ScopeDirt } from '@isthmus/policy';
@@ -15,15 +15,19 @@ import {
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import { SnapshotStore } from '@isthmus/xds';
 import type { ResourceChange } from '@isthmus/xds';
+import type { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayEdge } from './gateway-edge.ts';
 import { GrpcTargets } from './grpc-targets.ts';
 import { GroupRoutes } from './group-routes.ts';
+import { destinationHosts } from './rules-by-host.ts';
 import type { Translations } from './translations.ts';
 
 export type GroupDirt = Pick<
   ScopeDirt<Proxy, MeshOptions>,
   'all' | 'hosts' | 'virtualServices' | 'listeners' | 'gateways' | 'inbound'
 >;
+
+type Rule = IstioObject<'VirtualService'>;
 
 const NO_NAMES: readonly string[] = [];
 
@@ -36,6 +40,7 @@ export class MeshGroup {
   readonly store = new SnapshotStore([CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE]);
   readonly scope: ProxyScope;
   readonly #translations: Translations;
+  readonly #consumers: ConsumerPolicies;
   readonly #routes: GroupRoutes;
   readonly #grpc: GrpcTargets;
   readonly #edge: GatewayEdge;
@@ -53,8 +58,9 @@ export class MeshGroup {
   #changes: ResourceChange[] = [];
   #filled: Promise<void> | undefined;
 
-  constructor(scope: ProxyScope, translations: Translations) {
+  constructor(scope: ProxyScope, translations: Translations, consumers: ConsumerPolicies) {
     this.scope = scope;
+    this.#consumers = consumers;
     this.#translations = translations;
     this.#routes = new GroupRoutes(scope);
     this.#grpc = new GrpcTargets(scope);
@@ -117,8 +123,17 @@ export class MeshGroup {
       this.#grpc.rule(rule);
       yield;
     }
+    if (!this.#consumers.isEmpty) for (const rule of dirt.virtualServices) this.#destinations(rule);
     if (dirt.gateways) this.#edge.listeners();
     for (const place of dirt.listeners) this.#dirtyPlaces.add(place);
+  }
+
+  /** Plans leave something else to those who call the host. */
+  *handOver(host: MeshHost): Generator<void> {
+    this.#host(host);
+    for (const rule of this.#routes.rulesOf(host)) this.#destinations(rule);
+    yield;
+    this.#routes.service(host);
   }
 
   /** Its instances changed, and nothing else of it. */
@@ -182,21 +197,41 @@ export class MeshGroup {
     return [...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })), ...made.values()];
   }
 
-  get #passesTls(): boolean {
-    return this.scope.gateways.some(passesEverything);
+  #destinations(rule: Rule): void {
+    for (const host of destinationHosts(rule)) this.#host(host as MeshHost);
+  }
+
+  #further(host: MeshHost): Parameters<Translations['clusters']>[3] {
+    return { passesTls: this.scope.gateways.some(passesEverything), bare: this.#isCalledBare(host) };
+  }
+
+  /** Whether somebody's process breaks the circuits of a call that ends here: of one to the host, or to another that a rule sends on. */
+  #isCalledBare(host: MeshHost): boolean {
+    const { proxy } = this.scope;
+    if (this.#consumers.isEmpty || proxy.kind === 'router' || proxy.grpc) return false;
+    const leaves = (called: string): boolean => this.#consumers.leaves(proxy.consumer, called);
+    if (leaves(host)) return true;
+    for (const rule of this.#routes.rulesOf(host)) {
+      if (!destinationHosts(rule).includes(host)) continue;
+      for (const called of this.#consumers.hosts())
+        if (leaves(called) && rule.spec.hosts.some((pattern) => hostMatches(called, pattern))) return true;
+    }
+    return false;
   }
 
   #host(host: MeshHost): void {
     const service = this.scope.service(host);
     const rule = service && this.scope.destinationRule(host);
-    const clusters = service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy, this.#passesTls);
+    const clusters =
+      service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy, this.#further(host));
     this.#replace(CLUSTER_TYPE, host, this.#clusters, clusters);
     this.#setEndpoints(host, service, rule);
     this.#grpc.service(host, service);
   }
 
   #setEndpoints(host: MeshHost, service: MeshService | undefined, rule: IstioObject<'DestinationRule'> | undefined): void {
-    const endpoints = service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy, this.#passesTls);
+    const endpoints =
+      service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy, this.#further(host));
     this.#replace(ENDPOINT_TYPE, host, this.#endpoints, endpoints);
   }
 

@@ -1,11 +1,13 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { POLICIES, RUNGS, positionOf } from '@isthmus/ladder';
 import { NOWHERE } from '@isthmus/model';
 import type { Endpoint, MeshHost, MeshService, ServiceId, ServicePort } from '@isthmus/model';
 import { istioKey, parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
 import type { NodeInfo, ResourceView } from '@isthmus/xds';
+import type { ConsumerPosition } from './consumer-policies.ts';
 import { openMesh } from './open-mesh.ts';
 import type { Mesh } from './open-mesh.ts';
 
@@ -120,7 +122,19 @@ const OBJECTS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+const anyPosition: fc.Arbitrary<ConsumerPosition> = fc.record({
+  consumers: fc.constantFrom(['*'], ['web'], ['other', 'web']),
+  target: fc.record({ host: fc.constantFrom(...HOSTS), port: fc.constantFrom(80, 8080) }),
+  position: fc.option(
+    fc
+      .tuple(fc.constantFrom(...RUNGS), fc.constantFrom(20, 100), fc.subarray([...POLICIES]))
+      .map(([rung, percent, hand]) => positionOf(rung, percent, hand)),
+    { nil: undefined },
+  ),
+});
+
 const anyChange = fc.oneof(
+  anyPosition,
   fc.record({ host: fc.constantFrom(...HOSTS), to: fc.option(anyService, { nil: undefined }) }),
   fc
     .constantFrom(...Object.keys(OBJECTS))
@@ -132,8 +146,9 @@ const anyChange = fc.oneof(
 const NODES: readonly NodeInfo[] = [
   node('plain', {}),
   node('egress', { HTTP_PROXY_PORT: '15004' }),
+  node('web', { HTTP_PROXY_PORT: '15004', LABELS: { app: 'web' } }),
   node('sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local', { INTERCEPTION_MODE: 'REDIRECT', LABELS: { app: 'web' } }),
-  node('sidecar~10.9.0.1~other-1.front~front.svc.cluster.local', { INTERCEPTION_MODE: 'NONE' }),
+  node('sidecar~10.9.0.1~other-1.front~front.svc.cluster.local', { INTERCEPTION_MODE: 'NONE', WORKLOAD_NAME: 'other' }),
   {
     ...node('sidecar~10.0.0.2~far-1.shop~shop.svc.cluster.local', { HTTP_PROXY_PORT: '15004' }),
     locality: { ...NOWHERE, zone: 'a' },
@@ -149,6 +164,7 @@ test('whatever changed in whatever order, every node is served what it would be 
       fc.array(fc.nat({ max: 8 }), { minLength: NODES.length, maxLength: NODES.length }),
       (flushes, arrivals) => {
         const mesh = openMesh();
+        const positions = new Map<string, ConsumerPosition>();
         const state = { services: new Map<string, MeshService>(), objects: new Map<string, IstioObject>() };
         const views: ResourceView[] = [];
         const arrive = (turn: number): void => {
@@ -157,7 +173,10 @@ test('whatever changed in whatever order, every node is served what it would be 
         for (const [turn, changes] of flushes.entries()) {
           arrive(turn);
           for (const change of changes) {
-            if ('host' in change) setService(mesh, state.services, change.host, change.to);
+            if ('consumers' in change) {
+              positions.set(JSON.stringify([change.consumers, change.target]), change);
+              mesh.publisher.queuePositions([change]);
+            } else if ('host' in change) setService(mesh, state.services, change.host, change.to);
             else setObject(mesh, state.objects, change.object, change.text);
           }
           flush(mesh);
@@ -165,6 +184,7 @@ test('whatever changed in whatever order, every node is served what it would be 
         const fresh = openMesh();
         for (const service of state.services.values()) fresh.publisher.publish(service.host, service);
         fresh.publisher.queueRules([...state.objects.values()].map((after) => ({ before: undefined, after })));
+        fresh.publisher.queuePositions([...positions.values()].filter(({ position }) => position !== undefined));
         flush(fresh);
         for (const [n, info] of NODES.entries()) {
           const grown = views[n] ?? viewOf(mesh, info);

@@ -3,6 +3,7 @@ import { ProxyScopes } from '@isthmus/policy';
 import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
 import type { SnapshotStore } from '@isthmus/xds';
+import type { ConsumerPosition } from './consumer-policies.ts';
 import { Distinctions } from './distinctions.ts';
 import { MeshGroup } from './mesh-group.ts';
 import { Rules } from './rules.ts';
@@ -43,6 +44,7 @@ export class MeshPublisher {
   readonly #now: () => number;
   #own: OwnListener = { changed: () => undefined, regroup: () => undefined };
   #rulesQueue: ObjectChange[] = [];
+  #positionsQueue: ConsumerPosition[] = [];
   #nextRoutesAt = Number.NEGATIVE_INFINITY;
   #takesRules = false;
 
@@ -65,12 +67,12 @@ export class MeshPublisher {
 
   /** The group of a proxy; a new one is filled at once where that is little work, else in slices (`MeshGroup.filled`). */
   groupOf(proxy: Proxy): MeshGroup {
-    const kind = this.#distinctions.classOf(proxy);
+    const kind = { ...this.#distinctions.classOf(proxy), consumer: this.rules.consumers.classOf(proxy.consumer) };
     const key = JSON.stringify(kind);
     let known = this.#groups.get(key);
     if (known === undefined) {
       const scope = this.#scopes.scopeFor(kind);
-      known = { group: new MeshGroup(scope, this.#translations), scope };
+      known = { group: new MeshGroup(scope, this.#translations, this.rules.consumers), scope };
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
       const { group } = known;
@@ -113,18 +115,24 @@ export class MeshPublisher {
     this.#rulesQueue.push(...changes);
   }
 
-  /** Takes the queued objects, in steps. */
+  /** Where plans have consumers now; it counts from the next `applyRules` on. */
+  queuePositions(positions: Iterable<ConsumerPosition>): void {
+    for (const position of positions) this.#positionsQueue.push(position);
+  }
+
+  /** Takes what is queued, in steps. */
   *applyRules(): Generator<void> {
-    if (this.#rulesQueue.length === 0) return;
+    if (this.#rulesQueue.length === 0 && this.#positionsQueue.length === 0) return;
     const queue = this.#rulesQueue;
     this.#rulesQueue = [];
     this.#takesRules = true;
     try {
-      const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after)).includes(true);
+      const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after));
       const changes = queue.flatMap((change) => this.rules.take(change));
       yield;
       yield* this.#dirty(this.#scopes.onObjects(changes));
-      if (regroups) this.#own.regroup();
+      regroups.push(yield* this.#applyPositions());
+      if (regroups.includes(true)) this.#own.regroup();
     } finally {
       this.#takesRules = false;
     }
@@ -173,6 +181,22 @@ export class MeshPublisher {
     }
     const end = this.#now();
     this.#nextRoutesAt = end + Math.max(ROUTES_EVERY_MS, (end - start) * ROUTES_SHARE);
+  }
+
+  /** Groups pay for the targets that are handed over otherwise there. @returns whether proxies may fall into other classes */
+  *#applyPositions(): Generator<void, boolean> {
+    const queue = this.#positionsQueue;
+    this.#positionsQueue = [];
+    let regroups = false;
+    for (const each of queue) {
+      const { host, port } = each.target;
+      const before = new Map([...this.#groups.values()].map(({ group }) => [group, group.scope.handOver(host, port)]));
+      regroups = this.rules.consumers.set(each).regroups || regroups;
+      for (const [group, over] of before) {
+        if (group.scope.handOver(host, port) !== over) yield* group.handOver(host as MeshHost);
+      }
+    }
+    return regroups;
   }
 
   *#dirty(dirt: readonly ScopeDirt<Proxy, MeshOptions>[]): Generator<void> {

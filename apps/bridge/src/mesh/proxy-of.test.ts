@@ -26,6 +26,7 @@ describe("a node in Istio's form", () => {
       locality,
       cluster: 'east',
       network: 'n1',
+      consumer: 'orders',
     });
   });
 
@@ -51,6 +52,25 @@ test('a node that says nothing is a sidecar of the default namespace that asks f
     interception: 'explicit',
     egress: undefined,
   });
+});
+
+test.each([
+  [
+    'a label of its own before all others',
+    { LABELS: { 'isthmus.dev/service': 'web', app: 'shop' }, WORKLOAD_NAME: 'web-v2' },
+    'x',
+  ],
+  ["Istio's canonical name before app", { LABELS: { 'service.istio.io/canonical-name': 'web', app: 'shop' } }, 'x'],
+  ['its workload where there is no label', { WORKLOAD_NAME: 'web' }, 'x'],
+  ["Envoy's word for it, the cluster of the node", {}, 'web'],
+  ["the same as Istio's bootstrap writes it", { NAMESPACE: 'shop' }, 'web.shop'],
+])('the service that calls through a sidecar is %s', (_, metadata, cluster) => {
+  expect(proxyOf({ ...node('a', metadata), cluster }, defaults)).toMatchObject({ consumer: 'web' });
+});
+
+test('nobody calls through a router, and a sidecar that says nothing is no consumer that a plan could name', () => {
+  const router = proxyOf(node('router~10.0.0.7~gw.edge~edge.svc.cluster.local', { LABELS: { app: 'web' } }), defaults);
+  expect([router, proxyOf(node('a', {}), defaults)]).not.toContainEqual(expect.objectContaining({ consumer: expect.anything() }));
 });
 
 test.each([

@@ -39,6 +39,7 @@ export function proxyOf(node: NodeInfo, defaults: ProxyDefaults): Proxy | Refusa
     namespace,
     dnsDomain: dnsDomain ?? `${namespace}.svc.${defaults.domain}`,
     addresses,
+    ...consumerOf(kind, node, namespace),
     labels: Object.fromEntries(labels.sort(([a], [b]) => (a < b ? -1 : 1))),
     interception,
     egress,
@@ -46,6 +47,22 @@ export function proxyOf(node: NodeInfo, defaults: ProxyDefaults): Proxy | Refusa
     cluster: text(metadata['CLUSTER_ID']),
     network: text(metadata['NETWORK']),
   };
+}
+
+/** Istio's own order of what a workload is called; the first is ours, the label of the agent's `ISTHMUS_SERVICE`. */
+const NAMES = ['isthmus.dev/service', 'service.istio.io/canonical-name', 'app.kubernetes.io/name', 'app'] as const;
+
+/**
+ * The service whose calls go through it, as plans name consumers: by a label, else `WORKLOAD_NAME`, else the node's `cluster`, which is
+ * Envoy's own word for it (Istio adds the namespace). A false claim gains nothing: it routes nobody's calls but the claimer's.
+ */
+function consumerOf(kind: string | undefined, { metadata, cluster }: NodeInfo, namespace: string): Pick<Proxy, 'consumer'> {
+  if (kind === 'router') return {};
+  const labels = record(metadata['LABELS']);
+  const said = [...NAMES.map((name) => labels[name]), metadata['WORKLOAD_NAME']].map(text);
+  const consumer =
+    said.find((name) => name !== '') ?? (cluster.endsWith(`.${namespace}`) ? cluster.slice(0, -namespace.length - 1) : cluster);
+  return consumer === '' ? {} : { consumer };
 }
 
 const KINDS = new Set(['sidecar', 'router', 'waypoint', 'ztunnel']);

@@ -1,14 +1,17 @@
+import type { HandOver } from '@isthmus/ladder';
 import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import { ruleDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
+import { ConsumerPolicies } from './consumer-policies.ts';
 
 /** The rules in force, resolved as far as they are the same for a whole namespace. */
 export class Rules implements RuleIndex {
   readonly virtual: VirtualServices;
   readonly destinations: DestinationRules;
+  readonly consumers = new ConsumerPolicies();
   /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
   readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
@@ -23,6 +26,12 @@ export class Rules implements RuleIndex {
 
   destinationRule(proxy: ScopedProxy, service: MeshService): IstioObject<'DestinationRule'> | undefined {
     return this.destinations.outbound(service, proxy);
+  }
+
+  /** Nobody's process calls through a router, and proxyless gRPC is the process itself. */
+  handOver(proxy: ScopedProxy & { readonly grpc?: boolean }, host: string, port: number): HandOver | undefined {
+    if (proxy.kind === 'router' || proxy.grpc === true) return undefined;
+    return this.consumers.handOver(proxy.consumer, host, port);
   }
 
   /** As the service's receivers have it. */

@@ -1,6 +1,15 @@
 import type { MeshHost, MeshService, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
-import { clusterVariant, clustersOf, endpointVariant, endpointsOf, sniDnatClusters, sniDnatEndpoints } from '@isthmus/translate';
+import {
+  bareClusters,
+  bareEndpoints,
+  clusterVariant,
+  clustersOf,
+  endpointVariant,
+  endpointsOf,
+  sniDnatClusters,
+  sniDnatEndpoints,
+} from '@isthmus/translate';
 import type { Proxy } from '@isthmus/translate';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
@@ -10,6 +19,14 @@ interface Made {
   readonly service: MeshService;
   readonly rule: Rule;
   readonly variants: { readonly key: string; readonly resources: readonly Resource[] }[];
+}
+
+/** What of a service is there beside what everybody has. */
+interface Further {
+  /** What the SNI names at an AUTO_PASSTHROUGH gateway. */
+  readonly passesTls: boolean;
+  /** Without circuit breaking, for callers whose process does it. */
+  readonly bare: boolean;
 }
 
 /** Views of one service and rules for it that are kept; with more the oldest goes, and is made again if it is asked for. */
@@ -22,19 +39,26 @@ const MOST_KEPT = 16;
 export class Translations {
   readonly #made = new Map<MeshHost, Made[]>();
 
-  /** @param passesTls also those that the SNI names at an AUTO_PASSTHROUGH gateway */
-  clusters(service: MeshService, rule: Rule, proxy: Proxy, passesTls: boolean): readonly Resource[] {
+  clusters(service: MeshService, rule: Rule, proxy: Proxy, { passesTls, bare }: Further): readonly Resource[] {
     const key = `clusters ${clusterVariant(service, rule, proxy)}`;
     const clusters = this.#once(service, rule, key, () => clustersOf(service, rule, proxy));
-    if (!passesTls) return clusters;
-    return [...clusters, ...this.#once(service, rule, `dnat ${key}`, () => sniDnatClusters(service, rule, proxy))];
+    if (!passesTls && !bare) return clusters;
+    return [
+      ...clusters,
+      ...(passesTls ? this.#once(service, rule, `dnat ${key}`, () => sniDnatClusters(service, rule, proxy)) : []),
+      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareClusters(service, rule, proxy)) : []),
+    ];
   }
 
-  endpoints(service: MeshService, rule: Rule, proxy: Proxy, passesTls: boolean): readonly Resource[] {
+  endpoints(service: MeshService, rule: Rule, proxy: Proxy, { passesTls, bare }: Further): readonly Resource[] {
     const key = `endpoints ${endpointVariant(service, rule, proxy)}`;
     const endpoints = this.#once(service, rule, key, () => endpointsOf(service, rule, proxy));
-    if (!passesTls) return endpoints;
-    return [...endpoints, ...this.#once(service, rule, `dnat ${key}`, () => sniDnatEndpoints(service, rule, proxy))];
+    if (!passesTls && !bare) return endpoints;
+    return [
+      ...endpoints,
+      ...(passesTls ? this.#once(service, rule, `dnat ${key}`, () => sniDnatEndpoints(service, rule, proxy)) : []),
+      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareEndpoints(service, rule, proxy)) : []),
+    ];
   }
 
   /** The host has another service now, or none. */

@@ -27,7 +27,7 @@ export function handedOver(routes: readonly RouteInit[], over: HandOver | undefi
     routes.map((route) => without(route, kept, match, rules));
   return [
     ...over.marked.flatMap(({ mark, kept }) => variant(kept, exactly(mark))),
-    ...variant(POLICIES, PRESENT),
+    ...(over.unmarked.length === POLICIES.length ? [] : variant(POLICIES, PRESENT)),
     ...variant(over.unmarked),
   ];
 }
