@@ -5,4 +5,4 @@ export { wrapPolicy } from './cockatiel.ts';
 export { wrapBreaker, wrapOpossum } from './opossum.ts';
 export { resilienceParts } from './resilience-parts.ts';
 export type { ResiliencePart } from './resilience-parts.ts';
-export { retryOwner, wrapRetryAgent } from './undici-retry.ts';
+export { ownedRetry, wrapRetryAgent } from './undici-retry.ts';

@@ -55,19 +55,25 @@ export function wrapRetryAgent<Class extends RetryAgentClass>(retryAgent: Class)
 }
 
 /**
- * For a dispatcher with undici's `interceptors.retry`: `agent.compose(interceptors.retry(options), retryOwner(options))`, the last one, so
- * that it comes before the other.
+ * undici's `interceptors.retry` with an owner: `agent.compose(ownedRetry(interceptors.retry, options))`.
+ * @returns what `compose` takes, the innermost first
  */
-export function retryOwner(options: Readonly<Record<string, unknown>> = {}): (dispatch: Dispatch) => Dispatch {
-  return (dispatch) => {
+export function ownedRetry(
+  retry: (options: never) => unknown,
+  options: Readonly<Record<string, unknown>> = {},
+): readonly ((dispatch: Dispatch) => Dispatch)[] {
+  const pin = (dispatch: Dispatch): Dispatch => pinned(dispatch);
+  const own = (dispatch: Dispatch): Dispatch => {
     const owned: Dispatch = (request, handler) => {
       const placed = ownedByOrigin(request);
-      if (placed === undefined || !isHandedOver(placed.call, 'retry')) return dispatch(request, handler);
-      return dispatch({ ...request, retryOptions: { ...request.retryOptions, maxRetries: 0, retry: never } }, handler);
+      if (placed === undefined) return dispatch(request, handler);
+      const none = isHandedOver(placed.call, 'retry') ? { maxRetries: 0, retry: never } : {};
+      return dispatch({ ...request, retryOptions: { ...request.retryOptions, ...none }, [PLACED]: placed }, handler);
     };
     tell(owned, 'interceptors.retry', options);
     return owned;
   };
+  return [pin, retry(options as never) as (dispatch: Dispatch) => Dispatch, own];
 }
 
 function tell(owner: object, name: string, options: Readonly<Record<string, unknown>>): void {
@@ -84,15 +90,20 @@ function ownedByOrigin({ origin, headers }: DispatchOptions): ReturnType<typeof 
   return ownedCall(option, []);
 }
 
-/** Each attempt goes the way of its call. Everything else is the dispatcher's own. */
-function pinnedDispatcher(dispatcher: Dispatcher): Dispatcher {
-  const dispatch: Dispatch = (request, handler) => {
+/** Each attempt goes the way of its call. */
+function pinned(below: Dispatch): Dispatch {
+  return (request, handler) => {
     const placed = request[PLACED];
-    if (placed === undefined) return dispatcher.dispatch(request, handler);
-    const { result, ended } = placed.calls.within(placed.call, () => dispatcher.dispatch(request, handler));
+    if (placed === undefined) return below(request, handler);
+    const { result, ended } = placed.calls.within(placed.call, () => below(request, handler));
     ended();
     return result;
   };
+}
+
+/** Everything but `dispatch` is the dispatcher's own. */
+function pinnedDispatcher(dispatcher: Dispatcher): Dispatcher {
+  const dispatch = pinned((request, handler) => dispatcher.dispatch(request, handler));
   return new Proxy(dispatcher, {
     get(target, name) {
       if (name === 'dispatch') return dispatch;
