@@ -2,6 +2,7 @@ import type { SourceId } from '@isthmus/model';
 import type { z } from 'zod';
 import type { ListenAddress } from './listen.ts';
 import type { ROLES } from './schema.ts';
+import type { AgentsConfig } from './sections/agents.ts';
 import type { GuardConfig } from './sections/guard.ts';
 import type { IstioConfig } from './sections/istio.ts';
 import type { SharedLedgerConfig } from './sections/ledger.ts';
@@ -56,6 +57,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly liveness: LivenessConfig;
   readonly istio: IstioConfig;
   readonly plans: PlansConfig;
+  readonly agents: AgentsConfig;
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

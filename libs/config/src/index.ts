@@ -8,6 +8,7 @@ export type { ConfigResult, LoadOptions } from './load-config.ts';
 export { configError, formatPath, formatProblem, formatProblems, reloadDiagnostic, sortProblems } from './problem.ts';
 export type { ConfigPath, ConfigProblem } from './problem.ts';
 export { readBounded } from './read-bounded.ts';
+export type { AgentsConfig } from './sections/agents.ts';
 export type { IstioConfig } from './sections/istio.ts';
 export type { KubernetesPairConfig } from './sections/kubernetes-pairs.ts';
 export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } from './sections/liveness.ts';

@@ -10,6 +10,7 @@ import { ruleProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import { scanSecrets } from './secrets.ts';
+import { agentsConfig } from './sections/agents.ts';
 import { guardConfig } from './sections/guard.ts';
 import { istioConfig } from './sections/istio.ts';
 import { plansConfig } from './sections/plans.ts';
@@ -197,5 +198,6 @@ function build<Kind extends ConfigurableKind>(
     liveness: livenessConfig(base.liveness),
     istio: istioConfig(base.istio, at),
     plans: plansConfig(base.plans, at),
+    agents: agentsConfig(base.agents, at),
   };
 }

@@ -4,6 +4,7 @@ import { formatListen, isLoopback, parseListen } from './listen.ts';
 import { formatPath } from './problem.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 import { istioProblems } from './sections/istio.ts';
+import { agentProblems } from './sections/agents.ts';
 import { ledgerProblems } from './sections/ledger.ts';
 import { livenessProblems } from './sections/liveness-rules.ts';
 import { outputProblems } from './sections/outputs.ts';
@@ -27,6 +28,7 @@ export function ruleProblems(yaml: YamlFile): readonly ConfigProblem[] {
       registryNames(yaml).filter((name) => name !== undefined),
     ),
     ...ledgerProblems(yaml),
+    ...agentProblems(yaml),
     ...livenessProblems(yaml),
     ...istioProblems(yaml),
     ...outputProblems(yaml),

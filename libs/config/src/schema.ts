@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationField, listenerFields } from './fields.ts';
+import { agentsSection } from './sections/agents.ts';
 import { guardSection } from './sections/guard.ts';
 import { istioSection } from './sections/istio.ts';
 import { sharedLedgerFields } from './sections/ledger.ts';
@@ -83,6 +84,7 @@ export const configSchema = z.strictObject({
   liveness: livenessSchema,
   istio: istioSection,
   plans: plansSection,
+  agents: agentsSection,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

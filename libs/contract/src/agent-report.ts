@@ -9,6 +9,8 @@ export interface AgentReport {
   readonly instance: string;
   readonly agent: string;
   readonly node: string;
+  /** Counts the reports of the process, from 1: a gap shows that some were lost. */
+  readonly seq?: number;
   /** The plan in force there: how an agent acknowledges. */
   readonly planVersion: string;
   readonly targets: readonly TargetReport[];

@@ -34,6 +34,7 @@ export class ReportBook {
   readonly #told = new Map<string, string>();
   #diagnostics: AgentDiagnosticReport[] = [];
   #turn = 0;
+  #seq = 0;
 
   constructor(options: ReportBookOptions) {
     this.#options = options;
@@ -58,6 +59,7 @@ export class ReportBook {
     const policies = askSources((source) => source.policies?.()).flat();
     const first: AgentReport = {
       ...base,
+      seq: (this.#seq += 1),
       targets: targets.slice(0, TARGETS_A_REPORT),
       diagnostics: this.#diagnostics,
       ...(provider === undefined ? {} : { provider }),
@@ -66,7 +68,7 @@ export class ReportBook {
     this.#diagnostics = [];
     const more: AgentReport[] = [];
     for (let at = TARGETS_A_REPORT; at < targets.length; at += TARGETS_A_REPORT)
-      more.push({ ...base, targets: targets.slice(at, at + TARGETS_A_REPORT), diagnostics: [] });
+      more.push({ ...base, seq: (this.#seq += 1), targets: targets.slice(at, at + TARGETS_A_REPORT), diagnostics: [] });
     return [first, ...more];
   }
 

@@ -1,0 +1,34 @@
+import type { Rung } from '@isthmus/ladder';
+import type { AgentDiagnosticReport, BreakerReport } from './agent-report.ts';
+
+/** One agent, as `isthmus get agents` shows it: connected, or within the last hour. Times are ms since the epoch. */
+export interface AgentView {
+  readonly service: string;
+  /** Of the process. */
+  readonly instance: string;
+  /** Version of the agent, and of Node there. */
+  readonly agent: string;
+  readonly node: string;
+  readonly address: string;
+  /** Absent where it is not connected. */
+  readonly connectedSince?: number;
+  readonly lastReportAt?: number;
+  /** The plan in force there, and whether it is the newest of its service. */
+  readonly planVersion: string;
+  readonly acknowledged: boolean;
+  readonly targets: readonly AgentTargetView[];
+  /** The newest last. */
+  readonly diagnostics: readonly AgentDiagnosticReport[];
+}
+
+export interface AgentTargetView {
+  readonly host: string;
+  readonly port: number;
+  /** What the plan wants; absent where no plan names it any more. */
+  readonly desired?: Rung;
+  readonly rung: Rung;
+  readonly percent: number;
+  /** Why it is lower. */
+  readonly why?: string;
+  readonly breakers: readonly BreakerReport[];
+}
