@@ -83,7 +83,11 @@ function breakerOver(policy: CockatielBreaker, own: Handed['own']): Handed {
   // Closed for ever, with the sampling and the listeners of the policy: it inherits from it.
   const observer = Object.create(policy, {
     innerState: { value: { value: 0 } },
-    innerLastFailure: { set: (failure: unknown) => void (policy.innerLastFailure = failure) },
+    innerLastFailure: {
+      set(failure: unknown) {
+        policy.innerLastFailure = failure;
+      },
+    },
     open: {
       value: (reason: unknown, signal: AbortSignal) => {
         const { duration } = policy.halfOpenAfterBackoffFactory.next({ attempt: 1, result: reason, signal });

@@ -3,6 +3,8 @@ export type { AxiosOption } from './axios-retry.ts';
 export type { TargetOption } from './call-owner.ts';
 export { wrapPolicy } from './cockatiel.ts';
 export { wrapBreaker, wrapOpossum } from './opossum.ts';
+export { withBreaker } from './own-breaker.ts';
+export type { OwnBreakerOption } from './own-breaker.ts';
 export { resilienceParts } from './resilience-parts.ts';
 export type { ResiliencePart } from './resilience-parts.ts';
 export { ownedRetry, wrapRetryAgent } from './undici-retry.ts';

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Opossum8 from 'opossum';
 import Opossum9 from 'opossum-9';
 import Opossum10 from 'opossum-10';
+import { askSources } from '../control/report-sources.ts';
 import { wrapBreaker, wrapOpossum } from './opossum.ts';
 import type { OpossumBreaker } from './opossum-shape.ts';
 import { resilienceParts } from './resilience-parts.ts';
@@ -268,6 +269,14 @@ describe.each(VERSIONS)('a breaker of opossum %s', (version, CircuitBreaker) => 
       },
     ]);
     expect(resilienceParts().some((each) => each.breaker?.().name === 'other')).toBe(false);
+    // And so the agent's reports have it: its breakers with the target, its policies when they are new.
+    const breakers = askSources((source) => source.breakersOf?.(HOST, 80)).flat();
+    expect(breakers.filter(({ name }) => name === told)).toMatchObject([{ state: 'observing' }]);
+    expect(askSources((source) => source.breakersOf?.(HOST, 81)).flat()).toEqual([]);
+    const mine = (): number => askSources((source) => source.policies?.()).flat().filter(({ name }) => name === told).length; // prettier-ignore
+    expect([mine(), mine()]).toEqual([1, 0]);
+    askSources((source) => source.lost?.());
+    expect(mine()).toBe(1);
   });
 
   test('does not notice a fault of the agent', async () => {

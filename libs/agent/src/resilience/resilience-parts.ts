@@ -1,4 +1,6 @@
 import type { BreakerReport, LiftedPolicy } from '@isthmus/contract';
+import { addReportSource } from '../control/report-sources.ts';
+import { currentAgent } from '../process-agent.ts';
 
 /** A breaker, retry loop or deadline of the application, as the agent tells of it. */
 export interface ResiliencePart {
@@ -29,6 +31,34 @@ export function addPart(owner: object, part: ResiliencePart): void {
   if (refs.size >= MOST_PARTS) return;
   parts.set(owner, part);
   refs.add(new WeakRef(owner));
+  if (!reporting) addReportSource({ breakersOf, policies: changedPolicies, lost: () => (told = '') });
+  reporting = true;
+}
+
+let reporting = false;
+let told = '';
+
+function breakersOf(host: string, port: number): readonly BreakerReport[] {
+  const authority = `${host}:${port}`;
+  const calls = currentAgent()?.calls;
+  return resilienceParts().flatMap(({ target, breaker }) =>
+    target !== undefined && breaker !== undefined && calls?.authorityOf(target) === authority ? [breaker()] : [],
+  );
+}
+
+/** By mesh host where a plan knows the target; what it does not know is told by the application's name. */
+function changedPolicies(): readonly LiftedPolicy[] | undefined {
+  const calls = currentAgent()?.calls;
+  const policies = resilienceParts().flatMap((part) =>
+    part.policies().map((policy) => {
+      const authority = part.target === undefined ? undefined : calls?.authorityOf(part.target);
+      return authority === undefined ? policy : { ...policy, host: authority.slice(0, authority.lastIndexOf(':')) };
+    }),
+  );
+  const now = JSON.stringify(policies);
+  if (now === told) return undefined;
+  told = now;
+  return policies;
 }
 
 /** All that are left of those that were wrapped, in the order of their making. */

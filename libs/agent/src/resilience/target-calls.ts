@@ -11,6 +11,8 @@ export interface TargetCalls {
    * @param headers of the request, for shares that stick: an object, pairs, a flat list or `Headers`
    */
   readonly place: (target: string, headers?: unknown) => PlacedCall | undefined;
+  /** `host:port` of what `place` would find. */
+  readonly authorityOf: (target: string) => string | undefined;
   readonly within: <T>(call: PlacedCall, run: () => T) => { readonly result: T; readonly ended: () => void };
   readonly whileRunning: <T>(call: PlacedCall, run: () => Promise<T>) => Promise<T>;
 }
@@ -21,8 +23,16 @@ const readNothing: HeaderReader = () => undefined;
 const read: HeaderReader = (headers, name) =>
   readDispatched(headers, name) ?? traceHeadersFor(readNothing, undefined).find(([key]) => key === name)?.[1];
 
-export function targetCalls(
-  place: (target: string, read: HeaderReader, carrier: unknown) => PlacedCall | undefined,
-): TargetCalls {
-  return { place: (target, headers) => place(target, read, headers), within, whileRunning };
+interface Placing {
+  place(target: string, read: HeaderReader, carrier: unknown): PlacedCall | undefined;
+  authorityOf(target: string): string | undefined;
+}
+
+export function targetCalls(placing: Placing): TargetCalls {
+  return {
+    place: (target, headers) => placing.place(target, read, headers),
+    authorityOf: (target) => placing.authorityOf(target),
+    within,
+    whileRunning,
+  };
 }

@@ -58,7 +58,7 @@ export class Storm {
     (storm.seam.egress as { port: number }).port = portOf(storm.#egress);
     storm.#undo.push(patchHttp(storm.seam));
     storm.decider.judge(() => true);
-    const agent = { calls: targetCalls((target, read, carrier) => storm.decider.place(target, read, carrier)) };
+    const agent = { calls: targetCalls(storm.decider) };
     Object.defineProperty(globalThis, AGENT, { value: agent, configurable: true });
     return storm;
   }
