@@ -109,7 +109,7 @@ export function startAgent(options: AgentOptions): Agent {
     get planVersion() {
       return decider.version;
     },
-    calls: targetCalls((target, read, carrier) => decider.place(target, read, carrier)),
+    calls: targetCalls(decider),
     clients: { seam, target: (authority) => decider.target(authority), onChange: (listener) => decider.onChange(listener) },
     close() {
       unfollow?.();

@@ -1,5 +1,17 @@
 import type { AgentPlan } from '@isthmus/contract';
-import { MARK_HEADER, POLICIES, START, bucketOf, bucketOfCall, dialsSidecar, isInShare, rungBelow, step } from '@isthmus/ladder';
+import {
+  MARK_HEADER,
+  POLICIES,
+  START,
+  bucketOf,
+  bucketOfCall,
+  dialsSidecar,
+  isInShare,
+  keptBy,
+  markOf,
+  rungBelow,
+  step,
+} from '@isthmus/ladder';
 import type { LadderState, Policy, Rung } from '@isthmus/ladder';
 import type { TargetPlace } from './client-access.ts';
 import { EMPTY_TABLE, SDK, find, findByName, tableOf } from './decision-table.ts';
@@ -148,6 +160,11 @@ export class Decider {
 
   #changed(): void {
     for (const listener of this.#listeners) listener();
+  }
+
+  /** @param target see `place` */
+  authorityOf(target: string): string | undefined {
+    return findByName(this.#table, target)?.authority;
   }
 
   #unreadable(authority: string): void {

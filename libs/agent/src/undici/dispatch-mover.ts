@@ -53,7 +53,8 @@ function otherWay(
     return undefined;
   }
   const outer = counts === undefined ? handler : counting(handler, counts);
-  const headers = headersFor(options.headers, decision.authority, traceHeadersFor(readDispatched, options.headers));
+  const more = [...traceHeadersFor(readDispatched, options.headers), ...(decision.marks ?? [])];
+  const headers = headersFor(options.headers, decision.authority, more);
   const { egress } = seam;
   const there = {
     ...options,
