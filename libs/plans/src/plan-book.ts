@@ -7,6 +7,8 @@ export interface PlanBook {
   targetsFor(service: string): readonly AgentTarget[];
   /** One of them; undefined where no plan of this service has it. */
   targetFor(service: string, target: TargetId): AgentTarget | undefined;
+  /** What there is now, as `onChange` would have told it. */
+  pages(): Iterable<BookChange>;
   /** Called after each change, at once. Returns what ends it. */
   onChange(listener: (change: BookChange) => void): () => void;
 }
@@ -42,6 +44,10 @@ export class AgentTargets implements PlanBook {
   onChange(listener: (change: BookChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  *pages(): Generator<BookChange> {
+    for (const page of this.#pages.values()) yield changeOf(page);
   }
 
   /** What the plan of this name says now; nothing is told where that is what it said before. */
@@ -83,10 +89,14 @@ export class AgentTargets implements PlanBook {
     }
   }
 
-  #tell({ consumers, target }: Page): void {
-    const change: BookChange = { target: { host: target.host, port: portOf(target) }, consumers };
+  #tell(page: Page): void {
+    const change = changeOf(page);
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function changeOf({ consumers, target }: Page): BookChange {
+  return { target: { host: target.host, port: portOf(target) }, consumers };
 }
 
 function isSame(a: Page, b: Page): boolean {

@@ -10,6 +10,7 @@ import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { openIstioConfig } from '../istio/open-istio-config.ts';
 import type { IstioRules } from '../istio/open-istio-config.ts';
+import type { ConsumerPosition } from '../mesh/consumer-policies.ts';
 import { openMesh } from '../mesh/open-mesh.ts';
 import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -149,6 +150,12 @@ export class Engine {
     });
     this.#startPipeline([]);
     this.#following = this.istio.run(this.#stopWriting.signal);
+  }
+
+  /** Where plans have consumers: their sidecars learn of it with the next flush. */
+  takePositions(positions: readonly ConsumerPosition[]): void {
+    this.mesh.publisher.queuePositions(positions);
+    this.#pipeline?.takeRules([]);
   }
 
   async stop(): Promise<void> {

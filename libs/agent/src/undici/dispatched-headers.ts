@@ -1,4 +1,7 @@
+import { MARK_HEADER } from '@isthmus/ladder';
 import type { HeaderReader } from '../sticky.ts';
+
+const REPLACED: ReadonlySet<string> = new Set(['host', MARK_HEADER]);
 
 type Pairs = readonly (readonly [string, string | readonly string[]])[];
 
@@ -19,9 +22,9 @@ export const readDispatched: HeaderReader = (carrier, name) => {
   return typeof value === 'string' ? value : undefined;
 };
 
-/** With the service for its host, as a flat list, which every version takes. */
+/** With the service for its host and without a mark that is not the agent's, as a flat list, which every version takes. */
 export function headersFor(headers: unknown, authority: string, more: readonly (readonly [string, string])[]): readonly string[] {
-  const others = pairsOf(headers).filter(([name]) => name.toLowerCase() !== 'host');
+  const others = pairsOf(headers).filter(([name]) => !REPLACED.has(name.toLowerCase()));
   const flat = [...others, ...more].flatMap(([name, value]) =>
     typeof value === 'string' ? [name, value] : value.flatMap((one) => [name, String(one)]),
   );
