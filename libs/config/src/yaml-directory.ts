@@ -23,8 +23,8 @@ export interface DirectoryOptions<Read> {
   readonly unreadable: (file: string, what: string) => Read;
   /** A file's name in messages; default: its path. */
   readonly nameOf?: (path: string) => string;
-  /** Files that changed, each with what it says now; undefined: it is gone. Not called when nothing changed. */
-  readonly onFiles: (files: ReadonlyMap<string, Read | undefined>) => void;
+  /** Files that changed, each with what it says now; undefined: it is gone. Not called when nothing changed; awaited. Must not throw. */
+  readonly onFiles: (files: ReadonlyMap<string, Read | undefined>) => void | Promise<void>;
   /** Why the directory as a whole cannot be used; undefined: it can again. Its files keep what they said. */
   readonly onTrouble: (what: string | undefined) => void;
   /** See `watchPath`. */
@@ -98,7 +98,7 @@ export class YamlDirectory<Read> {
         if (file !== undefined) changed.set(path, file);
       }
     }
-    if (changed.size > 0) this.#options.onFiles(changed);
+    if (changed.size > 0) await this.#options.onFiles(changed);
   }
 
   /** Undefined: it says what it said. */

@@ -26,7 +26,7 @@ export { formatLocality } from './service.ts';
 export type { MeshEndpoint, MeshService, Resolution, ServiceDeclaration, ServicePort, ServiceRecord } from './service.ts';
 export { ANYWHERE, listenerPlaces, parseCidr, serviceAddresses } from './service-addresses.ts';
 export type { Cidr, ListenerPlace } from './service-addresses.ts';
-export { ownTurn, runInSlices } from './slices.ts';
+export { atOnce, ownTurn, runInSlices } from './slices.ts';
 export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';
 export type { SourceEvent, SourceStatus } from './source-event.ts';
 export type { Workload, WorkloadEvent } from './workload.ts';

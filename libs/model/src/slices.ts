@@ -39,3 +39,10 @@ let queue: Promise<void> = Promise.resolve();
 export function ownTurn(): Promise<void> {
   return (queue = queue.then(() => nextTurn()));
 }
+
+/** Runs a generator to its end in this turn; gives what it returns. */
+export function atOnce<Result>(steps: Generator<void, Result>): Result {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}

@@ -1,11 +1,10 @@
+import { atOnce } from '@isthmus/model';
+
 // Serialised protobuf messages may be concatenated: that is how a message is extended without decoding it.
 
 /** Several serialised parts of one message as one. */
 export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
-  const steps = joinPartsSteps(parts, Number.POSITIVE_INFINITY);
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value;
+  return atOnce(joinPartsSteps(parts, Number.POSITIVE_INFINITY));
 }
 
 /** `joinParts` with a pause after every `stepBytes`. */

@@ -19,7 +19,7 @@ export type { Proxy } from './proxy.ts';
 export type { EgressScope, MeshOptions, OwnPort, ProxyScope } from './scope.ts';
 export { RUNTIME_TYPE, runtimeLayer } from './runtime-layer.ts';
 export type { RuntimeValues } from './runtime-layer.ts';
-export { gatewayRouteResource, gatewayRules } from './routes/gateway-route.ts';
+export { gatewayRouteSteps, gatewayRules } from './routes/gateway-route.ts';
 export type { GatewayRules, RouteServer, RulesOf } from './routes/gateway-route.ts';
 export { grpcRouteResource } from './routes/grpc-route.ts';
 export { RouteAssembly } from './routes/route-assembly.ts';

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { atOnce } from '@isthmus/model';
 import { DestinationRules, ProxyScopes, VirtualServices, parseIstioYaml } from '@isthmus/policy';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
@@ -130,7 +131,7 @@ class World {
         after === undefined ? this.#virtual.delete('shop', name) : this.#virtual.set(after as IstioObject<'VirtualService'>);
     if (kind === 'DestinationRule' && after === undefined) this.#destination.delete('shop', name);
     if (kind === 'DestinationRule' && after !== undefined) this.#destination.set(after as IstioObject<'DestinationRule'>);
-    return this.#scopes.onObjects(changes);
+    return atOnce(this.#scopes.onObjects(changes));
   }
 }
 

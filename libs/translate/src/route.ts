@@ -1,5 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
+import { atOnce } from '@isthmus/model';
 import type { Resource } from '@isthmus/model';
 import { joinParts, joinPartsSteps } from './fields.ts';
 import { compareText, ordered } from './ordered.ts';
@@ -25,10 +26,7 @@ const BYTES_A_STEP = 256 * 1024;
 
 /** One RouteConfiguration out of encoded virtual hosts, in any order; one of each name is taken, since Envoy refuses all for a double. */
 export function composeRoute(name: string, virtualHosts: readonly EncodedVirtualHost[], tail?: Uint8Array): Resource {
-  const steps = composeRouteSteps(name, ordered(virtualHosts, compareVirtualHosts), tail);
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value;
+  return atOnce(composeRouteSteps(name, ordered(virtualHosts, compareVirtualHosts), tail));
 }
 
 /**

@@ -109,7 +109,7 @@ export class IstioCluster {
         const gone = [...known].filter((key) => !event.objects.has(key));
         for (const key of event.objects.keys()) known.add(key);
         for (const key of gone) known.delete(key);
-        store.setAll([
+        void store.setAll([
           ...gone.map((key) => [place(key), undefined] as const),
           ...[...event.objects].map(([key, file]) => [place(key), file] as const),
         ]);
@@ -130,7 +130,7 @@ export class IstioCluster {
     );
     if (status.state === 'syncing') return;
     this.#unsettled.delete(part);
-    if (this.#unsettled.size === 0) this.#settle();
+    if (this.#unsettled.size === 0) void this.#options.store.settled.then(this.#settle);
   }
 
   #tell(part: string, diagnostic: Diagnostic | undefined): void {

@@ -1,5 +1,5 @@
-import { parseSourceId, serviceId } from '@isthmus/model';
-import type { Scope, ServiceKey, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
+import { parseSourceId, runInSlices, serviceId } from '@isthmus/model';
+import type { Scope, ServiceId, ServiceKey, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import type { IstioConfigStore, ObjectChange } from '@isthmus/policy';
 import { ServiceEntry_Location as Location, ServiceEntry_Resolution as Resolution } from '@isthmus/proto/istio';
 import type { IstioObject, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
@@ -39,21 +39,13 @@ export class ServiceEntrySource implements RegistrySource {
     channel.push({ kind: 'status', scope, status: { state: 'syncing' } });
     const index = new HostIndex(this.#meshId);
     let stop = (): void => undefined;
-    const begin = (): void => {
-      index.take([...this.#store.objects()].map((after) => ({ before: undefined, after })));
-      const services = new Map(
-        [...index.hosts()].flatMap((host) => index.record(host) ?? []).map((record) => [serviceId(record.key), record]),
-      );
-      channel.push({ kind: 'snapshot', scope, services });
-      this.#tell(index, channel);
-      channel.push({ kind: 'status', scope, status: { state: 'live' } });
+    const begin = async (): Promise<void> => {
+      let done = runInSlices(this.#first(index, channel));
+      // What changes meanwhile may be in what is read already, or not: taken once more it makes no difference.
       stop = this.#store.onChange((changes) => {
-        for (const host of index.take(changes)) {
-          const service = index.record(host);
-          channel.push(service === undefined ? { kind: 'remove', key: keyOf(host) } : { kind: 'upsert', service });
-        }
-        this.#tell(index, channel);
+        done = done.then(() => runInSlices(this.#more(index, channel, changes)));
       });
+      await done;
     };
     void this.#loaded.then(() => (signal.aborted ? undefined : begin()));
     try {
@@ -61,6 +53,36 @@ export class ServiceEntrySource implements RegistrySource {
     } finally {
       stop();
     }
+  }
+
+  *#first(index: HostIndex, channel: EventChannel): Generator<void> {
+    const scope = this.#scope;
+    for (const after of this.#store.objects()) {
+      index.take({ before: undefined, after });
+      yield;
+    }
+    const services = new Map<ServiceId, ServiceRecord>();
+    for (const host of index.dirty()) {
+      const record = index.record(host);
+      if (record !== undefined) services.set(serviceId(record.key), record);
+      yield;
+    }
+    channel.push({ kind: 'snapshot', scope, services });
+    this.#tell(index, channel);
+    channel.push({ kind: 'status', scope, status: { state: 'live' } });
+  }
+
+  *#more(index: HostIndex, channel: EventChannel, changes: readonly ObjectChange[]): Generator<void> {
+    for (const change of changes) {
+      index.take(change);
+      yield;
+    }
+    for (const host of index.dirty()) {
+      const service = index.record(host);
+      channel.push(service === undefined ? { kind: 'remove', key: keyOf(host) } : { kind: 'upsert', service });
+      yield;
+    }
+    this.#tell(index, channel);
   }
 
   #tell(index: HostIndex, channel: EventChannel): void {
@@ -81,6 +103,7 @@ class HostIndex {
   readonly #selecting = new Map<string, Map<string, PlainServiceEntry>>();
   readonly #workloads = new Map<string, Map<string, PlainWorkload>>();
   readonly #rejected = new Map<string, Rejected>();
+  readonly #dirty = new Set<string>();
   #isNews = false;
   readonly #meshId: string;
 
@@ -88,20 +111,18 @@ class HostIndex {
     this.#meshId = meshId;
   }
 
-  hosts(): Iterable<string> {
-    return this.#byHost.keys();
+  /** The hosts whose records may have changed since the last time, sorted. */
+  dirty(): readonly string[] {
+    const hosts = [...this.#dirty].sort();
+    this.#dirty.clear();
+    return hosts;
   }
 
-  /** Gives the hosts whose records may have changed, sorted. */
-  take(changes: readonly ObjectChange[]): readonly string[] {
-    const dirty = new Set<string>();
-    for (const { before, after } of changes) {
-      for (const object of [before, after]) {
-        if (object?.kind === 'ServiceEntry') this.#entry(object as IstioObject<'ServiceEntry'>, object === after, dirty);
-        if (object?.kind === 'WorkloadEntry') this.#workload(object as IstioObject<'WorkloadEntry'>, object === after, dirty);
-      }
+  take({ before, after }: ObjectChange): void {
+    for (const object of [before, after]) {
+      if (object?.kind === 'ServiceEntry') this.#entry(object as IstioObject<'ServiceEntry'>, object === after);
+      if (object?.kind === 'WorkloadEntry') this.#workload(object as IstioObject<'WorkloadEntry'>, object === after);
     }
-    return [...dirty].sort();
   }
 
   /** Undefined: nobody has the host, or nothing can be made of it. */
@@ -127,21 +148,21 @@ class HostIndex {
     return [...this.#rejected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rejected]) => rejected);
   }
 
-  #entry(object: IstioObject<'ServiceEntry'>, isThere: boolean, dirty: Set<string>): void {
+  #entry(object: IstioObject<'ServiceEntry'>, isThere: boolean): void {
     const entry = plainEntry(object);
     if (isTooFar(entry) || object.labels[OWN_MESH] === this.#meshId) return;
     for (const host of entry.hosts) {
       put(this.#byHost, host, entry.namespace, entry.name, isThere ? entry : undefined);
-      dirty.add(host);
+      this.#dirty.add(host);
     }
     if (entry.selector !== undefined)
       put(this.#selecting, entry.namespace, entry.namespace, entry.name, isThere ? entry : undefined);
   }
 
-  #workload({ namespace, name, spec }: IstioObject<'WorkloadEntry'>, isThere: boolean, dirty: Set<string>): void {
+  #workload({ namespace, name, spec }: IstioObject<'WorkloadEntry'>, isThere: boolean): void {
     put(this.#workloads, namespace, namespace, name, isThere ? plainWorkload(spec, `${namespace}/${name}`) : undefined);
     for (const entry of this.#selecting.get(namespace)?.values() ?? [])
-      if (selects(entry, spec.labels)) for (const host of entry.hosts) dirty.add(host);
+      if (selects(entry, spec.labels)) for (const host of entry.hosts) this.#dirty.add(host);
   }
 
   *#chosenBy(entry: PlainServiceEntry): Generator<PlainWorkload> {

@@ -5,12 +5,13 @@ import {
   ROUTE_TYPE,
   gatewayDiagnostics,
   gatewayListeners,
-  gatewayRouteResource,
+  gatewayRouteSteps,
   gatewayRules,
   mergeGateways,
 } from '@isthmus/translate';
 import type { GatewayRules, MergedGateways, ProxyScope, RouteServer } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
+import { ruleKey, rulesByKey } from './rule-keys.ts';
 import { RulesByHost } from './rules-by-host.ts';
 
 type Rule = IstioObject<'VirtualService'>;
@@ -57,7 +58,7 @@ export class GatewayEdge {
     this.#encoded.clear();
     this.#rules.clear();
     for (const { gateway } of [...this.#merged.routes.values()].flat()) {
-      for (const rule of this.#scope.virtualServicesOf(gateway)) this.#rules.set(keyOf(rule), rule);
+      for (const rule of this.#scope.virtualServicesOf(gateway)) this.#rules.set(ruleKey(rule), rule);
     }
     this.#listenersDirty = true;
   }
@@ -69,9 +70,9 @@ export class GatewayEdge {
 
   /** A VirtualService, as it was or as it is. */
   rule(rule: Rule): void {
-    const bound = rule.spec.gateways.flatMap((gateway) => this.#scope.virtualServicesOf(gateway));
-    const now = bound.find((one) => keyOf(one) === keyOf(rule));
-    this.#rules.set(keyOf(rule), now);
+    const key = ruleKey(rule);
+    const lists = rule.spec.gateways.map((gateway) => rulesByKey(this.#scope.virtualServicesOf(gateway)));
+    this.#rules.set(key, lists.find((list) => list.has(key))?.get(key));
     this.#void(rule);
   }
 
@@ -80,15 +81,16 @@ export class GatewayEdge {
     this.#listenersDirty = true;
   }
 
-  changes(): readonly ResourceChange[] {
-    if (!this.isDirty) return [];
-    const routes = [...this.#dirtyRoutes].map((name) => {
+  /** What changed since the last call. */
+  *changes(): Generator<void, readonly ResourceChange[]> {
+    const routes: ResourceChange[] = [];
+    for (const name of this.#dirtyRoutes) {
+      this.#dirtyRoutes.delete(name);
       const servers = this.#merged.routes.get(name);
       const rulesOf = (server: RouteServer, rule: Rule): GatewayRules => this.#once(server, rule);
-      const resource = servers && gatewayRouteResource(this.#scope, name, servers, rulesOf);
-      return { type: ROUTE_TYPE, name, resource };
-    });
-    this.#dirtyRoutes.clear();
+      const resource = servers && (yield* gatewayRouteSteps(this.#scope, name, servers, rulesOf));
+      routes.push({ type: ROUTE_TYPE, name, resource });
+    }
     return [...this.#composeListeners(), ...routes];
   }
 
@@ -106,22 +108,18 @@ export class GatewayEdge {
   }
 
   #void(rule: Rule): void {
-    this.#encoded.delete(keyOf(rule));
+    this.#encoded.delete(ruleKey(rule));
     for (const [name, servers] of this.#merged.routes) {
       if (servers.some(({ gateway }) => rule.spec.gateways.includes(gateway))) this.#dirtyRoutes.add(name);
     }
   }
 
   #once(server: RouteServer, rule: Rule): GatewayRules {
-    let made = this.#encoded.get(keyOf(rule));
-    if (made === undefined) this.#encoded.set(keyOf(rule), (made = new Map()));
+    let made = this.#encoded.get(ruleKey(rule));
+    if (made === undefined) this.#encoded.set(ruleKey(rule), (made = new Map()));
     const key = `${server.gateway} ${server.port} ${server.tls}`;
     let encoded = made.get(key);
     if (encoded === undefined) made.set(key, (encoded = gatewayRules(this.#scope, server, rule)));
     return encoded;
   }
-}
-
-function keyOf({ namespace, name }: Rule): string {
-  return `${namespace}/${name}`;
 }

@@ -12,6 +12,7 @@ import {
 } from '@isthmus/translate';
 import type { ProxyScope, SidecarRoute } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
+import { ruleKey, rulesByKey } from './rule-keys.ts';
 import { RulesByHost } from './rules-by-host.ts';
 
 type Rule = IstioObject<'VirtualService'>;
@@ -19,8 +20,6 @@ type Rule = IstioObject<'VirtualService'>;
 interface Table {
   readonly route: SidecarRoute;
   readonly assembly: RouteAssembly;
-  /** Of the rules in the route's scope, by `namespace/name`; made anew when the scope gives another list. */
-  rules: { readonly from: readonly Rule[]; readonly byKey: ReadonlyMap<string, Rule> };
 }
 
 /**
@@ -53,7 +52,7 @@ export class GroupRoutes {
     this.#rules.clear();
     this.#portsOf.clear();
     this.#users.clear();
-    for (const rule of this.#scope.egress.flatMap((egress) => egress.virtualServices())) this.#rules.set(keyOf(rule), rule);
+    for (const rule of this.#scope.egress.flatMap((egress) => egress.virtualServices())) this.#rules.set(ruleKey(rule), rule);
     if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
     this.#isFilling = true;
     // It has every service and rule in it once more: who has no explicit door is not served it.
@@ -93,9 +92,9 @@ export class GroupRoutes {
   /** A VirtualService, as it was or as it is. */
   rule(rule: Rule): void {
     if (this.#scope.proxy.kind === 'router') return;
-    const key = keyOf(rule);
+    const key = ruleKey(rule);
     const hosts = new Set(this.#rules.hostsOf(key));
-    this.#rules.set(key, this.#current(rule));
+    this.#rules.set(key, this.#current(key));
     for (const host of this.#rules.hostsOf(key)) hosts.add(host);
     this.#setRuleEverywhere(key);
     // A wildcard leaves to another rule what that names: such a rule's coming or going changes it.
@@ -132,9 +131,9 @@ export class GroupRoutes {
     for (const name of before) if (!after.includes(name)) this.#drop(name);
   }
 
-  #current({ name, namespace }: Rule): Rule | undefined {
+  #current(key: string): Rule | undefined {
     for (const egress of this.#scope.egress) {
-      const found = egress.virtualServices().find((rule) => rule.name === name && rule.namespace === namespace);
+      const found = rulesByKey(egress.virtualServices()).get(key);
       if (found !== undefined) return found;
     }
   }
@@ -144,9 +143,7 @@ export class GroupRoutes {
   }
 
   #setRule(table: Table, key: string): void {
-    const from = table.route.egress.virtualServices();
-    if (table.rules.from !== from) table.rules = { from, byKey: new Map(from.map((rule) => [keyOf(rule), rule])) };
-    const rule = table.rules.byKey.get(key);
+    const rule = rulesByKey(table.route.egress.virtualServices()).get(key);
     const hosts = rule === undefined ? [] : virtualHostsOfRule(this.#scope, table.route, rule);
     if (table.assembly.set(`rule ${key}`, hosts)) this.#dirty.add(table.route.name);
   }
@@ -156,7 +153,7 @@ export class GroupRoutes {
     if (this.#tables.has(name)) return;
     const route = sidecarRoute(this.#scope, name);
     if (route === undefined) return;
-    const table = { route, assembly: new RouteAssembly(name), rules: { from: [], byKey: new Map() } };
+    const table = { route, assembly: new RouteAssembly(name) };
     this.#tables.set(name, table);
     this.#dirty.add(name);
     // The first on its port: rules may have been waiting for a service there.
@@ -177,8 +174,4 @@ export class GroupRoutes {
 function httpPorts(services: readonly MeshService[]): readonly string[] {
   const ports = services.flatMap((service) => service.ports.filter(({ protocol }) => isHttpLike(protocol)));
   return [...new Set(ports.map(({ number }) => String(number)))];
-}
-
-function keyOf({ namespace, name }: Rule): string {
-  return `${namespace}/${name}`;
 }

@@ -44,9 +44,13 @@ export class GrpcTargets {
   }
 
   /** What changed since the last call. */
-  changes(): readonly ResourceChange[] {
-    const changes = [...this.#dirty].flatMap((host) => this.#changesOf(host));
-    this.#dirty.clear();
+  *changes(): Generator<void, readonly ResourceChange[]> {
+    const changes: ResourceChange[] = [];
+    for (const host of this.#dirty) {
+      this.#dirty.delete(host);
+      changes.push(...this.#changesOf(host));
+      yield;
+    }
     return changes;
   }
 

@@ -19,6 +19,7 @@ import type { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayEdge } from './gateway-edge.ts';
 import { GrpcTargets } from './grpc-targets.ts';
 import { GroupRoutes } from './group-routes.ts';
+import type { RulesGate } from './rules-gate.ts';
 import { destinationHosts } from './rules-by-host.ts';
 import type { Translations } from './translations.ts';
 
@@ -30,6 +31,9 @@ export type GroupDirt = Pick<
 type Rule = IstioObject<'VirtualService'>;
 
 const NO_NAMES: readonly string[] = [];
+
+/** A new group's routes are composed in slices so many times, while rules change. */
+const MOST_ROUNDS = 3;
 
 /**
  * What a class of proxies is served, but for what is one node's own. A change first adds and changes, `compose` then moves
@@ -50,11 +54,10 @@ export class MeshGroup {
   /** By place: the names of its listeners. */
   readonly #listeners = new Map<ListenerPlace, readonly string[]>();
   readonly #dirtyPlaces = new Set<ListenerPlace>();
-  /** What no host has any more, `type name`: taken away with the next routes. */
-  readonly #left = new Map<TypeUrl, Set<string>>([
-    [CLUSTER_TYPE, new Set()],
-    [ENDPOINT_TYPE, new Set()],
-  ]);
+  /** What no host has any more: taken away with the next routes. */
+  readonly #left = noneLeft();
+  /** … and with those that are being composed, unless it comes back meanwhile. */
+  readonly #leaving = noneLeft();
   #changes: ResourceChange[] = [];
   #filled: Promise<void> | undefined;
 
@@ -72,19 +75,25 @@ export class MeshGroup {
     return this.#filled;
   }
 
-  /** Everything that there is by now, without holding the event loop; changes may come meanwhile. */
-  fillInSlices(): void {
-    const steps = this.#fillAndCompose();
-    this.#filled = runInSlices(steps).then(() => {
+  /** Everything that there is by now, without holding the event loop; changes may come meanwhile, rules too. */
+  fillInSlices(gate: RulesGate): void {
+    this.#filled = this.#fillAndCompose(gate).then(() => {
       this.#filled = undefined;
       this.commit();
     });
   }
 
-  *#fillAndCompose(): Generator<void> {
-    yield* this.fill();
-    // What came in between is in it. In one turn: nothing may change while routes are put together.
-    for (const _ of this.compose());
+  async #fillAndCompose(gate: RulesGate): Promise<void> {
+    await runInSlices(this.fill());
+    for (let round = 1; ; round += 1) {
+      await gate.opened;
+      const { revision } = gate;
+      // Who is passed by rules again and again puts the rest together in one turn.
+      if (round > MOST_ROUNDS) for (const _ of this.compose());
+      else await runInSlices(this.compose());
+      // Put together while rules came: some of it is of before, some of after. What is dirty by now is made again.
+      if (gate.revision === revision) return;
+    }
   }
 
   /** Everything anew, in steps. */
@@ -168,11 +177,17 @@ export class MeshGroup {
   }
 
   *compose(): Generator<void> {
-    const removals = [...this.#left].flatMap(([type, names]) => [...names].map((name) => ({ type, name, resource: undefined })));
-    for (const names of this.#left.values()) names.clear();
-    const routes = [...(yield* this.#routes.compose()), ...this.#grpc.changes(), ...this.#edge.changes()];
+    for (const [type, names] of this.#left) {
+      for (const name of names) this.#leaving.get(type)?.add(name);
+      names.clear();
+    }
+    const routes = [...(yield* this.#routes.compose()), ...(yield* this.#grpc.changes()), ...(yield* this.#edge.changes())];
     const listeners = yield* this.#composeListeners();
-    this.#changes.push(...listeners, ...routes, ...removals);
+    const removals = [...this.#leaving].flatMap(([type, names]) =>
+      [...names].map((name) => ({ type, name, resource: undefined })),
+    );
+    for (const names of this.#leaving.values()) names.clear();
+    for (const change of [...listeners, ...routes, ...removals]) this.#changes.push(change);
   }
 
   *#composeListeners(): Generator<void, readonly ResourceChange[]> {
@@ -243,13 +258,17 @@ export class MeshGroup {
   ): void {
     const before = known.get(host) ?? NO_NAMES;
     if (before.length !== resources.length || resources.some(({ name }, n) => name !== before[n])) {
-      const left = this.#left.get(type) as Set<string>;
       const names = resources.map(({ name }) => name);
-      for (const name of before) left.add(name);
-      for (const name of names) left.delete(name); // it may have gone and come back before the routes were composed
+      for (const name of before) this.#left.get(type)?.add(name);
+      // It may have gone and come back before the routes were composed, or while they are.
+      for (const name of names) for (const gone of [this.#left, this.#leaving]) gone.get(type)?.delete(name);
       if (names.length === 0) known.delete(host);
       else known.set(host, names);
     }
     for (const resource of resources) this.#changes.push({ type, name: resource.name, resource });
   }
+}
+
+function noneLeft(): ReadonlyMap<TypeUrl, Set<string>> {
+  return new Map([CLUSTER_TYPE, ENDPOINT_TYPE].map((type) => [type, new Set()]));
 }

@@ -6,6 +6,7 @@ import type { SnapshotStore } from '@isthmus/xds';
 import type { ConsumerPosition } from './consumer-policies.ts';
 import { Distinctions } from './distinctions.ts';
 import { MeshGroup } from './mesh-group.ts';
+import { RulesGate } from './rules-gate.ts';
 import { Rules } from './rules.ts';
 import { ServiceIndex } from './service-index.ts';
 import { Translations } from './translations.ts';
@@ -46,7 +47,7 @@ export class MeshPublisher {
   #rulesQueue: ObjectChange[] = [];
   #positionsQueue: ConsumerPosition[] = [];
   #nextRoutesAt = Number.NEGATIVE_INFINITY;
-  #takesRules = false;
+  readonly #gate = new RulesGate();
 
   /** @param everybody the proxy that most are like; its group is always there, for `explain` and `export` */
   constructor(mesh: MeshOptions, everybody: Proxy, now: () => number = () => performance.now()) {
@@ -76,7 +77,7 @@ export class MeshPublisher {
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
       const { group } = known;
-      if (this.services.size > FILL_AT_ONCE) group.fillInSlices();
+      if (this.services.size > FILL_AT_ONCE || this.#gate.isClosed) group.fillInSlices(this.#gate);
       else {
         for (const _ of group.fill());
         for (const _ of group.compose());
@@ -112,7 +113,7 @@ export class MeshPublisher {
 
   /** Objects that came, changed or went; they count from the next `applyRules` on. */
   queueRules(changes: Iterable<ObjectChange>): void {
-    this.#rulesQueue.push(...changes);
+    for (const change of changes) this.#rulesQueue.push(change);
   }
 
   /** Where plans have consumers now; it counts from the next `applyRules` on. */
@@ -120,22 +121,26 @@ export class MeshPublisher {
     for (const position of positions) this.#positionsQueue.push(position);
   }
 
-  /** Takes what is queued, in steps. */
+  /** Takes what is queued, in steps; until the last nobody is shown routes or listeners, and nobody new anything. */
   *applyRules(): Generator<void> {
     if (this.#rulesQueue.length === 0 && this.#positionsQueue.length === 0) return;
     const queue = this.#rulesQueue;
     this.#rulesQueue = [];
-    this.#takesRules = true;
+    this.#gate.close();
+    let regroups = false;
     try {
-      const regroups = queue.map(({ before, after }) => this.#distinctions.replace(before, after));
-      const changes = queue.flatMap((change) => this.rules.take(change));
-      yield;
-      yield* this.#dirty(this.#scopes.onObjects(changes));
-      regroups.push(yield* this.#applyPositions());
-      if (regroups.includes(true)) this.#own.regroup();
+      const changes: ObjectChange[] = [];
+      for (const change of queue) {
+        regroups = this.#distinctions.replace(change.before, change.after) || regroups;
+        changes.push(...this.rules.take(change));
+        yield;
+      }
+      yield* this.#dirty(yield* this.#scopes.onObjects(changes));
+      regroups = (yield* this.#applyPositions()) || regroups;
     } finally {
-      this.#takesRules = false;
+      this.#gate.open();
     }
+    if (regroups) this.#own.regroup();
   }
 
   /** A service that was merged anew. */
@@ -165,7 +170,7 @@ export class MeshPublisher {
    * its Sidecar changed has few hosts yet, and calls to the others would end nowhere.
    */
   get routesAreDue(): boolean {
-    return !this.#takesRules && this.#now() >= this.#nextRoutesAt && this.hasRoutes;
+    return !this.#gate.isClosed && this.#now() >= this.#nextRoutesAt && this.hasRoutes;
   }
 
   /**

@@ -1,4 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
+import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import type { MeshHost, MeshService, ServiceId } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
@@ -32,6 +35,41 @@ describe('a new group in a large mesh', () => {
     expect(view.resources(CLUSTER_TYPE).has('outbound|80||late.mesh')).toBe(true);
     expect(view.resources(CLUSTER_TYPE).has('outbound|80||s0.mesh')).toBe(false);
     expect(view.version(ROUTE_TYPE)).toBe(viewFor(mesh, 'isthmus').version(ROUTE_TYPE));
+  });
+
+  test.each([1, MANY])(
+    'that is asked for while rules are taken shows none of them before all, with %d services',
+    async (services) => {
+      const mesh = meshOf(services);
+      mesh.publisher.queueRules(RULES.map((after) => ({ before: undefined, after })));
+      const applying = mesh.publisher.applyRules();
+      for (let step = 0; step < RULES.length / 2; step += 1) applying.next();
+      const view = viewFor(mesh, 'shop');
+      const seen = new Set([rulesIn(view)]);
+      view.subscribe(() => seen.add(rulesIn(view)));
+      for (const _ of applying) {
+        mesh.publisher.commit();
+        await nextTurn(); // what fills the group gets its turns in between
+        seen.add(rulesIn(view));
+      }
+      await view.ready;
+      for (const _ of mesh.publisher.composeRoutes());
+      seen.add(rulesIn(view));
+      expect([...seen]).toEqual([0, RULES.length]);
+    },
+  );
+
+  test('that was being put together while rules came shows all of them or none', async () => {
+    const mesh = meshOf(MANY);
+    const view = viewFor(mesh, 'shop');
+    const seen = new Set<number>();
+    view.subscribe(() => seen.add(rulesIn(view)));
+    mesh.publisher.queueRules(RULES.map((after) => ({ before: undefined, after })));
+    for (const _ of mesh.publisher.applyRules()) await nextTurn();
+    await view.ready;
+    for (const _ of mesh.publisher.composeRoutes());
+    expect([...seen, rulesIn(view)].filter((rules) => rules !== 0 && rules !== RULES.length)).toEqual([]);
+    expect(rulesIn(view)).toBe(RULES.length);
   });
 
   test('of a node that moves there takes over only when it is complete', async () => {
@@ -138,6 +176,19 @@ function service(host: string): MeshService {
     vip: undefined,
     diagnostics: [],
   };
+}
+
+const RULES = Array.from({ length: 40 }, (_, n) => {
+  const text = `{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: rule-${n}, namespace: isthmus },
+    spec: { hosts: [rule-${n}.example], http: [{ directResponse: { status: 200 } }] } }`;
+  return parseIstioYaml(text, { file: 'rules.yaml', defaultNamespace: 'isthmus' }).objects[0] as IstioObject;
+});
+
+/** How many of RULES are in the routes that a node is served. */
+function rulesIn(view: ResourceView): number {
+  const route = view.resources(ROUTE_TYPE).get('http_proxy');
+  if (route === undefined) return 0;
+  return fromBinary(RouteConfigurationSchema, route.bytes).virtualHosts.filter(({ name }) => name.startsWith('rule-')).length;
 }
 
 const SIDECAR = parseIstioYaml(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { atOnce } from '@isthmus/model';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
@@ -84,13 +85,13 @@ describe('which Sidecar applies', () => {
     [[other], undefined],
   ])('%#: the most specific', (objects, expected) => {
     const { scopes } = world();
-    scopes.onObjects(objects.map((after) => ({ before: undefined, after })));
+    atOnce(scopes.onObjects(objects.map((after) => ({ before: undefined, after }))));
     expect(scopes.scopeFor(proxy()).sidecar?.name).toBe(expected);
   });
 
   test('a router has none', () => {
     const { scopes } = world();
-    scopes.onObjects([{ before: undefined, after: root }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: root }]));
     expect(scopes.scopeFor(proxy({ kind: 'router' })).sidecar).toBeUndefined();
   });
 });
@@ -124,7 +125,7 @@ describe('what egress hosts let in', () => {
     ],
   ])('%j', (imported, expected) => {
     const { scopes } = world(...catalog);
-    scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: imported }] }) }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: imported }] }) }]));
     const [egress] = scopes.scopeFor(proxy()).egress;
     expect(hosts(egress?.services() ?? [])).toEqual(expected);
     expect(hosts(egress?.servicesOn(80) ?? [])).toEqual(expected);
@@ -133,20 +134,20 @@ describe('what egress hosts let in', () => {
   test('a listener with a port has that port of services only, and several listeners make one service', () => {
     const { scopes } = world(service('db', { ports: both }));
     const listeners = [{ port: { number: 3306, protocol: 'TCP', name: 'tcp' }, hosts: ['*/*'] }];
-    scopes.onObjects([{ before: undefined, after: sidecar({ egress: listeners }) }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: sidecar({ egress: listeners }) }]));
     const scope = scopes.scopeFor(proxy());
     expect([...(scope.egress[0]?.services() ?? [])][0]?.ports).toEqual(tcp);
     expect(scope.service('db' as MeshHost)?.ports).toEqual(tcp);
     const before = scope.sidecar;
     const more = sidecar({ egress: [...listeners, { port: { number: 80, protocol: 'HTTP', name: 'http' }, hosts: ['*/*'] }] });
-    scopes.onObjects([{ before, after: more }]);
+    atOnce(scopes.onObjects([{ before, after: more }]));
     expect(scope.service('db' as MeshHost)?.ports).toEqual(both);
   });
 
   test('a port for proxy requests takes the services of all ports', () => {
     const { scopes } = world(service('db', { ports: both }));
     const listener = { port: { number: 15_080, protocol: 'HTTP_PROXY', name: 'proxy' }, hosts: ['*/*'] };
-    scopes.onObjects([{ before: undefined, after: sidecar({ egress: [listener] }) }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: sidecar({ egress: [listener] }) }]));
     expect([...(scopes.scopeFor(proxy()).egress[0]?.services() ?? [])][0]?.ports).toEqual(both);
   });
 
@@ -155,7 +156,7 @@ describe('what egress hosts let in', () => {
     rules.virtual = [
       virtualService({ hosts: ['a.shop'], http: [{ route: [{ destination: { host: 'db.pay', port: { number: 80 } } }] }] }),
     ];
-    scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: ['./*'] }] }) }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: ['./*'] }] }) }]));
     const scope = scopes.scopeFor(proxy());
     expect(scope.service('db.pay' as MeshHost)?.ports.map(({ number }) => number)).toEqual([80]);
     expect(hosts(scope.egress[0]?.services() ?? [])).toEqual(['a.shop']);
@@ -169,7 +170,7 @@ test('a router has the Gateways whose selector matches, of any namespace, the ol
     gateway({}, { name: 'old', namespace: 'pay', createdAt: 1 }),
     gateway({ selector: { app: 'other' } }, { name: 'not-ours' }),
   ];
-  scopes.onObjects(objects.map((after) => ({ before: undefined, after })));
+  atOnce(scopes.onObjects(objects.map((after) => ({ before: undefined, after }))));
   expect(scopes.scopeFor(proxy({ kind: 'router' })).gateways.map(({ name }) => name)).toEqual(['old', 'young']);
   expect(scopes.scopeFor(proxy()).gateways).toEqual([]);
 });
@@ -189,7 +190,7 @@ describe('what a change makes dirty', () => {
   test('a new port: the service and the listeners of its ports, for those who see it', () => {
     const { scopes, put } = world(service('a.shop'));
     scopes.scopeFor(proxy());
-    scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: ['~/*'] }] }, { namespace: 'blind' }) }]);
+    atOnce(scopes.onObjects([{ before: undefined, after: sidecar({ egress: [{ hosts: ['~/*'] }] }, { namespace: 'blind' }) }]));
     scopes.scopeFor(proxy({ namespace: 'blind' }));
     const dirt = put(service('a.shop', { ports: both, vip: '10.1.1.1' }));
     expect(dirt.map(({ scope, hosts, listeners }) => [scope.proxy.namespace, [...hosts], [...listeners]])).toEqual([
@@ -201,7 +202,7 @@ describe('what a change makes dirty', () => {
     const { scopes } = world();
     scopes.scopeFor(proxy());
     scopes.scopeFor(proxy({ namespace: 'pay' }));
-    const dirt = scopes.onObjects([{ before: undefined, after: sidecar({}) }]);
+    const dirt = atOnce(scopes.onObjects([{ before: undefined, after: sidecar({}) }]));
     expect(dirt.map(({ scope, all }) => [scope.proxy.namespace, all])).toEqual([['shop', true]]);
   });
 
@@ -210,11 +211,11 @@ describe('what a change makes dirty', () => {
     scopes.scopeFor(proxy());
     const route = [{ destination: { host: 'other.shop' } }];
     const http = virtualService({ hosts: ['db.shop'], http: [{ route }] });
-    const [first] = scopes.onObjects([{ before: undefined, after: http }]);
+    const [first] = atOnce(scopes.onObjects([{ before: undefined, after: http }]));
     expect([...(first?.hosts ?? [])]).toEqual(['other.shop']);
     expect(first?.virtualServices).toEqual(new Set([http]));
     expect(first?.listeners.size).toBe(0);
-    const [second] = scopes.onObjects([{ before: http, after: virtualService({ hosts: ['*.shop'], tcp: [{ route }] }) }]);
+    const [second] = atOnce(scopes.onObjects([{ before: http, after: virtualService({ hosts: ['*.shop'], tcp: [{ route }] }) }]));
     expect([...(second?.listeners ?? [])]).toEqual([3306]);
   });
 
@@ -222,7 +223,7 @@ describe('what a change makes dirty', () => {
     const { scopes } = world(service('a.shop'), service('b.shop'), service('c.shop.svc.cluster.local'));
     scopes.scopeFor(proxy());
     const dirty = (host: string) =>
-      scopes.onObjects([{ before: undefined, after: destinationRule({ host }) }]).flatMap((dirt) => [...dirt.hosts]);
+      atOnce(scopes.onObjects([{ before: undefined, after: destinationRule({ host }) }])).flatMap((dirt) => [...dirt.hosts]);
     expect(dirty('*.shop')).toEqual(['a.shop', 'b.shop']);
     expect(dirty('c')).toEqual(['c.shop.svc.cluster.local']);
   });

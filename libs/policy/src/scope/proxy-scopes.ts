@@ -88,10 +88,12 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
     return dirt.list();
   }
 
-  onObjects(changes: readonly ObjectChange[]): readonly ScopeDirt<P, M>[] {
+  /** In steps, each for one of them. */
+  *onObjects(changes: readonly ObjectChange[]): Generator<void, readonly ScopeDirt<P, M>[]> {
     const dirt = new Dirt<P, M>();
     this.#choose(changes, dirt);
     for (const { before, after } of changes) {
+      yield;
       for (const object of [before, after]) {
         if (object?.kind === 'VirtualService') this.#onVirtualService(object as IstioObject<'VirtualService'>, dirt);
         if (object?.kind === 'DestinationRule') this.#onDestinationRule(object as IstioObject<'DestinationRule'>, dirt);

@@ -1,3 +1,4 @@
+import { atOnce, runInSlices } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import type { IstioFile } from '../load/parse-istio-yaml.ts';
@@ -7,6 +8,8 @@ import type { Part } from './claims.ts';
 
 /** Objects in all; far above any mesh, far below what memory has. */
 const MOST_OBJECTS = 100_000;
+/** Places that are taken in one turn, in about a millisecond. */
+const FEW = 50;
 
 /**
  * Istio's objects in force. Each place that has some (a file, an object in Kubernetes) is told by itself, and changes only what it has: a bad
@@ -24,6 +27,8 @@ export class IstioConfigStore {
   readonly #own: Diagnostic[] = [];
   /** Keys beyond the most. */
   readonly #leftOut = new Set<string>();
+  /** Until what it is given in slices is told; what comes meanwhile waits. */
+  #busy: Promise<void> | undefined;
 
   /** @param most objects in force; those beyond are left out, and said */
   constructor(most = MOST_OBJECTS) {
@@ -48,14 +53,41 @@ export class IstioConfigStore {
 
   /** What a place says now; undefined: it is gone, and all that it had. */
   set(place: string, file: IstioFile | undefined): void {
-    this.setAll([[place, file]]);
+    void this.setAll([[place, file]]);
   }
 
-  /** Several at once, told as one change. */
-  setAll(files: Iterable<readonly [place: string, file: IstioFile | undefined]>): void {
+  /**
+   * Several, told as one change: a few at once, more in slices, and in the order of the calls. Resolves when they are told.
+   * Never rejects.
+   */
+  setAll(files: Iterable<readonly [place: string, file: IstioFile | undefined]>): Promise<void> {
+    const places = [...files];
+    if (this.#busy === undefined && places.length <= FEW) return Promise.resolve(atOnce(this.#take(places)));
+    const before = this.#busy ?? Promise.resolve();
+    const busy = before.then(() => runInSlices(this.#take(places)));
+    this.#busy = busy;
+    return busy.then(() => {
+      if (this.#busy === busy) this.#busy = undefined;
+    });
+  }
+
+  /** Resolves when all that it was given so far counts and was told. */
+  get settled(): Promise<void> {
+    return this.#busy ?? Promise.resolve();
+  }
+
+  *#take(places: readonly (readonly [place: string, file: IstioFile | undefined])[]): Generator<void> {
     const dirty = new Set<string>();
-    for (const [place, file] of files) this.#put(place, file, dirty);
-    const changes = [...dirty].sort().flatMap((key) => this.#settle(key) ?? []);
+    for (const [place, file] of places) {
+      this.#put(place, file, dirty);
+      yield;
+    }
+    const changes: ObjectChange[] = [];
+    for (const key of [...dirty].sort()) {
+      const change = this.#settle(key);
+      if (change !== undefined) changes.push(change);
+      yield;
+    }
     if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
   }
 

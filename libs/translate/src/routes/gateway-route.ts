@@ -1,9 +1,10 @@
-import { compareSpecificity, hostsInCommon } from '@isthmus/model';
+import { atOnce, compareSpecificity, hostsInCommon } from '@isthmus/model';
 import type { MeshHost, Resource } from '@isthmus/model';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { joinParts } from '../fields.ts';
 import { contentVersion } from '../resource.ts';
-import { composeRoute } from '../route.ts';
+import { ordered } from '../ordered.ts';
+import { compareVirtualHosts, composeRouteSteps } from '../route.ts';
 import type { ProxyScope } from '../scope.ts';
 import type { EncodedVirtualHost } from '../virtual-hosts.ts';
 import { EMPTY_ROUTE_OPTIONS, ROUTE_OPTIONS, ROUTE_OPTIONS_WITH_PORTS, blackhole } from './catch-all.ts';
@@ -71,26 +72,40 @@ interface Draft {
  * `http.8080`, `https.443.https.web.shop`: the virtual hosts of the VirtualServices bound to the servers' gateways, as far as their
  * hosts are the servers'. @param servers empty: the route is gone
  */
-export function gatewayRouteResource(
+export function* gatewayRouteSteps(
   scope: ProxyScope,
   name: string,
   servers: readonly RouteServer[],
   rulesOf: RulesOf = (server, rule) => gatewayRules(scope, server, rule),
-): Resource {
+): Generator<void, Resource> {
   const [firstServer] = servers;
   if (firstServer === undefined) return assembleRoute(name, [], EMPTY_ROUTE_OPTIONS);
-  const drafts = draftsOf(scope, servers, rulesOf);
+  const drafts = yield* draftsOf(scope, servers, rulesOf);
   const options = scope.proxy.grpc ? ROUTE_OPTIONS_WITH_PORTS : ROUTE_OPTIONS;
   if (drafts.size === 0) return assembleRoute(name, [], joinParts([blackhole(firstServer.port), options]));
-  const hosts = [...collapsed(drafts)].map((draft) => virtualHost(name, draft));
-  return composeRoute(name, hosts, options);
+  const hosts: EncodedVirtualHost[] = [];
+  for (const draft of collapsed(drafts)) {
+    hosts.push(virtualHost(name, draft));
+    yield;
+  }
+  return yield* composeRouteSteps(name, ordered(hosts, compareVirtualHosts), options);
 }
 
-function draftsOf(scope: ProxyScope, servers: readonly RouteServer[], rulesOf: RulesOf): Map<string, Draft> {
+/** The same at once. */
+export function gatewayRouteResource(scope: ProxyScope, name: string, servers: readonly RouteServer[]): Resource {
+  return atOnce(gatewayRouteSteps(scope, name, servers));
+}
+
+function* draftsOf(
+  scope: ProxyScope,
+  servers: readonly RouteServer[],
+  rulesOf: RulesOf,
+): Generator<void, ReadonlyMap<string, Draft>> {
   const drafts = new Map<string, Draft>();
   const known = new Map<string, GatewayRules>();
   for (const server of servers) {
     for (const rule of scope.virtualServicesOf(server.gateway)) {
+      yield;
       const hosts = hostsInCommon(hostsFor(server.hosts, rule.namespace), rule.spec.hosts);
       if (hosts.length === 0) continue;
       // As istiod: made for the first server of the gateway on this route, also where the second has another port.

@@ -1,3 +1,4 @@
+import { atOnce } from '@isthmus/model';
 import type { Resource } from '@isthmus/model';
 import { compareText } from '../ordered.ts';
 import { composeRouteSteps } from '../route.ts';
@@ -71,10 +72,7 @@ export class RouteAssembly {
   }
 
   compose(tail: Uint8Array): Resource {
-    const steps = this.composeSteps(tail);
-    let step = steps.next();
-    while (step.done !== true) step = steps.next();
-    return step.value;
+    return atOnce(this.composeSteps(tail));
   }
 
   #claim(host: RouteVirtualHost, what: 'add' | 'drop'): void {

@@ -80,7 +80,9 @@ describe('the routes of a sidecar', () => {
     fc.assert(
       fc.property(meshes, fc.constantFrom(...ROUTES), (mesh, route) => {
         const { bytes } = sidecarRouteResource(routeScope(mesh), route);
-        const domains = fromBinary(RouteConfigurationSchema, bytes).virtualHosts.slice(0, -1).flatMap((host) => host.domains); // without the catch-all
+        const domains = fromBinary(RouteConfigurationSchema, bytes)
+          .virtualHosts.slice(0, -1)
+          .flatMap((host) => host.domains); // without the catch-all
         expect(new Set(domains).size).toBe(domains.length);
       }),
     );

@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { atOnce } from '@isthmus/model';
 import { DestinationRules, ProxyScopes, VirtualServices, parseIstioYaml } from '@isthmus/policy';
 import { parseDocument } from 'yaml';
 import type { Diagnostic, MeshHost, MeshService, Resource } from '@isthmus/model';
@@ -65,7 +66,7 @@ export function scopeOf({ proxy, outbound, services = [] }: Header, yaml: string
     virtualServices: (namespace, gateway) => rules.virtualServices(namespace, gateway),
     destinationRule: (client, service) => destinationRules.outbound(service, client),
   });
-  scopes.onObjects(objects.map((after) => ({ before: undefined, after })));
+  atOnce(scopes.onObjects(objects.map((after) => ({ before: undefined, after }))));
   return scopes.scopeFor({ ...WEB, ...proxy });
 }
 
