@@ -19,6 +19,7 @@ import type { SidecarPlaces } from './sidecar-probe.ts';
 import { SidecarWatch } from './sidecar-watch.ts';
 import { followIncoming } from './trace-context.ts';
 import { patchDispatcher } from './undici/patch-dispatcher.ts';
+import { Discovery } from './views/discovery.ts';
 import { processViews } from './views/process-views.ts';
 import { tellBugs } from './views/tell-bugs.ts';
 
@@ -27,6 +28,8 @@ export interface AgentOptions {
   readonly planFile?: string;
   readonly control?: ControlOptions;
   readonly places: SidecarPlaces;
+  /** `region/zone` of this process; at `discovery` instances there come first. Not known by default. */
+  readonly zone?: string;
   /** False: nothing of Node's is patched, and only what the application wraps itself (`/http`, `/undici`, `/grpc`) follows the plan. True by default. */
   readonly intercept?: boolean;
   /** Of the calls that come in, and of the end of the process. */
@@ -48,7 +51,7 @@ export interface Agent {
   close(): void;
 }
 
-/** The agent of this process; nothing is patched before a plan names a target that is to go through the sidecar. */
+/** The agent of this process; nothing is patched before a plan names a target whose calls are to go elsewhere. */
 export function startAgent(options: AgentOptions): Agent {
   const now = (): number => performance.now();
   const out = options.emit ?? ((diagnostic, repeated) => void process.stderr.write(diagnosticLine(diagnostic, repeated)));
@@ -58,7 +61,14 @@ export function startAgent(options: AgentOptions): Agent {
     out(diagnostic, repeated);
   };
   const diagnostics = new Diagnostics({ emit, now });
-  const decider = new Decider(diagnostics);
+  const discovery = new Discovery({
+    zone: options.zone ?? '',
+    now,
+    random: Math.random,
+    changed: () => decider.judge(),
+    setTimer: startTimer,
+  });
+  const decider = new Decider(diagnostics, (authority) => discovery.balancerOf(authority));
   const watch = new SidecarWatch({
     probe: sidecarProbe(options.places),
     now,
@@ -85,11 +95,11 @@ export function startAgent(options: AgentOptions): Agent {
   };
   const views = processViews();
   const adopt = (plan: AgentPlan): void => {
+    discovery.follow(plan.targets, options.planFile !== undefined);
     decider.adopt(plan);
     views.follow(plan.targets);
-    if (!decider.wantsSidecar) return;
-    install();
-    watch.wake();
+    if (decider.movesCalls) install();
+    if (decider.wantsSidecar) watch.wake();
   };
   const untold = tellBugs(views, diagnostics);
   const counts = options.control !== undefined;
@@ -101,7 +111,9 @@ export function startAgent(options: AgentOptions): Agent {
       ...{ adopt, diagnostics, now },
       targets: () => reportedTargets(decider, watch, views),
       ask: (host, port) => views.ask(host, port),
+      connected: (isConnected) => discovery.connected(isConnected),
     });
+    control.views.onChange((authority, view) => discovery.take(authority, view?.endpoints));
   }
   const untell = decider.onChange(() => control?.changed());
   return {
@@ -116,11 +128,18 @@ export function startAgent(options: AgentOptions): Agent {
       untell();
       control?.close();
       untold();
+      discovery.close();
       unprovide?.();
       watch.close();
       for (const one of undo.splice(0).reverse()) one();
     },
   };
+}
+
+function startTimer(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 function tell(diagnostics: Diagnostics, { egress }: SidecarPlaces, sidecar: 'ready' | 'lost'): void {

@@ -9,11 +9,13 @@ import {
   isInShare,
   keptBy,
   markOf,
+  rankOf,
   rungBelow,
   step,
 } from '@isthmus/ladder';
 import type { LadderState, Policy, Rung } from '@isthmus/ladder';
 import type { TargetPlace } from './client-access.ts';
+import type { ArmCounts } from './control/arm-counts.ts';
 import { EMPTY_TABLE, SDK, find, findByName, tableOf } from './decision-table.ts';
 import type { AmbiguousEntry, Decision, DecisionTable, TargetEntry } from './decision-table.ts';
 import type { Diagnostics } from './diagnostics.ts';
@@ -21,6 +23,7 @@ import { placedCall, wayOf } from './resilience/placed-call.ts';
 import type { PlacedCall } from './resilience/placed-call.ts';
 import { keyOf } from './sticky.ts';
 import type { HeaderReader } from './sticky.ts';
+import type { Balancer } from './views/balancer.ts';
 
 /** Where a target is: for people, and for the control plane. */
 export interface TargetView {
@@ -30,9 +33,6 @@ export interface TargetView {
   readonly percent: number;
 }
 
-/** What the agent cannot do yet counts as the rung below: `shadow` and `discovery` behave as the SDK alone. */
-const SUPPORTED: ReadonlySet<Rung> = new Set<Rung>(['sdk', 'traffic', 'resilience', 'retired']);
-
 /** Whose call is this, and which way does it go: the plan's table, and how far each target is up the ladder. */
 export class Decider {
   readonly #diagnostics: Diagnostics;
@@ -40,9 +40,12 @@ export class Decider {
   readonly #listeners = new Set<() => void>();
   #table: DecisionTable = EMPTY_TABLE;
   #ready: (authority: string) => boolean = () => false;
+  /** Who picks an instance of a target; undefined: nobody but the SDK. */
+  readonly #balancerOf: (authority: string) => Balancer | undefined;
 
-  constructor(diagnostics: Diagnostics) {
+  constructor(diagnostics: Diagnostics, balancerOf: (authority: string) => Balancer | undefined = () => undefined) {
     this.#diagnostics = diagnostics;
+    this.#balancerOf = balancerOf;
   }
 
   get version(): string {
@@ -52,6 +55,11 @@ export class Decider {
   /** Some target's calls are to go through the sidecar when it is well. */
   get wantsSidecar(): boolean {
     return this.#table.targets.some(({ desired }) => dialsSidecar(desired.rung));
+  }
+
+  /** Some target's calls may go elsewhere than the SDK sends them. */
+  get movesCalls(): boolean {
+    return this.#table.targets.some(({ desired }) => rankOf(desired.rung) >= rankOf('discovery'));
   }
 
   /** Targets that want the sidecar, as `host:port`. */
@@ -75,8 +83,8 @@ export class Decider {
     this.#changed();
   }
 
-  /** @param ready whether the sidecar can take the calls of a target; asked again at each change */
-  judge(ready: (authority: string) => boolean): void {
+  /** @param ready whether the sidecar can take the calls of a target; asked again at each change. As before where it is left out */
+  judge(ready: (authority: string) => boolean = this.#ready): void {
     this.#ready = ready;
     for (const target of this.#table.targets) this.#settle(target, this.#ladders.get(target.authority) ?? START);
     this.#changed();
@@ -94,7 +102,7 @@ export class Decider {
     if (entry === undefined) return undefined;
     const { effective } = this.#ladders.get(authority) ?? START;
     const { desired, addresses, originatesTls } = entry;
-    return { desired: desired.rung, effective: supported(effective.rung), percent: effective.percent, addresses, originatesTls };
+    return { desired: desired.rung, effective: effective.rung, percent: effective.percent, addresses, originatesTls };
   }
 
   /**
@@ -144,18 +152,25 @@ export class Decider {
   view(): readonly TargetView[] {
     return this.#table.targets.map(({ authority, desired }) => {
       const { effective } = this.#ladders.get(authority) ?? START;
-      return { target: authority, desired: desired.rung, effective: supported(effective.rung), percent: effective.percent };
+      return { target: authority, desired: desired.rung, effective: effective.rung, percent: effective.percent };
     });
   }
 
   #settle(target: TargetEntry, ladder: LadderState): void {
-    const highest: Rung = this.#ready(target.authority) ? 'retired' : 'discovery';
-    const next = step(ladder, { kind: 'ready', highest });
+    const balancer = this.#balancerOf(target.authority);
+    const next = step(ladder, { kind: 'ready', highest: this.#highest(target, balancer) });
     this.#ladders.set(target.authority, next);
-    const { rung, percent } = next.effective;
-    target.inShare = decisionOf(target, supported(rung), next.effective.hand);
-    target.rest = decisionOf(target, supported(rungBelow(rung)));
+    const { rung, percent, hand } = next.effective;
+    target.inShare = decisionOf(target, rung, balancer, target.counts.mesh, hand);
+    // What a share is compared with: the rung below, whoever picks there.
+    target.rest = decisionOf(target, rungBelow(rung), balancer, target.counts.sdk);
     target.percent = percent;
+  }
+
+  /** A lost sidecar leads to the SDK, which the calls came from, and not to the rung between: it may have left for good reasons. */
+  #highest({ authority, desired }: TargetEntry, balancer: Balancer | undefined): Rung {
+    if (!dialsSidecar(desired.rung)) return balancer === undefined ? 'shadow' : 'discovery';
+    return this.#ready(authority) ? 'retired' : 'sdk';
   }
 
   #changed(): void {
@@ -188,20 +203,18 @@ export class Decider {
   }
 }
 
-function supported(rung: Rung): Rung {
-  return SUPPORTED.has(rung) ? rung : supported(rungBelow(rung));
-}
-
-function decisionOf(target: TargetEntry, rung: Rung, hand: readonly Policy[] = POLICIES): Decision {
-  return dialsSidecar(rung)
-    ? {
-        kind: 'sidecar',
-        rung,
-        authority: target.authority,
-        hand,
-        marks: [[MARK_HEADER, markOf(keptBy(rung, hand))]],
-        originatesTls: target.originatesTls,
-        counts: target.counts.mesh,
-      }
-    : { kind: 'sdk', counts: target.counts.sdk };
+function decisionOf(
+  target: TargetEntry,
+  rung: Rung,
+  balancer: Balancer | undefined,
+  counts: ArmCounts,
+  hand: readonly Policy[] = POLICIES,
+): Decision {
+  const { authority, originatesTls } = target;
+  if (dialsSidecar(rung)) {
+    const marks: readonly (readonly [string, string])[] = [[MARK_HEADER, markOf(keptBy(rung, hand))]];
+    return { kind: 'sidecar', rung, authority, hand, marks, originatesTls, counts: target.counts.mesh };
+  }
+  if (rung === 'discovery' && balancer !== undefined) return { kind: 'instance', rung, authority, balancer, counts };
+  return { kind: 'sdk', counts: target.counts.sdk };
 }

@@ -3,6 +3,7 @@ import { positionOf, saltOf } from '@isthmus/ladder';
 import type { Policy, Position, Rung } from '@isthmus/ladder';
 import { ArmCounts } from './control/arm-counts.ts';
 import type { TargetCounts } from './control/arm-counts.ts';
+import type { Balancer } from './views/balancer.ts';
 import { stickyOf } from './sticky.ts';
 import type { Sticky } from './sticky.ts';
 
@@ -10,6 +11,14 @@ export type Decision =
   | {
       readonly kind: 'sdk';
       /** Where the call is counted; absent for what is no call to a target. */
+      readonly counts?: ArmCounts;
+    }
+  | {
+      /** An instance of the mesh's view, which the seam has picked by `balancer` for each call. */
+      readonly kind: 'instance';
+      readonly rung: 'discovery';
+      readonly authority: string;
+      readonly balancer: Balancer;
       readonly counts?: ArmCounts;
     }
   | {

@@ -10,6 +10,8 @@ export interface AgentEnvironment {
   /** The control plane; without one and without a file the agent does nothing. */
   readonly control?: ControlOptions;
   readonly places: SidecarPlaces;
+  /** `ISTHMUS_ZONE`, `region/zone` of this process. */
+  readonly zone?: string;
   /** `ISTHMUS_INTERCEPT=off`: only what the application wraps itself follows the plan. */
   readonly intercept: boolean;
   readonly provider: ProviderEnvironment;
@@ -27,11 +29,13 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   if (planFile === '' && control === undefined) return undefined;
   const readyUrl = urlOf('ISTHMUS_SIDECAR_READY', env['ISTHMUS_SIDECAR_READY']);
   const adminUrl = urlOf('ISTHMUS_SIDECAR_ADMIN', env['ISTHMUS_SIDECAR_ADMIN'])?.replace(/\/$/, '');
+  const zone = env['ISTHMUS_ZONE']?.trim() ?? '';
   return {
     ...(planFile === '' ? {} : { planFile }),
     ...(control === undefined ? {} : { control }),
     intercept: interceptOf(env['ISTHMUS_INTERCEPT']),
     provider: readProvider(env),
+    ...(zone === '' ? {} : { zone }),
     places: {
       egress: placeOf(env['ISTHMUS_EGRESS']),
       ...(readyUrl === undefined ? {} : { readyUrl }),

@@ -1,5 +1,5 @@
 import type { AgentPlan } from '@isthmus/contract';
-import { Decider, Diagnostics } from '@isthmus/agent';
+import { Decider, Diagnostics, Discovery } from '@isthmus/agent';
 import type { Scenario } from './scenario.ts';
 import { percentile } from './statistics.ts';
 
@@ -11,16 +11,20 @@ const BATCHES = 20_000;
 
 const addressOf = (target: number, instance: number): string => `10.${Math.floor(target / 250)}.${target % 250}.${instance + 1}`;
 
-function decider(percent: number): Decider {
+function decider(percent: number, rung: 'traffic' | 'discovery'): Decider {
   const targets = Array.from({ length: TARGETS }, (_, at) => ({
     host: `service-${at}.default-group.public.nacos`,
-    rung: 'traffic' as const,
+    rung,
     percent,
     stickyBy: 'header:x-user-id',
     addresses: Array.from({ length: INSTANCES }, (_unused, instance) => `${addressOf(at, instance)}:8080`),
   }));
   const plan: AgentPlan = { schema: 1, version: 'bench', targets };
-  const made = new Decider(new Diagnostics({ emit: () => undefined, now: () => performance.now() }));
+  const now = (): number => performance.now();
+  const options = { zone: 'eu/a', now, random: Math.random, changed: () => undefined, setTimer: () => () => undefined };
+  const discovery = new Discovery(options);
+  const made = new Decider(new Diagnostics({ emit: () => undefined, now }), (authority) => discovery.balancerOf(authority));
+  discovery.follow(targets, true);
   made.adopt(plan);
   made.judge(() => true);
   return made;
@@ -37,16 +41,24 @@ interface Measured {
 
 const readRecord = (carrier: unknown, name: string): string | undefined => (carrier as Record<string, string>)[name];
 
-function measure(what: string, percent: number, hosts: readonly string[], port: number): Measured {
-  const one = decider(percent);
+function measure(
+  what: string,
+  percent: number,
+  hosts: readonly string[],
+  port: number,
+  rung: 'traffic' | 'discovery' = 'traffic',
+): Measured {
+  const one = decider(percent, rung);
   const callers = Array.from({ length: 1_000 }, (_, at) => ({ 'x-user-id': `user-${at}` }));
   const micros = new Float64Array(BATCHES);
   const run = (batches: number): void => {
     let at = 0;
     for (let batch = 0; batch < batches; batch += 1) {
       const began = performance.now();
-      for (let call = 0; call < BATCH; call += 1, at += 1)
-        one.decide(hosts[at % hosts.length] as string, port, readRecord, callers[at % callers.length]);
+      for (let call = 0; call < BATCH; call += 1, at += 1) {
+        const way = one.decide(hosts[at % hosts.length] as string, port, readRecord, callers[at % callers.length]);
+        if (way.kind === 'instance') way.balancer.pick();
+      }
       micros[batch] = ((performance.now() - began) * 1_000) / BATCH;
     }
   };
@@ -71,6 +83,7 @@ export const agentDecision: Scenario = {
       measure('a known address, another port', 100, managed, 9090),
       measure('a target, all of its calls', 100, managed, 8080),
       measure('a target, 20 % of its calls, sticky by a header', 20, managed, 8080),
+      measure('a target at discovery, an instance picked (P2C by weight)', 100, managed, 8080, 'discovery'),
     ];
     for (const { what, p50 } of rows) log(`${what}: p50 ${p50.toFixed(3)} µs`);
     const worst = (of: (row: Measured) => number): number => Math.max(...rows.map(of));

@@ -27,6 +27,8 @@ export interface ControlParts extends ControlOptions {
   readonly targets: () => Iterable<ReportedTarget>;
   /** The endpoints that the SDK has of a target go into its next report. */
   readonly ask: (host: string, port: number) => void;
+  /** Whether the control plane is there to confirm what it said. */
+  readonly connected?: (isConnected: boolean) => void;
   readonly diagnostics: Diagnostics;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
@@ -128,6 +130,7 @@ export function followControl(parts: ControlParts): Control {
     heard: () => leases.heard(),
     connected: (isConnected) => {
       reporter.connected = isConnected;
+      parts.connected?.(isConnected);
     },
     unusable: (why) => unusable(requests.where, why),
   });

@@ -9,6 +9,7 @@ import type { ClientSeam } from './client-seam.ts';
 import { countRequest } from './count-request.ts';
 import { EgressAgent, isEgressAgent } from './egress-agent.ts';
 import type { AgentInternals } from './egress-agent.ts';
+import { instanceMover } from './instance-mover.ts';
 import type { ConnectionSeam, MovedCall } from './replayable-connection.ts';
 
 /** The agent that is to have a request instead of its own; undefined where it stays. Never throws. */
@@ -31,6 +32,7 @@ export function callMover(seam: ClientSeam, connect: (place: Place) => net.Socke
     }
   };
   const connections: ConnectionSeam = { egress: seam.egress, connect, callOf: (request) => calls.get(request), failed };
+  const toInstance = instanceMover(connect, calls, readRequest);
 
   const move: CallMover = (agent, request, options) => {
     if (isEgressAgent(agent) || typeof options !== 'object' || typeof options.host !== 'string') return undefined;
@@ -41,14 +43,17 @@ export function callMover(seam: ClientSeam, connect: (place: Place) => net.Socke
       if (decision.counts !== undefined) countRequest(request, decision.counts);
       return undefined;
     }
-    const why = whyNot(agent, request, options) ?? (secure ? whyNotSecure(agent, options, decision.originatesTls) : undefined);
+    const originatesTls = decision.kind === 'sidecar' && decision.originatesTls;
+    const why =
+      whyNot(agent, request, options) ?? (secure ? whyNotSecure(agent, options, decision.kind, originatesTls) : undefined);
     if (why !== undefined) {
       const message = `a call to ${decision.authority} stays on the SDK: ${why}`;
       notMovable(seam, `${options.host}:${port}`, message, 'leave it so, or call the service as docs/agent-clients.md says');
       return undefined;
     }
     if (decision.counts !== undefined) countRequest(request, decision.counts);
-    const beside = egressAgents.get(agent) ?? new EgressAgent(connections, agent);
+    if (decision.kind === 'instance') return toInstance(agent, request, options, decision);
+    const beside = egressAgents.get(agent) ?? new EgressAgent(() => connections, agent);
     egressAgents.set(agent, beside);
     calls.set(request, {
       authority: decision.authority,
@@ -85,7 +90,13 @@ function whyNot(agent: http.Agent, request: http.ClientRequest, options: http.Re
   return undefined;
 }
 
-function whyNotSecure(agent: http.Agent, options: https.RequestOptions, originatesTls = false): string | undefined {
+function whyNotSecure(
+  agent: http.Agent,
+  options: https.RequestOptions,
+  to: 'instance' | 'sidecar',
+  originatesTls = false,
+): string | undefined {
+  if (to === 'instance') return 'it is HTTPS, and another instance may have another certificate';
   if (!originatesTls) return 'it is HTTPS, and the plan does not say that the sidecar originates TLS (originatesTls)';
   const { options: own = {} } = agent as unknown as { readonly options?: https.AgentOptions };
   if ([options, own].some(({ cert, key, pfx }) => (cert ?? key ?? pfx) !== undefined && (cert ?? key ?? pfx) !== null))

@@ -22,13 +22,14 @@ export function isEgressAgent(agent: http.Agent): boolean {
 
 /**
  * Beside an application's agent: its own pool of connections to the egress, with the limits that the application gave. The pools are by
- * the instance that the SDK picked, as they were, so no call waits for another one that it would not have waited for before.
+ * the instance that was picked, as they were, so no call waits for another one that it would not have waited for before.
  */
 export class EgressAgent extends http.Agent {
   readonly [EGRESS] = true;
-  readonly #seam: ConnectionSeam;
+  readonly #seamOf: (options: http.ClientRequestArgs) => ConnectionSeam;
 
-  constructor(seam: ConnectionSeam, beside: http.Agent) {
+  /** @param seamOf of a connection that a request with these options wants */
+  constructor(seamOf: (options: http.ClientRequestArgs) => ConnectionSeam, beside: http.Agent) {
     const { keepAlive, keepAliveMsecs, options } = beside as unknown as AgentInternals;
     super({
       keepAlive: keepAlive ?? false,
@@ -38,11 +39,11 @@ export class EgressAgent extends http.Agent {
       ...(options?.timeout === undefined ? {} : { timeout: options.timeout }),
       ...(options?.scheduling === undefined ? {} : { scheduling: options.scheduling }),
     });
-    this.#seam = seam;
+    this.#seamOf = seamOf;
   }
 
-  override createConnection(): net.Socket {
-    return new ReplayableConnection(this.#seam) as unknown as net.Socket;
+  override createConnection(options: http.ClientRequestArgs): net.Socket {
+    return new ReplayableConnection(this.#seamOf(options)) as unknown as net.Socket;
   }
 
   override keepSocketAlive(socket: net.Socket): boolean {

@@ -18,7 +18,12 @@ export interface MovedCall {
 }
 
 export interface ConnectionSeam {
+  /** Where it goes: the egress, or at `discovery` the instance that the agent picked. */
   readonly egress: Place;
+  /** 250 by default: the egress is on the same machine. */
+  readonly connectWithinMs?: number;
+  /** Only what never left goes to the other instance: at `discovery` the process has its own retries. */
+  readonly onlyUnsent?: boolean;
   readonly connect: (place: Place) => net.Socket;
   /** The call of a `ClientRequest`. */
   readonly callOf: (request: object) => MovedCall | undefined;
@@ -28,7 +33,6 @@ export interface ConnectionSeam {
 
 /** More than this is not kept for a second way. */
 const KEPT_BYTES = 64 * 1024;
-/** The egress is on the same machine. */
 const CONNECT_WITHIN_MS = 250;
 
 /**
@@ -206,7 +210,10 @@ export class ReplayableConnection extends Duplex {
     const mine = (): boolean => socket === this.#socket;
     const late =
       this.#way === 'egress'
-        ? setTimeout(() => setImmediate(() => socket.connecting && socket.destroy()), CONNECT_WITHIN_MS)
+        ? setTimeout(
+            () => setImmediate(() => socket.connecting && socket.destroy()),
+            this.#seam.connectWithinMs ?? CONNECT_WITHIN_MS,
+          )
         : undefined;
     socket.setNoDelay(true);
     if (this.timeout > 0) socket.setTimeout(this.timeout);
@@ -239,7 +246,8 @@ export class ReplayableConnection extends Duplex {
       this.#seam.failed(cause?.code === 'ECONNREFUSED' ? 'dead' : 'bad');
     if (this.#request === undefined) return; // no request yet: the first write finds another way
     const unanswered = this.#way === 'egress' && !this.#answered && this.#call !== undefined && this.#kept !== undefined;
-    if (unanswered && (!this.#connected || isIdempotent(this.#call?.method ?? ''))) this.#fallBack();
+    const mayRepeat = this.#seam.onlyUnsent !== true && isIdempotent(this.#call?.method ?? '');
+    if (unanswered && (!this.#connected || mayRepeat)) this.#fallBack();
     else if (this.#answered && cause === undefined) this.destroy();
     else this.destroy(cause ?? Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }));
   }

@@ -6,8 +6,9 @@ import { counting } from './counting-handler.ts';
 import { headersFor, readDispatched } from './dispatched-headers.ts';
 import { falling } from './falling-handler.ts';
 import type { Handler } from './falling-handler.ts';
+import { toInstance } from './dispatch-to-instance.ts';
 
-interface DispatchOptions {
+export interface DispatchOptions {
   readonly origin?: string | URL;
   readonly path: string;
   readonly method: string;
@@ -46,6 +47,7 @@ function otherWay(
   const decision = seam.decide(place.host, place.port, readDispatched, options.headers);
   const { counts } = decision;
   if (decision.kind === 'sdk') return counts === undefined ? undefined : [options, counting(handler, counts)];
+  if (decision.kind === 'instance') return place.secure ? undefined : toInstance(below, options, handler, place, decision);
   if (place.secure && decision.originatesTls !== true) {
     const message = `a call to ${decision.authority} stays on the SDK: it is HTTPS, and the plan does not say that the sidecar originates TLS (originatesTls)`;
     const remedy = 'leave it so, or call the service as docs/agent-clients.md says';
@@ -72,7 +74,7 @@ function otherWay(
   return [there, falling(outer, { failed: seam.failed, again, mayRepeat: isIdempotent(options.method) })];
 }
 
-interface PlaceOfOrigin {
+export interface PlaceOfOrigin {
   readonly host: string;
   readonly port: number;
   /** HTTPS. */

@@ -7,9 +7,12 @@ export interface Fallback {
   readonly again: (() => void) | undefined;
   /** Idempotent: it may be sent again although it may have arrived. */
   readonly mayRepeat: boolean;
+  /** It is over there, however it ended; called at least once. */
+  readonly ended?: () => void;
 }
 
 const ANSWERS = ['onHeaders', 'onResponseStart', 'onUpgrade', 'onRequestUpgrade'];
+const LAST: ReadonlySet<string> = new Set(['onComplete', 'onResponseEnd', 'onUpgrade', 'onRequestUpgrade']);
 const ENDS = [
   'onConnect',
   'onRequestStart',
@@ -32,10 +35,12 @@ export function falling(handler: Handler, fallback: Fallback): Handler {
     if (typeof handler[name] !== 'function') continue;
     passed[name] = (...values) => {
       answered ||= ANSWERS.includes(name);
+      if (LAST.has(name)) fallback.ended?.();
       return handler[name]?.(...values);
     };
   }
   const failed = (error: unknown): boolean => {
+    fallback.ended?.();
     const code = (error as NodeJS.ErrnoException | undefined)?.code ?? '';
     if (answered || !CONNECTION.has(code)) return false;
     const never = code === 'ECONNREFUSED' || code === 'UND_ERR_CONNECT_TIMEOUT';

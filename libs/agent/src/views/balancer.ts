@@ -112,10 +112,13 @@ export class Balancer {
         this.#turn = (this.#turn + 1) % instances.length;
         return instances[this.#turn];
       case 'weighted-random':
-        return this.#byWeight(pool);
+        return byWeight(pool, this.#options.random());
       case 'least-outstanding': {
-        const one = this.#byWeight(pool);
-        const other = this.#byWeight(pool);
+        // Its low 26 bits are as good as another number, and a number that comes from a function costs heap.
+        const drawn = this.#options.random();
+        const shifted = drawn * 0x4000000;
+        const one = byWeight(pool, drawn);
+        const other = byWeight(pool, shifted - Math.floor(shifted));
         return loadOf(other) < loadOf(one) ? other : one;
       }
       default:
@@ -130,18 +133,6 @@ export class Balancer {
     instance.strikes = 0;
     instance.downUntil = this.#options.now() + DOWN_MS;
     this.#pools();
-  }
-
-  #byWeight({ instances, sums }: Pool): Instance {
-    const place = this.#options.random() * (sums[sums.length - 1] as number);
-    let low = 0;
-    let high = sums.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sums[middle] as number) > place) high = middle;
-      else low = middle + 1;
-    }
-    return instances[low] as Instance;
   }
 
   #pools(): void {
@@ -168,6 +159,19 @@ export function algorithmOf(sdkNames: readonly string[] = []): Algorithm {
     if (kind === 'consul' || kind === 'eureka') return 'round-robin';
   }
   return 'least-outstanding';
+}
+
+/** @param drawn in [0, 1) */
+function byWeight({ instances, sums }: Pool, drawn: number): Instance {
+  const place = drawn * (sums[sums.length - 1] as number);
+  let low = 0;
+  let high = sums.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sums[middle] as number) > place) high = middle;
+    else low = middle + 1;
+  }
+  return instances[low] as Instance;
 }
 
 function poolOf(instances: readonly Instance[]): Pool {
