@@ -27,6 +27,8 @@ export interface OwnListener {
   changed(scope: MeshScope): void;
   /** Rules look at other labels than before: nodes may belong to other groups. */
   regroup(): void;
+  /** Of a service; what nodes are known by may be another instance's now. */
+  moved(before: MeshService | undefined, after: MeshService | undefined): void;
 }
 
 /**
@@ -43,7 +45,7 @@ export class MeshPublisher {
   readonly #byScope = new Map<MeshScope, MeshGroup>();
   readonly #everybody: MeshGroup;
   readonly #now: () => number;
-  #own: OwnListener = { changed: () => undefined, regroup: () => undefined };
+  #own: OwnListener = { changed: () => undefined, regroup: () => undefined, moved: () => undefined };
   #rulesQueue: ObjectChange[] = [];
   #positionsQueue: ConsumerPosition[] = [];
   #nextRoutesAt = Number.NEGATIVE_INFINITY;
@@ -153,6 +155,7 @@ export class MeshPublisher {
     for (const { group, scope } of this.#groups.values()) {
       if (!dirt.some((each) => each.scope === scope && each.hosts.has(host))) group.instances(host);
     }
+    this.#own.moved(before, service);
   }
 
   /** What is new or changed of clusters and endpoints reaches the streams. What goes waits for the routes. */

@@ -2,13 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
 import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
-import type { MeshHost, MeshService, ServiceId } from '@isthmus/model';
+import { NOWHERE } from '@isthmus/model';
+import type { Endpoint, MeshHost, MeshService, ServiceId } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
 import type { NodeInfo, ResourceView, ViewChange } from '@isthmus/xds';
+import { knownProxy } from './node-identity.ts';
 import { NodeViews } from './node-views.ts';
 import { openMesh } from './open-mesh.ts';
+import { proxyOf } from './proxy-of.ts';
 import type { Mesh } from './open-mesh.ts';
 
 /** More than a group takes in one turn of the loop. */
@@ -106,6 +109,70 @@ test('a node that asks for its egress listener gets it, over what all have', () 
   expect(view.resources(CLUSTER_TYPE)).toBe(mesh.publisher.store.resources(CLUSTER_TYPE));
 });
 
+describe('a node whose address a registry knows', () => {
+  const at = (address: string, labels: Readonly<Record<string, string>> = {}, interception = 'REDIRECT'): NodeInfo => ({
+    id: `sidecar~${address}~web-1.isthmus~isthmus.svc.cluster.local`,
+    cluster: '',
+    metadata: { LABELS: labels, INTERCEPTION_MODE: interception },
+    userAgent: '',
+    locality: { region: 'said', zone: '', subzone: '' },
+  });
+  const seen = (view: ResourceView): readonly string[] =>
+    [...view.resources(CLUSTER_TYPE).keys()].filter((name) => name.startsWith('outbound|')).sort();
+  const NARROW = ['outbound|80||s1.mesh'];
+  const meshWithRule = (): Mesh => {
+    const mesh = meshOf(3);
+    mesh.publisher.queueRules([{ before: undefined, after: SIDECAR }]); // for app: web, only s1.mesh
+    for (const _ of mesh.publisher.applyRules());
+    return mesh;
+  };
+
+  test.each(['REDIRECT', ''])('has the labels of the instance there, whatever it says of itself (mode %p)', (mode) => {
+    const mesh = meshWithRule();
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: { app: 'web' } });
+    expect(seen(viewOf(mesh, at('10.0.0.7', { app: 'other' }, mode)))).toEqual(NARROW);
+    expect(seen(viewOf(mesh, at('10.0.0.8', { app: 'other' }, mode)))).toHaveLength(4);
+  });
+
+  test('moves to another group when the instance changes, and back when it goes', () => {
+    const mesh = meshWithRule();
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: { app: 'other' } });
+    const view = viewOf(mesh, at('10.0.0.7', { app: 'web' }));
+    expect(seen(view)).toHaveLength(4);
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: { app: 'web' } });
+    expect(seen(view)).toEqual(NARROW);
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: { app: 'other' } });
+    expect(seen(view)).toHaveLength(4);
+    unpublish(mesh, 'web.mesh');
+    expect(seen(view)).toEqual(NARROW); // nobody knows better than itself
+  });
+
+  test('is known by no loopback address, which others have too', () => {
+    const mesh = meshWithRule();
+    publish(mesh, 'web.mesh', { address: '127.0.0.1', labels: { app: 'web' } });
+    expect(seen(viewOf(mesh, at('127.0.0.1', { app: 'other' })))).toHaveLength(4);
+  });
+
+  test('is not known by an instance of another namespace', () => {
+    const mesh = meshWithRule();
+    mesh.publisher.publish('web.mesh' as MeshHost, {
+      ...service('web.mesh', { address: '10.0.0.7', labels: { app: 'web' } }),
+      namespace: 'x',
+    });
+    expect(seen(viewOf(mesh, at('10.0.0.7', { app: 'other' })))).toHaveLength(4);
+  });
+
+  test('is where the instance is', () => {
+    const claimed = proxyOf(at('10.0.0.7'), { namespace: 'isthmus', domain: 'cluster.local' });
+    if ('refused' in claimed) throw new Error(claimed.refused);
+    const mesh = meshOf(0);
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: {}, region: 'known' });
+    expect(knownProxy(claimed, ['10.0.0.7'], mesh.publisher.services).locality.region).toBe('known');
+    publish(mesh, 'web.mesh', { address: '10.0.0.7', labels: {} });
+    expect(knownProxy(claimed, ['10.0.0.7'], mesh.publisher.services).locality.region).toBe('said');
+  });
+});
+
 test('nodes without streams are forgotten when there are many', () => {
   const mesh = meshOf(1);
   const end = viewFor(mesh, 'kept').subscribe(() => undefined);
@@ -147,8 +214,14 @@ function meshOf(services: number): Mesh {
   return mesh;
 }
 
-function publish(mesh: Mesh, host: string): void {
-  mesh.publisher.publish(host as MeshHost, service(host));
+interface Instance {
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly region?: string;
+}
+
+function publish(mesh: Mesh, host: string, instance?: Instance): void {
+  mesh.publisher.publish(host as MeshHost, service(host, instance));
   mesh.publisher.commit();
 }
 
@@ -159,19 +232,24 @@ function unpublish(mesh: Mesh, host: string): void {
 
 function viewFor(mesh: Mesh, namespace: string, labels: Readonly<Record<string, string>> = {}): ResourceView {
   const metadata = { NAMESPACE: namespace, LABELS: labels };
-  const view = mesh.views.viewFor({ id: 'web', cluster: '', metadata, userAgent: '' });
+  return viewOf(mesh, { id: 'web', cluster: '', metadata, userAgent: '' });
+}
+
+function viewOf(mesh: Mesh, node: NodeInfo): ResourceView {
+  const view = mesh.views.viewFor(node);
   if ('refused' in view) throw new Error(view.refused);
   return view;
 }
 
-function service(host: string): MeshService {
+function service(host: string, instance?: Instance): MeshService {
   const origin = `shop/public/DEFAULT_GROUP/${host}` as ServiceId;
+  const endpoints = instance === undefined ? [] : [{ origin, portName: 'http-80', endpoint: endpointOf(instance) }];
   return {
     host: host as MeshHost,
     namespace: 'isthmus',
     resolution: 'static',
     ports: [{ number: 80, name: 'http-80', protocol: 'http' }],
-    endpoints: [],
+    endpoints,
     origins: [origin],
     vip: undefined,
     diagnostics: [],
@@ -196,3 +274,21 @@ const SIDECAR = parseIstioYaml(
      spec: { workloadSelector: { labels: { app: web } }, egress: [{ hosts: ['*/s1.mesh'] }] } }`,
   { file: 'rules.yaml', defaultNamespace: 'isthmus' },
 ).objects[0] as IstioObject;
+
+function endpointOf({ address, labels, region = '' }: Instance): Endpoint {
+  return {
+    instanceId: address,
+    address,
+    addressType: 'ip',
+    port: 80,
+    protocol: 'http',
+    weight: 1,
+    health: 'healthy',
+    locality: { ...NOWHERE, region },
+    labels,
+    metadata: {},
+    cluster: '',
+    network: '',
+    identity: '',
+  };
+}

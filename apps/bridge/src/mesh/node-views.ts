@@ -6,6 +6,7 @@ import { OverlayView } from '@isthmus/xds';
 import type { NodeInfo, Refusal, ResourceChange, ResourceProvider, ResourceView } from '@isthmus/xds';
 import type { MeshGroup } from './mesh-group.ts';
 import type { MeshPublisher } from './mesh-publisher.ts';
+import { knownProxy, movedAddresses, ownAddresses } from './node-identity.ts';
 import { proxyOf } from './proxy-of.ts';
 import type { ProxyDefaults } from './proxy-of.ts';
 
@@ -19,12 +20,18 @@ const SWEEP_AFTER_MS = 60_000;
 type After = (ms: number, run: () => void) => void;
 
 interface Node {
-  readonly proxy: Proxy;
+  readonly key: string;
+  /** As it says. */
+  readonly claimed: Proxy;
+  /** By which its workload is known; where there is none, nodes that say the same are one. */
+  readonly addresses: readonly string[];
+  /** As it says, and as the registries know it. */
+  proxy: Proxy;
   readonly view: OverlayView;
   /** What the streams get: one object for all of them. */
   readonly served: ResourceView;
   /** Live; of its own only where it receives calls. */
-  readonly scope: Scope<Proxy, MeshOptions>;
+  scope: Scope<Proxy, MeshOptions>;
   group: MeshGroup;
   streams: number;
   own: ReadonlyMap<string, TypeUrl>;
@@ -32,12 +39,13 @@ interface Node {
 
 /**
  * What each node is served: what its group is, and its own: the egress listener that it asks for, and what brings calls to
- * its workload. Nodes that say the same of themselves share a view.
+ * its workload. Nodes that say the same of themselves, addresses included, share a view.
  */
 export class NodeViews implements ResourceProvider {
   readonly #publisher: MeshPublisher;
   readonly #defaults: ProxyDefaults;
   readonly #nodes = new Map<string, Node>();
+  readonly #byAddress = new Map<string, Set<Node>>();
   readonly #after: After;
   #sweepAt = SWEEP_AT;
   #willSweep = false;
@@ -54,30 +62,41 @@ export class NodeViews implements ResourceProvider {
         for (const node of this.#nodes.values()) this.#regroup(node);
         this.#retain();
       },
+      moved: (before, after) => {
+        if (this.#byAddress.size === 0) return;
+        const nodes = new Set([...movedAddresses(before, after)].flatMap((address) => [...(this.#byAddress.get(address) ?? [])]));
+        for (const node of nodes) this.#identify(node);
+      },
     };
   }
 
   viewFor(info: NodeInfo): ResourceView | Refusal {
     const claimed = proxyOf(info, this.#defaults);
     if ('refused' in claimed) return claimed;
-    // Without interception nothing is brought to the workload: its addresses make no difference.
-    const proxy = takesNoCalls(claimed) ? { ...claimed, addresses: [] } : claimed;
-    const key = keyOf(proxy);
+    const addresses = ownAddresses(claimed);
+    // Without interception nothing is brought to the workload: its addresses are what it is known by, and nothing else.
+    const said = takesNoCalls(claimed) ? { ...claimed, addresses: [] } : claimed;
+    const key = JSON.stringify([said, addresses]);
     let node = this.#nodes.get(key);
     if (node === undefined) {
       if (this.#nodes.size >= this.#sweepAt) this.#sweep();
       if (this.#nodes.size >= MOST_NODES)
         return { refused: `more than ${MOST_NODES} nodes that differ in what they say of themselves` };
-      node = this.#open(proxy);
+      node = this.#open(key, said, addresses);
       this.#nodes.set(key, node);
+      for (const address of addresses) this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set()).add(node));
     }
     return node.served;
   }
 
-  #open(proxy: Proxy): Node {
+  #open(key: string, claimed: Proxy, addresses: readonly string[]): Node {
+    const proxy = knownProxy(claimed, addresses, this.#publisher.services);
     const group = this.#publisher.groupOf(proxy);
     const view = new OverlayView(group.store);
     const node: Node = {
+      key,
+      claimed,
+      addresses,
       proxy,
       group,
       scope: this.#publisher.scopeFor(proxy),
@@ -96,6 +115,18 @@ export class NodeViews implements ResourceProvider {
     return node;
   }
 
+  /** An instance came to its address, went, or is labelled otherwise. */
+  #identify(node: Node): void {
+    const proxy = knownProxy(node.claimed, node.addresses, this.#publisher.services);
+    if (JSON.stringify(proxy) === JSON.stringify(node.proxy)) return;
+    this.#publisher.release(node.scope);
+    node.proxy = proxy;
+    node.scope = this.#publisher.scopeFor(proxy);
+    this.#refresh(node);
+    if (takesNoCalls(proxy)) this.#publisher.release(node.scope);
+    this.#regroup(node);
+  }
+
   #count(node: Node, by: 1 | -1): void {
     node.streams += by;
     if (node.streams > 0 || this.#willSweep) return;
@@ -112,7 +143,7 @@ export class NodeViews implements ResourceProvider {
     if (group === node.group) return;
     node.group = group;
     const move = (): void => {
-      if (node.group === group && this.#nodes.has(keyOf(node.proxy))) node.view.rebase(group.store);
+      if (node.group === group && this.#nodes.get(node.key) === node) node.view.rebase(group.store);
     };
     if (group.filled === undefined) move();
     else void group.filled.then(move);
@@ -129,6 +160,11 @@ export class NodeViews implements ResourceProvider {
     for (const [key, node] of this.#nodes) {
       if (node.streams > 0) continue;
       this.#nodes.delete(key);
+      for (const address of node.addresses) {
+        const here = this.#byAddress.get(address);
+        here?.delete(node);
+        if (here?.size === 0) this.#byAddress.delete(address);
+      }
       node.view.close();
       this.#publisher.release(node.scope);
     }
@@ -139,10 +175,6 @@ export class NodeViews implements ResourceProvider {
   #retain(): void {
     this.#publisher.retain(new Set([...this.#nodes.values()].map(({ group }) => group)));
   }
-}
-
-function keyOf(proxy: Proxy): string {
-  return JSON.stringify(proxy);
 }
 
 /** A router is dialled at its own addresses: which ports its service maps decides where its Gateways listen. */

@@ -145,6 +145,11 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
 
   #onDestinationRule({ spec, namespace }: IstioObject<'DestinationRule'>, dirt: Dirt<P, M>): void {
     for (const host of this.#matching([ruleHost(spec.host, namespace, this.#mesh.domain)])) {
+      // The receivers' side has its connection pool too.
+      if (this.#byAddress.size > 0) {
+        for (const { endpoint } of this.#catalog.get(host)?.endpoints ?? [])
+          for (const scope of this.#byAddress.get(endpoint.address) ?? []) dirt.of(scope).inbound = true;
+      }
       for (const scope of this.#scopes) {
         const service = scope.service(host);
         if (service === undefined) continue;
