@@ -1,6 +1,7 @@
 import type { Diagnostic } from '@isthmus/model';
 import { ClientTLSSettings_TLSmode as Mode } from '@isthmus/proto/istio';
 import type { IstioObject, TrafficPolicy } from '@isthmus/proto/istio';
+import { EJECTION_ANNOTATION, parseEjection } from './clusters/ejection.ts';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './clusters/health-checks.ts';
 
 /** What of a valid DestinationRule Isthmus cannot do, and what happens instead. */
@@ -15,6 +16,12 @@ export function ruleDiagnostics(rule: IstioObject<'DestinationRule'>): readonly 
   if (parsed !== undefined && 'problem' in parsed) {
     const what = `the annotation ${HEALTH_CHECK_ANNOTATION} cannot be used: ${parsed.problem}`;
     say(what, 'instances are not checked', 'write it as {path: /health, interval: 5s}; docs/health-checks.md has all fields');
+  }
+  const ejection = annotations[EJECTION_ANNOTATION];
+  const ejects = ejection === undefined ? undefined : parseEjection(ejection);
+  if (ejects !== undefined && 'problem' in ejects) {
+    const what = `the annotation ${EJECTION_ANNOTATION} cannot be used: ${ejects.problem}`;
+    say(what, 'hosts are ejected for errors in a row only', 'write it as {failurePercentage: 50}; docs/lift.md has all fields');
   }
   const policies = [
     { place: 'trafficPolicy', policy: spec.trafficPolicy },

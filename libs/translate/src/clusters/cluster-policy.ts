@@ -8,6 +8,7 @@ import { balancing, commonBalancing } from './load-balancer.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { isRefused, namesByRequest, proxyProtocolSocket, refusingSocket, tlsSocket, usesTlsFiles } from './upstream-tls.ts';
 import type { ClusterInit, HttpInit } from './connection-pool.ts';
+import type { EjectionRule } from './ejection.ts';
 import type { HealthCheckRule } from './health-checks.ts';
 import type { Policy } from './traffic-policy.ts';
 
@@ -35,6 +36,8 @@ export interface PolicyInputs {
   /** Of the ServiceEntry. */
   readonly alternativeNames: readonly string[];
   readonly healthCheck: HealthCheckRule | undefined;
+  /** Beside the policy's own outlier detection, and only with it. */
+  readonly ejection: EjectionRule | undefined;
 }
 
 /** The part of a Cluster that is the same for every service under one policy; encoded once for all of them. */
@@ -42,7 +45,16 @@ export function encodePolicy(inputs: PolicyInputs): Uint8Array {
   return toBinary(ClusterSchema, create(ClusterSchema, clusterOf(inputs)));
 }
 
-function clusterOf({ policy = {}, originalDst, bare, sniDnat, healthCheck, alternativeNames, ...inputs }: PolicyInputs): ClusterInit {
+function clusterOf({
+  policy = {},
+  originalDst,
+  bare,
+  sniDnat,
+  healthCheck,
+  ejection,
+  alternativeNames,
+  ...inputs
+}: PolicyInputs): ClusterInit {
   const { connectionPool, loadBalancer, retryBudget, proxyProtocol } = policy;
   const http2 = speaksHttp2(inputs.http2, connectionPool);
   const tls = !sniDnat && usesTlsFiles(policy.tls) ? policy.tls : undefined;
@@ -51,7 +63,7 @@ function clusterOf({ policy = {}, originalDst, bare, sniDnat, healthCheck, alter
   return {
     ...connectionLimits(bare ? withoutLimits(connectionPool) : connectionPool, retryBudget),
     ...(policy.outlierDetection !== undefined &&
-      !bare && { outlierDetection: outlierDetection(policy.outlierDetection) }),
+      !bare && { outlierDetection: outlierDetection(policy.outlierDetection, ejection) }),
     commonLbConfig: commonBalancing(policy),
     ...(originalDst ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : balancing(loadBalancer)),
     ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls))),

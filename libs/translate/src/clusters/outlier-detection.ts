@@ -1,11 +1,16 @@
 import type { OutlierDetection } from '@isthmus/proto/istio';
+import { failurePercentage } from './ejection.ts';
 import type { ClusterInit } from './connection-pool.ts';
+import type { EjectionRule } from './ejection.ts';
 
 /**
  * Ejection by counting errors only: success rates, which Envoy would count as well, are off. An explicit 0 switches a
  * count off, a count that is left out has Envoy's default.
  */
-export function outlierDetection(rule: OutlierDetection): NonNullable<ClusterInit['outlierDetection']> {
+export function outlierDetection(
+  rule: OutlierDetection,
+  ejection: EjectionRule | undefined,
+): NonNullable<ClusterInit['outlierDetection']> {
   const { consecutive5xxErrors: errors, consecutiveGatewayErrors: gateway, consecutiveLocalOriginFailures: local } = rule;
   return {
     enforcingSuccessRate: 0,
@@ -23,5 +28,6 @@ export function outlierDetection(rule: OutlierDetection): NonNullable<ClusterIni
         local > 0 && { consecutiveLocalOriginFailure: local, enforcingConsecutiveLocalOriginFailure: 100 }),
       enforcingLocalOriginSuccessRate: 0,
     }),
+    ...(ejection !== undefined && failurePercentage(ejection)),
   };
 }

@@ -1,7 +1,9 @@
 import type { IstioObject } from '@isthmus/proto/istio';
 import { encodePolicy } from './cluster-policy.ts';
+import { EJECTION_ANNOTATION, parseEjection } from './ejection.ts';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './health-checks.ts';
 import type { PolicyInputs } from './cluster-policy.ts';
+import type { EjectionRule } from './ejection.ts';
 import type { HealthCheckRule } from './health-checks.ts';
 
 type Rule = IstioObject<'DestinationRule'>;
@@ -10,13 +12,19 @@ type Rule = IstioObject<'DestinationRule'>;
 const PLAIN = new Map<string, Uint8Array>();
 /** By rule, for as long as somebody holds it: one rule may name thousands of services. */
 const BY_RULE = new WeakMap<Rule, Map<string, Uint8Array>>();
-const CHECKS = new WeakMap<Rule, { readonly check: HealthCheckRule | undefined }>();
+const ANNOTATED = new WeakMap<Rule, Annotated>();
+
+/** What a rule's annotations ask of Envoy beside what Istio can say. */
+interface Annotated {
+  readonly healthCheck: HealthCheckRule | undefined;
+  readonly ejection: EjectionRule | undefined;
+}
 
 /**
  * The policy's part of a cluster, from memory where an equal one was made before.
  * @param place which of the rule's policies it is: a port, a subset
  */
-export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<PolicyInputs, 'healthCheck'>): Uint8Array {
+export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<PolicyInputs, keyof Annotated>): Uint8Array {
   const { http2, originalDst, bare, sniDnat, alternativeNames } = inputs;
   let known = PLAIN;
   if (rule !== undefined) {
@@ -26,17 +34,25 @@ export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<
   const names = inputs.policy?.tls === undefined ? '' : alternativeNames.join(' ');
   const key = `${place} ${http2 ? 2 : 1}${originalDst ? 'o' : ''}${bare ? 'b' : ''}${sniDnat ? 's' : ''} ${names}`;
   let bytes = known.get(key);
-  if (bytes === undefined) known.set(key, (bytes = encodePolicy({ ...inputs, healthCheck: checkOf(rule) })));
+  if (bytes === undefined) known.set(key, (bytes = encodePolicy({ ...inputs, ...annotatedBy(rule) })));
   return bytes;
 }
 
-function checkOf(rule: Rule | undefined): HealthCheckRule | undefined {
-  const text = rule?.annotations[HEALTH_CHECK_ANNOTATION];
-  if (rule === undefined || text === undefined) return undefined;
-  let known = CHECKS.get(rule);
-  if (known === undefined) {
-    const parsed = parseHealthCheck(text);
-    CHECKS.set(rule, (known = { check: 'problem' in parsed ? undefined : parsed }));
-  }
-  return known.check;
+function annotatedBy(rule: Rule | undefined): Annotated {
+  const known = rule === undefined ? NOTHING : ANNOTATED.get(rule);
+  if (rule === undefined || known !== undefined) return known ?? NOTHING;
+  const { [HEALTH_CHECK_ANNOTATION]: check, [EJECTION_ANNOTATION]: ejection } = rule.annotations;
+  const annotated = { healthCheck: usable(check, parseHealthCheck), ejection: usable(ejection, parseEjection) };
+  ANNOTATED.set(rule, annotated);
+  return annotated;
+}
+
+const NOTHING: Annotated = { healthCheck: undefined, ejection: undefined };
+
+function usable<T extends object>(
+  text: string | undefined,
+  parse: (text: string) => T | { readonly problem: string },
+): T | undefined {
+  const parsed = text === undefined ? undefined : parse(text);
+  return parsed === undefined || 'problem' in parsed ? undefined : parsed;
 }
