@@ -64,7 +64,6 @@ export function startAgent(options: AgentOptions): Agent {
   const discovery = new Discovery({
     zone: options.zone ?? '',
     now,
-    random: Math.random,
     changed: () => decider.judge(),
     setTimer: startTimer,
   });

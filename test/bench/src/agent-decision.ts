@@ -21,7 +21,7 @@ function decider(percent: number, rung: 'traffic' | 'discovery'): Decider {
   }));
   const plan: AgentPlan = { schema: 1, version: 'bench', targets };
   const now = (): number => performance.now();
-  const options = { zone: 'eu/a', now, random: Math.random, changed: () => undefined, setTimer: () => () => undefined };
+  const options = { zone: 'eu/a', now, changed: () => undefined, setTimer: () => () => undefined };
   const discovery = new Discovery(options);
   const made = new Decider(new Diagnostics({ emit: () => undefined, now }), (authority) => discovery.balancerOf(authority));
   discovery.follow(targets, true);

@@ -27,8 +27,18 @@ export interface BalancerOptions {
   readonly zone: string;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  /** In [0, 1). */
-  readonly random: () => number;
+  /** In [0, 1). A generator of the module by default: what a function returns that is not inlined costs heap for each call. */
+  readonly random?: () => number;
+}
+
+let state = (Math.random() * 0xffff_fffe + 1) | 0;
+
+/** Marsaglia's xorshift32. */
+function drawn(): number {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) / 0x1_0000_0000;
 }
 
 /** As Envoy's overprovisioning factor: a zone with 5 of 7 instances well keeps all of its calls, with less the rest spills over. */
@@ -51,6 +61,7 @@ const NOBODY: Pool = { instances: [], sums: new Float64Array(0) };
 export class Balancer {
   readonly algorithm: Algorithm;
   readonly #options: BalancerOptions;
+  readonly #random: (() => number) | undefined;
   #instances = new Map<string, Instance>();
   #own: Pool = NOBODY;
   #others: Pool = NOBODY;
@@ -65,6 +76,7 @@ export class Balancer {
   constructor(options: BalancerOptions) {
     this.algorithm = options.algorithm;
     this.#options = options;
+    this.#random = options.random;
   }
 
   /** Somebody can be picked. */
@@ -103,8 +115,7 @@ export class Balancer {
   /** @returns undefined where nobody is to be called: the SDK's pick stands */
   pick(): Instance | undefined {
     if (this.#nextUp !== Number.POSITIVE_INFINITY && this.#options.now() >= this.#nextUp) this.#pools();
-    const pool =
-      this.#ownShare >= 1 || (this.#ownShare > 0 && this.#options.random() < this.#ownShare) ? this.#own : this.#others;
+    const pool = this.#ownShare >= 1 || (this.#ownShare > 0 && this.#draw() < this.#ownShare) ? this.#own : this.#others;
     const { instances } = pool;
     if (instances.length < 2) return instances[0];
     switch (this.algorithm) {
@@ -112,13 +123,10 @@ export class Balancer {
         this.#turn = (this.#turn + 1) % instances.length;
         return instances[this.#turn];
       case 'weighted-random':
-        return byWeight(pool, this.#options.random());
+        return byWeight(pool, this.#draw());
       case 'least-outstanding': {
-        // Its low 26 bits are as good as another number, and a number that comes from a function costs heap.
-        const drawn = this.#options.random();
-        const shifted = drawn * 0x4000000;
-        const one = byWeight(pool, drawn);
-        const other = byWeight(pool, shifted - Math.floor(shifted));
+        const one = byWeight(pool, this.#draw());
+        const other = byWeight(pool, this.#draw());
         return loadOf(other) < loadOf(one) ? other : one;
       }
       default:
@@ -133,6 +141,10 @@ export class Balancer {
     instance.strikes = 0;
     instance.downUntil = this.#options.now() + DOWN_MS;
     this.#pools();
+  }
+
+  #draw(): number {
+    return this.#random === undefined ? drawn() : this.#random();
   }
 
   #pools(): void {
@@ -161,9 +173,9 @@ export function algorithmOf(sdkNames: readonly string[] = []): Algorithm {
   return 'least-outstanding';
 }
 
-/** @param drawn in [0, 1) */
-function byWeight({ instances, sums }: Pool, drawn: number): Instance {
-  const place = drawn * (sums[sums.length - 1] as number);
+/** @param part of the sum of the weights, in [0, 1) */
+function byWeight({ instances, sums }: Pool, part: number): Instance {
+  const place = part * (sums[sums.length - 1] as number);
   let low = 0;
   let high = sums.length - 1;
   while (low < high) {

@@ -7,7 +7,8 @@ export interface DiscoveryOptions {
   readonly zone: string;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
-  readonly random: () => number;
+  /** See `BalancerOptions`. */
+  readonly random?: () => number;
   /** Some target has somebody to pick now, or nobody any more. */
   readonly changed: () => void;
   /** @returns stops it */
