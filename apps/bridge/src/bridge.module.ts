@@ -4,6 +4,7 @@ import { ControlController } from './control/control.controller.ts';
 import { HealthController } from './control/health.controller.ts';
 import { LivenessController } from './control/liveness.controller.ts';
 import { OutputsController } from './control/outputs.controller.ts';
+import { PlansController } from './control/plans.controller.ts';
 import { ProxiesController } from './control/proxies.controller.ts';
 import { PublicationsController } from './control/publications.controller.ts';
 import { Engine } from './engine/engine.ts';
@@ -25,6 +26,7 @@ export class BridgeModule {
       controllers: [
         ControlController,
         OutputsController,
+        PlansController,
         ProxiesController,
         PublicationsController,
         LivenessController,

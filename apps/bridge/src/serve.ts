@@ -9,6 +9,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import { configError, formatListen, isLoopback, loadConfig, watchConfig } from '@isthmus/config';
 import type { ListenerConfig } from '@isthmus/config';
 import { IsthmusError, formatDiagnostic, messageOf } from '@isthmus/model';
+import { MOST_PLAN_BYTES } from '@isthmus/plans';
 import { AdsTransport } from '@isthmus/xds/nest';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -42,6 +43,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
   const engine = new Engine(config, ledger, {
     cluster,
     dryRun,
+    plans: { log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`) },
     audit: (entry) =>
       log.warn(entry, `registry: ${entry.action} ${entry.address}:${entry.port} of ${entry.service}: ${entry.reason}`),
   });
@@ -92,6 +94,9 @@ async function startApp(engine: Engine, config: BridgeConfig, log: Logger, signa
     logger: new NestLog(log),
     abortOnError: false,
   });
+  app.useBodyParser('application/yaml', { bodyLimit: MOST_PLAN_BYTES }, (_request, body: Buffer, done) =>
+    done(null, body.toString('utf8')),
+  );
   guardRequests(app.getHttpAdapter().getInstance(), config.control, tokens);
   SwaggerModule.setup('api/docs', app, apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
   for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });

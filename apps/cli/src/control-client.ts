@@ -24,20 +24,23 @@ export interface ControlClient {
   /** `path` starts behind `/api/v1`. */
   get<Answer>(path: string): Promise<Answer>;
   getText(path: string): Promise<string>;
-  post<Answer>(path: string): Promise<Answer>;
+  /** `body` is sent as YAML. */
+  post<Answer>(path: string, body?: string): Promise<Answer>;
+  delete<Answer>(path: string): Promise<Answer>;
 }
 
 export function controlClient(options: ControlClientOptions): ControlClient {
-  const call = async (method: string, path: string): Promise<HttpAnswer> => {
+  const call = async (method: string, path: string, sent?: string): Promise<HttpAnswer> => {
     const base = options.url.pathname.replace(/\/$/, '');
-    const answer = await exchange(options, method, new URL(`${base}${API_PREFIX}${path}`, options.url));
+    const answer = await exchange(options, method, new URL(`${base}${API_PREFIX}${path}`, options.url), sent);
     const leader = leaderOf(options, answer);
-    return leader === undefined ? answer : exchange(options, method, leader);
+    return leader === undefined ? answer : exchange(options, method, leader, sent);
   };
   return {
     get: async <Answer>(path: string) => json<Answer>(options, await call('GET', path)),
     getText: async (path) => text(options, await call('GET', path)),
-    post: async <Answer>(path: string) => json<Answer>(options, await call('POST', path)),
+    post: async <Answer>(path: string, body?: string) => json<Answer>(options, await call('POST', path, body)),
+    delete: async <Answer>(path: string) => json<Answer>(options, await call('DELETE', path)),
   };
 }
 
@@ -61,10 +64,11 @@ export function isLoopbackName(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function exchange(options: ControlClientOptions, method: string, target: URL): Promise<HttpAnswer> {
+function exchange(options: ControlClientOptions, method: string, target: URL, sent?: string): Promise<HttpAnswer> {
   const { token, ca, deadlineMs = DEADLINE_MS } = options;
   const headers: Record<string, string> = { accept: 'application/json, application/yaml, application/problem+json' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+  if (sent !== undefined) headers['content-type'] = 'application/yaml';
   const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise<HttpAnswer>((resolve, reject) => {
     const failed = (cause: unknown) => reject(unreachable(target, cause, deadlineMs));
@@ -79,7 +83,7 @@ function exchange(options: ControlClientOptions, method: string, target: URL): P
       },
     );
     request.on('error', failed);
-    request.end();
+    request.end(sent);
   });
 }
 

@@ -54,3 +54,5 @@ export type {
   TargetViewHash,
   ViewEndpoint,
 } from './agent-stream.ts';
+export type { PlanAuditView, PlanChangeView, PlanDetail, PlanGateView, PlanProofView, PlanView } from './plan-views.ts';
+export type { AgentTargetView, AgentView } from './agent-views.ts';

@@ -2,6 +2,7 @@
 export type DiagnosticCode =
   | 'address.hostname'
   | 'address.invalid'
+  | 'agent.tokens'
   | 'answer.invalid'
   | 'answer.too-large'
   | 'config.reload'
@@ -32,6 +33,10 @@ export type DiagnosticCode =
   | 'output.conflict'
   | 'output.refused'
   | 'output.unwritable'
+  | 'plan.invalid'
+  | 'plan.refused'
+  | 'plan.unknown-target'
+  | 'plan.unreadable'
   | 'port.invalid'
   | 'port.unknown-protocol'
   | 'registry.failed'

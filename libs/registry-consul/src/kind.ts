@@ -11,6 +11,7 @@ import { ConsulSource } from './source.ts';
 export const consulRegistry: RegistryKind<ConsulConfig> = {
   kind: 'consul',
   schema: consulConfig,
+  registersBySdk: true,
   createSource: (id, config, deps) => new ConsulSource(id, config, deps),
   ledgerStore: (config, place, { baseDir }) => new ConsulLedgerStore(config, place, baseDir),
   doctor: doctorConsul,

@@ -12,6 +12,7 @@ export type { EurekaConfig } from './config.ts';
 export const eurekaRegistry: RegistryKind<EurekaConfig> = {
   kind: 'eureka',
   schema: eurekaSchema,
+  registersBySdk: true,
   createSource: (id, config, deps) => new EurekaSource(id, config, deps),
   doctor: eurekaDoctor,
   corrector: (config, { baseDir }) => eurekaCorrector(config, baseDir),

@@ -10,6 +10,7 @@ import { NacosSource } from './source.ts';
 export const nacosRegistry: RegistryKind<NacosConfig> = {
   kind: 'nacos',
   schema: nacosConfigSchema,
+  registersBySdk: true,
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
   ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
   doctor: examineNacos,

@@ -7,6 +7,7 @@ import { ZookeeperSource } from './source.ts';
 export const zookeeperRegistry: RegistryKind<ZookeeperConfig> = {
   kind: 'zookeeper',
   schema: zookeeperConfigSchema,
+  registersBySdk: true,
   createSource: (id, config, deps) => new ZookeeperSource(id, config, deps),
   doctor: examineZookeeper,
 };

@@ -1,4 +1,4 @@
-import type { Clock, Diagnostic, LedgerStore, Scope, SourceId } from '@isthmus/model';
+import type { Clock, Diagnostic, LedgerStore, Scope, ServiceKey, SourceId } from '@isthmus/model';
 import type { z } from 'zod';
 import type { RegistryCorrector } from './registry-corrector.ts';
 import type { SinkWire, SinkWireDeps } from './registry-sink.ts';
@@ -46,6 +46,8 @@ export interface RegistryKind<Config = unknown> {
   /** The whole entry of `registries:`, `name` and `kind` included; strict, with defaults. */
   readonly schema: z.ZodType<Config>;
   createSource(id: SourceId, config: Config, deps: SourceDeps): RegistrySource;
+  /** Services register themselves there, by an SDK, and others find them there. */
+  readonly registersBySdk?: true;
   /** Its sources have `workloads`. */
   readonly knowsWorkloads?: true;
   /** Kubernetes: which cluster it reads, so that an output can write there; paths are absolute. */
@@ -54,6 +56,16 @@ export interface RegistryKind<Config = unknown> {
   ledgerStore?(config: Config, place: LedgerPlace, deps: Pick<SourceDeps, 'baseDir'>): LedgerStore;
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
+  /**
+   * Who subscribes a service there, this bridge left out: `10.0.0.9:41234 (Nacos-Python-Client)`; absent where the registry does not
+   * tell. Rejects when it cannot be asked.
+   */
+  subscribers?(
+    config: Config,
+    key: ServiceKey,
+    deps: Pick<SourceDeps, 'baseDir'>,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */

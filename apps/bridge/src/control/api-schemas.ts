@@ -28,6 +28,7 @@ import type { Diagnostic, ServicePort } from '@isthmus/model';
 import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
 import { OUTPUT_SCHEMAS } from './output-schemas.ts';
+import { PLAN_SCHEMAS } from './plan-schemas.ts';
 import { LIVENESS_SCHEMAS } from './liveness-schemas.ts';
 import { RULE_SCHEMAS } from './rule-schemas.ts';
 import { PUBLICATION_SCHEMAS } from './publication-schemas.ts';
@@ -259,6 +260,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     state: oneOf(['sent', 'pending', 'retiring', 'rejected'], 'Does it have it, and in this form'),
   }),
   ...OUTPUT_SCHEMAS,
+  ...PLAN_SCHEMAS,
   ...RULE_SCHEMAS,
   ...PUBLICATION_SCHEMAS,
   ...LIVENESS_SCHEMAS,

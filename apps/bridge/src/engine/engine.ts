@@ -19,6 +19,8 @@ import { Pacer } from '../pipeline/pacer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { BridgeConfig } from './bridge-config.ts';
+import { PlanDesk } from '../plans/plan-desk.ts';
+import type { PlanDeskOptions } from '../plans/plan-desk.ts';
 import { makeCatalog, makeLiveness, makeSinks, makeSources, sourceFailure, sourceIds } from './engine-parts.ts';
 import type { PartsOptions } from './engine-parts.ts';
 import { Readiness } from './readiness.ts';
@@ -42,6 +44,8 @@ export interface EngineOptions {
   readonly cluster?: KubeClient | undefined;
   /** Every correction that is written into a registry. */
   readonly audit?: (entry: CorrectionAudit) => void;
+  /** Who is told of plans, and what is logged of them. */
+  readonly plans?: Pick<PlanDeskOptions, 'fleet' | 'log'>;
 }
 
 /**
@@ -65,6 +69,8 @@ export class Engine {
   #liveness: Liveness;
   #pipeline: Pipeline | undefined;
   #sinks: Sinks;
+  /** Migration plans; outlive a change of the config, as agents do. */
+  readonly plans: PlanDesk;
   /** Files and Kubernetes. */
   readonly objects: ObjectOutputs;
   #stop = new AbortController();
@@ -94,6 +100,7 @@ export class Engine {
       writer: options.writer ?? this.replicas?.writerOf(config),
       merged: (host) => this.#catalog.merged(host),
     });
+    this.plans = new PlanDesk({ ledger, config: () => this.#config, catalog: () => this.#catalog, ...options.plans });
     this.readiness = new Readiness(new Set(sourceIds(this.#config, this.istio)), config.readiness.maxWaitMs);
   }
 
@@ -133,6 +140,7 @@ export class Engine {
       ...this.#reload,
       ...this.istio.store.diagnostics(),
       ...this.mesh.publisher.diagnostics(),
+      ...this.plans.diagnostics(),
     ];
   }
 
@@ -149,7 +157,8 @@ export class Engine {
       this.#tell();
     });
     this.#startPipeline([]);
-    this.#following = this.istio.run(this.#stopWriting.signal);
+    const { signal } = this.#stopWriting;
+    this.#following = Promise.all([this.istio.run(signal), this.plans.run(signal)]).then(() => undefined);
   }
 
   /** Where plans have consumers: their sidecars learn of it with the next flush. */
@@ -235,7 +244,10 @@ export class Engine {
       catalog: this.#catalog,
       mesh: this.mesh.publisher,
       mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
-      onTouched: (hosts) => this.objects.touch(hosts),
+      onTouched: (hosts) => {
+        this.objects.touch(hosts);
+        this.plans.plans.touch(hosts);
+      },
       sinks: this.#sinks.publisher,
       pacer: new Pacer(),
       onApplied: () => this.#applied(pipeline),

@@ -5,6 +5,7 @@ import type {
   EndpointView,
   HeldView,
   ItemList,
+  PlanView,
   ProxyView,
   PublicationList,
   ReplicaView,
@@ -31,6 +32,7 @@ import {
   serviceColumns,
   sourceColumns,
 } from '../render/columns.ts';
+import { planColumns } from '../render/plans.ts';
 import { print } from '../render/print.ts';
 import { renderTable } from '../render/table.ts';
 
@@ -86,6 +88,13 @@ const LISTERS = {
       (rows) => renderTable(proxyColumns(now), rows),
     );
   },
+  plans: async (client, name, now) => {
+    const { items } = await client.get<ItemList<PlanView>>('/plans');
+    return listing(
+      items.filter((p) => name === undefined || p.name === name),
+      (rows) => renderTable(planColumns(now), rows),
+    );
+  },
   replica: async (client, name) => {
     const view = await client.get<ReplicaView>('/replica');
     return { data: view, size: name === undefined || name === view.id ? 1 : 0, table: () => renderTable(replicaColumns, [view]) };
@@ -133,6 +142,7 @@ Examples:
   isthmus get conflicts                                     hosts that several services claim
   isthmus get held                                          mass deletions that wait
   isthmus get proxies                                       who is connected
+  isthmus get plans                                         where migration plans are
   isthmus get publications                                  what is published into registries
   isthmus get corrections                                   dead endpoints that registries were told of
   isthmus get replica                                       whether this bridge leads or follows
