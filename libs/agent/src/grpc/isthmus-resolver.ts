@@ -44,6 +44,7 @@ export class ResolvedChannel {
   #last = '';
   #heldUntil = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+  #due: NodeJS.Immediate | undefined;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -54,14 +55,14 @@ export class ResolvedChannel {
   update(): void {
     if (this.#told === 'egress') this.#hold();
     this.#last = '';
-    process.nextTick(() => {
-      if (this.#unfollow === undefined) this.#follow();
-      this.#tell();
-    });
+    if (this.#unfollow === undefined) this.#follow();
+    this.#soon();
   }
 
   destroy(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#due);
+    this.#due = undefined;
     for (const one of this.#unfollow?.splice(0) ?? []) one();
     this.#unfollow = undefined;
     this.#accessed = undefined;
@@ -73,18 +74,26 @@ export class ResolvedChannel {
     const { access, now } = this.#options;
     this.#heldUntil = now() + HELD_MS;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tell(), HELD_MS);
+    this.#timer = setTimeout(() => this.#soon(), HELD_MS);
     this.#timer.unref();
     access()?.seam.failed('bad');
   }
 
+  /** Not by `nextTick`: grpc-js 1.8 does not survive another list between its choice of an address and the next tick. */
+  #soon(): void {
+    this.#due ??= setImmediate(() => {
+      this.#due = undefined;
+      this.#tell();
+    });
+  }
+
   #follow(): void {
     const { instances, authority, whenAgent } = this.#options;
-    this.#unfollow = [whenAgent(() => this.#tell())];
+    this.#unfollow = [whenAgent(() => this.#soon())];
     if (instances === undefined) return;
     const changed = (addresses: readonly string[]): void => {
       this.#found = addresses;
-      this.#tell();
+      this.#soon();
     };
     this.#unfollow.push(instances(authority, changed));
   }
@@ -93,7 +102,7 @@ export class ResolvedChannel {
     const { access: current, authority, reporter } = this.#options;
     if (this.#unfollow === undefined) return;
     const access = current();
-    if (access !== this.#accessed && access !== undefined) this.#unfollow.push(access.onChange(() => this.#tell()));
+    if (access !== this.#accessed && access !== undefined) this.#unfollow.push(access.onChange(() => this.#soon()));
     this.#accessed = access;
     const target = access?.target(authority);
     const instances = this.#found ?? target?.addresses;
