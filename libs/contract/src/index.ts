@@ -56,3 +56,4 @@ export type {
 } from './agent-stream.ts';
 export type { PlanAuditView, PlanChangeView, PlanDetail, PlanGateView, PlanProofView, PlanView } from './plan-views.ts';
 export type { AgentTargetView, AgentView } from './agent-views.ts';
+export type { ShadowDivergenceView, ShadowView } from './shadow-views.ts';

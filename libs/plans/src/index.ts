@@ -32,5 +32,5 @@ export type { ShadowReport, StandingDivergence } from './shadow-book.ts';
 export { explainDifference } from './shadow-explain.ts';
 export type { Divergence, DivergenceCode, PlaceKnowledge } from './shadow-explain.ts';
 export { windowOf } from './shadow-window.ts';
-export { compareViews, similarityOf } from './shadow.ts';
+export { placeOf, similarityOf } from './shadow.ts';
 export type { ViewComparison, ViewDifference } from './shadow.ts';

@@ -155,7 +155,7 @@ function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
     for (const e of record.endpoints) {
       const at = { address: e.address, port: e.port, service };
       const why = whyLeftOut(engine, service, e);
-      if (why !== undefined) yield { ...at, reason: why };
+      if (why !== undefined) yield { ...at, reason: why.reason };
       else if (excluded !== undefined) yield { ...at, reason: `${excluded} leaves the service out` };
       else if (e.health === 'disabled') yield { ...at, reason: 'disabled at the registry' };
       else if (e.health === 'unhealthy') yield { ...at, reason: 'unhealthy at the registry' };

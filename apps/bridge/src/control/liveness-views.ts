@@ -36,23 +36,29 @@ export function heldLivenessViews({ liveness, catalog, config }: Engine): readon
   return [...evictions, ...checks];
 }
 
+export interface OwnReason {
+  readonly why: 'stale-in-registry' | 'failed-check' | 'filtered';
+  readonly reason: string;
+}
+
 /** Why an endpoint gets no traffic although its registry says that it is well; undefined: for no reason of ours. */
-export function whyLeftOut({ liveness, catalog }: Engine, service: ServiceId, endpoint: Endpoint): string | undefined {
+export function whyLeftOut({ liveness, catalog }: Engine, service: ServiceId, endpoint: Endpoint): OwnReason | undefined {
   const key = addressKey(endpoint);
   for (const check of liveness.crossChecks) {
     for (const listing of check.evictionsOf(service)) {
       if (listing.state !== 'evicted' || addressKey(listing.endpoint) !== key) continue;
-      return `evicted: ${reasonOf(listing, catalog.now())}`;
+      return { why: 'stale-in-registry', reason: `evicted: ${reasonOf(listing, catalog.now())}` };
     }
   }
   const found = liveness.checks.verdicts.resultOf(service, key);
   if (found !== undefined && !found.healthy && !found.tripped && endpoint.health === 'healthy') {
-    return `check ${found.rule}: ${found.reason}, for ${formatDuration(catalog.now() - found.since)}`;
+    const reason = `check ${found.rule}: ${found.reason}, for ${formatDuration(catalog.now() - found.since)}`;
+    return { why: 'failed-check', reason };
   }
   const pair = liveness.pairs.publishedAs(service);
   return pair === undefined || liveness.pairs.pairOf(pair)?.rule.keepHost === true
     ? undefined
-    : `merge.kubernetes: it is one service with ${pair}`;
+    : { why: 'filtered', reason: `merge.kubernetes: it is one service with ${pair}` };
 }
 
 /** What registries and Kubernetes say differently of the services that `merge.kubernetes` pairs. */
