@@ -42,7 +42,7 @@ describe('docker compose up', () => {
     engine = await DockerEngine.start();
     await makeImages(engine);
     await writeFile(join(dir, 'here.yaml'), HERE);
-    await compose('build', 'adapter', 'web-1');
+    await compose('build', 'adapter', 'web-1', 'eureka');
     await compose('up', '-d', '--wait', '--wait-timeout', '300').catch(async (error: unknown) => {
       const said = await compose('logs', '--no-color', '--tail', '40').catch(() => '');
       throw new Error(`${String(error)}\n${said}`, { cause: error });
@@ -51,7 +51,7 @@ describe('docker compose up', () => {
 
   afterAll(async () => {
     if (engine !== undefined) {
-      await compose('down', '-v', '--timeout', '5').catch(() => undefined);
+      await compose('--profile', 'istiod', 'down', '-v', '--timeout', '5').catch(() => undefined);
       await engine.stop();
     }
     await rm(dir, { recursive: true, force: true });
@@ -124,13 +124,32 @@ describe('docker compose up', () => {
     },
     3 * MINUTES,
   );
+
+  test(
+    'istiod of the profile has from the adapter what all three registries say',
+    async () => {
+      await compose('--profile', 'istiod', 'up', '-d', 'istiod');
+      let text = '';
+      const hosts = ['orders.default-group.public.nacos', 'inventory.dc1.consul', 'payments.eureka'];
+      const isComplete = async (): Promise<boolean> => {
+        text = await compose('exec', '-T', 'istiod', 'curl', '-s', '127.0.0.1:8080/debug/configz').catch(String);
+        return hosts.every((host) => text.includes(`"${host}"`));
+      };
+      await until('istiod knows them', isComplete, 2 * MINUTES).catch(async (error: unknown) => {
+        const said = await compose('--profile', 'istiod', 'logs', '--no-color', '--tail', '40', 'istiod');
+        throw new Error(`${String(error)}\n${text.slice(0, 2_000)}\n${said}`, { cause: error });
+      });
+    },
+    4 * MINUTES,
+  );
 });
 
 /** Any free ports of this machine, and the host's network while npm packages are fetched. */
 const HERE = `services:
   nacos: { ports: !reset [] }
   consul: { ports: !reset [] }
-  eureka: { ports: !reset [] }
+  eureka: { ports: !reset [], build: { network: host } }
+  istiod: { ports: !override ['127.0.0.1::15014'] }
   envoy: { ports: !override ['127.0.0.1::15000'] }
   xds: { ports: !override ['127.0.0.1::15080'] }
   monolith-1: { ports: !override ['127.0.0.1::8080'] }

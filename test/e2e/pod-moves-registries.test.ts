@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ItemList } from '@isthmus/contract';
 import { freePorts, startConsul, startEureka, startKubernetes, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, SpringApp, SpringOptions } from '@isthmus/servers';
-import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
+import { MovingPods } from './support/moving-pods.ts';
 import { Pods } from './support/pods.ts';
 import { SteadyCaller } from './support/steady-caller.ts';
 import type { Outcome } from './support/steady-caller.ts';
@@ -38,8 +38,7 @@ describe.each<[string, () => Promise<Registry>]>([
   let mesh: SteadyCaller;
   let sdk: SteadyCaller;
   let port = 0;
-  let stranger: Backend | undefined;
-  const backends = new Map<string, Backend>();
+  let orders: MovingPods;
 
   const registries = () => [registry.entry, { name: 'k8s', kind: 'kubernetes', kubeconfig: kubernetes.kubeconfig }];
   const inEnvoy = () => hostsOf(envoy, `outbound|80||${registry.host}`);
@@ -55,39 +54,14 @@ describe.each<[string, () => Promise<Registry>]>([
     const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/instances/orders`);
     return ((await answer.json()) as { readonly host: string }[]).map(({ host }) => host);
   };
-  const podOf = (address: string) => `orders-${address.replaceAll('.', '-')}`;
-  const bringUp = async (address: string): Promise<void> => {
-    backends.set(address, await Backend.start(address, address, port));
-    await pods.create(podOf(address), 'orders', address, port);
-  };
-  const tearDown = async (address: string): Promise<void> => {
-    await backends.get(address)?.stop();
-    backends.delete(address);
-    await pods.delete(podOf(address));
-  };
-  /** Kubernetes gives the address to another workload's Pod at once. */
-  const handOver = async (address: string): Promise<void> => {
-    await tearDown(address);
-    stranger = await Backend.start('payments', address, port);
-    await pods.create('payments-1', 'payments', address, port);
-  };
-  const takeBack = async (): Promise<void> => {
-    await stranger?.stop();
-    stranger = undefined;
-    await pods.delete('payments-1');
-  };
-  /** An answer of something that is not `orders` is worse than none. */
-  const checked = (status: number, body: string): string => {
-    if (status !== 200 || !backends.has(body)) throw new Error(`${status} ${body}`);
-    return body;
-  };
 
   beforeAll(async () => {
     [kubernetes, registry] = await Promise.all([startKubernetes(), openRegistry()]);
     pods = await Pods.in(kubernetes, 'shop');
     port = (await freePorts(1))[0] as number;
+    orders = new MovingPods(pods, port);
     for (const address of [A, B]) {
-      await bringUp(address);
+      await orders.bringUp(address);
       await registry.register(address, port);
     }
     spring = await startSpringApp(registry.spring);
@@ -97,34 +71,33 @@ describe.each<[string, () => Promise<Registry>]>([
     await until('Spring has both', async () => (await springLists()).length === 2);
     mesh = new SteadyCaller(async () => {
       const { status, body } = await callEgress(envoy.ports.egress, registry.host);
-      return checked(status, body);
+      return orders.checked(status, body);
     }, 10);
     sdk = new SteadyCaller(async () => {
       const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/call/orders`);
-      return checked(answer.status, await answer.text());
+      return orders.checked(answer.status, await answer.text());
     }, 10);
   }, 300_000);
 
   afterAll(async () => {
     await Promise.all([mesh?.stop(), sdk?.stop()]);
     await Promise.all([envoy?.stop(), spring?.stop(), bridge?.close()]);
-    await stranger?.stop();
-    await Promise.all([kubernetes?.stop(), registry?.stop(), ...[...backends.values()].map((backend) => backend.stop())]);
+    await Promise.all([kubernetes?.stop(), registry?.stop(), orders?.stop()]);
   }, 60_000);
 
   test('before: both kinds of callers call whoever has the address, as long as the registry lists it', async () => {
     expect(await mesh.calls(20)).toMatchObject({ errors: 0 });
     mesh.mark();
     sdk.mark();
-    await handOver(A);
-    await bringUp(C);
+    await orders.handOver(A);
+    await orders.bringUp(C);
     const outcomes = await Promise.all([mesh.calls(100), sdk.calls(100)]);
     report(`${registry.host} before`, outcomes);
     for (const { errors } of outcomes) expect(errors).toBeGreaterThan(20);
     expect([...mesh.answers(), ...sdk.answers()]).not.toContain(C);
-    await tearDown(C);
-    await takeBack();
-    await bringUp(A);
+    await orders.tearDown(C);
+    await orders.takeBack();
+    await orders.bringUp(A);
   }, 60_000);
 
   test('after: the mesh drops the dead one and takes the new one, and the registry is told for SDK callers', async () => {
@@ -144,8 +117,8 @@ describe.each<[string, () => Promise<Registry>]>([
     expect((await Promise.all([mesh.calls(30), sdk.calls(30)])).map(({ errors }) => errors)).toEqual([0, 0]);
     mesh.mark();
     sdk.mark();
-    await handOver(A);
-    await bringUp(C);
+    await orders.handOver(A);
+    await orders.bringUp(C);
     await until('Envoy has the new one, not the dead one', async () => (await inEnvoy()).join() === `${B}:${port},${C}:${port}`);
     const meshMove = mesh.outcome();
     mesh.mark();
@@ -164,8 +137,8 @@ describe.each<[string, () => Promise<Registry>]>([
   }, 90_000);
 
   test('when the Pod is back under its address the registry is told again, and everybody uses it', async () => {
-    await takeBack();
-    await bringUp(A);
+    await orders.takeBack();
+    await orders.bringUp(A);
     await until('nothing is corrected', async () => (await corrections()).length === 0);
     await until('Spring lists it', async () => (await springLists()).includes(A), 60_000);
     await until('the mesh has it', async () => (await inMesh()).join() === [A, B, C].join());

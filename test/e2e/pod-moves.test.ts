@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ExplainAnswer, ItemList } from '@isthmus/contract';
 import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
-import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
+import { MovingPods } from './support/moving-pods.ts';
 import { Pods } from './support/pods.ts';
 import { SteadyCaller } from './support/steady-caller.ts';
 import type { Outcome } from './support/steady-caller.ts';
@@ -26,8 +26,7 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   let mesh: SteadyCaller;
   let sdk: SteadyCaller;
   let port = 0;
-  let stranger: Backend | undefined;
-  const backends = new Map<string, Backend>();
+  let orders: MovingPods;
 
   const registries = () => [
     { name: 'shop', kind: 'nacos', servers: [`http://127.0.0.1:${nacos.ports.http}`], listInterval: '1s' },
@@ -42,31 +41,6 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   };
   const inEnvoy = () => hostsOf(envoy, `outbound|80||${HOST}`);
   const corrections = async () => (await bridge.get<ItemList<CorrectionView>>('corrections')).items;
-
-  async function bringUp(address: string): Promise<void> {
-    backends.set(address, await Backend.start(address, address, port));
-    await pods.create(`orders-${address.replaceAll('.', '-')}`, 'orders', address, port);
-  }
-
-  /** What happens when a node dies: nothing answers, the Pod is removed, and nobody tells the registry. */
-  async function tearDown(address: string): Promise<void> {
-    await backends.get(address)?.stop();
-    backends.delete(address);
-    await pods.delete(`orders-${address.replaceAll('.', '-')}`);
-  }
-
-  /** Kubernetes gives the address to another Pod at once; its port is the one that everybody uses. */
-  async function handOver(address: string): Promise<void> {
-    await tearDown(address);
-    stranger = await Backend.start('payments', address, port);
-    await pods.create('payments-1', 'payments', address, port);
-  }
-
-  async function takeBack(): Promise<void> {
-    await stranger?.stop();
-    stranger = undefined;
-    await pods.delete('payments-1');
-  }
 
   /** As an SDK of a process that keeps a long lease: Nacos believes in it for ten minutes. */
   const register = (address: string) => registerAt('orders', address, port);
@@ -84,27 +58,22 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
     if (!answer.ok) throw new Error(`Nacos answers ${answer.status}`);
   }
 
-  /** An answer of something that is not `orders` is worse than none. */
-  function checked(status: number, body: string): string {
-    if (status !== 200 || !backends.has(body)) throw new Error(`${status} ${body}`);
-    return body;
-  }
-
   async function viaSpring(): Promise<string> {
     const answer = await fetch(`http://127.0.0.1:${spring.ports.http}/call/orders`);
-    return checked(answer.status, await answer.text());
+    return orders.checked(answer.status, await answer.text());
   }
 
   async function viaMesh(): Promise<string> {
     const { status, body } = await callEgress(envoy.ports.egress, HOST);
-    return checked(status, body);
+    return orders.checked(status, body);
   }
 
   beforeAll(async () => {
     [kubernetes, nacos] = await Promise.all([startKubernetes(), startNacos2()]);
     pods = await Pods.in(kubernetes, 'shop');
     port = (await freePorts(1))[0] as number;
-    await Promise.all([A, B].map(bringUp));
+    orders = new MovingPods(pods, port);
+    await Promise.all([A, B].map((address) => orders.bringUp(address)));
     await Promise.all([A, B].map(register));
     // Its balancer remembers instances for 35 s by default.
     const properties = { 'spring.cloud.loadbalancer.cache.ttl': '1s' };
@@ -123,8 +92,7 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   afterAll(async () => {
     await Promise.all([mesh?.stop(), sdk?.stop()]);
     await Promise.all([envoy?.stop(), spring?.stop(), bridge?.close()]);
-    await stranger?.stop();
-    await Promise.all([kubernetes?.stop(), nacos?.stop(), ...[...backends.values()].map((backend) => backend.stop())]);
+    await Promise.all([kubernetes?.stop(), nacos?.stop(), orders?.stop()]);
   }, 60_000);
 
   test('before: without the cross-check both kinds of callers call whoever has the address, as long as the registry lists it', async () => {
@@ -132,16 +100,16 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
     expect(await sdk.calls(20)).toMatchObject({ errors: 0 });
     mesh.mark();
     sdk.mark();
-    await handOver(A);
-    await bringUp(C);
+    await orders.handOver(A);
+    await orders.bringUp(C);
     const outcomes = await Promise.all([mesh.calls(200), sdk.calls(200)]);
     report('before', outcomes);
     for (const { errors } of outcomes) expect(errors).toBeGreaterThan(20);
     expect([...mesh.answers(), ...sdk.answers()]).not.toContain(C);
     expect(await inMesh()).toEqual([A, B]);
-    await tearDown(C);
-    await takeBack();
-    await bringUp(A);
+    await orders.tearDown(C);
+    await orders.takeBack();
+    await orders.bringUp(A);
   }, 60_000);
 
   test('after: the mesh drops the dead one and takes the new one, and the registry is told for SDK callers', async () => {
@@ -163,8 +131,8 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
 
     mesh.mark();
     sdk.mark();
-    await handOver(A);
-    await bringUp(C);
+    await orders.handOver(A);
+    await orders.bringUp(C);
     await until(
       'Envoy has the new one and not the dead one',
       async () => (await inEnvoy()).join() === `${B}:${port},${C}:${port}`,
@@ -192,8 +160,8 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   }, 90_000);
 
   test('when the Pod is back under its address the registry is told again, and everybody uses it', async () => {
-    await takeBack();
-    await bringUp(A);
+    await orders.takeBack();
+    await orders.bringUp(A);
     await until('nothing is corrected', async () => (await corrections()).length === 0);
     await until('Spring lists it', async () => (await springLists(spring)).includes(A));
     await until('the mesh has it', async () => (await inMesh()).join() === [A, B, C].join());

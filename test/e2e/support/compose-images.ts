@@ -2,7 +2,7 @@
  * The images that docker-compose.yml names, made here under exactly those tags: a minimal Debian with the same real servers
  * that the other tests run. Only the registry that they would be pulled from is missing.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ import { provide, servers } from '@isthmus/servers';
 import type { DockerEngine } from '@isthmus/servers';
 
 const DEBIAN = 'isthmus-test/debian';
-const JAVA = 'isthmus-test/java';
+const JAVA = 'eclipse-temurin:17-jre-jammy';
 
 /** What `node:24-bookworm-slim` has that ours needs. */
 const NODE_IMAGE = [
@@ -45,18 +45,18 @@ export async function makeImages(engine: DockerEngine): Promise<void> {
       `COPY --from=jdk lib ${home}/lib`,
       `COPY --from=jdk conf ${home}/conf`,
       `COPY --from=configuration . ${configuration}`,
-      `ENV PATH=${home}/bin:$PATH`,
+      'COPY --from=certificates . /etc/ssl/certs/java',
+      `ENV JAVA_HOME=${home} PATH=${home}/bin:$PATH`,
     ],
-    { jdk: home, configuration },
+    { jdk: home, configuration, certificates: dirname(realpathSync(join(home, 'lib/security/cacerts'))) },
   );
-  const [nacos, eureka, consul, envoy] = await Promise.all([
+  await makeMaven(engine);
+  const [nacos, consul, envoy, istiod] = await Promise.all([
     provide('nacos2'),
-    provide('eureka'),
     provide('consul'),
     provide('envoy'),
+    provide('istiod'),
   ]);
-  const jars = (main: string, ...flags: readonly string[]) =>
-    `ENTRYPOINT ${JSON.stringify(['java', '-Xmx256m', ...flags, '-cp', '/server/conf:/server/classes:/server/resources:/server/lib/*', main])}`;
   await build(
     engine,
     'nacos/nacos-server:v2.3.2',
@@ -71,9 +71,6 @@ export async function makeImages(engine: DockerEngine): Promise<void> {
     { server: nacos.home },
     { 'application.properties': NACOS_PROPERTIES },
   );
-  await build(engine, 'isthmus-eureka:4.3.1', [`FROM ${JAVA}`, 'COPY --from=server . /server', jars('isthmus.EurekaServer')], {
-    server: eureka.home,
-  });
   await build(
     engine,
     `hashicorp/consul:${servers.consul.version}`,
@@ -86,6 +83,35 @@ export async function makeImages(engine: DockerEngine): Promise<void> {
     [`FROM ${DEBIAN}`, 'COPY --from=server envoy/_bin/envoy /usr/local/bin/envoy'],
     { server: envoy.home },
   );
+  const { recipe } = servers.istiod;
+  if (recipe.kind !== 'go') throw new Error('istiod is not built by Go');
+  await build(
+    engine,
+    `istio/pilot:${servers.istiod.version}`,
+    [
+      `FROM ${DEBIAN}`,
+      `COPY --from=server ${recipe.program} /usr/local/bin/pilot-discovery`,
+      'USER 1337:1337',
+      'ENTRYPOINT ["/usr/local/bin/pilot-discovery"]',
+    ],
+    { server: istiod.home },
+  );
+}
+
+/** Debian's Maven consists of links into /usr/share/java and /etc. */
+async function makeMaven(engine: DockerEngine): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'isthmus-maven-'));
+  try {
+    await cp(dirname(dirname(program('mvn'))), dir, { recursive: true, dereference: true });
+    await build(
+      engine,
+      'maven:3.9-eclipse-temurin-17',
+      [`FROM ${JAVA}`, 'COPY --from=maven . /usr/share/maven', 'RUN ln -s /usr/share/maven/bin/mvn /usr/local/bin/mvn'],
+      { maven: dir },
+    );
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 /** The file behind a program on PATH. */
