@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
+import { Agents } from './agents/agents.ts';
+import { AgentsController } from './control/agents.controller.ts';
 import { ControlController } from './control/control.controller.ts';
 import { HealthController } from './control/health.controller.ts';
 import { LivenessController } from './control/liveness.controller.ts';
@@ -12,6 +14,7 @@ import { Metrics } from './engine/metrics.ts';
 import { XdsServers } from './engine/xds-servers.ts';
 
 export interface BridgeParts {
+  readonly agents: Agents;
   readonly engine: Engine;
   readonly metrics: Metrics;
   readonly servers: XdsServers;
@@ -20,10 +23,11 @@ export interface BridgeParts {
 /** The control role: what the engine knows, over HTTP. The engine itself is framework-free and made in `serve.ts`. */
 @Module({})
 export class BridgeModule {
-  static with({ engine, metrics, servers }: BridgeParts): DynamicModule {
+  static with({ agents, engine, metrics, servers }: BridgeParts): DynamicModule {
     return {
       module: BridgeModule,
       controllers: [
+        AgentsController,
         ControlController,
         OutputsController,
         PlansController,
@@ -33,6 +37,7 @@ export class BridgeModule {
         HealthController,
       ],
       providers: [
+        { provide: Agents, useValue: agents },
         { provide: Engine, useValue: engine },
         { provide: Metrics, useValue: metrics },
         { provide: XdsServers, useValue: servers },

@@ -13,6 +13,9 @@ import { MOST_PLAN_BYTES } from '@isthmus/plans';
 import { AdsTransport } from '@isthmus/xds/nest';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
+import type { Agents } from './agents/agents.ts';
+import { openAgents } from './agents/open-agents.ts';
+import { LONGEST_REPORT } from './agents/read-report.ts';
 import { BridgeModule } from './bridge.module.ts';
 import { AdminTokens } from './control/admin-token.ts';
 import { apiDocument } from './control/api-document.ts';
@@ -40,16 +43,21 @@ export async function serve(file: string, dryRun = false): Promise<number> {
   setLogVerbosity(logVerbosity.NONE); // it prints plain lines among ours; what matters comes back as an error
   const cluster = await openCluster(config);
   const ledger = await openLedger(config);
-  const engine = new Engine(config, ledger, {
+  const stopped = new AbortController();
+  const agents = await openAgents(config, () => engine, stopped.signal);
+  const engine: Engine = new Engine(config, ledger, {
     cluster,
     dryRun,
-    plans: { log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`) },
+    touched: (hosts) => agents.touch(hosts),
+    plans: {
+      fleet: (book) => agents.follow(book),
+      log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`),
+    },
     audit: (entry) =>
       log.warn(entry, `registry: ${entry.action} ${entry.address}:${entry.port} of ${entry.service}: ${entry.reason}`),
   });
-  const stopped = new AbortController();
   try {
-    const app = await startApp(engine, config, log, stopped.signal);
+    const app = await startApp({ agents, engine, config, log, signal: stopped.signal });
     engine.start();
     await watchConfig(config.file, {
       kinds: registryKinds,
@@ -76,12 +84,22 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     await app.close();
     return 0;
   } finally {
+    stopped.abort();
     await engine.stop();
   }
 }
 
-async function startApp(engine: Engine, config: BridgeConfig, log: Logger, signal: AbortSignal): Promise<NestFastifyApplication> {
+interface AppParts {
+  readonly agents: Agents;
+  readonly engine: Engine;
+  readonly config: BridgeConfig;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+async function startApp({ agents, engine, config, log, signal }: AppParts): Promise<NestFastifyApplication> {
   const metrics = new Metrics(engine);
+  metrics.observeAgents(agents);
   const servers = new XdsServers(engine, metrics, log);
   const tokens = await AdminTokens.open(join(dirname(config.ledger.file), 'admin.token'), config.control.auth?.tokensFile);
   const adapter = new FastifyAdapter({
@@ -90,14 +108,18 @@ async function startApp(engine: Engine, config: BridgeConfig, log: Logger, signa
     routerOptions: { maxParamLength: 1_000 },
     ...(await https(config.control)),
   });
-  const app = await NestFactory.create<NestFastifyApplication>(BridgeModule.with({ engine, metrics, servers }), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(BridgeModule.with({ agents, engine, metrics, servers }), adapter, {
     logger: new NestLog(log),
     abortOnError: false,
   });
   app.useBodyParser('application/yaml', { bodyLimit: MOST_PLAN_BYTES }, (_request, body: Buffer, done) =>
     done(null, body.toString('utf8')),
   );
-  guardRequests(app.getHttpAdapter().getInstance(), config.control, tokens);
+  const http = app.getHttpAdapter().getInstance();
+  http.addHook('onRoute', (route) => {
+    if (route.url === '/api/v1/agents/reports') route.bodyLimit = LONGEST_REPORT;
+  });
+  guardRequests(http, config.control, tokens, agents.tokens);
   SwaggerModule.setup('api/docs', app, apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
   for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });
   try {

@@ -20,6 +20,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
     .addTag('publications', 'The way back: what is published into registries')
     .addTag('liveness', 'Who lives: registries against Kubernetes, and what registries were told')
     .addTag('plans', 'Migration plans: where they are, and steering them')
+    .addTag('agents', 'The agents in the processes of services')
     .addTag('proxies', 'Who takes it')
     .build();
   const document = SwaggerModule.createDocument(app, about, { operationIdFactory: (_, method) => method });

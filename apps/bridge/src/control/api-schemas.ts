@@ -25,6 +25,7 @@ import type {
 } from '@isthmus/contract';
 import { PROTOCOLS } from '@isthmus/model';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
+import { AGENT_SCHEMAS } from './agent-schemas.ts';
 import { fields, flag, integer, oneOf, optional, ref, refs, text, textMap, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
 import { OUTPUT_SCHEMAS } from './output-schemas.ts';
@@ -259,6 +260,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     version: text('Hash of its content; empty when only the proxy knows it'),
     state: oneOf(['sent', 'pending', 'retiring', 'rejected'], 'Does it have it, and in this form'),
   }),
+  ...AGENT_SCHEMAS,
   ...OUTPUT_SCHEMAS,
   ...PLAN_SCHEMAS,
   ...RULE_SCHEMAS,

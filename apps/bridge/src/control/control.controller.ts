@@ -34,6 +34,7 @@ import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { stringify } from 'yaml';
+import { Agents } from '../agents/agents.ts';
 import { Engine } from '../engine/engine.ts';
 import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
@@ -65,9 +66,11 @@ const HOST_QUERY = { name: 'host', required: false, description: 'Part of a host
 @Controller('api/v1')
 export class ControlController {
   readonly #engine: Engine;
+  readonly #agents: Agents;
 
-  constructor(@Inject(Engine) engine: Engine) {
+  constructor(@Inject(Engine) engine: Engine, @Inject(Agents) agents: Agents) {
     this.#engine = engine;
+    this.#agents = agents;
   }
 
   @Get('sources')
@@ -240,6 +243,7 @@ export class ControlController {
 
   *#diagnostics(): Generator<Diagnostic> {
     yield* this.#engine.diagnostics;
+    yield* this.#agents.diagnostics;
     yield* catalogDiagnostics(this.#engine.catalog, this.#engine.config.ledger.maxAgeMs);
     yield* livenessDiagnostics(this.#engine);
     yield* this.#engine.publishers.mcp.diagnostics();

@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly cluster?: KubeClient | undefined;
   /** Every correction that is written into a registry. */
   readonly audit?: (entry: CorrectionAudit) => void;
+  /** Hosts whose services were merged again. */
+  readonly touched?: (hosts: ReadonlySet<MeshHost>) => void;
   /** Who is told of plans, and what is logged of them. */
   readonly plans?: Pick<PlanDeskOptions, 'fleet' | 'log'>;
 }
@@ -247,6 +249,7 @@ export class Engine {
       onTouched: (hosts) => {
         this.objects.touch(hosts);
         this.plans.plans.touch(hosts);
+        this.#options.touched?.(hosts);
       },
       sinks: this.#sinks.publisher,
       pacer: new Pacer(),

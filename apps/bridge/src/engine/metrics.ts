@@ -5,6 +5,8 @@ import { takesTraffic } from '@isthmus/model';
 import { MCP_TYPES } from '@isthmus/translate';
 import { ADS_TYPES } from '@isthmus/xds';
 import type { ClientStatus, XdsEvent } from '@isthmus/xds';
+import { observeAgents } from '../agents/agent-metrics.ts';
+import type { Agents } from '../agents/agents.ts';
 import type { Engine } from './engine.ts';
 import { observeSafety } from './safety-metrics.ts';
 import { observeLiveness } from './liveness-metrics.ts';
@@ -94,6 +96,10 @@ export class Metrics {
       observe(engine.mcp.revision, { output: 'mcp' });
     });
     this.#gauge('ready', '1 when the outputs speak', (observe) => observe(engine.readiness.state === 'waiting' ? 0 : 1, {}));
+  }
+
+  observeAgents(agents: Agents): void {
+    observeAgents(agents, (name, description, collect) => this.#gauge(name, description, collect));
   }
 
   observeClients(clients: () => readonly ClientStatus[]): void {

@@ -4,9 +4,9 @@ import type { BridgeConfig } from './bridge-config.ts';
 
 /** What a changed config says of what is opened once: sockets, files, where Istio's rules come from. */
 export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
-  const bound = ({ outputs, control, ledger, roles, istio, plans }: BridgeConfig) => {
+  const bound = ({ outputs, control, ledger, roles, istio, plans, agents: { tokensFile, open } }: BridgeConfig) => {
     const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
-    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, istio, plans]);
+    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, istio, plans, tokensFile, open]);
   };
   if (bound(before) === bound(after)) return [];
   return [
@@ -14,7 +14,7 @@ export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonl
       code: 'config.reload',
       severity: 'warning',
       where: after.file,
-      what: 'outputs, control, ledger, roles, istio or plans changed',
+      what: 'outputs, control, ledger, roles, istio, plans or who may be an agent changed',
       meaning: `the bridge still reads rules and listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
       remedy: 'restart the bridge to use them; proxies keep what they have meanwhile',
     },

@@ -1,0 +1,25 @@
+import { steadyClock } from '@isthmus/model';
+import type { BridgeConfig } from '../engine/bridge-config.ts';
+import type { Engine } from '../engine/engine.ts';
+import { Agents } from './agents.ts';
+
+/** Equal to the one in the root package.json (tested). */
+export const VERSION = '0.1.0';
+
+/** The agents of a bridge whose engine is made after them: plans are told to them. */
+export function openAgents(config: BridgeConfig, engine: () => Engine, signal: AbortSignal): Promise<Agents> {
+  return Agents.open({
+    tokens: config.agents,
+    config: () => engine().config.agents,
+    bridge: VERSION,
+    now: () => steadyClock.now(),
+    merged: (host) => engine().catalog.merged(host),
+    leader: () => leaderOf(engine()),
+    signal,
+  });
+}
+
+function leaderOf({ replicas }: Engine): string | 'none' | undefined {
+  if (replicas === undefined || replicas.ledger.status.role === 'leader') return undefined;
+  return replicas.ledger.status.leader?.control ?? 'none';
+}
