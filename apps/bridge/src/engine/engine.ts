@@ -10,7 +10,7 @@ import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { openIstioConfig } from '../istio/open-istio-config.ts';
 import type { IstioRules } from '../istio/open-istio-config.ts';
-import type { ConsumerPosition } from '../mesh/consumer-policies.ts';
+import { followBook } from '../mesh/book-positions.ts';
 import { openMesh } from '../mesh/open-mesh.ts';
 import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -103,6 +103,10 @@ export class Engine {
       merged: (host) => this.#catalog.merged(host),
     });
     this.plans = new PlanDesk({ ledger, config: () => this.#config, catalog: () => this.#catalog, ...options.plans });
+    followBook(this.plans.book, (positions) => {
+      this.mesh.publisher.queuePositions(positions);
+      this.#pipeline?.takeRules([]);
+    });
     this.readiness = new Readiness(new Set(sourceIds(this.#config, this.istio)), config.readiness.maxWaitMs);
   }
 
@@ -161,12 +165,6 @@ export class Engine {
     this.#startPipeline([]);
     const { signal } = this.#stopWriting;
     this.#following = Promise.all([this.istio.run(signal), this.plans.run(signal)]).then(() => undefined);
-  }
-
-  /** Where plans have consumers: their sidecars learn of it with the next flush. */
-  takePositions(positions: readonly ConsumerPosition[]): void {
-    this.mesh.publisher.queuePositions(positions);
-    this.#pipeline?.takeRules([]);
   }
 
   async stop(): Promise<void> {
