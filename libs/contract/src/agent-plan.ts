@@ -29,6 +29,8 @@ export interface AgentTarget {
   readonly sdkNames?: readonly string[];
   /** The sidecar originates TLS for it: calls by `https:` may move too. */
   readonly originatesTls?: boolean;
+  /** What the sidecar gives a call at `resilience`, retries included, ms: the application's own deadline stays above it. */
+  readonly timeoutMs?: number;
   /** Seconds without the control plane after which it falls to `sdk`; without it the last plan stays. */
   readonly leaseS?: number;
 }
