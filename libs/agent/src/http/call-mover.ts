@@ -59,7 +59,7 @@ export function callMover(seam: ClientSeam, connect: (place: Place) => net.Socke
       authority: decision.authority,
       method: request.method,
       instance: { host: options.host, port },
-      ...(secure ? { dial: () => dialSecurely(agent as https.Agent, options) } : {}),
+      ...(secure ? { dial: () => dialSecurely(agent as https.Agent, request, options) } : {}),
       more: [...traceHeadersFor(readRequest, request), ...(decision.marks ?? [])],
       ...(decision.counts === undefined ? {} : { counts: decision.counts }),
     });
@@ -105,13 +105,15 @@ function whyNotSecure(
 }
 
 /** The way back: as the application's agent would have connected, with its own authorities and name of the server. */
-function dialSecurely(agent: https.Agent, options: https.RequestOptions): net.Socket {
+function dialSecurely(agent: https.Agent, request: http.ClientRequest, options: https.RequestOptions): net.Socket {
   const { createConnection, options: own } = agent as unknown as {
     createConnection(options: object): net.Socket;
     readonly options: object;
   };
-  const host = options.host ?? '';
-  const servername = options.servername ?? (net.isIP(host) === 0 ? host : '');
+  // As Node's agent does it: its own options win, and the name is that of the Host header.
+  const merged: https.RequestOptions = { ...options, ...own };
+  const named = String(request.getHeader('host') ?? options.host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, ''); // prettier-ignore
+  const servername = merged.servername ?? (net.isIP(named) === 0 ? named : '');
   // A path would be that of a Unix socket. A session of the agent's cache is not asked for: this is the way back.
-  return createConnection.call(agent, { ...own, ...options, servername, path: null });
+  return createConnection.call(agent, { ...merged, servername, path: null });
 }

@@ -7,7 +7,7 @@ import { secondAgent } from './client-seam.ts';
 import type { ClientSeam } from './client-seam.ts';
 import type { AgentInternals } from './egress-agent.ts';
 
-/** At the patched prototype, so that every copy of the package finds it whoever has patched after us: additive only. */
+/** At the patched prototype, so that every copy of the package knows of the one that moves calls now: additive only. */
 const LAYER = Symbol.for('isthmus.agent.http');
 
 interface Layer {
@@ -22,24 +22,12 @@ interface Layer {
  */
 export function patchHttp(seam: ClientSeam, connect?: (place: Place) => net.Socket): () => void {
   const prototype = http.Agent.prototype as unknown as AgentInternals & { [LAYER]?: Layer };
-  const mover = callMover(seam, connect);
-  const held = prototype[LAYER];
-  if (held?.mover !== undefined) {
+  if (prototype[LAYER]?.mover !== undefined) {
     secondAgent(seam, 'http');
     return () => undefined;
   }
-  const layer = held ?? { mover };
-  layer.mover = mover;
-  const patched = held === undefined ? patch(prototype, layer) : undefined;
-  return () => {
-    if (layer.mover !== mover) return;
-    layer.mover = undefined;
-    patched?.();
-  };
-}
-
-/** @returns takes it out if nobody has patched since */
-function patch(prototype: AgentInternals & { [LAYER]?: Layer }, layer: Layer): () => void {
+  // A new one also where an old one may still be below another's patch: nobody can tell whether it is still called.
+  const layer: Layer = { mover: callMover(seam, connect) };
   const { addRequest } = prototype;
   const patched: AgentInternals['addRequest'] = function (this: http.Agent, request, options, ...more) {
     addRequest.call(layer.mover?.(this, request, options) ?? this, request, options, ...more);
@@ -47,8 +35,8 @@ function patch(prototype: AgentInternals & { [LAYER]?: Layer }, layer: Layer): (
   prototype.addRequest = patched;
   prototype[LAYER] = layer;
   return () => {
-    if (prototype.addRequest !== patched) return;
-    prototype.addRequest = addRequest;
-    delete prototype[LAYER];
+    layer.mover = undefined;
+    if (prototype[LAYER] === layer) delete prototype[LAYER];
+    if (prototype.addRequest === patched) prototype.addRequest = addRequest;
   };
 }
