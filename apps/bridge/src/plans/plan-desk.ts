@@ -39,6 +39,10 @@ export class PlanDesk {
       book: this.book,
       fleet: fleet?.(this.book) ?? NO_FLEET,
       log,
+      after: (ms, call) => {
+        const timer = setTimeout(call, ms).unref();
+        return () => clearTimeout(timer);
+      },
       factsOf: (target) => targetFacts(catalog(), target, kindOf),
       subscribersOf: (registration) => subscribersOf(config(), registration),
       lossyOf: () => [],

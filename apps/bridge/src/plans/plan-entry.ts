@@ -19,7 +19,8 @@ export interface PlanEntry {
   /** Who subscribes at the registries, as last told. */
   subscribers: readonly Subscribers[] | undefined;
   askedAt: number;
-  timer: NodeJS.Timeout | undefined;
+  /** Ends the wait for its time. */
+  timer: (() => void) | undefined;
 }
 
 /** A step by its beginning: evidence is counted anew where this changes. */

@@ -26,6 +26,8 @@ export interface PlansParts {
   /** What agents are told is written here. */
   readonly book: AgentTargets;
   readonly fleet: FleetView;
+  /** Calls once after so many ms; returns what ends the wait. */
+  readonly after: (ms: number, call: () => void) => () => void;
   /** From the catalog, as it is now. */
   readonly factsOf: (target: PlanTarget) => TargetFacts | undefined;
   /** Who else subscribes a service at its registry. Never rejects. */
@@ -67,7 +69,7 @@ export class Plans {
   close(): void {
     this.#closed = true;
     for (const stop of this.#stop) stop();
-    for (const { timer } of this.#entries.values()) clearTimeout(timer);
+    for (const { timer } of this.#entries.values()) timer?.();
   }
 
   /** By name. */
@@ -139,7 +141,7 @@ export class Plans {
     const row = this.store.get(name);
     const before = this.#entries.get(name);
     if (row === undefined) {
-      clearTimeout(before?.timer);
+      before?.timer?.();
       this.#entries.delete(name);
       this.#parts.book.delete(name);
       for (const entry of this.#entries.values()) if (entry.overlaps === name) this.#targetChanged(entry);
@@ -198,7 +200,8 @@ export class Plans {
 
   /** On the leader: at most one step; and a timer where time is what it waits for. */
   #look(entry: PlanEntry): void {
-    clearTimeout(entry.timer);
+    entry.timer?.();
+    entry.timer = undefined;
     if (this.#closed || !this.store.writer.isWriter() || this.store.isPending(entry.name)) return;
     if (entry.migration === undefined || entry.overlaps !== undefined || this.#entries.get(entry.name) !== entry) return;
     const evidence = this.evidence(entry);
@@ -233,8 +236,8 @@ export class Plans {
     void this.askSubscribers(entry).then(() => this.#look(this.#entries.get(entry.name) ?? entry));
   }
 
-  #at(entry: PlanEntry, ms: number): NodeJS.Timeout {
+  #at(entry: PlanEntry, ms: number): () => void {
     const look = () => this.#look(this.#entries.get(entry.name) ?? entry);
-    return setTimeout(look, Math.min(Math.max(ms, 1), LONGEST_MS)).unref();
+    return this.#parts.after(Math.min(Math.max(ms, 1), LONGEST_MS), look);
   }
 }
