@@ -4,14 +4,7 @@ import { tap } from './tap.ts';
 import { fieldsOf, textOf } from './values.ts';
 
 /** A `Watch` of npm `consul`: an emitter of `change`, `error` and `end` over blocking queries. */
-export interface ConsulWatch extends EventEmitter {
-  isRunning(): boolean;
-  readonly _options?: { readonly timeout?: unknown };
-}
-
-/** A query that has been under way for so much longer than its own deadline will never end. */
-const GRACE = 1.5;
-const DEFAULT_TIMEOUT_MS = 33_000;
+export type ConsulWatch = EventEmitter;
 
 /** Looks on at `emit`: a listener of its own would keep a process alive that dies of an `error` nobody listens to. */
 export function followWatch(watch: ConsulWatch, name: string, observer: RegistryObserver): void {
@@ -42,31 +35,6 @@ export function followWatch(watch: ConsulWatch, name: string, observer: Registry
   tap(watch, 'emit', { before }, observer.fault);
   const done = (): void => void (erring = false);
   tap(watch, '_err', { before: () => void (erring = true), after: done, failed: done }, observer.fault);
-  followHanging(watch, name, observer);
-}
-
-/** papi, below it, waits for ever for the rest of a body that broke off. One timer for each blocking query, which holds nothing up. */
-function followHanging(watch: ConsulWatch, name: string, observer: RegistryObserver): void {
-  let timer: NodeJS.Timeout | undefined;
-  const given = Number(watch._options?.timeout);
-  const limit = (Number.isFinite(given) && given > 0 ? given : DEFAULT_TIMEOUT_MS) * GRACE;
-  const arm = (): void => {
-    clearTimeout(timer);
-    if (!watch.isRunning()) return;
-    timer = setTimeout(() => {
-      if (!watch.isRunning()) return;
-      observer.bug(
-        name,
-        'consul-watch-hangs',
-        `a query of its watch did not end in ${Math.round(limit)} ms, and it asks no other; end the watch and make a new one; from the rung discovery on the mesh’s view is called`,
-      );
-    }, limit);
-    timer.unref();
-  };
-  arm();
-  tap(watch, '_run', { before: arm }, observer.fault);
-  // Between an error and the next query nothing is under way.
-  tap(watch, '_err', { before: arm }, observer.fault);
 }
 
 function indexOf(response: unknown): bigint | undefined {

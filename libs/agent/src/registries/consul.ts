@@ -3,6 +3,7 @@ import { ConsulRegistration, watchWeights } from './consul-registration.ts';
 import type { ConsulClient } from './consul-registration.ts';
 import { followWatch } from './consul-watch.ts';
 import type { ConsulWatch } from './consul-watch.ts';
+import { followHanging } from './consul-hanging.ts';
 import { consulEndpoint, datacenterOf } from './consul-endpoint.ts';
 import { processObserver } from './registry-observer.ts';
 import type { RegistryObserver } from './registry-observer.ts';
@@ -68,7 +69,17 @@ function followHealth(health: object, observer: RegistryObserver): void {
       );
     if (service !== '' && datacenter !== undefined) observer.view(name, entries.map(consulEndpoint));
   };
-  tap(health, 'service', { kept }, observer.fault);
+  const hanging = followHanging(observer);
+  const ended = (args: readonly unknown[]): void => hanging.ended(args);
+  const watcher = {
+    before: (_: unknown, args: readonly unknown[]) => hanging.begun(args),
+    kept: (self: unknown, args: readonly unknown[], value: unknown) => {
+      ended(args);
+      kept(self, args, value);
+    },
+    failed: (_: unknown, args: readonly unknown[]) => ended(args),
+  };
+  tap(health, 'service', watcher, observer.fault);
 }
 
 function followWatches(holder: object, observer: RegistryObserver): void {

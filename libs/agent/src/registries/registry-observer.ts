@@ -31,7 +31,7 @@ export type ClientBug =
   | 'consul-watch-ended'
   | 'consul-watch-unguarded'
   | 'consul-watch-slept'
-  | 'consul-watch-hangs'
+  | 'consul-call-hangs'
   | 'consul-rights-hide-instances'
   | 'consul-weights-dropped'
   | 'eureka-delta-hits-another'
