@@ -7,6 +7,7 @@ import { HealthController } from './control/health.controller.ts';
 import { LivenessController } from './control/liveness.controller.ts';
 import { OutputsController } from './control/outputs.controller.ts';
 import { PlansController } from './control/plans.controller.ts';
+import { ShadowController } from './control/shadow.controller.ts';
 import { ProxiesController } from './control/proxies.controller.ts';
 import { PublicationsController } from './control/publications.controller.ts';
 import { Engine } from './engine/engine.ts';
@@ -32,6 +33,7 @@ export class BridgeModule {
         OutputsController,
         PlansController,
         ProxiesController,
+        ShadowController,
         PublicationsController,
         LivenessController,
         HealthController,

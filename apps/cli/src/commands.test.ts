@@ -42,6 +42,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ['diff', 'diff'],
   ['diff-same', 'diff orders'],
   ['diff-unknown', 'diff nobody'],
+  ['diff-shadow', 'diff users'],
   ['diff-json', 'diff -o json'],
   ['export-istio', 'export'],
   ['export-json', 'export --format json'],

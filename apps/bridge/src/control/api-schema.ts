@@ -12,6 +12,7 @@ type Fields<T> = {
 
 export const text = (description: string): Schema => ({ type: 'string', description });
 export const integer = (description: string): Schema => ({ type: 'integer', description });
+export const number = (description: string): Schema => ({ type: 'number', description });
 export const flag = (description: string): Schema => ({ type: 'boolean', description });
 export const oneOf = (values: readonly string[], description: string): Schema => ({ type: 'string', enum: values, description });
 export const texts = (description: string): Schema => ({ type: 'array', items: { type: 'string' }, description });

@@ -31,6 +31,7 @@ import type { Schema } from './api-schema.ts';
 import { OUTPUT_SCHEMAS } from './output-schemas.ts';
 import { PLAN_SCHEMAS } from './plan-schemas.ts';
 import { LIVENESS_SCHEMAS } from './liveness-schemas.ts';
+import { SHADOW_SCHEMAS } from './shadow-schemas.ts';
 import { RULE_SCHEMAS } from './rule-schemas.ts';
 import { PUBLICATION_SCHEMAS } from './publication-schemas.ts';
 
@@ -263,6 +264,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
   ...AGENT_SCHEMAS,
   ...OUTPUT_SCHEMAS,
   ...PLAN_SCHEMAS,
+  ...SHADOW_SCHEMAS,
   ...RULE_SCHEMAS,
   ...PUBLICATION_SCHEMAS,
   ...LIVENESS_SCHEMAS,

@@ -9,6 +9,8 @@ import type {
   ReplicaView,
   RetainedView,
   ServiceView,
+  ShadowDivergenceView,
+  ShadowView,
   SourceView,
 } from '@isthmus/contract';
 import { formatDuration, parseServiceId } from '@isthmus/model';
@@ -124,6 +126,25 @@ export const diffColumns: readonly Column<DiffRow>[] = [
   { head: 'REGISTRY', cell: (d) => d.registry ?? '', optional: true },
   { head: 'KUBERNETES', cell: (d) => d.kubernetes ?? '', optional: true },
 ];
+
+/** One place a row. */
+export type ShadowRow = ShadowDivergenceView & Pick<ShadowView, 'host'>;
+
+export const shadowColumns: readonly Column<ShadowRow>[] = [
+  { head: 'HOST', cell: (d) => d.host },
+  { head: 'AT', cell: (d) => d.at },
+  { head: 'SDK', cell: (d) => seenAs(d, d.sdk) },
+  { head: 'MESH', cell: (d) => seenAs(d, d.mesh) },
+  { head: 'WHY', cell: (d) => d.code },
+  { head: 'FOR', cell: (d) => `${formatDuration(d.forMs)}${d.counts ? '' : ' (not counted yet)'}` },
+  { head: 'SEEN BY', cell: (d) => `${d.seenBy[0] ?? ''}${d.processes > 1 ? ` +${d.processes - 1}` : ''}` },
+  { head: 'EXPLANATION', cell: (d) => d.explanation },
+];
+
+function seenAs({ kind }: ShadowRow, said: string | undefined): string {
+  if (said === undefined) return '-';
+  return kind === 'weight' || kind === 'zone' || kind === 'protocol' ? `${kind} ${said}` : said;
+}
 
 export const conflictColumns: readonly Column<ConflictView>[] = [
   { head: 'HOST', cell: (c) => c.host },

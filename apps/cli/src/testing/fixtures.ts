@@ -3,6 +3,7 @@ import { healthyHost, staleHost, twoClaims } from './bad-night/explained.ts';
 import { NODE, ORDERS, detail, endpoints, replica, services, sources } from './bad-night/mesh.ts';
 import { proxies, proxyConfig } from './bad-night/proxies.ts';
 import { conflicts, corrections, diagnostics, diff, held, publications, same } from './bad-night/trouble.ts';
+import { shadow } from './bad-night/shadow.ts';
 import type { FakeRoutes } from './fake-control.ts';
 
 const answer = (query: string, ...matches: ExplainedHost[]): { body: ExplainAnswer } => ({ body: { query, matches } });
@@ -22,6 +23,11 @@ export const badNight: FakeRoutes = {
   'GET /api/v1/diff': { body: diff },
   'GET /api/v1/diff?host=orders': { body: same },
   'GET /api/v1/diff?host=nobody': { body: { items: [] } },
+  'GET /api/v1/shadow': { body: { items: [] } },
+  'GET /api/v1/shadow?host=orders': { body: { items: [] } },
+  'GET /api/v1/shadow?host=nobody': { body: { items: [] } },
+  'GET /api/v1/diff?host=users': { body: { items: [] } },
+  'GET /api/v1/shadow?host=users': { body: shadow },
   'GET /api/v1/publications': { body: publications },
   'GET /api/v1/export?format=publications': {
     type: 'application/yaml',
