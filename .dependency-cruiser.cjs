@@ -34,6 +34,7 @@ module.exports = {
     onlyImports('config', 'model'),
     onlyImports('registry', 'model'),
     // A plan's files are read, watched and checked as the config is.
+    onlyImports('lift', 'model', 'contract', 'ladder'),
     onlyImports('plans', 'model', 'ladder', 'config', 'contract'),
     onlyImports('ledger', 'model'),
     onlyImports('probe', 'model'),

@@ -1,0 +1,5 @@
+export { liftHosts, lossyFields } from './join-policies.ts';
+export type { HostField, LiftedHost } from './join-policies.ts';
+export type { Fidelity, FieldReport } from './mesh-policy.ts';
+export { MOST_POLICY_BYTES, READABLE, readPolicies } from './read-policies.ts';
+export { rulesOf } from './write-rules.ts';
