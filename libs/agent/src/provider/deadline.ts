@@ -46,6 +46,7 @@ export class Deadline {
   }
 
   pause(ms: number): Promise<void> {
+    if (ms <= 0) return Promise.resolve();
     return new Promise((resolve) => void this.#timers.setTimeout(resolve, ms));
   }
 }

@@ -148,14 +148,17 @@ export class Provider {
     let done = 1;
     let timer: unknown;
     const next = (): void => {
-      timer = this.#timers.setTimeout(() => {
-        done += 1;
-        // A step that a registry refuses is made good by the next; the last one is the whole weight.
-        const share = done / WARM_UP_STEPS;
-        void Promise.allSettled(registrations.map(async (one) => one.setShare?.(share))).then(() => {
-          if (done < WARM_UP_STEPS && this.#state === 'registered') next();
-        });
-      }, overMs / WARM_UP_STEPS);
+      timer = this.#timers.setTimeout(
+        () => {
+          done += 1;
+          // A step that a registry refuses is made good by the next; the last one is the whole weight.
+          const share = done / WARM_UP_STEPS;
+          void Promise.allSettled(registrations.map(async (one) => one.setShare?.(share))).then(() => {
+            if (done < WARM_UP_STEPS && this.#state === 'registered') next();
+          });
+        },
+        overMs / (WARM_UP_STEPS - 1),
+      );
     };
     next();
     this.#warmUp = () => this.#timers.clearTimeout(timer as NodeJS.Timeout);

@@ -32,9 +32,13 @@ const PROCESS: SignalTarget = {
 export function shutdownOnSignal(provider: Provider | (() => Provider), options: SignalOptions = {}): () => void {
   const { signals = ['SIGTERM'], target = PROCESS } = options;
   const undo = signals.map((signal) => {
+    let isLeaving = false;
     const listener = (): void => {
+      if (isLeaving) return;
+      isLeaving = true;
       const leaving = typeof provider === 'function' ? provider() : provider;
       void leaving.shutdown().then((report) => {
+        isLeaving = false;
         options.done?.(report);
         if (target.listenerCount(signal) > 1) return;
         target.removeListener(signal, listener);
