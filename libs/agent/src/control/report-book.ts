@@ -81,7 +81,7 @@ export class ReportBook {
       const [host, port] = [authority.slice(0, colon), Number(authority.slice(colon + 1))];
       const breakers = askSources((source) => source.breakersOf?.(host, port)).flat();
       const state = JSON.stringify([effective, why, view?.hash, view?.bugs, breakers]);
-      const news = all || this.#told.get(authority) !== state || view?.endpoints !== undefined;
+      const news = all || effective.rung === 'shadow' || this.#told.get(authority) !== state || view?.endpoints !== undefined;
       if (!news && counts.sdk.isEmpty && counts.mesh.isEmpty) continue;
       this.#told.set(authority, state);
       targets.push({
