@@ -74,6 +74,7 @@ describe.each([
     const properties = {
       'eureka.server.retention-time-in-m-s-in-delta-queue': '3000',
       'eureka.server.delta-retention-timer-interval-in-ms': '500',
+      'eureka.server.response-cache-auto-expiration-in-seconds': '1',
     };
     eureka = await startEureka({ properties });
   }, 240_000);
@@ -139,6 +140,23 @@ describe.each([
     expect(await found(seen, orders)).toEqual(['h1']);
     await until('the view says so', () => seen.views.get(`eureka///${orders}`)?.[0]?.healthy === false);
     await deregister(orders, 'h1');
+  }, 60_000);
+
+  test('eureka-empty-ignored: keeps what it knew when nobody is registered any more, as older servers say it', async () => {
+    const orders = service();
+    await register(orders, 'h1');
+    const proxy = await HoldingProxy.start(eureka.ports.http);
+    try {
+      const seen = client('client', READS, {}, proxy.port);
+      await seen.call('start');
+      await until('it is found', finds(seen, orders, ['h1']));
+      proxy.treat = () => 'no-applications';
+      await until('the bug is seen', () => seen.has('eureka-empty-ignored', `eureka///${orders}`));
+      expect(await found(seen, orders)).toEqual(['h1']);
+    } finally {
+      await proxy.stop();
+      await deregister(orders, 'h1');
+    }
   }, 60_000);
 
   test('eureka-delta-drifts: what was in a delta that it missed is missed for good', async () => {

@@ -2,7 +2,7 @@ import { createServer, request } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Treatment = 'pass' | 'hold' | 'fail' | 'break-off';
+export type Treatment = 'pass' | 'hold' | 'fail' | 'break-off' | 'no-applications';
 
 /** Between a client and its registry: holds calls back, refuses them, or breaks their answers off in the middle. */
 export class HoldingProxy {
@@ -20,6 +20,8 @@ export class HoldingProxy {
           return void this.#held.push(() => pass(target, incoming, outgoing));
         case 'fail':
           return void outgoing.writeHead(503).end();
+        case 'no-applications': // Eureka 1 without any: the list is left out, not empty
+          return void outgoing.end('{"applications":{"versions__delta":"1","apps__hashcode":""}}');
         case 'break-off':
           outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': 100_000, 'x-consul-index': '1' });
           return void outgoing.write('[', () => outgoing.destroy());
