@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildGo, fetchGoFile } from './build-go.ts';
 import { buildMaven } from './build-maven.ts';
+import { buildNpm } from './build-npm.ts';
 import type { BuildContext } from './build-step.ts';
 import { buildByScript } from './build-script.ts';
 import { buildWheel } from './build-wheel.ts';
@@ -100,6 +101,8 @@ function byRecipe(server: ServerName): (context: BuildContext) => Promise<void> 
     switch (recipe.kind) {
       case 'wheel':
         return buildWheel(context, recipe);
+      case 'npm':
+        return buildNpm(context, recipe);
       case 'maven':
         return buildMaven(context);
       case 'go':

@@ -15,6 +15,7 @@ const probes: Readonly<Record<Tool, { readonly command: readonly [string, ...str
   go: { command: ['go', 'version'], install: 'Go 1.26 or newer (https://go.dev/dl)' },
   'apt-get': { command: ['apt-get', '--version'], install: 'a Debian or Ubuntu machine, as root' },
   openssl: { command: ['openssl', 'version'], install: 'OpenSSL 3 (Debian: apt-get install openssl)' },
+  npm: { command: ['npm', '--version'], install: 'Node 20 with npm (https://nodejs.org)' },
   python3: { command: ['python3', '--version'], install: 'Python 3.9 or newer (Debian: apt-get install python3 python3-pip)' },
   pip: { command: ['python3', '-m', 'pip', '--version'], install: "Python's pip (Debian: apt-get install python3-pip)" },
 };

