@@ -24,7 +24,9 @@ export function followInbound(told: Told, fault: (error: unknown) => void, hasCh
       safely(request, server);
     };
     channel.subscribe(subscriber);
-    return () => void channel.unsubscribe(subscriber);
+    return () => {
+      channel.unsubscribe(subscriber);
+    };
   }
   const prototype = http.Server.prototype as { emit: (event: string, ...args: unknown[]) => boolean };
   const { emit } = prototype;
