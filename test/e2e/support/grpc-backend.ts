@@ -1,4 +1,5 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { WHO, encodeName } from './grpc-names.ts';
 
 /** An instance of a gRPC service that answers its own name and counts; it knows nothing of xDS. */
@@ -6,6 +7,8 @@ export class GrpcBackend {
   readonly name: string;
   readonly port: number;
   calls = 0;
+  /** Of these, by an Envoy, which gives each an id. */
+  proxied = 0;
   readonly #server: Server;
 
   private constructor(name: string, server: Server, port: number) {
@@ -16,8 +19,9 @@ export class GrpcBackend {
 
   static async start(name: string): Promise<GrpcBackend> {
     const server = new Server();
-    const count = (): void => {
+    const count = (call: ServerUnaryCall<Buffer, Buffer>): void => {
       backend.calls += 1;
+      if (call.metadata.get('x-request-id').length > 0) backend.proxied += 1;
     };
     const asIs = (bytes: Buffer): Buffer => bytes;
     const method = { path: WHO, requestStream: false, responseStream: false } as const;
@@ -30,8 +34,8 @@ export class GrpcBackend {
     server.addService(
       { who: { ...method, ...codec } },
       {
-        who: (_: unknown, answer: (error: null, value: Buffer) => void) => {
-          count();
+        who: (call: ServerUnaryCall<Buffer, Buffer>, answer: (error: null, value: Buffer) => void) => {
+          count(call);
           answer(null, encodeName(name));
         },
       },

@@ -52,7 +52,7 @@ function open(grpc: Grpc, options: GrpcOptions = {}, target = TARGET, channel: R
 function call(by: Client): Promise<string> {
   return new Promise((resolve, reject) => {
     by.makeUnaryRequest(WHO, asIs, asIs, Buffer.alloc(0), { deadline: Date.now() + 10_000 }, (error, answer) =>
-      error === null ? resolve(String(answer)) : reject(error),
+      error === null ? resolve(String(answer?.subarray(2))) : reject(error),
     );
   });
 }

@@ -24,7 +24,8 @@ export async function serveNames(name: string, port = 0): Promise<NamesServer> {
     {
       who: (call: ServerUnaryCall<Buffer, Buffer>, answer: (error: null, value: Buffer) => void) => {
         authorities.push(call.getHost());
-        answer(null, Buffer.from(name));
+        // A message with one text, the first field.
+        answer(null, Buffer.from(`\n${String.fromCharCode(name.length)}${name}`));
       },
     },
   );
