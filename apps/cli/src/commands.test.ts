@@ -25,6 +25,8 @@ const CASES: readonly (readonly [string, string])[] = [
   ['get-conflicts', 'get conflicts'],
   ['get-held', 'get held'],
   ['get-corrections', 'get corrections'],
+  ['get-agents', 'get agents'],
+  ['get-agents-name', 'get agents web'],
   ['get-proxies', 'get proxies'],
   ['get-publications', 'get publications'],
   ['get-publications-name', 'get publications monolith -o yaml'],

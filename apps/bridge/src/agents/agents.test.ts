@@ -9,6 +9,7 @@ import { viewHash } from '@isthmus/ladder';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import { AgentTargets } from '@isthmus/plans';
 import { Agents } from './agents.ts';
+import type { Leader } from './forward-reports.ts';
 import { VERSION } from './open-agents.ts';
 import { readReport } from './read-report.ts';
 
@@ -85,7 +86,7 @@ let port: number;
 let now: number;
 let services: Map<MeshHost, MeshService>;
 let clients: Client[];
-let leader: string | 'none' | undefined;
+let leader: Leader;
 let limits: { maxStreams: number; maxStreamsPerService: number; maxAgents: number };
 
 beforeEach(async () => {
@@ -93,7 +94,7 @@ beforeEach(async () => {
   services = new Map();
   clients = [];
   now = 1_000_000;
-  leader = undefined;
+  leader = { kind: 'here' };
   limits = { maxStreams: 100, maxStreamsPerService: 50, maxAgents: 100 };
   book = new AgentTargets();
   agents = await Agents.open({
@@ -372,7 +373,7 @@ describe('reports', () => {
     });
     await new Promise<void>((resolve) => leading.listen(0, '127.0.0.1', resolve));
     try {
-      leader = `http://127.0.0.1:${(leading.address() as AddressInfo).port}`;
+      leader = { kind: 'at', control: `http://127.0.0.1:${(leading.address() as AddressInfo).port}` };
       const web = await connect();
       await agents.report(report(), { ...from, authorization: 'Bearer secret' });
       await until('asked', () => web.of('ask').length === 1);
@@ -385,7 +386,7 @@ describe('reports', () => {
       await new Promise((resolve) => leading.close(resolve));
     }
     await agents.report(report(), from);
-    leader = 'none';
+    leader = { kind: 'unknown' };
     await agents.report(report(), from);
     expect(agents.forwarder.dropped).toBe(2);
   });
@@ -430,7 +431,7 @@ describe('tokens', () => {
 
   function agentParts() {
     const config = () => ({ open: [], pingMs: 1_000, reportEveryMs: 10_000, ...limits });
-    return { config, bridge: '0', now: () => now, merged: () => undefined, leader: () => undefined, signal: stopped.signal };
+    return { config, bridge: '0', now: () => now, merged: () => undefined, leader: () => leader, signal: stopped.signal };
   }
 });
 

@@ -11,6 +11,7 @@ import { ConsumerChannel } from './consumer-channel.ts';
 import { encodeEvent } from './event-ring.ts';
 import { Fleet } from './fleet.ts';
 import { ReportForwarder } from './forward-reports.ts';
+import type { Leader } from './forward-reports.ts';
 import { TargetFeeds } from './target-feeds.ts';
 
 export interface AgentsParts {
@@ -21,8 +22,7 @@ export interface AgentsParts {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly merged: (host: MeshHost) => MeshService | undefined;
-  /** See `ForwardOptions.leader`. */
-  readonly leader: () => string | 'none' | undefined;
+  readonly leader: () => Leader;
   readonly signal: AbortSignal;
 }
 

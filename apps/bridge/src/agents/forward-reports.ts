@@ -1,9 +1,11 @@
 import { messageOf } from '@isthmus/model';
 import type { TargetId } from '@isthmus/plans';
 
+/** Who decides gates: this replica (also one that is alone), one elsewhere, or nobody that could be reached. */
+export type Leader = { readonly kind: 'here' } | { readonly kind: 'at'; readonly control: string } | { readonly kind: 'unknown' };
+
 export interface ForwardOptions {
-  /** URL of the leader's control API; undefined: this replica leads, or runs alone. `none`: nobody leads, or it does not say where it is. */
-  readonly leader: () => string | 'none' | undefined;
+  readonly leader: () => Leader;
   readonly fetch?: typeof fetch;
 }
 
@@ -25,7 +27,7 @@ export class ReportForwarder {
   }
 
   get isNeeded(): boolean {
-    return this.#options.leader() !== undefined;
+    return this.#options.leader().kind !== 'here';
   }
 
   /** Reports that did not reach the leader, since the start. */
@@ -41,11 +43,12 @@ export class ReportForwarder {
   /** @returns what the leader asks for; nothing where it was not reached. Never rejects */
   async forward(report: unknown, authorization: string | undefined, address: string): Promise<readonly TargetId[]> {
     const leader = this.#options.leader();
-    if (leader === undefined) return [];
-    if (leader === 'none' || this.#underWay >= MOST_UNDER_WAY) return this.#drop('no replica leads, or it is not reached');
+    if (leader.kind === 'here') return [];
+    if (leader.kind === 'unknown') return this.#drop('no replica leads, or it does not say where it is (ledger.advertise)');
+    if (this.#underWay >= MOST_UNDER_WAY) return this.#drop(`${leader.control} is too slow`);
     this.#underWay += 1;
     try {
-      const answer = await (this.#options.fetch ?? fetch)(`${leader}/api/v1/agents/reports`, {
+      const answer = await (this.#options.fetch ?? fetch)(`${leader.control}/api/v1/agents/reports`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -55,7 +58,7 @@ export class ReportForwarder {
         body: JSON.stringify(report),
         signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       });
-      if (!answer.ok) return this.#drop(`${leader} answered ${answer.status}`);
+      if (!answer.ok) return this.#drop(`${leader.control} answered ${answer.status}`);
       this.#problem = undefined;
       return ((await answer.json()) as { readonly ask: readonly TargetId[] }).ask;
     } catch (error) {

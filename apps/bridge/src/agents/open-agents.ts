@@ -2,6 +2,7 @@ import { steadyClock } from '@isthmus/model';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Agents } from './agents.ts';
+import type { Leader } from './forward-reports.ts';
 
 /** Equal to the one in the root package.json (tested). */
 export const VERSION = '0.1.0';
@@ -19,7 +20,8 @@ export function openAgents(config: BridgeConfig, engine: () => Engine, signal: A
   });
 }
 
-function leaderOf({ replicas }: Engine): string | 'none' | undefined {
-  if (replicas === undefined || replicas.ledger.status.role === 'leader') return undefined;
-  return replicas.ledger.status.leader?.control ?? 'none';
+function leaderOf({ replicas }: Engine): Leader {
+  if (replicas === undefined || replicas.ledger.status.role === 'leader') return { kind: 'here' };
+  const control = replicas.ledger.status.leader?.control;
+  return control === undefined ? { kind: 'unknown' } : { kind: 'at', control };
 }

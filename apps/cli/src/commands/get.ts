@@ -1,4 +1,5 @@
 import type {
+  AgentView,
   ConflictView,
   CorrectionView,
   DiagnosticList,
@@ -20,6 +21,7 @@ import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
 import { readClient, withControl, withOutput } from '../options.ts';
 import type { ReadOptions } from '../options.ts';
+import { agentColumns, agentTargetColumns } from '../render/agents.ts';
 import {
   conflictColumns,
   correctionColumns,
@@ -79,6 +81,17 @@ const LISTERS = {
     return listing(
       items.filter((h) => name === undefined || h.scope === name),
       (rows) => renderTable(heldColumns(now), rows),
+    );
+  },
+  agents: async (client, name, now) => {
+    const { items } = await client.get<ItemList<AgentView>>('/agents');
+    if (name === undefined) return listing(items, (rows) => renderTable(agentColumns(now), rows));
+    return listing(
+      items.filter((a) => a.service === name || a.instance === name),
+      (rows) => {
+        const targets = rows.flatMap((a) => (a.targets.length === 0 ? [undefined] : a.targets).map((t) => [a, t] as const));
+        return renderTable(agentTargetColumns(now), targets);
+      },
     );
   },
   proxies: async (client, name, now) => {
@@ -142,6 +155,7 @@ Examples:
   isthmus get conflicts                                     hosts that several services claim
   isthmus get held                                          mass deletions that wait
   isthmus get proxies                                       who is connected
+  isthmus get agents web                                    its agents, where their targets are and why
   isthmus get plans                                         where migration plans are
   isthmus get publications                                  what is published into registries
   isthmus get corrections                                   dead endpoints that registries were told of

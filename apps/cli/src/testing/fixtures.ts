@@ -1,4 +1,5 @@
 import type { ExplainAnswer, ExplainedHost } from '@isthmus/contract';
+import { agents } from './bad-night/agents.ts';
 import { healthyHost, staleHost, twoClaims } from './bad-night/explained.ts';
 import { NODE, ORDERS, detail, endpoints, replica, services, sources } from './bad-night/mesh.ts';
 import { proxies, proxyConfig } from './bad-night/proxies.ts';
@@ -33,6 +34,7 @@ export const badNight: FakeRoutes = {
     type: 'application/yaml',
     body: 'items:\n  - to: shop\n    action: register\n    name: monolith\nfailed: []\n',
   },
+  'GET /api/v1/agents': { body: agents },
   'GET /api/v1/proxies': { body: proxies },
   [`GET /api/v1/proxies/${encodeURIComponent(NODE)}/config`]: { body: proxyConfig },
   'GET /api/v1/diagnostics': { body: diagnostics },
