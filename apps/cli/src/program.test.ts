@@ -73,6 +73,8 @@ describe('wrong usage ends with 2, says so on stderr and leaves stdout empty', (
     ['doctor -c a.yaml -o xml'],
     ['convert ingress'],
     ['convert ingress -f missing.yaml'],
+    ['lift'],
+    ['lift -f missing.yaml'],
     ['get'],
     ['get bogus'],
     ['get services a b'],

@@ -7,6 +7,7 @@ import { addExplain } from './commands/explain.ts';
 import { addExport } from './commands/export.ts';
 import { addGet } from './commands/get.ts';
 import { addLab } from './commands/lab.ts';
+import { addLift } from './commands/lift.ts';
 import { addPlan } from './commands/plan.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReleaseHeld } from './commands/release-held.ts';
@@ -54,6 +55,7 @@ Data goes to stdout, everything else to stderr.`,
   addDiff(program, io);
   addExport(program, io);
   addConvert(program, io);
+  addLift(program, io);
   addPlan(program, io);
   addProxy(program, io);
   addReleaseHeld(program, io);

@@ -81,7 +81,7 @@ class ObservedBreaker {
           version: applicationVersion('opossum'),
           name: breaker.name,
           policy: 'circuitBreaking',
-          options: { ...tellable(breaker.options), volumeThreshold: breaker.volumeThreshold },
+          options: { ...tellable(ownOptions(breaker)), volumeThreshold: breaker.volumeThreshold },
         },
       ],
     });
@@ -234,6 +234,14 @@ class ObservedBreaker {
     return rejected;
   }
 }
+
+/** Without the filter that opossum itself puts in where the application has none: it leaves out nothing. */
+function ownOptions({ options }: OpossumBreaker): Readonly<Record<string, unknown>> {
+  const { errorFilter, ...others } = options;
+  return DEFAULT_FILTER.test(String(errorFilter)) ? others : options;
+}
+
+const DEFAULT_FILTER = /^\s*\(?_\)?\s*=>\s*false\s*$/;
 
 function isFromMesh(error: unknown): boolean {
   return typeof error === 'object' && error !== null && FROM_MESH in error;

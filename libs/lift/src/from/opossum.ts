@@ -19,18 +19,10 @@ export function fromOpossum(options: Readonly<Record<string, unknown>>): Lifted 
     'blocked',
     'it is code: Envoy counts 5xx answers and failed connections, whatever the filter leaves out',
   );
-  read.sayOf('allowWarmUp', 'lossy', 'Envoy judges from the first interval on');
-  for (const field of [
-    'cache',
-    'cacheTTL',
-    'cacheSize',
-    'cacheGetKey',
-    'coalesce',
-    'coalesceTTL',
-    'coalesceSize',
-    'coalesceResetOn',
-  ])
-    read.sayOf(field, 'exact', 'it stays in the process');
+  if (read.raw('allowWarmUp') === true) read.say('allowWarmUp', 'lossy', 'Envoy judges from the first interval on');
+  const kept = ['cache', 'coalesce'].filter((field) => read.raw(field) === true);
+  for (const field of kept) read.say(field, 'exact', 'it stays in the process');
+  read.ignore('cacheTTL', 'cacheSize', 'cacheGetKey', 'coalesceTTL', 'coalesceSize', 'coalesceResetOn');
   return { mesh, fields: read.finish() };
 }
 

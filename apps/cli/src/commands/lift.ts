@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { MOST_POLICY_BYTES, READABLE, liftHosts, readPolicies, rulesOf } from '@isthmus/lift';
+import type { HostField, LiftedHost } from '@isthmus/lift';
+import type { MeshObject } from '@isthmus/model';
+import { parseIstioYaml } from '@isthmus/policy';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { CliError, EXIT } from '../exit-code.ts';
+import type { Io } from '../io.ts';
+import { renderTable } from '../render/table.ts';
+import type { Column } from '../render/table.ts';
+
+interface LiftOptions {
+  readonly file: string;
+  readonly target: readonly string[];
+  readonly namespace: string;
+  readonly accept?: readonly string[] | true;
+  readonly report: 'table' | 'json';
+}
+
+const collected = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function addLift(program: Command, io: Io): void {
+  program
+    .command('lift')
+    .description("Write an SDK's policies as DestinationRule and VirtualService, with a report of what they keep.")
+    .requiredOption('-f, --file <file>', 'policies: see below; - is stdin')
+    .option('--target <host>', 'mesh host of all of them, or NAME=HOST for those of one name; may be repeated', collected, [])
+    .option('-n, --namespace <name>', 'of the rules', 'default')
+    .option('--accept [fields...]', 'these fields may be lossy or blocked; without names: all')
+    .addOption(new Option('--report <format>', 'how the report on stderr is written').choices(['table', 'json']).default('table'))
+    .addHelpText(
+      'after',
+      `
+Reads ${READABLE.join(';\n  ')}.
+
+Examples:
+  isthmus lift -f breaker.json --target orders.default-group.public.nacos > istio.d/orders.yaml
+  isthmus lift -f resilience4j.yaml --target orders=orders.eureka --target pay=pay.eureka
+  isthmus lift -f sentinel.json --target stock.dc1.consul --accept count grade
+
+The rules are on stdout, the report on stderr: exact, approximate (and how), lossy, blocked. Exit
+code 1 when a field is lossy or blocked and not accepted.`,
+    )
+    .action(async (options: LiftOptions) => lift(options, io));
+}
+
+async function lift(options: LiftOptions, io: Io): Promise<void> {
+  const read = readPolicies(options.file === '-' ? await everything(io.stdin) : readText(io, options.file));
+  const name = options.file === '-' ? 'stdin' : options.file;
+  if (!read.ok) throw new CliError(EXIT.found, `${name}: ${read.what}. Remedy: ${read.remedy}.`);
+  const targets = new Map(options.target.map((text) => targetOf(text)));
+  const policies = read.policies.map((policy) => {
+    const host = targets.get(policy.name) ?? targets.get(undefined) ?? policy.host;
+    return host === undefined ? policy : { ...policy, host };
+  });
+  const { hosts, homeless } = liftHosts(policies);
+  if (homeless.length > 0)
+    throw new CliError(EXIT.usage, `${name}: ${homeless.join(', ')} name no host. Say it: --target HOST, or --target NAME=HOST.`);
+  const rules = hosts.flatMap((host) => rulesOf(host, options.namespace));
+  const yaml = rules.map(text).join('---\n');
+  const { problems } = parseIstioYaml(yaml, { file: name, defaultNamespace: options.namespace });
+  if (problems.length > 0)
+    throw new CliError(EXIT.found, problems.map(({ what, remedy }) => `${what}. Remedy: ${remedy}.`).join('\n'));
+  io.stdout.write(yaml);
+  io.stderr.write(
+    options.report === 'json'
+      ? `${JSON.stringify({ hosts: hosts.map(({ host, fields }) => ({ host, fields })) }, undefined, 2)}\n`
+      : tableOf(hosts),
+  );
+  const open = hosts.flatMap(({ fields }) => fields.filter((field) => isOpen(field, options.accept)));
+  if (open.length === 0) return;
+  const names = [...new Set(open.map(({ field }) => field))].join(' ');
+  throw new CliError(
+    EXIT.found,
+    `${open.length} fields are lost. Keep what has them in the process, or accept them: --accept ${names}`,
+  );
+}
+
+function isOpen({ fidelity, field }: HostField, accept: LiftOptions['accept']): boolean {
+  if (fidelity !== 'lossy' && fidelity !== 'blocked') return false;
+  return accept !== true && accept?.includes(field) !== true;
+}
+
+/** `HOST`, or `NAME=HOST`. */
+function targetOf(text: string): readonly [string | undefined, string] {
+  const at = text.indexOf('=');
+  return at === -1 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+interface Row extends HostField {
+  readonly host: string;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  { head: 'HOST', cell: ({ host }) => host },
+  { head: 'POLICY', cell: ({ policy }) => policy },
+  { head: 'FIELD', cell: ({ field }) => field },
+  { head: 'VALUE', cell: ({ value }) => JSON.stringify(value) ?? 'default' },
+  { head: 'FIDELITY', cell: ({ fidelity }) => fidelity },
+  { head: 'BECOMES', cell: ({ to }) => to ?? '-' },
+  { head: 'HOW', cell: ({ how }) => how },
+];
+
+function tableOf(hosts: readonly LiftedHost[]): string {
+  return renderTable(
+    COLUMNS,
+    hosts.flatMap(({ host, fields }) => fields.map((field): Row => ({ ...field, host }))),
+  );
+}
+
+function text({ apiVersion, kind, metadata: { name, namespace, annotations }, spec }: MeshObject): string {
+  const noted = Object.keys(annotations ?? {}).length === 0 ? {} : { annotations };
+  return stringify(
+    { apiVersion, kind, metadata: { name, namespace, ...noted }, spec },
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  );
+}
+
+async function everything(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stdin) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MOST_POLICY_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function readText(io: Io, file: string): string {
+  const path = resolve(io.cwd, file);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String((cause as Error).message);
+    throw new CliError(EXIT.usage, `--file: ${path} cannot be read: ${code}. Check the path.`, { cause });
+  }
+}
