@@ -9,6 +9,7 @@ import { Diagnostics, diagnosticLine } from './diagnostics.ts';
 import type { AgentDiagnostic } from './diagnostics.ts';
 import type { ClientSeam } from './http/client-seam.ts';
 import { patchHttp } from './http/patch-http.ts';
+import { followSockets } from './followed-sockets.ts';
 import { followPlanFile } from './plan-file.ts';
 import { targetCalls } from './resilience/target-calls.ts';
 import type { TargetCalls } from './resilience/target-calls.ts';
@@ -77,17 +78,24 @@ export function startAgent(options: AgentOptions): Agent {
       if (sidecar !== undefined) tell(diagnostics, options.places, sidecar);
     },
   });
+  /** When instances may last have been called on purpose. */
+  let unquietAt = now();
   const seam: ClientSeam = {
     egress: options.places.egress,
     decide: (host, port, read, carrier) => decider.decide(host, port, read, carrier),
-    failed: (outcome) => watch.failed(outcome),
+    failed: (outcome) => {
+      unquietAt = now();
+      watch.failed(outcome);
+    },
     diagnostics,
   };
+  const whollyMoved = (host: string, port: number): string | undefined => decider.whollyMoved(host, port);
+  const sockets = { seam, whollyMoved, now, troubleAt: () => unquietAt };
   let undo: (() => void)[] = [];
   const install = (): void => {
-    if (undo.length === 0) undo = [followIncoming()];
+    if (undo.length === 0) undo = [followIncoming(), followSockets(sockets)];
     if (options.intercept === false) return;
-    if (undo.length === 1) undo.push(patchHttp(seam));
+    if (undo.length === 2) undo.push(patchHttp(seam));
     // At each plan: an application may have set a dispatcher of its own since.
     const dispatcher = patchDispatcher(seam);
     if (dispatcher !== undefined) undo.push(dispatcher);
@@ -114,7 +122,10 @@ export function startAgent(options: AgentOptions): Agent {
     });
     control.views.onChange((authority, view) => discovery.take(authority, view?.endpoints));
   }
-  const untell = decider.onChange(() => control?.changed());
+  const untell = decider.onChange(() => {
+    unquietAt = now();
+    control?.changed();
+  });
   return {
     view: () => decider.view(),
     get planVersion() {

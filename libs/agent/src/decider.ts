@@ -144,6 +144,13 @@ export class Decider {
     return { authority, inShare, decision: inShare ? entry.inShare : entry.rest, timeoutMs };
   }
 
+  /** The target of an instance, if all of its calls are the sidecar's now. */
+  whollyMoved(host: string, port: number): string | undefined {
+    const entry = find(this.#table, host, port);
+    if (entry?.kind !== 'target' || entry.inShare.kind !== 'sidecar') return undefined;
+    return entry.percent === 100 || entry.rest.kind === 'sidecar' ? entry.authority : undefined;
+  }
+
   /** Of the plan in force, with the counts of their calls. */
   get targets(): readonly TargetEntry[] {
     return this.#table.targets;

@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import type https from 'node:https';
 import net from 'node:net';
+import { ownSocket } from '../followed-sockets.ts';
 import type { Place } from '../sidecar-probe.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { traceHeadersFor } from '../trace-context.ts';
@@ -76,7 +77,7 @@ export function callMover(seam: ClientSeam, connect: (place: Place) => net.Socke
 }
 
 function connectTo({ host, port }: Place): net.Socket {
-  return net.connect({ host, port });
+  return ownSocket(net.connect({ host, port }));
 }
 
 function isHttps(agent: http.Agent, options: http.RequestOptions): boolean {
