@@ -5,6 +5,8 @@ import { IstioConfigStore, parseIstioYaml } from '@isthmus/policy';
 import type { IstioFile } from '@isthmus/policy';
 import type { MeshOptions } from '@isthmus/translate';
 import type { NodeInfo } from '@isthmus/xds';
+import { istioSection } from '../../libs/config/src/sections/istio.ts';
+import { meshOptions } from '../../apps/bridge/src/istio/mesh-options.ts';
 import { ServiceEntrySource } from '../../apps/bridge/src/istio/service-entry-source.ts';
 import { openMesh } from '../../apps/bridge/src/mesh/open-mesh.ts';
 import type { Mesh } from '../../apps/bridge/src/mesh/open-mesh.ts';
@@ -24,7 +26,7 @@ export async function bridgeOf(oracleCase: OracleCase): Promise<CaseBridge> {
   const errors = file.problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new Error(errors.map(({ line, what }) => `${oracleCase.name}:${line}: ${what}`).join('\n'));
   const services = await servicesOf(oracleCase.name, file);
-  const { publisher, views } = openMesh(meshOptions(oracleCase));
+  const { publisher, views } = openMesh(optionsOf(oracleCase));
   publisher.queueRules(file.objects.map((after) => ({ before: undefined, after })));
   for (const _ of publisher.applyRules());
   for (const service of services) publisher.publish(service.host, service);
@@ -58,8 +60,12 @@ async function servicesOf(place: string, file: IstioFile): Promise<readonly Mesh
   return [...catalog.hosts()].flatMap((host) => catalog.merged(host) ?? []);
 }
 
-function meshOptions({ mesh }: OracleCase): MeshOptions {
-  const policy = mesh['outboundTrafficPolicy'];
+/** The case's MeshConfig as the bridge's config has it. @throws {Error} when that takes it otherwise */
+function optionsOf({ name, mesh: all }: OracleCase): MeshOptions {
+  // Of identity and telemetry nothing is built yet: both sides are told to do without.
+  const { outboundTrafficPolicy: policy, enableAutoMtls: _mtls, enableTracing: _tracing, ...mesh } = all;
   const registryOnly = isObject(policy) && policy['mode'] === 'REGISTRY_ONLY';
-  return { domain: 'cluster.local', rootNamespace: 'istio-system', outbound: registryOnly ? 'registry-only' : 'allow-any' };
+  const section = istioSection.safeParse({ ...mesh, outboundTrafficPolicy: registryOnly ? 'registry-only' : 'allow-any' });
+  if (!section.success) throw new Error(`${name}: ${section.error.message}`);
+  return meshOptions(section.data);
 }

@@ -4,17 +4,19 @@ import { parseListen } from './listen.ts';
 
 /** A time such as `30s`, in milliseconds once parsed. Bounds are milliseconds, the default is what a user would write. */
 export function durationField(min: number, max: number, preset: string) {
-  return z
-    .string()
-    .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms !== undefined && ms >= min && ms <= max) return ms;
-      const range = `must be between ${formatDuration(min)} and ${formatDuration(max)}`;
-      const unit = 'is no time: use a number and a unit, such as 250ms, 30s, 10m';
-      context.issues.push({ code: 'custom', input: text, message: ms === undefined ? unit : range });
-      return z.NEVER;
-    })
-    .prefault(preset);
+  return duration(min, max).prefault(preset);
+}
+
+/** The same without a default. */
+export function duration(min: number, max: number) {
+  return z.string().transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= min && ms <= max) return ms;
+    const range = `must be between ${formatDuration(min)} and ${formatDuration(max)}`;
+    const unit = 'is no time: use a number and a unit, such as 250ms, 30s, 10m';
+    context.issues.push({ code: 'custom', input: text, message: ms === undefined ? unit : range });
+    return z.NEVER;
+  });
 }
 
 export const sourceName = z

@@ -6,14 +6,17 @@ export type { Resource } from './gen/mcp/v1alpha1/resource_pb.ts';
 export {
   ClientTLSSettings_TLSmode,
   ConnectionPoolSettings_HTTPSettings_H2UpgradePolicy,
+  ConnectionPoolSettings_TCPSettings_TcpKeepaliveSchema,
   DestinationRuleSchema,
   LoadBalancerSettings_SimpleLB,
+  LocalityLoadBalancerSettingSchema,
   TrafficPolicySchema,
   TrafficPolicy_ProxyProtocol_VERSION,
 } from './gen/networking/v1alpha3/destination_rule_pb.ts';
 export type {
   ClientTLSSettings,
   ConnectionPoolSettings,
+  ConnectionPoolSettings_TCPSettings_TcpKeepalive,
   DestinationRule,
   LoadBalancerSettings,
   LoadBalancerSettings_ConsistentHashLB,
@@ -40,6 +43,7 @@ export {
   CorsPolicy_UnmatchedPreflights,
   HTTPMatchRequestSchema,
   HTTPRedirect_RedirectPortSelection,
+  HTTPRetrySchema,
   HTTPRouteSchema,
   VirtualServiceSchema,
 } from './gen/networking/v1alpha3/virtual_service_pb.ts';

@@ -12,7 +12,9 @@ import { bareName, outboundName, sniDnatName } from './names.ts';
 import { resource } from './resource.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
 import type { Policy } from './clusters/traffic-policy.ts';
+import { NO_DEFAULTS } from './scope.ts';
 import type { Proxy } from './proxy.ts';
+import type { ClusterDefaults } from './scope.ts';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
 
@@ -21,15 +23,25 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
  * names; where callers dial addresses (`none`) only routers have some.
  * @param proxy who sees them; undefined: somebody without a place. Only what `endpointVariant` says of it matters.
  */
-export function endpointsOf(service: MeshService, rule: Rule, proxy: Proxy | undefined): readonly Resource[] {
+export function endpointsOf(
+  service: MeshService,
+  rule: Rule,
+  proxy: Proxy | undefined,
+  mesh: ClusterDefaults = NO_DEFAULTS,
+): readonly Resource[] {
   if (!hasAssignments(service, proxy)) return [];
-  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy, outboundName));
+  return service.ports.flatMap((port) => portAssignments({ service, rule, proxy, mesh }, port, outboundName));
 }
 
 /** For the clusters of `bareClusters`: Envoy keeps apart what it was sent for two clusters, and a late one would wait for the next change. */
-export function bareEndpoints(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
+export function bareEndpoints(
+  service: MeshService,
+  rule: Rule,
+  proxy: Proxy,
+  mesh: ClusterDefaults = NO_DEFAULTS,
+): readonly Resource[] {
   if (proxy.grpc || !breaksCircuits(rule?.spec) || !hasAssignments(service, proxy)) return [];
-  return service.ports.flatMap((port) => portAssignments(service, port, rule, proxy, bareName));
+  return service.ports.flatMap((port) => portAssignments({ service, rule, proxy, mesh }, port, bareName));
 }
 
 /** For callers without rules: one ClusterLoadAssignment per service port. */
@@ -54,21 +66,22 @@ export function sniDnatEndpoints(service: MeshService, rule: Rule, proxy: Proxy)
 }
 
 /** What of the proxy decides about its endpoints of the service: proxies with equal ones share every byte. */
-export function endpointVariant(service: MeshService, rule: Rule, proxy: Proxy): string {
-  if (!hasAssignments(service, proxy)) return 'none';
-  return rule === undefined ? '' : localityVariant(service, rule, proxy);
+export function endpointVariant(service: MeshService, rule: Rule, proxy: Proxy, mesh: ClusterDefaults = NO_DEFAULTS): string {
+  return hasAssignments(service, proxy) ? localityVariant(service, rule, proxy, mesh) : 'none';
 }
 
-/** What of the proxy's place and labels the rule looks at; `''`: nothing. */
-export function localityVariant(service: MeshService, { spec }: NonNullable<Rule>, proxy: Proxy): string {
+/** What of the proxy's place and labels the rule looks at, or the mesh's where it says nothing; `''`: nothing. */
+export function localityVariant(service: MeshService, rule: Rule, proxy: Proxy, mesh: ClusterDefaults): string {
+  if (rule === undefined && mesh.localityLb === undefined) return '';
+  const spec = rule?.spec;
   let looksAtPlace = false;
   const labels = new Set<string>();
   for (const { number } of service.ports) {
-    const policies = [portPolicy(spec, number), ...spec.subsets.map((subset) => subsetPolicy(spec, subset, number))];
-    for (const policy of policies) {
-      const rule = localityRule(policy);
-      looksAtPlace ||= rule.kind !== 'none';
-      for (const label of decidingLabels(rule)) labels.add(label);
+    const subsets = spec === undefined ? [] : spec.subsets.map((subset) => subsetPolicy(spec, subset, number));
+    for (const policy of [portPolicy(spec, number), ...subsets]) {
+      const locality = localityRule(policy, mesh);
+      looksAtPlace ||= locality.kind !== 'none';
+      for (const label of decidingLabels(locality)) labels.add(label);
     }
   }
   if (!looksAtPlace) return '';
@@ -80,17 +93,19 @@ function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): 
   return resolution === 'static' || (resolution === 'none' && proxy?.kind === 'router');
 }
 
-function portAssignments(
-  service: MeshService,
-  port: ServicePort,
-  rule: Rule,
-  proxy: Proxy | undefined,
-  nameOf: typeof outboundName,
-): readonly Resource[] {
+interface Seen {
+  readonly service: MeshService;
+  readonly rule: Rule;
+  readonly proxy: Proxy | undefined;
+  readonly mesh: ClusterDefaults;
+}
+
+function portAssignments(seen: Seen, port: ServicePort, nameOf: typeof outboundName): readonly Resource[] {
+  const { service, rule } = seen;
   const all = servingEndpoints(service, port.name).filter(({ addressType }) => addressType === 'ip');
   const one = (subset: string, policy: Policy | undefined, endpoints: readonly Endpoint[]): Resource => {
     const name = nameOf(service.host, port.number, subset);
-    return resource(name, encodeLoadAssignment(name, assignment(service, endpoints, policy, proxy)));
+    return resource(name, encodeLoadAssignment(name, assignment(seen, endpoints, policy)));
   };
   if (rule === undefined) return [one('', undefined, all)];
   const { spec } = rule;
@@ -109,7 +124,7 @@ function portAssignments(
   return [one('', policy, all), ...subsets];
 }
 
-function assignment(service: MeshService, endpoints: readonly Endpoint[], policy: Policy | undefined, proxy: Proxy | undefined) {
+function assignment({ service, proxy, mesh }: Seen, endpoints: readonly Endpoint[], policy: Policy | undefined) {
   const plain = byLocality(service, endpoints);
-  return proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy));
+  return proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy, mesh));
 }

@@ -16,7 +16,7 @@ export { virtualHosts } from './virtual-hosts.ts';
 export type { EncodedVirtualHost } from './virtual-hosts.ts';
 export { validateServiceEntry } from './service-entry-rules.ts';
 export type { Proxy } from './proxy.ts';
-export type { EgressScope, MeshOptions, OwnPort, ProxyScope } from './scope.ts';
+export type { ClusterDefaults, EgressScope, MeshOptions, OwnPort, ProxyScope } from './scope.ts';
 export { RUNTIME_TYPE, runtimeLayer } from './runtime-layer.ts';
 export type { RuntimeValues } from './runtime-layer.ts';
 export { gatewayRouteSteps, gatewayRules } from './routes/gateway-route.ts';

@@ -1,10 +1,29 @@
 import type { HandOver } from '@isthmus/ladder';
 import type { MeshHost, MeshService, ServicePort } from '@isthmus/model';
-import type { HTTPRetry, IstioObject } from '@isthmus/proto/istio';
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import type {
+  ConnectionPoolSettings_TCPSettings_TcpKeepalive,
+  HTTPRetry,
+  IstioObject,
+  LocalityLoadBalancerSetting,
+} from '@isthmus/proto/istio';
 import type { Proxy } from './proxy.ts';
 
+/** What of MeshConfig clusters and their endpoints have where no DestinationRule says otherwise. */
+export interface ClusterDefaults {
+  /** Default: 10 s. */
+  readonly connectTimeout?: Duration | undefined;
+  readonly tcpKeepalive?: ConnectionPoolSettings_TCPSettings_TcpKeepalive | undefined;
+  readonly localityLb?: LocalityLoadBalancerSetting | undefined;
+}
+
+/** Istio's own. */
+export const NO_DEFAULTS: ClusterDefaults = {};
+
+type Visible = readonly ('*' | '.')[] | undefined;
+
 /** What of MeshConfig the translation depends on. */
-export interface MeshOptions {
+export interface MeshOptions extends ClusterDefaults {
   /** `cluster.local`: `orders.shop.svc.<trust domain>` and short names. */
   readonly domain: string;
   /** The namespace whose rules hold for all. */
@@ -13,6 +32,8 @@ export interface MeshOptions {
   readonly outbound: 'allow-any' | 'registry-only';
   /** `defaultHttpRetryPolicy`: where a route says nothing of retries; undefined: Istio's own default. */
   readonly retries?: HTTPRetry | undefined;
+  /** Of what has no `exportTo` of its own; default: everybody. */
+  readonly exportTo?: { readonly services: Visible; readonly virtualServices: Visible; readonly destinationRules: Visible };
 }
 
 /** One egress listener of a Sidecar, or the one that stands for "everything" where no Sidecar says otherwise. */

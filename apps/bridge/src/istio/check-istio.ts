@@ -2,6 +2,7 @@ import type { Diagnostic } from '@isthmus/model';
 import { IstioConfigStore } from '@isthmus/policy';
 import { Rules } from '../mesh/rules.ts';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
+import { meshOptions } from './mesh-options.ts';
 import { openDirectory } from './open-istio-config.ts';
 
 export interface IstioCheck {
@@ -15,8 +16,7 @@ export async function checkIstio({ istio }: BridgeConfig): Promise<IstioCheck> {
   const store = new IstioConfigStore();
   if (istio.from?.kind !== 'directory') return { objects: 0, problems: [] };
   await openDirectory(istio.from.dir, istio.namespace, store).scan();
-  const { domain, rootNamespace, outboundTrafficPolicy: outbound } = istio;
-  const rules = new Rules({ domain, rootNamespace, outbound });
+  const rules = new Rules(meshOptions(istio));
   for (const after of store.objects()) rules.take({ before: undefined, after });
   const problems = [...store.diagnostics(), ...rules.diagnostics()];
   const errors = problems.filter(({ severity }) => severity === 'error');

@@ -5,6 +5,7 @@ import type { MeshOptions } from '@isthmus/translate';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import type { RegistrySource } from '@isthmus/registry';
 import { IstioCluster } from './istio-cluster.ts';
+import { meshOptions } from './mesh-options.ts';
 import { ServiceEntrySource } from './service-entry-source.ts';
 
 /** Istio's objects as the config says where they are. */
@@ -20,9 +21,9 @@ export interface IstioRules {
 }
 
 export function openIstioConfig(config: BridgeConfig): IstioRules {
-  const { from, domain, rootNamespace, outboundTrafficPolicy: outbound, namespace } = config.istio;
+  const { from, namespace } = config.istio;
   const store = new IstioConfigStore();
-  const mesh: MeshOptions = { domain, rootNamespace, outbound };
+  const mesh = meshOptions(config.istio);
   if (from === undefined) return { store, mesh, loaded: Promise.resolve(), run: () => Promise.resolve(), sources: () => [] };
   if (from.kind === 'registry') {
     const reader = cluster(config, from.registry, store);

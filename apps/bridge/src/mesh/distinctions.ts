@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { NOWHERE } from '@isthmus/model';
-import type { IstioObject } from '@isthmus/proto/istio';
+import type { IstioObject, LocalityLoadBalancerSetting } from '@isthmus/proto/istio';
 import type { Proxy } from '@isthmus/translate';
 
 /**
@@ -12,6 +12,13 @@ export class Distinctions {
   readonly #labels = new Counts();
   /** Rules that prefer the caller's own locality. */
   #localities = 0;
+
+  /** @param mesh how callers prefer instances near them where no rule says it */
+  constructor(mesh?: LocalityLoadBalancerSetting) {
+    for (const name of mesh?.failoverPriority ?? []) this.#labels.add(name.split('=')[0] ?? '');
+    // Failover takes a rule with outlier detection, which asks for it itself.
+    if ((mesh?.distribute.length ?? 0) > 0) this.#localities += 1;
+  }
 
   /** @returns whether proxies may fall into other classes now */
   replace(before: IstioObject | undefined, after: IstioObject | undefined): boolean {

@@ -101,7 +101,8 @@ export class MeshGroup {
     const { proxy } = this.scope;
     const gone = new Set([...this.#clusters.keys(), ...this.#endpoints.keys()]);
     if (proxy.interception !== 'explicit' || proxy.kind === 'router') {
-      for (const resource of meshClusters(proxy)) this.#changes.push({ type: CLUSTER_TYPE, name: resource.name, resource });
+      for (const resource of meshClusters(proxy, this.scope.mesh))
+        this.#changes.push({ type: CLUSTER_TYPE, name: resource.name, resource });
     }
     yield* this.#routes.reset();
     this.#edge.reset();

@@ -4,6 +4,7 @@ import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
 import type { SnapshotStore } from '@isthmus/xds';
 import type { ConsumerPosition } from './consumer-policies.ts';
+import { DefaultVisibility } from './default-visibility.ts';
 import { Distinctions } from './distinctions.ts';
 import { MeshGroup } from './mesh-group.ts';
 import { RulesGate } from './rules-gate.ts';
@@ -39,8 +40,9 @@ export class MeshPublisher {
   readonly services = new ServiceIndex();
   readonly rules: Rules;
   readonly #scopes: ProxyScopes<Proxy, MeshOptions>;
-  readonly #distinctions = new Distinctions();
-  readonly #translations = new Translations();
+  readonly #distinctions: Distinctions;
+  readonly #translations: Translations;
+  readonly #exported: DefaultVisibility;
   readonly #groups = new Map<string, { readonly group: MeshGroup; readonly scope: MeshScope }>();
   readonly #byScope = new Map<MeshScope, MeshGroup>();
   readonly #everybody: MeshGroup;
@@ -53,6 +55,9 @@ export class MeshPublisher {
 
   /** @param everybody the proxy that most are like; its group is always there, for `explain` and `export` */
   constructor(mesh: MeshOptions, everybody: Proxy, now: () => number = () => performance.now()) {
+    this.#distinctions = new Distinctions(mesh.localityLb);
+    this.#translations = new Translations(mesh);
+    this.#exported = new DefaultVisibility(mesh.exportTo?.services);
     this.rules = new Rules(mesh);
     this.#scopes = new ProxyScopes(mesh, this.services, this.rules);
     this.#now = now;
@@ -146,7 +151,8 @@ export class MeshPublisher {
   }
 
   /** A service that was merged anew. */
-  publish(host: MeshHost, service: MeshService | undefined): void {
+  publish(host: MeshHost, merged: MeshService | undefined): void {
+    const service = merged && this.#exported.of(merged);
     const before = this.services.set(host, service);
     if (before === service) return;
     this.#translations.forget(host);

@@ -12,10 +12,12 @@ export class Rules implements RuleIndex {
   readonly virtual: VirtualServices;
   readonly destinations: DestinationRules;
   readonly consumers = new ConsumerPolicies();
+  readonly #exportTo: MeshOptions['exportTo'];
   /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
   readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
   constructor(mesh: MeshOptions) {
+    this.#exportTo = mesh.exportTo;
     this.virtual = new VirtualServices(mesh.domain);
     this.destinations = new DestinationRules(mesh);
   }
@@ -51,10 +53,11 @@ export class Rules implements RuleIndex {
     if (was === undefined) return [];
     if (was.kind === 'VirtualService') {
       if (after === undefined) return this.virtual.delete(was.namespace, was.name);
-      return this.virtual.set(after as IstioObject<'VirtualService'>);
+      return this.virtual.set(withExportTo(after as IstioObject<'VirtualService'>, this.#exportTo?.virtualServices));
     }
     if (was.kind === 'DestinationRule') {
-      const rule = after as IstioObject<'DestinationRule'> | undefined;
+      const said = after as IstioObject<'DestinationRule'> | undefined;
+      const rule = said && withExportTo(said, this.#exportTo?.destinationRules);
       const unsupported = rule === undefined ? [] : ruleDiagnostics(rule);
       const key = `${was.namespace}/${was.name}`;
       if (unsupported.length === 0) this.#unsupported.delete(key);
@@ -64,4 +67,12 @@ export class Rules implements RuleIndex {
     }
     return [{ before, after } satisfies ObjectChange<IstioKind>];
   }
+}
+
+type Exported = IstioObject<'VirtualService'> | IstioObject<'DestinationRule'>;
+
+/** Who sees a rule that does not say it itself. */
+function withExportTo<Rule extends Exported>(rule: Rule, exportTo: readonly string[] | undefined): Rule {
+  if (exportTo === undefined || rule.spec.exportTo.length > 0) return rule;
+  return { ...rule, spec: { ...rule.spec, exportTo: [...exportTo] } };
 }

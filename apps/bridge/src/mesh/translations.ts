@@ -10,7 +10,7 @@ import {
   sniDnatClusters,
   sniDnatEndpoints,
 } from '@isthmus/translate';
-import type { Proxy } from '@isthmus/translate';
+import type { ClusterDefaults, Proxy } from '@isthmus/translate';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
 
@@ -38,26 +38,31 @@ const MOST_KEPT = 16;
  */
 export class Translations {
   readonly #made = new Map<MeshHost, Made[]>();
+  readonly #mesh: ClusterDefaults;
+
+  constructor(mesh: ClusterDefaults) {
+    this.#mesh = mesh;
+  }
 
   clusters(service: MeshService, rule: Rule, proxy: Proxy, { passesTls, bare }: Further): readonly Resource[] {
-    const key = `clusters ${clusterVariant(service, rule, proxy)}`;
-    const clusters = this.#once(service, rule, key, () => clustersOf(service, rule, proxy));
+    const key = `clusters ${clusterVariant(service, rule, proxy, this.#mesh)}`;
+    const clusters = this.#once(service, rule, key, () => clustersOf(service, rule, proxy, this.#mesh));
     if (!passesTls && !bare) return clusters;
     return [
       ...clusters,
-      ...(passesTls ? this.#once(service, rule, `dnat ${key}`, () => sniDnatClusters(service, rule, proxy)) : []),
-      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareClusters(service, rule, proxy)) : []),
+      ...(passesTls ? this.#once(service, rule, `dnat ${key}`, () => sniDnatClusters(service, rule, proxy, this.#mesh)) : []),
+      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareClusters(service, rule, proxy, this.#mesh)) : []),
     ];
   }
 
   endpoints(service: MeshService, rule: Rule, proxy: Proxy, { passesTls, bare }: Further): readonly Resource[] {
-    const key = `endpoints ${endpointVariant(service, rule, proxy)}`;
-    const endpoints = this.#once(service, rule, key, () => endpointsOf(service, rule, proxy));
+    const key = `endpoints ${endpointVariant(service, rule, proxy, this.#mesh)}`;
+    const endpoints = this.#once(service, rule, key, () => endpointsOf(service, rule, proxy, this.#mesh));
     if (!passesTls && !bare) return endpoints;
     return [
       ...endpoints,
       ...(passesTls ? this.#once(service, rule, `dnat ${key}`, () => sniDnatEndpoints(service, rule, proxy)) : []),
-      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareEndpoints(service, rule, proxy)) : []),
+      ...(bare ? this.#once(service, rule, `bare ${key}`, () => bareEndpoints(service, rule, proxy, this.#mesh)) : []),
     ];
   }
 

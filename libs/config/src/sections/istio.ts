@@ -4,6 +4,8 @@ import { sourceName } from '../fields.ts';
 import { valueAt } from '../issues.ts';
 import type { ConfigProblem } from '../problem.ts';
 import type { YamlFile } from '../yaml-file.ts';
+import { istioMesh } from './istio-mesh.ts';
+import type { IstioMesh } from './istio-mesh.ts';
 
 const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,200}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
@@ -34,6 +36,7 @@ export const istioSection = z
       .describe(
         'What becomes of intercepted calls to hosts that no service has. The explicit egress listener refuses them always.',
       ),
+    ...istioMesh,
   })
   .prefault({})
   .describe(
@@ -42,7 +45,7 @@ export const istioSection = z
 
 export type IstioInput = z.output<typeof istioSection>;
 
-export interface IstioConfig {
+export interface IstioConfig extends IstioMesh {
   /** Undefined: no rules are read. */
   readonly from:
     { readonly kind: 'directory'; readonly dir: string } | { readonly kind: 'registry'; readonly registry: SourceId } | undefined;

@@ -10,6 +10,7 @@ import { isRefused, namesByRequest, proxyProtocolSocket, refusingSocket, tlsSock
 import type { ClusterInit, HttpInit } from './connection-pool.ts';
 import type { EjectionRule } from './ejection.ts';
 import type { HealthCheckRule } from './health-checks.ts';
+import type { ClusterDefaults } from '../scope.ts';
 import type { Policy } from './traffic-policy.ts';
 
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -38,6 +39,7 @@ export interface PolicyInputs {
   readonly healthCheck: HealthCheckRule | undefined;
   /** Beside the policy's own outlier detection, and only with it. */
   readonly ejection: EjectionRule | undefined;
+  readonly mesh: ClusterDefaults;
 }
 
 /** The part of a Cluster that is the same for every service under one policy; encoded once for all of them. */
@@ -47,6 +49,7 @@ export function encodePolicy(inputs: PolicyInputs): Uint8Array {
 
 function clusterOf({
   policy = {},
+  mesh,
   originalDst,
   bare,
   sniDnat,
@@ -61,10 +64,10 @@ function clusterOf({
   const refused = !sniDnat && isRefused(policy.tls);
   const socket = tls === undefined ? (refused ? refusingSocket() : undefined) : tlsSocket(tls, http2, alternativeNames);
   return {
-    ...connectionLimits(bare ? withoutLimits(connectionPool) : connectionPool, retryBudget),
+    ...connectionLimits(bare ? withoutLimits(connectionPool) : connectionPool, retryBudget, mesh),
     ...(policy.outlierDetection !== undefined &&
       !bare && { outlierDetection: outlierDetection(policy.outlierDetection, ejection) }),
-    commonLbConfig: commonBalancing(policy),
+    commonLbConfig: commonBalancing(policy, mesh),
     ...(originalDst ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : balancing(loadBalancer)),
     ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls))),
     ...(!sniDnat && proxyProtocol !== undefined

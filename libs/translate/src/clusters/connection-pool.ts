@@ -1,23 +1,31 @@
 import { ConnectionPoolSettings_HTTPSettings_H2UpgradePolicy as H2Upgrade } from '@isthmus/proto/istio';
 import type { Message, MessageInitShape } from '@bufbuild/protobuf';
 import type { ClusterSchema, HttpProtocolOptionsSchema } from '@isthmus/proto/envoy';
-import type { ConnectionPoolSettings, TrafficPolicy_RetryBudget } from '@isthmus/proto/istio';
+import type {
+  ConnectionPoolSettings,
+  ConnectionPoolSettings_TCPSettings_TcpKeepalive,
+  TrafficPolicy_RetryBudget,
+} from '@isthmus/proto/istio';
+import { NO_DEFAULTS } from '../scope.ts';
+import type { ClusterDefaults } from '../scope.ts';
 
 export type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Message>;
 export type HttpInit = Exclude<MessageInitShape<typeof HttpProtocolOptionsSchema>, Message>;
 
 /** "No limit": circuit breakers do what a rule says, never Envoy's own 1,024 connections or 3 retries. */
 const UNLIMITED = 4_294_967_295;
-const CONNECT_TIMEOUT = { seconds: 10n };
+/** Where neither rule nor mesh says one. */
+export const CONNECT_TIMEOUT = { seconds: 10n };
 
 /** Connect timeout, keepalive and limits. Zero means "not said" in all of them. */
 export function connectionLimits(
   pool: ConnectionPoolSettings | undefined,
   retryBudget: TrafficPolicy_RetryBudget | undefined,
+  mesh: ClusterDefaults = NO_DEFAULTS,
 ): ClusterInit {
   const { tcp, http } = pool ?? {};
   return {
-    connectTimeout: tcp?.connectTimeout ?? CONNECT_TIMEOUT,
+    connectTimeout: tcp?.connectTimeout ?? mesh.connectTimeout ?? CONNECT_TIMEOUT,
     circuitBreakers: {
       thresholds: [
         {
@@ -35,8 +43,8 @@ export function connectionLimits(
         },
       ],
     },
-    ...(tcp?.tcpKeepalive !== undefined && {
-      upstreamConnectionOptions: { tcpKeepalive: keepalive(tcp.tcpKeepalive) },
+    ...((tcp?.tcpKeepalive ?? mesh.tcpKeepalive) !== undefined && {
+      upstreamConnectionOptions: { tcpKeepalive: { ...keepalive(mesh.tcpKeepalive), ...keepalive(tcp?.tcpKeepalive) } },
     }),
   };
 }
@@ -95,9 +103,8 @@ export function httpOptions(http2: boolean, pool: ConnectionPoolSettings | undef
   };
 }
 
-type Tcp = NonNullable<ConnectionPoolSettings['tcp']>;
-
-function keepalive({ probes, time, interval }: NonNullable<Tcp['tcpKeepalive']>) {
+function keepalive(settings: ConnectionPoolSettings_TCPSettings_TcpKeepalive | undefined) {
+  const { probes = 0, time, interval } = settings ?? {};
   return {
     ...(probes > 0 && { keepaliveProbes: probes }),
     ...(time !== undefined && { keepaliveTime: Number(time.seconds) }),

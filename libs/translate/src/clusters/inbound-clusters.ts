@@ -9,7 +9,7 @@ import { connectionLimits, httpOptions } from './connection-pool.ts';
 import { loopbackSource } from './mesh-clusters.ts';
 import { isHttp2 } from './port-protocol.ts';
 import { portPolicy } from './traffic-policy.ts';
-import type { ProxyScope } from '../scope.ts';
+import type { ClusterDefaults, ProxyScope } from '../scope.ts';
 import type { ClusterInit } from './connection-pool.ts';
 
 /** Longer than any process runs, and the most that Envoy takes: connections to the application are not cleaned up. */
@@ -35,14 +35,14 @@ type Target = 'dialled' | { readonly address: string; readonly port: number } | 
  * @param ruleOf the DestinationRule of a service as its receivers have it: of it the connection pool counts
  */
 export function inboundClusters(scope: ProxyScope, ruleOf: InboundRule): readonly Resource[] {
-  const { proxy, sidecar } = scope;
+  const { proxy, sidecar, mesh } = scope;
   if (proxy.kind === 'router' || proxy.grpc) return [];
   const inbounds =
     sidecar !== undefined && sidecar.spec.ingress.length > 0 ? ofSidecar(scope, ruleOf) : ofServices(scope, ruleOf);
   const seen = new Set<number>();
   return inbounds
     .filter(({ port }) => !seen.has(port) && seen.add(port))
-    .map((inbound) => inboundCluster(inbound, poolOf(scope, inbound), proxy.addresses));
+    .map((inbound) => inboundCluster(inbound, poolOf(scope, inbound), proxy.addresses, mesh));
 }
 
 function ofServices({ proxy, own }: ProxyScope, ruleOf: InboundRule): readonly Inbound[] {
@@ -78,13 +78,18 @@ function poolOf({ sidecar }: ProxyScope, { port, rule, servicePort }: Inbound): 
   return listener?.connectionPool ?? sidecar?.spec.inboundConnectionPool ?? portPolicy(rule?.spec, servicePort)?.connectionPool;
 }
 
-function inboundCluster(inbound: Inbound, pool: ConnectionPoolSettings | undefined, addresses: readonly string[]): Resource {
+function inboundCluster(
+  inbound: Inbound,
+  pool: ConnectionPoolSettings | undefined,
+  addresses: readonly string[],
+  mesh: ClusterDefaults,
+): Resource {
   const { port, http2, target, rule, servicePort } = inbound;
   const name = `inbound|${port}||`;
   const isLoopback = target !== 'dialled' && 'address' in target && ['127.0.0.1', '::1'].includes(target.address);
   const cluster: ClusterInit = {
     name,
-    ...connectionLimits(pool, portPolicy(rule?.spec, servicePort)?.retryBudget),
+    ...connectionLimits(pool, portPolicy(rule?.spec, servicePort)?.retryBudget, mesh),
     ...(target === 'dialled' ? originalDst : staticTo(name, target)),
     ...httpOptionsField(httpOptions(pool?.http?.useClientProtocol === true ? false : http2, pool)),
     commonLbConfig: {},

@@ -2,6 +2,7 @@ import { Cluster_LbPolicy } from '@isthmus/proto/envoy';
 import { LoadBalancerSettings_SimpleLB as Simple } from '@isthmus/proto/istio';
 import type { LoadBalancerSettings } from '@isthmus/proto/istio';
 import type { ClusterInit } from './connection-pool.ts';
+import type { ClusterDefaults } from '../scope.ts';
 import type { Policy } from './traffic-policy.ts';
 
 type Balancing = Pick<ClusterInit, 'lbPolicy' | 'lbConfig'>;
@@ -92,8 +93,11 @@ function slowStart(settings: LoadBalancerSettings | undefined) {
  * Panic threshold and how localities are used. Nobody knows better than the registry who is alive: nothing is sent to
  * hosts that were left out (panic mode), unless a rule with outlier detection sets a threshold.
  */
-export function commonBalancing({ loadBalancer, outlierDetection }: Policy): NonNullable<ClusterInit['commonLbConfig']> {
-  const { zoneAwareLbSetting: zoneAware, localityLbSetting: locality } = loadBalancer ?? {};
+export function commonBalancing(
+  { loadBalancer, outlierDetection }: Policy,
+  mesh: ClusterDefaults,
+): NonNullable<ClusterInit['commonLbConfig']> {
+  const { zoneAwareLbSetting: zoneAware, localityLbSetting: locality = mesh.localityLb } = loadBalancer ?? {};
   const healthyPanicThreshold = { value: outlierDetection?.minHealthPercent ?? 0 };
   if (zoneAware !== undefined) {
     const { minClusterSize, enabled } = zoneAware;

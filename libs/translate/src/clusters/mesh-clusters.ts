@@ -4,7 +4,9 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Resource } from '@isthmus/model';
 import { resource } from '../resource.ts';
 import { httpOptionsField } from './cluster-policy.ts';
-import { connectionLimits } from './connection-pool.ts';
+import { NO_DEFAULTS } from '../scope.ts';
+import { CONNECT_TIMEOUT, connectionLimits } from './connection-pool.ts';
+import type { ClusterDefaults } from '../scope.ts';
 import type { Proxy } from '../proxy.ts';
 import type { ClusterInit } from './connection-pool.ts';
 
@@ -13,25 +15,25 @@ const PASSTHROUGH = 'PassthroughCluster';
 const INBOUND_PASSTHROUGH = 'InboundPassthroughCluster';
 
 /** The clusters that every proxy has, whatever services there are; proxyless gRPC has none. */
-export function meshClusters(proxy: Proxy): readonly Resource[] {
+export function meshClusters(proxy: Proxy, mesh: ClusterDefaults = NO_DEFAULTS): readonly Resource[] {
   if (proxy.grpc) return [];
   const blackHole = encoded(BLACK_HOLE, {
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-    connectTimeout: { seconds: 10n },
+    connectTimeout: mesh.connectTimeout ?? CONNECT_TIMEOUT,
   });
   // A router is dialled at its own address only: nothing to pass on to.
   if (proxy.kind === 'router') return [blackHole];
+  const limits = connectionLimits(undefined, undefined, mesh);
   return [
     blackHole,
-    encoded(PASSTHROUGH, passthrough),
-    encoded(INBOUND_PASSTHROUGH, { ...passthrough, upstreamBindConfig: loopbackSource(proxy.addresses, true) }),
+    encoded(PASSTHROUGH, { ...limits, ...passthrough }),
+    encoded(INBOUND_PASSTHROUGH, { ...limits, ...passthrough, upstreamBindConfig: loopbackSource(proxy.addresses, true) }),
   ];
 }
 
 /** To wherever the caller dialled, in the protocol that the caller speaks. */
 const passthrough: ClusterInit = {
-  ...connectionLimits(undefined, undefined),
   clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
   lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
   ...httpOptionsField({

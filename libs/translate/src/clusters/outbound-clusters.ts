@@ -14,7 +14,9 @@ import { isPassthrough } from './load-balancer.ts';
 import { policyBytes } from './policy-bytes.ts';
 import { isHttp2 } from './port-protocol.ts';
 import { portPolicy, subsetPolicy } from './traffic-policy.ts';
+import { NO_DEFAULTS } from '../scope.ts';
 import type { Proxy } from '../proxy.ts';
+import type { ClusterDefaults } from '../scope.ts';
 import type { Policy } from './traffic-policy.ts';
 
 type Rule = IstioObject<'DestinationRule'> | undefined;
@@ -40,8 +42,9 @@ export function outboundClusters(
   rule: Rule,
   proxy: Proxy | undefined,
   mode: ClusterMode,
+  mesh: ClusterDefaults = NO_DEFAULTS,
 ): readonly Resource[] {
-  const seen: Seen = { service, rule, proxy, mode };
+  const seen: Seen = { service, rule, proxy, mode, mesh };
   return service.ports.flatMap((port) => portClusters(seen, port));
 }
 
@@ -50,6 +53,7 @@ interface Seen {
   readonly rule: Rule;
   readonly proxy: Proxy | undefined;
   readonly mode: ClusterMode;
+  readonly mesh: ClusterDefaults;
 }
 
 interface Part {
@@ -97,7 +101,7 @@ function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
 }
 
 function cluster(seen: Seen, part: Part): Resource {
-  const { service, rule, mode } = seen;
+  const { service, rule, mode, mesh } = seen;
   const { port, subset, policy, finding } = part;
   const name = NAMES[mode](service.host, port.number, subset?.name);
   const tail = policyBytes(rule, place(rule, port, subset), {
@@ -107,11 +111,12 @@ function cluster(seen: Seen, part: Part): Resource {
     bare: mode === 'bare',
     sniDnat: mode === 'sni-dnat',
     alternativeNames: service.declared?.subjectAltNames ?? [],
+    mesh,
   });
   return resource(name, joinParts([head(name, seen, part), tail]));
 }
 
-function head(name: string, { service, proxy }: Seen, { port, policy, before, finding, endpoints }: Part): Uint8Array {
+function head(name: string, { service, proxy, mesh }: Seen, { port, policy, before, finding, endpoints }: Part): Uint8Array {
   switch (finding) {
     case 'eds':
       return edsHead(name);
@@ -125,7 +130,7 @@ function head(name: string, { service, proxy }: Seen, { port, policy, before, fi
       // Envoy refuses a LOGICAL_DNS cluster of more than one name.
       const [use, names] = finding === 'dns' ? (['all', endpoints] as const) : (['first', endpoints.slice(0, 1)] as const);
       const plain = byLocality(service, names);
-      const assignment = proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy));
+      const assignment = proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy, mesh));
       return dnsHead(name, use, addressFamily(proxy), assignment);
     }
     default:

@@ -2,6 +2,7 @@ import type { IstioObject } from '@isthmus/proto/istio';
 import { encodePolicy } from './cluster-policy.ts';
 import { EJECTION_ANNOTATION, parseEjection } from './ejection.ts';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './health-checks.ts';
+import type { ClusterDefaults } from '../scope.ts';
 import type { PolicyInputs } from './cluster-policy.ts';
 import type { EjectionRule } from './ejection.ts';
 import type { HealthCheckRule } from './health-checks.ts';
@@ -9,9 +10,9 @@ import type { HealthCheckRule } from './health-checks.ts';
 type Rule = IstioObject<'DestinationRule'>;
 
 /** Encoded once for every service that no rule names, and there are few kinds of them. */
-const PLAIN = new Map<string, Uint8Array>();
+const PLAIN = new WeakMap<ClusterDefaults, Map<string, Uint8Array>>();
 /** By rule, for as long as somebody holds it: one rule may name thousands of services. */
-const BY_RULE = new WeakMap<Rule, Map<string, Uint8Array>>();
+const BY_RULE = new WeakMap<ClusterDefaults, WeakMap<Rule, Map<string, Uint8Array>>>();
 const ANNOTATED = new WeakMap<Rule, Annotated>();
 
 /** What a rule's annotations ask of Envoy beside what Istio can say. */
@@ -25,12 +26,8 @@ interface Annotated {
  * @param place which of the rule's policies it is: a port, a subset
  */
 export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<PolicyInputs, keyof Annotated>): Uint8Array {
-  const { http2, originalDst, bare, sniDnat, alternativeNames } = inputs;
-  let known = PLAIN;
-  if (rule !== undefined) {
-    known = BY_RULE.get(rule) ?? new Map<string, Uint8Array>();
-    BY_RULE.set(rule, known);
-  }
+  const { http2, originalDst, bare, sniDnat, alternativeNames, mesh } = inputs;
+  const known = rule === undefined ? plainOf(mesh) : byRule(mesh, rule);
   const names = inputs.policy?.tls === undefined ? '' : alternativeNames.join(' ');
   const key = `${place} ${http2 ? 2 : 1}${originalDst ? 'o' : ''}${bare ? 'b' : ''}${sniDnat ? 's' : ''} ${names}`;
   let bytes = known.get(key);
@@ -55,4 +52,18 @@ function usable<T extends object>(
 ): T | undefined {
   const parsed = text === undefined ? undefined : parse(text);
   return parsed === undefined || 'problem' in parsed ? undefined : parsed;
+}
+
+function plainOf(mesh: ClusterDefaults): Map<string, Uint8Array> {
+  const known = PLAIN.get(mesh) ?? new Map<string, Uint8Array>();
+  PLAIN.set(mesh, known);
+  return known;
+}
+
+function byRule(mesh: ClusterDefaults, rule: Rule): Map<string, Uint8Array> {
+  const rules = BY_RULE.get(mesh) ?? new WeakMap<Rule, Map<string, Uint8Array>>();
+  BY_RULE.set(mesh, rules);
+  const known = rules.get(rule) ?? new Map<string, Uint8Array>();
+  rules.set(rule, known);
+  return known;
 }

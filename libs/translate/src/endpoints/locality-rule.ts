@@ -1,4 +1,5 @@
 import type { Policy } from '../clusters/traffic-policy.ts';
+import type { ClusterDefaults } from '../scope.ts';
 
 type Balancer = NonNullable<Policy['loadBalancer']>;
 type LocalitySetting = NonNullable<Balancer['localityLbSetting']>;
@@ -21,8 +22,8 @@ const NONE: LocalityRule = { kind: 'none' };
  * Outlier detection alone makes callers prefer their own zone, since without it Envoy never finds out that it has to
  * leave it; `enabled: false` switches that off.
  */
-export function localityRule(policy: Policy | undefined): LocalityRule {
-  const { zoneAwareLbSetting: zoneAware, localityLbSetting: locality } = policy?.loadBalancer ?? {};
+export function localityRule(policy: Policy | undefined, mesh: ClusterDefaults): LocalityRule {
+  const { zoneAwareLbSetting: zoneAware, localityLbSetting: locality = mesh.localityLb } = policy?.loadBalancer ?? {};
   if (zoneAware !== undefined) {
     if (zoneAware.enabled === false) return NONE;
     return { kind: 'zone-aware', labels: zoneAware.failoverPriority, regions: zoneAware.failover };
