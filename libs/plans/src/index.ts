@@ -12,7 +12,7 @@ export type {
 } from './fleet-view.ts';
 export { judge } from './gates.ts';
 export type { Migration, PlanTarget } from './migration.ts';
-export { isSameTarget, sharedConsumers } from './overlap.ts';
+export { sharedConsumers } from './overlap.ts';
 export { AgentTargets } from './plan-book.ts';
 export type { BookChange, PlanBook } from './plan-book.ts';
 export { COMMANDS, command } from './plan-commands.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { GATES, parseCondition } from './gate-expression.ts';
 import type { Condition, GateName } from './gate-expression.ts';
 
-export const API_VERSION = 'isthmus.dev/v1alpha1';
+const API_VERSION = 'isthmus.dev/v1alpha1';
 const CLIMBED = RUNGS.filter((rung) => rung !== 'sdk');
 const DAY = 24 * 3_600_000;
 

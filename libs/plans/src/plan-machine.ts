@@ -80,7 +80,7 @@ export function obstaclesTo({ acceptLossy }: Migration, next: Step, { proof, los
 }
 
 /** Into a step, whoever wants it: where something stands in its way, the one before it is held, and without one `sdk`. */
-export function entered(migration: Migration, at: number, evidence: StepEvidence, cause: Cause): Advance {
+function entered(migration: Migration, at: number, evidence: StepEvidence, cause: Cause): Advance {
   const step = migration.steps[at];
   const why = step === undefined ? '' : obstaclesTo(migration, step, evidence).join('; ');
   if (why === '') {
@@ -184,6 +184,6 @@ function agentsWaitedFor(step: Step, { agents }: StepEvidence): readonly string[
   ];
 }
 
-export function describeGate({ gate, condition, measured, why }: GateResult): string {
+function describeGate({ gate, condition, measured, why }: GateResult): string {
   return `${gate} ${condition}: ${why ?? `it is ${measured === Number.MAX_VALUE ? 'above all bounds' : measured}`}`;
 }

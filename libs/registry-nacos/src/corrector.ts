@@ -2,14 +2,11 @@ import { IsthmusError } from '@isthmus/model';
 import type { Clock, ServiceKey } from '@isthmus/model';
 import type { CorrectionOutcome, CorrectionTarget, RegistryCorrector } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
-import { HttpClient } from './http.ts';
+import { connect } from './admin-wire.ts';
+import type { Wire } from './admin-wire.ts';
 import type { HttpAnswer } from './http.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
-import { NacosLogin } from './login.ts';
-import { serverAddress } from './server-address.ts';
-import { defaultTiming } from './timing.ts';
-import { renewedTls } from './tls.ts';
 
 /**
  * Takes instances out by `enabled=false`, which Nacos keeps as metadata of its own beside what the instance's client
@@ -47,33 +44,6 @@ export function nacosCorrector(config: NacosConfig, baseDir: string, clock: Cloc
         ({ http }) => http.close(),
         () => undefined,
       );
-    },
-  };
-}
-
-interface Wire {
-  readonly http: HttpClient;
-  send(method: 'GET' | 'PUT', path: string, query: Record<string, string>, signal: AbortSignal): Promise<HttpAnswer>;
-}
-
-async function connect(config: NacosConfig, baseDir: string, clock: Clock, attempt: number): Promise<Wire> {
-  const server = serverAddress(config.servers[attempt % config.servers.length] as string, config.grpcPortOffset);
-  const http = new HttpClient(defaultTiming.mostMessageBytes, renewedTls(config, baseDir));
-  const deadlineMs = defaultTiming.requestDeadline;
-  const login = new NacosLogin(config.auth, baseDir, http, clock, deadlineMs);
-  const once = (method: 'GET' | 'PUT', path: string, query: Record<string, string>, signal: AbortSignal) => {
-    const token = login.current(server);
-    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    return http.send({ method, url: `${server.http}${path}?${new URLSearchParams(query)}`, headers, deadlineMs }, signal);
-  };
-  return {
-    http,
-    async send(method, path, query, signal) {
-      await login.ensure(server, signal);
-      const answer = await once(method, path, query, signal);
-      if (answer.status !== 401 && answer.status !== 403) return answer;
-      await login.ensure(server, signal, true); // the token may have been revoked, or lost with a restart
-      return once(method, path, query, signal);
     },
   };
 }

@@ -6,6 +6,7 @@ import { examineNacos } from './doctor.ts';
 import { NacosLedgerStore } from './ledger-store.ts';
 import { nacosSink } from './sink.ts';
 import { NacosSource } from './source.ts';
+import { nacosSubscribers } from './subscribers.ts';
 
 export const nacosRegistry: RegistryKind<NacosConfig> = {
   kind: 'nacos',
@@ -15,6 +16,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
   doctor: examineNacos,
   corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
+  subscribers: (config, key, { baseDir }, signal) => nacosSubscribers(config, key, baseDir, signal),
   sink: { places: { namespace: true, group: true }, wire: (config, deps) => nacosSink(config, deps) },
 };
 

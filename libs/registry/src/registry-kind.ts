@@ -57,19 +57,27 @@ export interface RegistryKind<Config = unknown> {
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
   /**
-   * Who subscribes a service there, this bridge left out: `10.0.0.9:41234 (Nacos-Python-Client)`; absent where the registry does not
-   * tell. Rejects when it cannot be asked.
+   * Who subscribes a service there, bridges left out, one entry a client; absent where the registry does not tell. Rejects when it
+   * cannot be asked.
    */
   subscribers?(
     config: Config,
     key: ServiceKey,
     deps: Pick<SourceDeps, 'baseDir'>,
     signal: AbortSignal,
-  ): Promise<readonly string[]>;
+  ): Promise<readonly Subscriber[]>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */
   corrector?(config: Config, deps: Pick<SourceDeps, 'baseDir' | 'clock'>): RegistryCorrector;
+}
+
+/** A client that is told of a service's changes. */
+export interface Subscriber {
+  /** IP address, as the registry sees it. */
+  readonly address: string;
+  /** What it calls itself, `Nacos-Java-Client:v2.3.2`. */
+  readonly client: string;
 }
 
 export interface SinkKind<Config = unknown> {

@@ -1,6 +1,6 @@
 import type { PlanChangeView } from '@isthmus/contract';
 import { serviceId } from '@isthmus/model';
-import { begin, command, isRetired, positionIn, respecified, rollBack } from '@isthmus/plans';
+import { NO_CALLS, NO_VIEWS, begin, command, isRetired, positionIn, respecified, rollBack } from '@isthmus/plans';
 import type { Advance, Migration, PlanCommand, PlanRow, PlanState, StepEvidence, WrittenMigration } from '@isthmus/plans';
 import { overlapOf } from './plan-entry.ts';
 import type { PlanEntry } from './plan-entry.ts';
@@ -22,9 +22,9 @@ export interface Change {
 }
 
 const NOTHING: StepEvidence = {
-  sdk: { calls: 0, failures: 0, attempts: 0, latency: [] },
-  mesh: { calls: 0, failures: 0, attempts: 0, latency: [] },
-  views: { comparisons: 0, matched: 0, union: 0 },
+  sdk: NO_CALLS,
+  mesh: NO_CALLS,
+  views: NO_VIEWS,
   agents: [],
   proof: { items: [] },
   lossy: [],

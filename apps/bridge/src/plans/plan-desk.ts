@@ -3,7 +3,8 @@ import type { LocalLedger } from '@isthmus/ledger';
 import { messageOf, steadyClock } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import { AgentTargets, NO_FLEET } from '@isthmus/plans';
-import type { FleetView, PlanBook, Subscribers } from '@isthmus/plans';
+import type { AgentPresence, FleetView, PlanBook, Subscribers } from '@isthmus/plans';
+import type { Subscriber } from '@isthmus/registry';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import { PlanFiles } from './plan-files.ts';
 import { Plans } from './plans.ts';
@@ -44,7 +45,7 @@ export class PlanDesk {
         return () => clearTimeout(timer);
       },
       factsOf: (target) => targetFacts(catalog(), target, kindOf),
-      subscribersOf: (registration) => subscribersOf(config(), registration),
+      subscribersOf: (registration, agents) => subscribersOf(config(), registration, agents),
       lossyOf: () => [],
     });
     const { dir } = config().plans;
@@ -63,14 +64,33 @@ export class PlanDesk {
   }
 }
 
-async function subscribersOf(config: BridgeConfig, { key, kind }: Registration): Promise<Subscribers> {
+async function subscribersOf(
+  config: BridgeConfig,
+  { key, kind }: Registration,
+  agents: readonly AgentPresence[],
+): Promise<Subscribers> {
   const registry = key.source;
   const entry = config.registries.find(({ id }) => id === key.source);
   if (entry === undefined) return { kind: 'unknown', registry, why: 'it is not in the config' };
   if (kind.subscribers === undefined) return { kind: 'untold', registry };
   try {
-    return { kind: 'told', registry, others: await kind.subscribers(entry.config, key, config, AbortSignal.timeout(ASK_MS)) };
+    const told = await kind.subscribers(entry.config, key, config, AbortSignal.timeout(ASK_MS));
+    return { kind: 'told', registry, others: othersIn(told, agents) };
   } catch (error) {
     return { kind: 'unknown', registry, why: messageOf(error) };
   }
+}
+
+/**
+ * Subscribers that are no agents of ours: the SDK of a process with an agent stays subscribed, because its path stays warm. Of one
+ * address as many are left out as agents are connected from there.
+ */
+export function othersIn(subscribers: readonly Subscriber[], agents: readonly AgentPresence[]): readonly string[] {
+  const known = new Map<string, number>();
+  for (const { connected, address = '' } of agents) if (connected) known.set(address, (known.get(address) ?? 0) + 1);
+  return subscribers.flatMap(({ address, client }) => {
+    const left = known.get(address) ?? 0;
+    known.set(address, left - 1);
+    return left > 0 ? [] : [client === '' ? address : `${address} (${client})`];
+  });
 }

@@ -31,7 +31,7 @@ export interface PlansParts {
   /** From the catalog, as it is now. */
   readonly factsOf: (target: PlanTarget) => TargetFacts | undefined;
   /** Who else subscribes a service at its registry. Never rejects. */
-  readonly subscribersOf: (registration: Registration) => Promise<Subscribers>;
+  readonly subscribersOf: (registration: Registration, agents: readonly AgentPresence[]) => Promise<Subscribers>;
   /** Policies that the mesh would lose or only roughly keep. */
   readonly lossyOf: (target: TargetFacts, migration: Migration) => readonly string[];
   /** Every entry of every plan's audit. */
@@ -126,7 +126,9 @@ export class Plans {
   async askSubscribers(entry: PlanEntry): Promise<void> {
     entry.askedAt = this.now;
     const registrations = entry.facts?.registrations ?? [];
-    entry.subscribers = await Promise.all(registrations.map((registration) => this.#parts.subscribersOf(registration)));
+    const agents = this.agentsOf(entry);
+    const asked = registrations.map((registration) => this.#parts.subscribersOf(registration, agents));
+    entry.subscribers = await Promise.all(asked);
   }
 
   *diagnostics(): Generator<Diagnostic> {
