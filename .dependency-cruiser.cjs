@@ -76,7 +76,7 @@ module.exports = {
     {
       name: 'nest-only-at-the-edge',
       severity: 'error',
-      from: { path: anyLib, pathNot: ['\\.module\\.ts$', '\\.transport\\.ts$', '\\.test\\.ts$'] },
+      from: { path: anyLib, pathNot: ['\\.module\\.ts$', '\\.transport\\.ts$', '\\.test\\.ts$', '/nest-app\\.worker\\.ts$'] },
       to: { path: 'node_modules/@nestjs/' },
     },
     {

@@ -55,11 +55,9 @@ async function clients(): Promise<Readonly<Record<string, Call>>> {
   const { get } = require('http') as typeof http;
   const { default: axios } = await import('axios');
   const { default: got } = await import('got');
-  const { default: nodeFetch } = (await import('node-fetch' as string)) as { default: typeof fetch };
+  const nodeFetch = require('node-fetch') as typeof fetch;
   const KeepAlive = require('agentkeepalive') as new () => http.Agent;
-  const { default: superagent } = (await import('superagent' as string)) as {
-    default: { get(url: string): Promise<{ readonly text: string }> };
-  };
+  const superagent = require('superagent') as { get(url: string): Promise<{ readonly text: string }> };
   const undici = await import('undici');
   const kept = axios.create({ httpAgent: new KeepAlive() });
   return {
@@ -69,7 +67,7 @@ async function clients(): Promise<Readonly<Record<string, Call>>> {
     'axios with agentkeepalive': async (url) => (await kept.get<string>(url)).data,
     got: async (url) => (await got(url, { retry: { limit: 0 } })).body,
     'node-fetch': async (url) => (await nodeFetch(url)).text(),
-    superagent: async (url) => (await superagent.get(url).then(({ text }) => ({ text }))).text,
+    superagent: async (url) => (await superagent.get(url)).text,
     fetch: async (url) => (await fetch(url)).text(),
     'undici without a dispatcher of its own': async (url) => (await undici.request(url)).body.text(),
   };

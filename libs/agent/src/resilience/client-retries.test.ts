@@ -6,7 +6,7 @@ import undici6 from 'undici-6';
 import undici7 from 'undici-7';
 import undici8 from 'undici';
 import { dispatchBy } from '../undici/dispatch-mover.ts';
-import type { Dispatch } from '../undici/dispatch-mover.ts';
+import type { Dispatch } from '../undici/dispatch.ts';
 import { wrapAxios } from './axios-retry.ts';
 import { Storm, thirtyPercent } from './testing/storm.ts';
 import { ownedRetry, wrapRetryAgent } from './undici-retry.ts';

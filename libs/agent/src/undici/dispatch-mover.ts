@@ -3,25 +3,11 @@ import type { ClientSeam } from '../http/client-seam.ts';
 import { isIdempotent } from '../http/request-head.ts';
 import { traceHeadersFor } from '../trace-context.ts';
 import { counting } from './counting-handler.ts';
+import type { Dispatch, DispatchOptions, PlaceOfOrigin } from './dispatch.ts';
 import { headersFor, readDispatched } from './dispatched-headers.ts';
 import { falling } from './falling-handler.ts';
 import type { Handler } from './falling-handler.ts';
 import { toInstance } from './dispatch-to-instance.ts';
-
-export interface DispatchOptions {
-  readonly origin?: string | URL;
-  readonly path: string;
-  readonly method: string;
-  readonly headers?: unknown;
-  readonly body?: unknown;
-  readonly upgrade?: unknown;
-}
-
-export type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
-
-export interface Dispatcher {
-  dispatch: Dispatch;
-}
 
 /** Dispatches a call by `below`, to the egress where the plan wants it there. A fault of the agent leaves it as it was. */
 export function dispatchBy(seam: ClientSeam, below: Dispatch, options: DispatchOptions, handler: Handler): boolean {
@@ -72,13 +58,6 @@ function otherWay(
       }
     : undefined;
   return [there, falling(outer, { failed: seam.failed, again, mayRepeat: isIdempotent(options.method) })];
-}
-
-export interface PlaceOfOrigin {
-  readonly host: string;
-  readonly port: number;
-  /** HTTPS. */
-  readonly secure: boolean;
 }
 
 /** Origins that were seen: parsing one costs more than all the rest. */

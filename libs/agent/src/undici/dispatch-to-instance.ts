@@ -2,7 +2,7 @@ import type { InstanceDecision } from '../http/instance-mover.ts';
 import { traceHeadersFor } from '../trace-context.ts';
 import type { Instance } from '../views/balancer.ts';
 import { counting } from './counting-handler.ts';
-import type { Dispatch, DispatchOptions, PlaceOfOrigin } from './dispatch-mover.ts';
+import type { Dispatch, DispatchOptions, PlaceOfOrigin } from './dispatch.ts';
 import { headersFor, readDispatched } from './dispatched-headers.ts';
 import { falling } from './falling-handler.ts';
 import type { Handler } from './falling-handler.ts';

@@ -1,7 +1,7 @@
 import { notMovable, secondAgent } from '../http/client-seam.ts';
 import type { ClientSeam } from '../http/client-seam.ts';
 import { dispatchBy } from './dispatch-mover.ts';
-import type { Dispatch, Dispatcher } from './dispatch-mover.ts';
+import type { Dispatch, Dispatcher } from './dispatch.ts';
 import { whyUnwrappable } from './unwrappable.ts';
 
 /** Where undici has the dispatcher of those who name none: built in and from npm up to 7, and from npm 8. */
@@ -18,12 +18,12 @@ type Layered = Dispatcher & { readonly [OURS]?: Layer };
 
 /**
  * Puts itself before the global dispatcher: the built-in `fetch`, and what npm undici does without a dispatcher of its own.
- * @returns undoes it; undefined where there is nothing to patch (Node 16) or it is patched already
+ * @returns undoes it; undefined where there is nothing to patch (Node 16 without npm undici) or it is patched already
  */
 export function patchDispatcher(seam: ClientSeam): (() => void) | undefined {
   const global = globalThis as unknown as Record<symbol, Layered | undefined>;
-  // Loads the built-in undici, which sets it; Node 16 has none.
-  if ((globalThis as { readonly Headers?: unknown }).Headers === undefined) return undefined;
+  // Loads the built-in undici, which sets it. Node 16 has none: there it is the one of npm, if the application has loaded that.
+  void (globalThis as { readonly Headers?: unknown }).Headers;
   const undo = GLOBALS.flatMap((key) => {
     const before = global[key];
     if (before === undefined) return [];
