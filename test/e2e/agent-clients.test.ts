@@ -1,12 +1,13 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Rung } from '@isthmus/ladder';
 import type { EnvoyServer } from '@isthmus/servers';
@@ -21,7 +22,33 @@ jest.setTimeout(120_000);
 
 const NAMES = 'names.shop.svc.cluster.local';
 const VAULT = 'vault.shop.svc.cluster.local';
+interface Entry {
+  readonly import: string;
+  readonly require: string;
+}
+type Entries = Readonly<Record<string, Entry>>;
+
 const PACKAGE = join(import.meta.dirname, '../../dist/packages/agent');
+
+test.each(['', '/http', '/undici', '/grpc', '/nest'])(
+  'the built @isthmus/agent%s is one copy, by import and by require',
+  async (path) => {
+    const { exports } = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8')) as Record<string, Entries>;
+    const entry = exports?.[`.${path}`] as Entry;
+    const script = `
+    const required = require('${join(PACKAGE, entry.require)}');
+    import('${join(PACKAGE, entry.import)}').then((imported) => {
+      const names = Object.keys(required).sort();
+      const same = names.filter((name) => imported[name] === required[name]);
+      process.stdout.write(JSON.stringify([names, same, Object.keys(imported).sort()]));
+    });`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script]);
+    const [names, same, imported] = JSON.parse(stdout) as string[][];
+    expect(names?.length).toBeGreaterThan(0);
+    expect(same).toEqual(names);
+    expect(imported).toEqual(names);
+  },
+);
 
 describe('a service with the agent, an Envoy and the bridge', () => {
   let directory: string;

@@ -5,6 +5,7 @@ import { ownSocket } from '../followed-sockets.ts';
 import type { Place } from '../sidecar-probe.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { traceHeadersFor } from '../trace-context.ts';
+import { usesProxy } from './agent-proxy.ts';
 import { agentFault, notMovable } from './client-seam.ts';
 import type { ClientSeam } from './client-seam.ts';
 import { countRequest } from './count-request.ts';
@@ -87,7 +88,7 @@ function isHttps(agent: http.Agent, options: http.RequestOptions): boolean {
 function whyNot(agent: http.Agent, request: http.ClientRequest, options: http.RequestOptions): string | undefined {
   if (options.socketPath !== undefined && options.socketPath !== null) return 'it goes to a Unix socket';
   if (request.method === 'CONNECT' || request.hasHeader('upgrade')) return 'it asks for another protocol on its connection';
-  if ('proxy' in agent) return 'its agent sends it by a proxy';
+  if (usesProxy(agent, options.host ?? '', Number(options.port ?? 80))) return 'its agent sends it by a proxy';
   return undefined;
 }
 
