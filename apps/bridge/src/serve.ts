@@ -14,6 +14,7 @@ import { AdsTransport } from '@isthmus/xds/nest';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import type { Agents } from './agents/agents.ts';
+import { lossyPolicies } from './agents/lifted-policies.ts';
 import { openAgents } from './agents/open-agents.ts';
 import { LONGEST_REPORT } from './agents/read-report.ts';
 import { BridgeModule } from './bridge.module.ts';
@@ -51,6 +52,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     touched: (hosts) => agents.touch(hosts),
     plans: {
       fleet: (book) => agents.follow(book),
+      lossyOf: (target, migration) => lossyPolicies(agents.fleet, target, migration),
       log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`),
     },
     audit: (entry) =>

@@ -61,6 +61,24 @@ test('what is no policy, and policies without a host, are said with their remedy
   expect(await lift('-f', 'breaker.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('--target HOST') });
 });
 
+test('replays what happened through both breakers', async () => {
+  const lines = Array.from({ length: 200 }, (_, at) =>
+    JSON.stringify({ at: at * 100, host: at % 2 === 0 ? 'a' : 'b', status: at % 2 === 0 ? 503 : 200 }),
+  );
+  writeFileSync(join(cwd, 'calls.jsonl'), lines.join('\n'));
+  const { code, stderr } = await lift('-f', 'breaker.json', '--target', 'orders.mesh', '--replay', 'calls.jsonl');
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /orders\.mesh: 200 calls, 100 failed\n {2}the process: \d+ turned away, \d+ failed, opened \d+ times\n {2}the mesh: 0 turned away, \d+ to another instance/,
+  );
+  expect(stderr).toContain('10000 ms a ejected');
+  writeFileSync(join(cwd, 'wrong.jsonl'), 'hello');
+  expect(await lift('-f', 'breaker.json', '--target', 'a.mesh', '--replay', 'wrong.jsonl')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('wrong.jsonl: line 1'),
+  });
+});
+
 test('reads stdin, and reports as JSON', async () => {
   const stdin = (async function* (): AsyncGenerator<Uint8Array> { yield Buffer.from(JSON.stringify(BREAKER)); })(); // prettier-ignore
   const { code, stderr } = await runCli(['lift', '-f', '-', '--target', 'a.mesh', '--report', 'json'], { cwd, stdin });

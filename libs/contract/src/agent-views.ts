@@ -1,5 +1,6 @@
+import type { MeshObject } from '@isthmus/model';
 import type { Rung } from '@isthmus/ladder';
-import type { AgentDiagnosticReport, BreakerReport } from './agent-report.ts';
+import type { AgentDiagnosticReport, BreakerReport, LiftedPolicy } from './agent-report.ts';
 
 /** One agent, as `isthmus get agents` shows it: connected, or within the last hour. Times are ms since the epoch. */
 export interface AgentView {
@@ -31,4 +32,28 @@ export interface AgentTargetView {
   /** Why it is lower. */
   readonly why?: string;
   readonly breakers: readonly BreakerReport[];
+}
+
+/** `GET /agents/policies`: a policy as processes have it. */
+export interface ReportedPolicy extends LiftedPolicy {
+  /** Processes that have it just so, at most 20. */
+  readonly instances: readonly string[];
+}
+
+/** `GET /agents/lift`: what the policies of processes for one host become. */
+export interface LiftView {
+  readonly host: string;
+  /** DestinationRule and VirtualService. */
+  readonly rules: readonly MeshObject[];
+  readonly fields: readonly LiftFieldView[];
+}
+
+export interface LiftFieldView {
+  /** `opossum orders` */
+  readonly policy: string;
+  readonly field: string;
+  readonly fidelity: 'exact' | 'approximate' | 'lossy' | 'blocked';
+  /** Where it is in the rules. */
+  readonly to?: string;
+  readonly how: string;
 }

@@ -3,3 +3,4 @@ export type { HostField, LiftedHost } from './join-policies.ts';
 export type { Fidelity, FieldReport } from './mesh-policy.ts';
 export { MOST_POLICY_BYTES, READABLE, readPolicies } from './read-policies.ts';
 export { rulesOf } from './write-rules.ts';
+export { breakerOptions, readOutcomes, replay } from './replay/replay.ts';

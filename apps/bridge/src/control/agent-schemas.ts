@@ -1,6 +1,14 @@
-import type { AgentDiagnosticReport, AgentTargetView, AgentView, BreakerReport } from '@isthmus/contract';
-import { RUNGS } from '@isthmus/ladder';
-import { fields, flag, integer, oneOf, optional, refs, text } from './api-schema.ts';
+import type {
+  AgentDiagnosticReport,
+  AgentTargetView,
+  AgentView,
+  BreakerReport,
+  LiftFieldView,
+  LiftView,
+  ReportedPolicy,
+} from '@isthmus/contract';
+import { POLICIES, RUNGS } from '@isthmus/ladder';
+import { fields, flag, integer, oneOf, optional, refs, text, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
 
 export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
@@ -37,6 +45,27 @@ export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
     where: text('What it is about'),
     message: text('What it is'),
     remedy: text('What to do'),
+  }),
+  ReportedPolicy: fields<ReportedPolicy>('A policy of a client library, as processes have it', {
+    host: optional(text('What it is for; absent where it is for every target')),
+    library: text('opossum, cockatiel, undici, axios-retry'),
+    version: text('Of the library; empty where it is not known'),
+    name: text('As the application calls it'),
+    policy: oneOf([...POLICIES, 'balancing'], 'What it does'),
+    options: { type: 'object', additionalProperties: true, description: 'The library’s own; functions are only named' },
+    instances: texts('Processes that have it just so, at most 20'),
+  }),
+  LiftView: fields<LiftView>('What the policies for one host become', {
+    host: text('Mesh host'),
+    rules: { type: 'array', items: { type: 'object' }, description: 'DestinationRule and VirtualService' },
+    fields: refs('LiftField', 'What became of each option'),
+  }),
+  LiftField: fields<LiftFieldView>('What became of one option', {
+    policy: text('Library and name'),
+    field: text('The option'),
+    fidelity: oneOf(['exact', 'approximate', 'lossy', 'blocked'], 'lossy: left out. blocked: it is code, or cannot be'),
+    to: optional(text('Where it is in the rules')),
+    how: text('What is different'),
   }),
   ReportAnswer: {
     type: 'object',

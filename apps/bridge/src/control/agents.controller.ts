@@ -12,10 +12,11 @@ import {
   ApiTooManyRequestsResponse,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
-import type { AgentView, ItemList } from '@isthmus/contract';
+import type { AgentView, ItemList, LiftView, ReportedPolicy } from '@isthmus/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agents } from '../agents/agents.ts';
 import { FORWARDED_HEADER } from '../agents/forward-reports.ts';
+import { liftedPolicies, reportedPolicies } from '../agents/lifted-policies.ts';
 import { readReport } from '../agents/read-report.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
@@ -39,6 +40,23 @@ export class AgentsController {
   @ApiOkResponse(listOf('AgentView'))
   agents(@Query('service') service?: string): ItemList<AgentView> {
     return { items: this.#agents.fleet.views(service) };
+  }
+
+  @Get('policies')
+  @ApiOperation({ summary: 'Breakers, retries and timeouts as the processes of services have them' })
+  @ApiQuery({ name: 'service', required: false, description: 'Only of this service' })
+  @ApiOkResponse(listOf('ReportedPolicy'))
+  policies(@Query('service') service?: string): ItemList<ReportedPolicy> {
+    return { items: reportedPolicies(this.#agents.fleet, service) };
+  }
+
+  @Get('lift')
+  @ApiOperation({ summary: 'What those policies become as DestinationRule and VirtualService, and what is lost, by field' })
+  @ApiQuery({ name: 'service', required: false, description: 'Only of this service' })
+  @ApiQuery({ name: 'host', required: false, description: 'Only for this mesh host' })
+  @ApiOkResponse(listOf('LiftView'))
+  lift(@Query('service') service?: string, @Query('host') host?: string): ItemList<LiftView> {
+    return { items: liftedPolicies(this.#agents.fleet, service, host) };
   }
 
   @Get('stream')
@@ -88,7 +106,7 @@ export class AgentsController {
   @ApiBadRequestResponse({ description: 'No report', ...answerOf('Problem') })
   @ApiUnauthorizedResponse({ description: 'No valid token', ...answerOf('Problem') })
   @ApiForbiddenResponse({ description: 'The token is of another service', ...answerOf('Problem') })
-  @ApiTooManyRequestsResponse({ description: 'More than one a second', ...answerOf('Problem') })
+  @ApiTooManyRequestsResponse({ description: 'Too many of one process', ...answerOf('Problem') })
   async report(
     @Req() request: FastifyRequest,
     @Body() body: unknown,
@@ -103,7 +121,7 @@ export class AgentsController {
     const address = forwarded ? shortOf(forwardedFor) : addressOf(request);
     const ask = await this.#agents.report(read.report, { address, authorization, forwarded });
     if (ask === undefined)
-      throw new ProblemException(429, 'Too many reports', 'this process reports more than once a second', 'send fewer');
+      throw new ProblemException(429, 'Too many reports', 'this process reports more than five times a second', 'send fewer');
     return { ask };
   }
 

@@ -47,7 +47,7 @@ export interface EngineOptions {
   /** Hosts whose services were merged again. */
   readonly touched?: (hosts: ReadonlySet<MeshHost>) => void;
   /** Who is told of plans, and what is logged of them. */
-  readonly plans?: Pick<PlanDeskOptions, 'fleet' | 'log'>;
+  readonly plans?: Pick<PlanDeskOptions, 'fleet' | 'lossyOf' | 'log'>;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface PlanDeskOptions {
   readonly ledger: LocalLedger;
   /** What is known of the agents, who are told what is in the book; nobody by default. */
   readonly fleet?: ((book: PlanBook) => FleetView) | undefined;
+  /** Policies of its consumers that the mesh would lose; none by default. */
+  readonly lossyOf?: PlansParts['lossyOf'] | undefined;
   /** Every step, pause and rollback. */
   readonly log?: PlansParts['log'] | undefined;
   /** Those in force: they change with the config. */
@@ -32,7 +34,7 @@ export class PlanDesk {
   readonly book = new AgentTargets();
   readonly #files: PlanFiles | undefined;
 
-  constructor({ ledger, fleet, log = () => undefined, config, catalog }: PlanDeskOptions) {
+  constructor({ ledger, fleet, lossyOf = () => [], log = () => undefined, config, catalog }: PlanDeskOptions) {
     const kindOf = (source: string) => config().registries.find(({ id }) => id === source)?.kind;
     this.plans = new Plans({
       ledger,
@@ -46,7 +48,7 @@ export class PlanDesk {
       },
       factsOf: (target) => targetFacts(catalog(), target, kindOf),
       subscribersOf: (registration, agents) => subscribersOf(config(), registration, agents),
-      lossyOf: () => [],
+      lossyOf,
     });
     const { dir } = config().plans;
     this.#files = dir === undefined ? undefined : new PlanFiles(this.plans, dir);

@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { MOST_POLICY_BYTES, READABLE, liftHosts, readPolicies, rulesOf } from '@isthmus/lift';
+import type { LiftedPolicy } from '@isthmus/contract';
+import {
+  MOST_POLICY_BYTES,
+  READABLE,
+  breakerOptions,
+  liftHosts,
+  readOutcomes,
+  readPolicies,
+  replay,
+  rulesOf,
+} from '@isthmus/lift';
 import type { HostField, LiftedHost } from '@isthmus/lift';
 import type { MeshObject } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
@@ -11,6 +21,7 @@ import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
 import { renderTable } from '../render/table.ts';
 import type { Column } from '../render/table.ts';
+import { terminalSafe } from '../terminal-safe.ts';
 
 interface LiftOptions {
   readonly file: string;
@@ -18,6 +29,7 @@ interface LiftOptions {
   readonly namespace: string;
   readonly accept?: readonly string[] | true;
   readonly report: 'table' | 'json';
+  readonly replay?: string;
 }
 
 const collected = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -31,6 +43,10 @@ export function addLift(program: Command, io: Io): void {
     .option('-n, --namespace <name>', 'of the rules', 'default')
     .option('--accept [fields...]', 'these fields may be lossy or blocked; without names: all')
     .addOption(new Option('--report <format>', 'how the report on stderr is written').choices(['table', 'json']).default('table'))
+    .option(
+      '--replay <file>',
+      'outcomes of calls as JSON lines ({"at", "host", "status"}): what both breakers would have made of them',
+    )
     .addHelpText(
       'after',
       `
@@ -40,6 +56,7 @@ Examples:
   isthmus lift -f breaker.json --target orders.default-group.public.nacos > istio.d/orders.yaml
   isthmus lift -f resilience4j.yaml --target orders=orders.eureka --target pay=pay.eureka
   isthmus lift -f sentinel.json --target stock.dc1.consul --accept count grade
+  isthmus lift -f breaker.json --target orders.mesh --replay yesterday.jsonl
 
 The rules are on stdout, the report on stderr: exact, approximate (and how), lossy, blocked. Exit
 code 1 when a field is lossy or blocked and not accepted.`,
@@ -70,6 +87,8 @@ async function lift(options: LiftOptions, io: Io): Promise<void> {
       ? `${JSON.stringify({ hosts: hosts.map(({ host, fields }) => ({ host, fields })) }, undefined, 2)}\n`
       : tableOf(hosts),
   );
+  if (options.replay !== undefined)
+    io.stderr.write(replayed(policies, hosts, readText(io, options.replay, '--replay'), options.replay));
   const open = hosts.flatMap(({ fields }) => fields.filter((field) => isOpen(field, options.accept)));
   if (open.length === 0) return;
   const names = [...new Set(open.map(({ field }) => field))].join(' ');
@@ -83,6 +102,35 @@ function isOpen({ fidelity, field }: HostField, accept: LiftOptions['accept']): 
   if (fidelity !== 'lossy' && fidelity !== 'blocked') return false;
   return accept !== true && accept?.includes(field) !== true;
 }
+
+/** The first breaker of each host against what it became. */
+function replayed(policies: readonly LiftedPolicy[], hosts: readonly LiftedHost[], text: string, file: string): string {
+  let outcomes;
+  try {
+    outcomes = readOutcomes(text);
+  } catch (error) {
+    throw new CliError(EXIT.found, `${file}: ${(error as Error).message}`);
+  }
+  const lines = hosts.flatMap(({ host, mesh: { ejection } }) => {
+    if (ejection === undefined) return [];
+    const own = policies.find((policy) => (policy.host ?? host) === host && policy.library === 'opossum');
+    const { calls, failures, sdk, mesh } = replay(outcomes, breakerOptions(own?.options ?? {}), ejection);
+    const process =
+      own === undefined
+        ? 'the process: only breakers of opossum have a model'
+        : `the process: ${sdk.turnedAway} turned away, ${sdk.passedFailures} failed, opened ${sdk.opened} times`;
+    const out = mesh.ejections.filter(({ kind }) => kind === 'ejected').length;
+    return [
+      `${host}: ${calls} calls, ${failures} failed`,
+      `  ${process}`,
+      `  the mesh: ${mesh.turnedAway} turned away, ${mesh.moved} to another instance, ${mesh.passedFailures} failed, ejected ${out} times`,
+      ...mesh.ejections.slice(0, MOST_EJECTIONS).map(({ at, host: instance, kind }) => `    ${at} ms ${instance} ${kind}`),
+    ];
+  });
+  return lines.map((line) => `${terminalSafe(line)}\n`).join('');
+}
+
+const MOST_EJECTIONS = 20;
 
 /** `HOST`, or `NAME=HOST`. */
 function targetOf(text: string): readonly [string | undefined, string] {
@@ -130,12 +178,12 @@ async function everything(stdin: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function readText(io: Io, file: string): string {
+function readText(io: Io, file: string, option = '--file'): string {
   const path = resolve(io.cwd, file);
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String((cause as Error).message);
-    throw new CliError(EXIT.usage, `--file: ${path} cannot be read: ${code}. Check the path.`, { cause });
+    throw new CliError(EXIT.usage, `${option}: ${path} cannot be read: ${code}. Check the path.`, { cause });
   }
 }

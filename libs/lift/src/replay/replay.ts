@@ -1,7 +1,7 @@
 import type { MeshEjection } from '../mesh-policy.ts';
 import { EnvoyModel } from './envoy-model.ts';
 import type { Ejection } from './envoy-model.ts';
-import { OpossumModel } from './opossum-model.ts';
+import { OPOSSUM_DEFAULTS, OpossumModel } from './opossum-model.ts';
 import type { OpossumOptions } from './opossum-model.ts';
 
 /** A call that was made, as it ended. */
@@ -82,6 +82,13 @@ export function replay(outcomes: readonly Outcome[], breaker: Partial<OpossumOpt
   }
   const failures = outcomes.filter(({ ok }) => !ok).length;
   return { calls: outcomes.length, failures, sdk, mesh: { ...mesh, ejections: envoy.ejections } };
+}
+
+/** Those of a reported breaker that the model knows. */
+export function breakerOptions(options: Readonly<Record<string, unknown>>): Partial<OpossumOptions> {
+  return Object.fromEntries(
+    Object.keys(OPOSSUM_DEFAULTS).flatMap((name) => (typeof options[name] === 'number' ? [[name, options[name]]] : [])),
+  );
 }
 
 /** As `rulesOf` writes it. */
