@@ -44,7 +44,12 @@ function stateOf(client: unknown): FollowedClient {
 }
 
 /** For a provider: the instance that this client is to register and to take out. */
-export function eurekaRegistration(client: EurekaClient): Registration {
+export function eurekaRegistration(client: object): Registration {
+  observeEureka(client);
+  return registrationOf(client as EurekaClient); // its own types leave out what it has of registering
+}
+
+function registrationOf(client: EurekaClient): Registration {
   return new EurekaRegistration(client, stateOf(client).renewals);
 }
 
@@ -154,7 +159,7 @@ function followLease(object: object, observer: RegistryObserver): void {
   const stopped = (self: unknown): void => {
     const client = self as EurekaClient;
     stateOf(client).stopped = true;
-    observer.deregistered(eurekaRegistration(client).id);
+    observer.deregistered(registrationOf(client).id);
   };
   tap(object, 'stop', { before: stopped }, fault);
   tap(object, 'deregister', { before: stopped }, fault);
@@ -170,7 +175,7 @@ function followLease(object: object, observer: RegistryObserver): void {
       return;
     }
     state.stopped = false;
-    observer.registered(eurekaRegistration(client));
+    observer.registered(registrationOf(client));
   };
   tap(object, 'register', { before: register }, fault);
 }

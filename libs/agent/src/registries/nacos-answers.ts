@@ -132,7 +132,7 @@ export function followPolling(client: NacosClient, reactor: NacosHostReactor, ob
   tap(reactor, '_scheduleUpdateIfAbsent', { after }, fault);
 }
 
-export function nacosEndpoint(value: unknown): ViewEndpoint {
+function nacosEndpoint(value: unknown): ViewEndpoint {
   const host = fieldsOf(value);
   const metadata = fieldsOf(host['metadata']);
   return {

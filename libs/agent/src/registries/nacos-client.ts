@@ -49,7 +49,7 @@ export function groupedName(serviceName: string, groupName = 'DEFAULT_GROUP'): s
   return `${groupName}@@${serviceName}`;
 }
 
-export function namespaceOf(client: NacosClient): string {
+function namespaceOf(client: NacosClient): string {
   return client._serverProxy?.namespace ?? client.options?.namespace ?? 'public';
 }
 

@@ -21,7 +21,7 @@ describe('npm nacos, watched, at a Nacos 2', () => {
   const service = (): string => `orders-${(services += 1)}`;
   const client = (watched: ClientOrder['watched'], port = nacos.ports.http, more: object = {}): WatchedClient => {
     const options = { serverList: `127.0.0.1:${port}`, namespace: 'public', ...more };
-    const made = new WatchedClient({ kind: 'nacos', module: 'nacos', options, watched });
+    const made = new WatchedClient({ kind: 'nacos', module: 'nacos', options, watched, warmUpMs: 3_000 });
     clients.push(made);
     return made;
   };
@@ -89,6 +89,30 @@ describe('npm nacos, watched, at a Nacos 2', () => {
     expect(await seen.call('getAllInstances', orders)).toHaveLength(2);
     await until('the bug is seen', () => seen.has('nacos-caches-differ', name(orders)));
     expect(seen.places(name(orders))).toEqual(['10.0.0.7:8081', '10.0.0.7:8082']);
+  }, 60_000);
+
+  test('nacos-older-answer-taken: an answer that arrives late replaces a newer one', async () => {
+    const orders = service();
+    const read = async () =>
+      (await fetch(`http://127.0.0.1:${nacos.ports.http}/nacos/v1/ns/instance/list?serviceName=${orders}`)).text();
+    await instance('POST', orders, 8081);
+    await until('it is listed', async () => (await listed(orders)).length === 1);
+    const older = await read();
+    await instance('POST', orders, 8082);
+    await until('both are listed', async () => (await listed(orders)).length === 2);
+    const seen = client('client');
+    for (const answer of [await read(), older]) await seen.call('_hostReactor.processServiceJSON', answer);
+    await until('the bug is seen', () => seen.has('nacos-older-answer-taken', name(orders)));
+    expect(seen.places(name(orders))).toEqual(['10.0.0.7:8081']); // what the SDK believes
+  }, 60_000);
+
+  test('an instance that the provider registers warms up to its weight', async () => {
+    const orders = service();
+    const seen = client('client');
+    await seen.call('registerInstance', orders, { ip: '127.0.0.1', port: 8081, weight: 10 });
+    await seen.call('provider.register');
+    await until('it has little weight', async () => (await listed(orders)).some(({ weight }) => weight < 10));
+    await until('it has all of it', async () => (await listed(orders)).some(({ weight }) => weight === 10));
   }, 60_000);
 
   test('nacos-lookup-stuck: the second of two lookups of a service without instances fails after 30 s', async () => {

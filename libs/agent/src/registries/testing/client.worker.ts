@@ -14,7 +14,7 @@ import { observeNacos } from '../nacos.ts';
 import type { RegistryObserver } from '../registry-observer.ts';
 import type { ClientOrder, ClientTold } from './watched-client.ts';
 
-const { kind, module, options, watched } = workerData as ClientOrder;
+const { kind, module, options, watched, warmUpMs = 0 } = workerData as ClientOrder;
 const load = createRequire(import.meta.url);
 const tell = (message: ClientTold): void => parentPort?.postMessage(message);
 const quiet = new Proxy(console, { get: () => () => undefined });
@@ -22,7 +22,7 @@ const listener = (): void => undefined;
 
 const book = new RegistrationBook();
 /** `provider.shutdown` and `provider.register` of what the client registered. */
-const provider = new Provider({ seen: () => book.list(), propagationMs: 0 });
+const provider = new Provider({ seen: () => book.list(), propagationMs: 0, warmUpMs });
 
 const observer: RegistryObserver = {
   view: (name, endpoints) => tell({ view: name, endpoints }),

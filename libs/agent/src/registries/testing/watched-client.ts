@@ -7,6 +7,8 @@ export interface ClientOrder {
   readonly module: string;
   readonly options: object;
   readonly watched: 'client' | 'module' | 'no';
+  /** Of its provider. */
+  readonly warmUpMs?: number;
 }
 
 export type ClientTold =
