@@ -66,6 +66,8 @@ describe('views of many processes', () => {
     now = 30_000;
     expect(book.standing(target)).toEqual({
       processes: 3,
+      services: ['web'],
+      windowMs: WINDOW,
       similarity: { comparisons: 3, matched: 3, union: 5 },
       divergences: [
         {

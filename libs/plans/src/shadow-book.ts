@@ -132,6 +132,10 @@ export class ShadowBook {
   /** What differs now, those included that are younger than the window. Sorted by place. */
   standing(target: TargetId): {
     readonly processes: number;
+    /** Services whose processes they are, sorted. */
+    readonly services: readonly string[];
+    /** The longest of theirs. */
+    readonly windowMs: number;
     readonly similarity: ViewTotals;
     readonly divergences: readonly StandingDivergence[];
   } {
@@ -144,10 +148,14 @@ export class ShadowBook {
     let matched = 0;
     let union = 0;
     let processes = 0;
-    for (const { process, windowMs, history, bugs } of entry?.pairs.values() ?? []) {
+    let longest = 0;
+    const services = new Set<string>();
+    for (const { service, process, windowMs, history, bugs } of entry?.pairs.values() ?? []) {
       if (history === undefined) continue;
       const view = counted(history, now, windowMs);
       processes += 1;
+      longest = Math.max(longest, windowMs);
+      services.add(service);
       matched += view.matched;
       union += view.union;
       for (const { difference, since } of history.standing.values()) {
@@ -168,7 +176,8 @@ export class ShadowBook {
         processes: seenBy.length,
         bugs: [...bugs].sort(),
       }));
-    return { processes, similarity: { comparisons: processes, matched, union }, divergences };
+    const similarity = { comparisons: processes, matched, union };
+    return { processes, services: [...services].sort(), windowMs: longest, similarity, divergences };
   }
 
   /** When a place was last in the mesh's view of a target; undefined: it is, or it never was that is remembered. */

@@ -1,6 +1,6 @@
 import type { ShadowView } from '@isthmus/contract';
 import type { MeshHost } from '@isthmus/model';
-import { explainDifference, similarityOf, windowOf } from '@isthmus/plans';
+import { explainDifference, similarityOf } from '@isthmus/plans';
 import type { PlanBook, ShadowBook } from '@isthmus/plans';
 import type { Engine } from '../engine/engine.ts';
 import { placeKnowledge } from './place-knowledge.ts';
@@ -15,14 +15,13 @@ export function shadowViews(
   const wanted = part.toLowerCase();
   const targets = shadow.targets().filter(({ host }) => host.includes(wanted));
   const views = targets.map((target): ShadowView => {
-    const { processes, similarity, divergences } = shadow.standing(target);
-    const consumer = divergences[0]?.seenBy[0]?.split('/')[0] ?? '*';
-    const { sdkNames = [] } = book.targetFor(consumer, target) ?? {};
+    const { processes, services, windowMs, similarity, divergences } = shadow.standing(target);
+    const { sdkNames = [] } = book.targetFor(services[0] ?? '*', target) ?? {};
     return {
       ...target,
       processes,
       similarity: similarityOf(similarity),
-      windowMs: windowOf(sdkNames),
+      windowMs,
       divergences: divergences.map(({ difference, since, counts, seenBy, processes: seeing, bugs }) => {
         const known = placeKnowledge(engine, target.host as MeshHost, sdkNames, difference.at);
         const leftMeshAt = shadow.leftMeshAt(target, difference.at);
