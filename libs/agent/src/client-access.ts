@@ -1,4 +1,5 @@
 import type { Rung } from '@isthmus/ladder';
+import type { TargetCounts } from './control/arm-counts.ts';
 import type { ClientSeam } from './http/client-seam.ts';
 
 /**
@@ -23,4 +24,6 @@ export interface TargetPlace {
   readonly addresses: readonly string[];
   /** Its instances speak TLS, and the sidecar does so for the process. */
   readonly originatesTls: boolean;
+  /** Where its calls are counted by whoever makes them past the seams of HTTP. */
+  readonly counts: TargetCounts;
 }

@@ -101,8 +101,8 @@ export class Decider {
     const entry = this.#table.byName.get(authority);
     if (entry === undefined) return undefined;
     const { effective } = this.#ladders.get(authority) ?? START;
-    const { desired, addresses, originatesTls } = entry;
-    return { desired: desired.rung, effective: effective.rung, percent: effective.percent, addresses, originatesTls };
+    const { desired, addresses, originatesTls, counts } = entry;
+    return { desired: desired.rung, effective: effective.rung, percent: effective.percent, addresses, originatesTls, counts };
   }
 
   /**

@@ -1,4 +1,6 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -10,7 +12,7 @@ import grpc18 from 'grpc-js-1.8';
 import type { Agent } from '../agent.ts';
 import type { AgentDiagnostic } from '../diagnostics.ts';
 import { startProcessAgent } from '../process-agent.ts';
-import { registerGrpc } from './index.ts';
+import { grpcInterceptor, registerGrpc } from './index.ts';
 import type { GrpcOptions } from './index.ts';
 import { WHO, serveNames } from './testing/names-server.ts';
 import type { NamesServer } from './testing/names-server.ts';
@@ -113,6 +115,32 @@ describe.each(Object.entries(versions))('a channel of grpc-js %s', (_, grpc) => 
     }
     egress = await serveNames('egress', egress.port);
     await until(by, 'egress');
+  }, 60_000);
+
+  test('counts its calls by the way that each took, and hands the trace of the incoming request on, by the interceptor', async () => {
+    const interceptor = grpcInterceptor(grpc, TARGET);
+    const by = open(grpc, {}, TARGET, { interceptors: [interceptor] });
+    await plan({ rung: 'traffic' });
+    await until(by, 'egress');
+    const front = http.createServer((_request, response) => {
+      void call(by).then((answer) => response.end(answer));
+    });
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const { port } = front.address() as AddressInfo;
+    const agentOfOne = new http.Agent();
+    await new Promise((resolve) =>
+      http.get({ host: '127.0.0.1', port, agent: agentOfOne, headers: { traceparent } }, (response) =>
+        response.resume().once('end', resolve),
+      ),
+    );
+    expect(egress.traces.at(-1)).toBe(traceparent);
+    const counts = agent.clients.target('orders:80')?.counts;
+    const seen = { sdk: counts?.sdk.take(), mesh: counts?.mesh.take() };
+    expect(seen.mesh).toMatchObject({ calls: egress.authorities.length, failures: 0, attempts: egress.authorities.length });
+    expect(seen.sdk).toMatchObject({ calls: instances[0]?.authorities.length ?? -1, failures: 0 });
+    front.close();
+    agentOfOne.destroy();
   }, 60_000);
 
   test('that balances itself does so over all instances, and has one connection to the sidecar', async () => {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { currentAgent, whenAgent } from '../process-agent.ts';
+import { callInterceptor } from './call-interceptor.ts';
+import type { GrpcInterceptor, GrpcInterceptors } from './call-interceptor.ts';
 import { ResolvedChannel } from './isthmus-resolver.ts';
 import type { GrpcInstances } from './isthmus-resolver.ts';
 import { reporterTo } from './resolver-listener.ts';
 import type { AnyListener, GrpcJs } from './resolver-listener.ts';
 
+export type { GrpcInterceptor, GrpcInterceptors } from './call-interceptor.ts';
 export type { GrpcInstances } from './isthmus-resolver.ts';
 export type { GrpcJs } from './resolver-listener.ts';
 
@@ -57,6 +60,21 @@ export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
     }
   }
   grpc.experimental.registerResolver('isthmus', IsthmusResolver);
+}
+
+/**
+ * For `interceptors` of a client of a target (Nest: in `channelOptions`): its calls are counted for the plan's gates, each by the way that it took, and have the
+ * trace of the incoming request. Without it they are not.
+ * @param target `isthmus:HOST:PORT`, or HOST:PORT
+ */
+export function grpcInterceptor(grpc: GrpcInterceptors, target: string): GrpcInterceptor {
+  const authority = authorityOf({ path: target.replace(/^isthmus:/, '') });
+  return callInterceptor(
+    grpc,
+    authority,
+    () => currentAgent()?.clients,
+    () => performance.now(),
+  );
 }
 
 /** @throws {Error} for what is no HOST or HOST:PORT */

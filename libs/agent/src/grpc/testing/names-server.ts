@@ -11,6 +11,8 @@ export interface NamesServer {
   readonly port: number;
   /** `:authority` of each call. */
   readonly authorities: string[];
+  /** `traceparent` of each call, or nothing. */
+  readonly traces: string[];
   /** Ends it as `kill -9` does. */
   kill(): void;
 }
@@ -18,12 +20,14 @@ export interface NamesServer {
 export async function serveNames(name: string, port = 0): Promise<NamesServer> {
   const server = new Server();
   const authorities: string[] = [];
+  const traces: string[] = [];
   const codec = { requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
   server.addService(
     { who: { path: WHO, requestStream: false, responseStream: false, ...codec } },
     {
       who: (call: ServerUnaryCall<Buffer, Buffer>, answer: (error: null, value: Buffer) => void) => {
         authorities.push(call.getHost());
+        traces.push(call.metadata.get('traceparent').join());
         // A message with one text, the first field.
         answer(null, Buffer.from(`\n${String.fromCharCode(name.length)}${name}`));
       },
@@ -34,5 +38,5 @@ export async function serveNames(name: string, port = 0): Promise<NamesServer> {
       error === null ? resolve(at) : reject(error),
     );
   });
-  return { port: bound, authorities, kill: () => server.forceShutdown() };
+  return { port: bound, authorities, traces, kill: () => server.forceShutdown() };
 }
