@@ -1,11 +1,9 @@
 import type { Catalog } from '@isthmus/catalog';
 import { runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshHost, SourceId } from '@isthmus/model';
-import type { KubeClient } from '@isthmus/kube';
 import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
-import type { Writer } from '@isthmus/registry';
 import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { openIstioConfig } from '../istio/open-istio-config.ts';
@@ -17,12 +15,11 @@ import { Pipeline } from '../pipeline.ts';
 import { McpPublisher } from '../pipeline/mcp-publisher.ts';
 import { Pacer } from '../pipeline/pacer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
-import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import { PlanDesk } from '../plans/plan-desk.ts';
-import type { PlanDeskOptions } from '../plans/plan-desk.ts';
 import { makeCatalog, makeLiveness, makeSinks, makeSources, sourceFailure, sourceIds } from './engine-parts.ts';
 import type { PartsOptions } from './engine-parts.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import { needsRestart } from './needs-restart.ts';
@@ -32,23 +29,6 @@ import type { Sinks } from './sinks.ts';
 
 /** How often waiting removals are looked at, ms. */
 const CONFIRM_MS = 1_000;
-
-export interface EngineOptions {
-  /** For the bench: see `SourceDeps.onMessage`. */
-  readonly onMessage?: (atMs: number) => void;
-  /** With several replicas: who writes into registries. */
-  readonly writer?: Writer;
-  /** Reads everything and writes into no registry: `isthmus get publications --diff` tells what it would. */
-  readonly dryRun?: boolean;
-  /** Of the Kubernetes output (`openCluster`). */
-  readonly cluster?: KubeClient | undefined;
-  /** Every correction that is written into a registry. */
-  readonly audit?: (entry: CorrectionAudit) => void;
-  /** Hosts whose services were merged again. */
-  readonly touched?: (hosts: ReadonlySet<MeshHost>) => void;
-  /** Who is told of plans, and what is logged of them. */
-  readonly plans?: Pick<PlanDeskOptions, 'fleet' | 'lossyOf' | 'log'>;
-}
 
 /**
  * The adapter's lifetime: the pipeline of the config in force, on stores that outlive it. A changed config gets a new
