@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { load, machine } from './src/machine.ts';
+import { agentFleet } from './src/agent-fleet.ts';
 import { agentDecision } from './src/agent-decision.ts';
+import { agentShadow } from './src/agent-shadow.ts';
 import { churn } from './src/churn.ts';
 import { latency } from './src/latency.ts';
 import { mcp } from './src/mcp.ts';
@@ -32,6 +34,8 @@ const scenarios = [
   xdsRules,
   xdsChaos,
   agentDecision,
+  agentShadow,
+  agentFleet,
 ];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');

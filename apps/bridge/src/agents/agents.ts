@@ -28,8 +28,9 @@ export interface AgentsParts {
 
 /** Channels of services nobody of is connected are kept up to this many. */
 const MOST_CHANNELS = 10_000;
-/** Reports of one process: so many at once, and then one a second. */
+/** Reports of one process: so many at once, and then so many a second. A change of the plan is acknowledged by one. */
 const REPORTS_AT_ONCE = 20;
+const REPORTS_PER_SECOND = 5;
 
 /** The agents of this bridge: who may connect, what each service is told, and what they say. */
 export class Agents {
@@ -152,7 +153,7 @@ export class Agents {
   #mayReport(process: string): boolean {
     const now = this.#parts.now();
     const { left, at } = this.#allowed.get(process) ?? { left: REPORTS_AT_ONCE, at: now };
-    const tokens = Math.min(REPORTS_AT_ONCE, left + Math.max(0, now - at) / 1_000);
+    const tokens = Math.min(REPORTS_AT_ONCE, left + (Math.max(0, now - at) * REPORTS_PER_SECOND) / 1_000);
     this.#allowed.delete(process); // so that the map stays in the order of use
     this.#allowed.set(process, { left: tokens < 1 ? tokens : tokens - 1, at: now });
     if (this.#allowed.size > this.#parts.config().maxAgents) this.#allowed.delete(this.#allowed.keys().next().value as string);
