@@ -83,9 +83,9 @@ export class Storm {
   }
 
   /** By `http.request`, as the SDK would call the instance that it picked. Answers 5xx as answers. */
-  get(call: string, headers: http.OutgoingHttpHeaders = {}): Promise<http.IncomingMessage & { readonly text: string }> {
+  get(call: string, path = '/'): Promise<http.IncomingMessage & { readonly text: string }> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: this.instancePort, headers: { 'x-call': call, ...headers } };
+      const options = { host: '127.0.0.1', port: this.instancePort, path, headers: { 'x-call': call } };
       http
         .get(options, (answer) => {
           let text = '';
