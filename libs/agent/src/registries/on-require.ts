@@ -24,8 +24,10 @@ const FILE = new RegExp(`[\\\\/]node_modules[\\\\/](?:${CLIENTS.join('|').replac
 export function observeOnRequire(observer: RegistryObserver): () => void {
   const loader = Module as unknown as Loader;
   const load = loader._load;
+  let undone = false;
   const patched: Load = function (this: unknown, request, ...more) {
     const loaded = load.call(this, request, ...more);
+    if (undone) return loaded;
     if (NAMES.has(request) || (request.length > 0 && request.includes('node_modules') && FILE.test(request)))
       observeModule(loaded, observer);
     return loaded;
@@ -33,6 +35,7 @@ export function observeOnRequire(observer: RegistryObserver): () => void {
   loader._load = patched;
   for (const [file, module] of Object.entries(loader._cache)) if (FILE.test(file)) observeModule(module?.exports, observer);
   return () => {
+    undone = true; // another patch may be above it
     if (loader._load === patched) loader._load = load;
   };
 }
