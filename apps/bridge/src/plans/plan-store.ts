@@ -25,7 +25,8 @@ export class PlanStore {
       }),
       // What this replica decided and did not get written, another one decides now.
       shared?.writer.onChange((isWriter) => {
-        if (!isWriter) for (const name of this.#pending) shared.delete('plan', name);
+        if (isWriter) return;
+        for (const name of this.#pending) shared.delete('plan', name);
         this.#pending.clear();
       }),
     ].filter((stop) => stop !== undefined);
@@ -67,7 +68,8 @@ export class PlanStore {
         if (changed === name) end(true);
       };
       const timer = setTimeout(() => end(false), WRITE_MS);
-      const stop = this.writer.onChange(() => end(false));
+      // Told of the lead only after it has it: that is no loss of it.
+      const stop = this.writer.onChange((isWriter) => (isWriter ? undefined : end(false)));
       this.#listeners.add(look);
     });
   }
