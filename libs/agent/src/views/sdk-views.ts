@@ -64,7 +64,7 @@ export class SdkViews {
     });
   }
 
-  /** A bug of the client library, `code` of the list in docs/agent-shadow.md; the same one of the same service is told once. */
+  /** A bug of the client library, `code` of the list in docs/agent-registries.md; the same one of the same service is told once. */
   bug(sdkName: string, code: string, message: string): void {
     this.#safely(() => {
       const bugs = this.#bugs.get(sdkName) ?? new Map<string, string>();

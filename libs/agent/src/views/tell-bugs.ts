@@ -9,7 +9,7 @@ export function tellBugs(views: SdkViews, diagnostics: Diagnostics): () => void 
         code: 'client-bug',
         where: sdkName,
         message: `${code}: ${message}`,
-        remedy: 'docs/agent-shadow.md has the versions of the client that do not have it',
+        remedy: 'docs/agent-registries.md says what of it the agent mends, and what is to be changed',
       }),
   });
 }
