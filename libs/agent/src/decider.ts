@@ -219,7 +219,8 @@ function decisionOf(
 ): Decision {
   const { authority, originatesTls } = target;
   if (dialsSidecar(rung)) {
-    const marks: readonly (readonly [string, string])[] = [[MARK_HEADER, markOf(keptBy(rung, hand))]];
+    // At retired sidecars look for no mark any more, and none would take it off.
+    const marks: readonly (readonly [string, string])[] = rung === 'retired' ? [] : [[MARK_HEADER, markOf(keptBy(rung, hand))]];
     return { kind: 'sidecar', rung, authority, hand, marks, originatesTls, counts: target.counts.mesh };
   }
   if (rung === 'discovery' && balancer !== undefined) return { kind: 'instance', rung, authority, balancer, counts };

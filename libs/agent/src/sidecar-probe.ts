@@ -45,7 +45,8 @@ export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
       // Istio's names of clusters: outbound|PORT|SUBSET|HOST.
       const filter = `^outbound\\|${authority.slice(colon + 1)}\\|[^|]*\\|${host}$`;
       const { status, body } = await get(`${places.adminUrl}/clusters?filter=${encodeURIComponent(filter)}`);
-      return status === 200 && /::health_flags::healthy$/m.test(body);
+      // Ejected hosts count: else an open breaker would send every call past itself, to the instances that it opened for.
+      return status === 200 && /::health_flags::(?:healthy|\/failed_outlier_check)$/m.test(body);
     },
   };
 }
