@@ -33,7 +33,7 @@ export function liftHosts(
   return { hosts, homeless };
 }
 
-export function nameOf({ library, name }: LiftedPolicy): string {
+function nameOf({ library, name }: LiftedPolicy): string {
   return name === '' || name === library ? library : `${library} ${name}`;
 }
 
