@@ -14,14 +14,17 @@ export interface PlanEntry {
   facts: TargetFacts | undefined;
   /** Another plan has its target for one of its consumers: nobody is told of this one. */
   overlaps: string | undefined;
-  /** The totals when its step began, or when this process first saw it there. */
-  begun: { readonly step: string; readonly totals: TargetEvidence } | undefined;
+  /** The totals when everyone was in its step, or when this process first saw it there. */
+  begun: { readonly step: string; readonly totals: TargetEvidence; readonly isSettled: boolean } | undefined;
   /** Who subscribes at the registries, as last told. */
   subscribers: readonly Subscribers[] | undefined;
   askedAt: number;
   /** Ends the wait for its time. */
   timer: (() => void) | undefined;
 }
+
+/** How long a step's calls are not counted while an agent has not acknowledged it, ms. */
+const SETTLE_MS = 30_000;
 
 /** A step by its beginning: evidence is counted anew where this changes. */
 function stepKey({ state }: PlanRow['status']): string {
@@ -41,8 +44,13 @@ export function evidenceOf(
 ): StepEvidence {
   const totals = fleet.evidenceOf(facts, migration.consumers);
   const step = stepKey(entry.row.status);
-  if (entry.begun?.step !== step) entry.begun = { step, totals };
   const agents = fleet.agentsOf(facts, migration.consumers);
+  if (entry.begun?.step !== step || !entry.begun.isSettled) {
+    // The first report of a step also tells of calls before it. An agent that never acknowledges must not keep gates from failing.
+    const isSettled =
+      now - entry.row.status.state.since > SETTLE_MS || agents.every(({ connected, acknowledged }) => !connected || acknowledged);
+    entry.begun = { step, totals, isSettled };
+  }
   return {
     ...since(totals, entry.begun.totals),
     agents,

@@ -106,6 +106,35 @@ describe('a plan', () => {
   });
 });
 
+describe('what a step is judged by', () => {
+  const calls = (count: number) => ({ calls: count, failures: 0, attempts: count, latency: [] });
+  const measured = (world: PlanWorld) => planDetail(world.plans, world.plans.get('orders')!).gates[0]?.measured;
+
+  test('begins when every connected agent is in it, or half a minute after it at the latest', () => {
+    const world = new PlanWorld();
+    const mesh = (count: number) => {
+      world.totals = { ...world.totals, arms: { ...world.totals.arms, mesh: calls(count) } };
+      world.reports();
+    };
+    world.agents = [{ ...WEB, acknowledged: false }];
+    world.apply(planText('orders', "{ rung: traffic, gate: { samples: '>= 1000' } }"));
+    mesh(100);
+    expect(measured(world)).toBe(0);
+    world.agents = [WEB];
+    mesh(150);
+    expect(measured(world)).toBe(0);
+    mesh(170);
+    expect(measured(world)).toBe(20);
+    world.agents = [{ ...WEB, acknowledged: false }];
+    world.plans.store.put('orders', undefined);
+    world.apply(planText('orders', "{ rung: traffic, gate: { samples: '>= 1000' } }"));
+    world.now += 31_000;
+    mesh(200);
+    mesh(210);
+    expect(measured(world)).toBe(10);
+  });
+});
+
 describe('two plans', () => {
   test.each([
     ['[web]', '[admin, web]', 'plan orders has orders.shop already for web'],
