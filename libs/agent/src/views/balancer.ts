@@ -49,13 +49,13 @@ const STRIKES = 3;
 /** More than this share down at once is rather the network here: then nobody is. */
 const MOST_DOWN = 0.5;
 
-/** Instances to pick from, with running sums of their weights. */
+/** Instances to pick from, with running sums of their weights; undefined where all weigh the same. */
 interface Pool {
   readonly instances: readonly Instance[];
-  readonly sums: Float64Array;
+  readonly sums: Float64Array | undefined;
 }
 
-const NOBODY: Pool = { instances: [], sums: new Float64Array(0) };
+const NOBODY: Pool = { instances: [], sums: undefined };
 
 /** Picks an instance for each call of one target, from the mesh's view; makes nothing that is to be collected. */
 export class Balancer {
@@ -175,6 +175,7 @@ export function algorithmOf(sdkNames: readonly string[] = []): Algorithm {
 
 /** @param part of the sum of the weights, in [0, 1) */
 function byWeight({ instances, sums }: Pool, part: number): Instance {
+  if (sums === undefined) return instances[Math.floor(part * instances.length)] as Instance;
   const place = part * (sums[sums.length - 1] as number);
   let low = 0;
   let high = sums.length - 1;
@@ -188,6 +189,8 @@ function byWeight({ instances, sums }: Pool, part: number): Instance {
 
 function poolOf(instances: readonly Instance[]): Pool {
   if (instances.length === 0) return NOBODY;
+  const [first] = instances;
+  if (instances.every(({ weight }) => weight === first?.weight)) return { instances, sums: undefined };
   let sum = 0;
   return { instances, sums: Float64Array.from(instances, ({ weight }) => (sum += weight)) };
 }
