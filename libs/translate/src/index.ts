@@ -1,3 +1,5 @@
+export { callerObjects } from './caller-objects.ts';
+export type { CallersEntry } from './caller-objects.ts';
 export { bareClusters, clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';

@@ -30,6 +30,7 @@ import type {
 } from '@isthmus/contract';
 import { parseMeshHost } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
+import { callersYaml } from '../mesh/callers-yaml.ts';
 import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
@@ -212,7 +213,8 @@ export class ControlController {
     name: 'format',
     enum: ['istio', 'json', 'publications'],
     required: false,
-    description: 'istio (default): ServiceEntries; publications: what would be written into registries',
+    description:
+      'istio (default): ServiceEntries, and what plans leave to callers; publications: what would be written into registries',
   })
   @ApiProduces('application/yaml', 'application/json')
   @ApiOkResponse({ schema: { type: 'string' } })
@@ -224,7 +226,8 @@ export class ControlController {
     else if (format === 'publications') {
       const diff = await publicationDiff(this.#engine.sinks, AbortSignal.timeout(25_000));
       await reply.type('application/yaml').send(stringify(diff));
-    } else if (format === 'istio') await reply.type('application/yaml').send(istioYaml(services));
+    } else if (format === 'istio')
+      await reply.type('application/yaml').send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher)}`);
     else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio, json or publications');
   }
 

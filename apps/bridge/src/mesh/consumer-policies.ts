@@ -1,6 +1,7 @@
 import { handOverOf } from '@isthmus/ladder';
 import type { HandOver, Position } from '@isthmus/ladder';
 import type { MeshHost } from '@isthmus/model';
+import type { CallersEntry } from '@isthmus/translate';
 
 /** Where consumers of a target are: services by name as their proxies and agents call themselves, or `*` for all. */
 export interface ConsumerPosition {
@@ -88,6 +89,17 @@ export class ConsumerPolicies {
   /** No plan says anything of anyone. */
   get isEmpty(): boolean {
     return this.#byTarget.size === 0;
+  }
+
+  /** Of this host, by port and consumers: for objects that istiod reads. */
+  entriesOf(host: string): readonly CallersEntry[] {
+    return [...(this.#ports.get(host) ?? [])]
+      .sort((a, b) => a - b)
+      .flatMap((port) =>
+        [...(this.#byTarget.get(placeOf(host, port)) ?? [])]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .flatMap(([, { consumers, over }]) => (over === undefined ? [] : [{ consumers, port, over }])),
+      );
   }
 
   /** Whether something of any port of the host is left to this class. */
