@@ -55,7 +55,7 @@ const instances = new Map(
   ['a', 'b', 'failing', 'v1', 'v2', 'well', 'ill', 'near', 'far', 'safe'].map((name) => [name, new Instance(name)]),
 );
 /** Golden cases whose clusters a real Envoy has to take as they are; the others need files or are for gRPC. */
-const ACCEPTED = ['distribute', 'health-checks', 'localities', 'names-and-addresses', 'outlier-detection', 'subsets'];
+const ACCEPTED = ['distribute', 'ejection', 'health-checks', 'localities', 'names-and-addresses', 'outlier-detection', 'subsets'];
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'isthmus-rules-'));
