@@ -12,6 +12,7 @@ import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outpu
 import type { PlansConfig } from './sections/plans.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 import type { RuntimeConfig } from './sections/runtime.ts';
+import type { TtlConfig } from './sections/xds-ttl.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
 export interface ConfigurableKind {
@@ -70,6 +71,7 @@ export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind>
 export interface XdsConfig extends ListenerConfig {
   /** Changes of it need no restart. */
   readonly runtime: RuntimeConfig;
+  readonly ttl: TtlConfig;
 }
 
 export interface ListenerConfig {

@@ -15,6 +15,7 @@ export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } fro
 export type { PlansConfig } from './sections/plans.ts';
 export type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 export type { RuntimeConfig, RuntimeShare, RuntimeValue } from './sections/runtime.ts';
+export type { TtlConfig } from './sections/xds-ttl.ts';
 export { suggest } from './suggest.ts';
 export { watchConfig } from './watch-config.ts';
 export type { WatchOptions } from './watch-config.ts';

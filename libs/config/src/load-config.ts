@@ -184,7 +184,7 @@ function build<Kind extends ConfigurableKind>(
     publish: publishConfig(base.publish),
     outputs: {
       ...(mcp === undefined ? {} : { mcp: listener(mcp) }),
-      ...(xds === undefined ? {} : { xds: { ...listener(xds), runtime: xds.runtime } }),
+      ...(xds === undefined ? {} : { xds: { ...listener(xds), runtime: xds.runtime, ttl: xds.ttl } }),
       ...objectOutputsConfig(base.outputs, at),
     },
     control: listener(base.control),

@@ -4,6 +4,7 @@ import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 import type { Push } from './push.ts';
 import { listBody } from './list-body.ts';
+import { ttlFrame } from './ttl-frames.ts';
 import { EDS, VHDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
 
@@ -18,6 +19,8 @@ export interface PushToEncode {
   readonly anyType: AnyType;
   readonly nonce: string;
   readonly push: Push;
+  /** ms; see `ttlFrame`. */
+  readonly ttl?: number | undefined;
 }
 
 /**
@@ -31,13 +34,16 @@ export function* encodePush({
   anyType,
   nonce,
   push,
+  ttl,
 }: PushToEncode): Generator<void, readonly Buffer[] | undefined> {
   const frames: Buffer[] = [];
   const version = view.version(type);
-  if (push.everything) frames.push(...(yield* wholeBody(view, type, transport, anyType)));
+  if (ttl !== undefined) frames.push(...(yield* expiring(view, type, push, transport, anyType, ttl)));
+  else if (push.everything) frames.push(...(yield* wholeBody(view, type, transport, anyType)));
   // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
-  if (push.resources.length > MOST_KEPT_FRAMES) frames.push(...(yield* listBody(push.resources, transport, anyType)));
-  else
+  if (ttl === undefined && push.resources.length > MOST_KEPT_FRAMES)
+    frames.push(...(yield* listBody(push.resources, transport, anyType)));
+  else if (ttl === undefined)
     for (const resource of push.resources)
       frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
@@ -51,4 +57,21 @@ export function* encodePush({
   if (frames.length === 0 && removed.length === 0 && !push.answers) return undefined;
   const parts = frames.length > MOST_PARTS ? [Buffer.concat(frames)] : frames;
   return transport === 'sotw' ? sotwResponse(type, version, nonce, parts) : deltaResponse(type, version, nonce, parts, removed);
+}
+
+function* expiring(
+  view: ResourceView,
+  type: TypeUrl,
+  { everything, resources }: Push,
+  transport: 'sotw' | 'delta',
+  anyType: AnyType,
+  ttl: number,
+): Generator<void, readonly Buffer[]> {
+  const all = everything ? [...view.resources(type).values(), ...resources] : resources;
+  const frames: Buffer[] = [];
+  for (const [n, resource] of all.entries()) {
+    if (n % MOST_KEPT_FRAMES === MOST_KEPT_FRAMES - 1) yield;
+    frames.push(ttlFrame(resource, transport, anyType, ttl));
+  }
+  return frames;
 }

@@ -65,6 +65,30 @@ describe.each(all)('a real Envoy (%s, %s)', (version, apiType) => {
     }
   });
 
+  test('keeps what has a TTL as long as heartbeats come, and drops it when the server falls silent', async () => {
+    bench.store.commit([runtime('ops', { 'shop.share': 5 }, '1')]);
+    let pushes = 0;
+    const port = await bench.listen(0, {
+      ttls: new Map([[RTDS, 3_000]]),
+      onEvent: (event) => void (event.kind === 'pushed' && event.type === RTDS && (pushes += 1)),
+    });
+    const layered = (_: RealEnvoy, source: object): Record<string, unknown> => ({
+      layered_runtime: { layers: [{ name: 'ops', rtds_layer: { name: 'ops', rtds_config: source } }] },
+    });
+    await bench.connect({ version, apiType, bootstrap: layered });
+    const value = async () =>
+      (JSON.parse(await bench.admin('/runtime')) as { entries: Record<string, { final_value: string }> }).entries['shop.share']
+        ?.final_value;
+    await bench.until('it has the value', async () => (await value()) === '5');
+    await bench.until('heartbeats for more than two TTLs', () => pushes >= 8);
+    expect(await value()).toBe('5');
+    expect(await bench.admin('/stats?filter=rejected')).not.toMatch(/runtime.*rejected: [1-9]/);
+    await bench.ads.close();
+    await bench.until('it has dropped it', async () => (await value()) === undefined);
+    await bench.listen(port); // and again without a TTL: as before
+    await bench.until('it has it again', async () => (await value()) === '5');
+  });
+
   test('takes a listener’s certificate from SDS, also when it comes late, and a renewed one without a new listener', async () => {
     const [[cert, key], [newCert, newKey]] = await certificates();
     bench.store.commit([tlsListener('secure', bench.egress, 'web-cert')]);

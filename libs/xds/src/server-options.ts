@@ -1,4 +1,4 @@
-import type { Clock } from '@isthmus/model';
+import type { Clock, TypeUrl } from '@isthmus/model';
 import type { AdmissionLimits } from './admission.ts';
 import type { TlsOptions } from './listen-options.ts';
 import type { ResourceProvider } from './resource-provider.ts';
@@ -20,6 +20,8 @@ export interface XdsServerOptions {
   /** One token a line; clients send `authorization: Bearer <token>`. */
   readonly auth?: { readonly tokensFile: string };
   readonly limits?: Partial<XdsLimits>;
+  /** See `StreamOptions`. Default: what a client has stays until it is told otherwise. */
+  readonly ttls?: ReadonlyMap<TypeUrl, number>;
   /** How long removed clusters are kept for clients whose routes may name them. */
   readonly retirement?: RetirementTimes;
   /** For logs and metrics. Must not throw. */

@@ -34,6 +34,8 @@ export interface StreamOptions {
   readonly id: string;
   /** Of names per type; beyond it the stream ends with RESOURCE_EXHAUSTED. */
   readonly maxNames: number;
+  /** ms after which a client drops what it has of a type, unless it hears of it again; default: never. */
+  readonly ttls?: ReadonlyMap<TypeUrl, number>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly onEvent: (event: XdsEvent) => void;

@@ -48,6 +48,6 @@ export const MCP: StreamProfile = {
   maxPause: 10_000,
 };
 
-function isGrpc(node: NodeInfo): boolean {
+export function isGrpc(node: NodeInfo): boolean {
   return node.userAgent.startsWith('gRPC') || node.metadata['GENERATOR'] === 'grpc';
 }

@@ -234,6 +234,7 @@ export class XdsServer {
       returns: (node: NodeInfo) => this.#admission.mayReturn(peer, node),
       id: (this.#opened += 1).toString(36),
       maxNames: this.#limits.names,
+      ...(this.#options.ttls === undefined ? {} : { ttls: this.#options.ttls }),
       clock: this.#clock,
       timers: this.#timers,
       onEvent: (event) => this.#tell(event),

@@ -7,9 +7,10 @@ import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
 import { encodePush } from './encode-push.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { LaterRuns } from './later-runs.ts';
 import { NameMemory } from './name-memory.ts';
-import { typeProblem } from './request-checks.ts';
+import { newTypeStream } from './new-type-stream.ts';
 import { MAX_HOLD, inOrder } from './push-order.ts';
 import { ReturningClient } from './returning-client.ts';
 import type { Push } from './push.ts';
@@ -19,10 +20,8 @@ import type { RetirementMember } from './retirement.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
 import type { StreamOptions } from './stream-options.ts';
 import { clientConfig, clientStatus } from './stream-report.ts';
-import { TypeStream } from './type-stream.ts';
+import type { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
-
-const MAX_TYPES = 64;
 
 interface Admitted extends Admission {
   readonly unsubscribe: () => void;
@@ -35,6 +34,7 @@ export class XdsStream implements RetirementMember {
   readonly #names = new NameMemory();
   readonly #returning = new ReturningClient();
   readonly #writer: PushWriter;
+  readonly #heartbeats: Heartbeats;
   readonly #since: number;
   #admitted: Admitted | undefined;
   /** See `ResourceView.ready`. */
@@ -53,6 +53,14 @@ export class XdsStream implements RetirementMember {
     this.#later = new LaterRuns(timers, this.#retry);
     const onStall = (code: status, message: string): void => this.end(code, message);
     this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
+    const admitted = (): Admitted | undefined => this.#admitted;
+    this.#heartbeats = new Heartbeats({
+      options,
+      types: this.#types,
+      writer: this.#writer,
+      nonce: () => this.#nonce(),
+      admitted,
+    });
   }
 
   get node(): NodeInfo | undefined {
@@ -107,6 +115,7 @@ export class XdsStream implements RetirementMember {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#writer.close();
+    this.#heartbeats.close();
     this.#later.close();
     this.#options.budget.forget(this.#retry);
     const admitted = this.#admitted;
@@ -175,17 +184,15 @@ export class XdsStream implements RetirementMember {
   }
 
   #typeStream(request: DiscoveryRequest, { node, family }: Admitted): TypeStream | undefined {
-    const { onlyType, profile } = this.#options;
+    const { onlyType } = this.#options;
     const type = request.type === '' && onlyType !== undefined ? onlyType : request.type;
     const known = this.#types.get(type);
     if (known !== undefined) return known;
-    const problem = typeProblem(type, onlyType);
-    if (problem !== undefined || this.#types.size >= MAX_TYPES) {
-      const code = problem === undefined ? status.RESOURCE_EXHAUSTED : status.INVALID_ARGUMENT;
-      this.end(code, problem ?? `more than ${MAX_TYPES} types on one stream`);
+    const stream = newTypeStream(type, this.#types.size, node, this.#options);
+    if ('problem' in stream) {
+      this.end(stream.code, stream.problem);
       return undefined;
     }
-    const stream = new TypeStream(type, profile.rules(type, node), profile.serves(type));
     this.#types.set(type, stream);
     family.add(stream);
     if (!stream.served) this.#odd('unknown-type');
@@ -278,20 +285,26 @@ export class XdsStream implements RetirementMember {
 
   #push(stream: TypeStream, push: Push, now: number): void {
     const { type, subscription } = stream;
-    const { profile, transport, id, onEvent } = this.#options;
+    const { profile, transport, onEvent } = this.#options;
     const { view, node } = this.#admitted!;
-    const nonce = `${id}-${(this.#nonces += 1)}`;
+    const nonce = this.#nonce();
+    const ttl = this.#heartbeats.ttl(type);
     const version = view.version(type);
-    const steps = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push });
+    const steps = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push, ttl });
     const begun = (): void => {
       subscription.sent({ nonce, version, at: now });
       stream.notePush(version);
+      this.#heartbeats.begin(type);
     };
     const written = this.#writer.write(steps, begun, (bytes) => {
       onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
       if (type === CDS) this.#askEndpointsOf(push);
     });
     if (!written) stream.notePush(undefined);
+  }
+
+  #nonce(): string {
+    return `${this.#options.id}-${(this.#nonces += 1)}`;
   }
 
   #askEndpointsOf(push: Push): void {

@@ -1,8 +1,9 @@
 import { messageOf } from '@isthmus/model';
 import { runtimeLayer } from '@isthmus/translate';
-import { RTDS, SideProvider, SnapshotStore, adsServer, mcpServer } from '@isthmus/xds';
+import { CDS, EDS, LDS, RDS, RTDS, SideProvider, SnapshotStore, adsServer, mcpServer } from '@isthmus/xds';
 import type { ResourceChange, XdsEvent, XdsServer } from '@isthmus/xds';
-import type { ListenerConfig } from '@isthmus/config';
+import type { ListenerConfig, TtlConfig } from '@isthmus/config';
+import type { TypeUrl } from '@isthmus/model';
 import type { Logger } from 'pino';
 import type { BridgeConfig } from './bridge-config.ts';
 import type { Engine } from './engine.ts';
@@ -35,7 +36,9 @@ export class XdsServers {
     const provider = new SideProvider(engine.mesh.views, this.#runtime, [RTDS]);
     this.configure(engine.config);
     this.all = [
-      ...(xds === undefined || !roles.includes('xds') ? [] : [adsServer({ ...base(xds, 'xds'), provider })]),
+      ...(xds === undefined || !roles.includes('xds')
+        ? []
+        : [adsServer({ ...base(xds, 'xds'), provider, ttls: ttlsOf(xds.ttl) })]),
       ...(mcp === undefined || !roles.includes('adapter')
         ? []
         : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),
@@ -57,6 +60,16 @@ export class XdsServers {
       if (!names.has(name)) changes.push({ type: RTDS, name, resource: undefined });
     this.#runtime.commit(changes);
   }
+}
+
+const TYPES = { clusters: CDS, endpoints: EDS, listeners: LDS, routes: RDS, runtime: RTDS } as const;
+
+function ttlsOf(ttl: TtlConfig): ReadonlyMap<TypeUrl, number> {
+  const set = Object.entries(TYPES).flatMap(([name, type]) => {
+    const ms = ttl[name as keyof TtlConfig];
+    return ms === undefined ? [] : [[type, ms] as const];
+  });
+  return new Map(set);
 }
 
 function logEvent(log: Logger, output: string, event: XdsEvent): void {
