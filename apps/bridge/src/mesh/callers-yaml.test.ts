@@ -12,6 +12,7 @@ const ORDERS: MeshService = {
   ports: [{ number: 80, name: 'http', protocol: 'http' }],
   endpoints: [],
   origins: [],
+  vip: '240.241.0.1',
   diagnostics: [],
 };
 
