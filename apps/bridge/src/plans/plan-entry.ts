@@ -1,6 +1,7 @@
 import type { AgentTarget } from '@isthmus/contract';
+import { serviceId } from '@isthmus/model';
 import { positionIn, sharedConsumers, since, stepOf } from '@isthmus/plans';
-import type { FleetView, Migration, PlanRow, Proof, StepEvidence, Subscribers, TargetEvidence } from '@isthmus/plans';
+import type { FleetView, Migration, PlanRow, PlanTarget, Proof, StepEvidence, Subscribers, TargetEvidence } from '@isthmus/plans';
 import { proofOf } from '@isthmus/plans';
 import type { TargetFacts } from './target-facts.ts';
 
@@ -118,4 +119,9 @@ export function overlapOf(
       ? a.facts.host === b.facts.host && a.facts.port === b.facts.port
       : JSON.stringify(a.migration.target) === JSON.stringify(b.migration.target);
   return isSame ? sharedConsumers(a.migration.consumers, b.migration.consumers) : [];
+}
+
+export function describeTarget(target: PlanTarget): string {
+  const port = target.port === undefined ? '' : `:${target.port}`;
+  return `${target.kind === 'host' ? target.host : serviceId(target.key)}${port}`;
 }

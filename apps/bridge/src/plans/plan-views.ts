@@ -1,7 +1,7 @@
 import type { PlanAuditView, PlanDetail, PlanView } from '@isthmus/contract';
-import { serviceId } from '@isthmus/model';
 import { judge, positionIn, stepOf, verdictOf } from '@isthmus/plans';
-import type { AgentPresence, PlanTarget } from '@isthmus/plans';
+import type { AgentPresence } from '@isthmus/plans';
+import { describeTarget } from './plan-entry.ts';
 import type { PlanEntry } from './plan-entry.ts';
 import type { Plans } from './plans.ts';
 
@@ -66,9 +66,4 @@ export function planAudit({ row }: PlanEntry): readonly PlanAuditView[] {
 export function notConnected(agents: readonly AgentPresence[]): readonly string[] {
   const away = agents.filter(({ connected }) => !connected);
   return away.slice(0, MOST_NAMES).map(({ service, instance }) => `${service}/${instance}`);
-}
-
-export function describeTarget(target: PlanTarget): string {
-  const port = target.port === undefined ? '' : `:${target.port}`;
-  return `${target.kind === 'host' ? target.host : serviceId(target.key)}${port}`;
 }

@@ -13,10 +13,9 @@ import type {
   StepEvidence,
   Subscribers,
 } from '@isthmus/plans';
-import { agentTarget, evidenceOf, overlapOf } from './plan-entry.ts';
+import { agentTarget, describeTarget, evidenceOf, overlapOf } from './plan-entry.ts';
 import type { PlanEntry } from './plan-entry.ts';
 import { planDiagnostic } from './plan-diagnostics.ts';
-import { describeTarget } from './plan-views.ts';
 import { PlanStore } from './plan-store.ts';
 import type { Registration, TargetFacts } from './target-facts.ts';
 
