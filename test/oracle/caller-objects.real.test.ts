@@ -66,7 +66,8 @@ test('a consumer at traffic has neither limits nor ejection left, and all else o
     trafficPolicy: { connectionPool: { http: { idleTimeout: '5s' } } },
     subsets: [{ name: 'v1' }, { name: 'v2' }],
   });
-  const { http } = routes?.spec as { http: readonly { timeout?: string; retries?: object; match?: readonly object[] }[] };
+  const spec = routes?.spec as { http: readonly { timeout?: string; retries?: object; match?: readonly object[] }[] } | undefined;
+  const http = spec?.http ?? [];
   // Three marks' worth of three routes, those of the rule behind them.
   expect(http.map(({ timeout, retries }) => [timeout, retries])).toEqual([
     ['3s', { attempts: 2 }],
