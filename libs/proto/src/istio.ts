@@ -71,3 +71,4 @@ export type { ProxyConfig } from './gen/networking/v1beta1/proxy_config_pb.ts';
 export type { IstioKind, IstioObject, IstioSpecs } from './istio-object.ts';
 export { visibilityIn } from './visibility.ts';
 export type { Visibility } from './visibility.ts';
+export { CIPHER_SUITES, isCipherSuite } from './cipher-suites.ts';

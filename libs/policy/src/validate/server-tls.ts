@@ -1,25 +1,11 @@
-import { ServerTLSSettings_TLSProtocol as Version, ServerTLSSettings_TLSmode as Mode } from '@isthmus/proto/istio';
+import {
+  CIPHER_SUITES,
+  isCipherSuite,
+  ServerTLSSettings_TLSProtocol as Version,
+  ServerTLSSettings_TLSmode as Mode,
+} from '@isthmus/proto/istio';
 import type { ServerTLSSettings } from '@isthmus/proto/istio';
 import type { Spot } from './spot.ts';
-
-/** Those of Envoy's BoringSSL, by OpenSSL's names. */
-const CIPHERS = [
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-];
 
 export function checkServerTls(tls: ServerTLSSettings | undefined, at: Spot): void {
   if (tls === undefined) return;
@@ -58,9 +44,12 @@ export function checkServerTls(tls: ServerTLSSettings | undefined, at: Spot): vo
 function checkCiphers(suites: readonly string[], at: Spot): void {
   for (const [i, suite] of suites.entries()) {
     // What begins with an operator is an expression of BoringSSL.
-    const isKnown = suite === '' || suite === 'ALL' || !/^[\p{L}\p{N}]/u.test(suite) || CIPHERS.includes(suite);
+    const isKnown = isCipherSuite(suite);
     if (!isKnown)
-      at.at(i).warn(`is ${JSON.stringify(suite)}, which Envoy does not have: it is ignored`, `use some of ${CIPHERS.join(', ')}`);
+      at.at(i).warn(
+        `is ${JSON.stringify(suite)}, which Envoy does not have: it is ignored`,
+        `use some of ${CIPHER_SUITES.join(', ')}`,
+      );
     else if (suites.indexOf(suite) < i)
       at.at(i).warn(`is ${JSON.stringify(suite)}, which is there already: it is ignored`, 'take it out');
   }

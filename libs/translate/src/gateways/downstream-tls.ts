@@ -1,4 +1,4 @@
-import { ServerTLSSettings_TLSmode } from '@isthmus/proto/istio';
+import { ServerTLSSettings_TLSmode, isCipherSuite } from '@isthmus/proto/istio';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { DownstreamTlsContextSchema } from '@isthmus/proto/envoy';
 import type { Server } from './server.ts';
@@ -20,7 +20,7 @@ export function whyNoTls(tls: Settings): string | undefined {
 export function downstreamTls(tls: Settings): Context {
   const mutual = tls.mode === ServerTLSSettings_TLSmode.MUTUAL;
   const validates = mutual || tls.mode === ServerTLSSettings_TLSmode.OPTIONAL_MUTUAL;
-  const suites = [...new Set(tls.cipherSuites.filter(isSuite))];
+  const suites = [...new Set(tls.cipherSuites.filter(isCipherSuite))];
   const params = {
     ...(tls.minProtocolVersion !== 0 && { tlsMinimumProtocolVersion: tls.minProtocolVersion }),
     ...(tls.maxProtocolVersion !== 0 && { tlsMaximumProtocolVersion: tls.maxProtocolVersion }),
@@ -55,27 +55,4 @@ function certificatesOf(tls: Settings): readonly Pick<Settings, 'serverCertifica
 
 function file(filename: string) {
   return { specifier: { case: 'filename' as const, value: filename } };
-}
-
-/** BoringSSL's; Envoy rejects a listener that names another. An expression (`-ALL`) is BoringSSL's to judge. */
-const SUITES = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-]);
-
-function isSuite(name: string): boolean {
-  return name === '' || name === 'ALL' || !/^[\p{N}\p{L}]/u.test(name) || SUITES.has(name);
 }
