@@ -15,8 +15,8 @@ export interface FleetSetup {
 export type FleetSays =
   | { readonly kind: 'synced' }
   | { readonly kind: 'armed' }
-  /** `monotonic()` when each had the plan in force whose target is at this share. */
-  | { readonly kind: 'effective'; readonly at: readonly number[] };
+  /** `monotonic()` when each had the plan in force; CPU of the process since it was told to expect it, ms. */
+  | { readonly kind: 'effective'; readonly at: readonly number[]; readonly cpuMs: number };
 
 /** `expect VERSION`: say when all have that plan. */
 export type FleetTold = `expect ${string}` | 'end';
@@ -26,6 +26,7 @@ const say = (message: FleetSays) => void process.send?.(message);
 
 let expected: string | undefined;
 let at: number[] = [];
+let cpu = process.cpuUsage();
 const synced = new Set<number>();
 const agents: Agent[] = [];
 
@@ -48,7 +49,10 @@ for (let n = 0; n < count; n += 1) {
     }
     if (planVersion !== expected) return;
     at.push(monotonic());
-    if (at.length === count) say({ kind: 'effective', at });
+    if (at.length === count) {
+      const { user, system } = process.cpuUsage(cpu);
+      say({ kind: 'effective', at, cpuMs: (user + system) / 1_000 });
+    }
   });
 }
 
@@ -60,6 +64,7 @@ process.on('message', (told: FleetTold) => {
   }
   expected = told.slice('expect '.length);
   at = [];
+  cpu = process.cpuUsage();
   say({ kind: 'armed' });
 });
 // Agents keep no process alive.

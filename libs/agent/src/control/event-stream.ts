@@ -7,7 +7,7 @@ export interface StreamEvent {
 }
 
 /** A plan of 10,000 targets has some megabytes; a longer line or event is something else. */
-export const LONGEST_EVENT = 8 * 1024 * 1024;
+const LONGEST_EVENT = 8 * 1024 * 1024;
 
 /** The stream is no stream of events that could be meant. */
 export class StreamTooLong extends Error {

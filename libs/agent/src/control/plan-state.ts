@@ -83,6 +83,6 @@ export class PlanState {
   }
 }
 
-export function authorityOf({ host, port = 80 }: Pick<AgentTarget, 'host' | 'port'>): string {
+function authorityOf({ host, port = 80 }: Pick<AgentTarget, 'host' | 'port'>): string {
   return `${host}:${port}`;
 }

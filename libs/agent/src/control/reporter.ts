@@ -15,6 +15,7 @@ const LONGEST_REPORT = 1024 * 1024;
 const ANSWER_WITHIN_MS = 10_000;
 /** A change is told this soon, spread over as long again: all agents of a fleet have it at the same moment. */
 const SOON_MS = 50;
+const AGAIN_MS = 1_000;
 
 /** Sends reports, one at a time; one that does not arrive is dropped. Nothing waits for it, and no process lives for it. */
 export class Reporter {
@@ -25,6 +26,7 @@ export class Reporter {
   #sending = false;
   #connected = false;
   #again = false;
+  #failures = 0;
   #closed = false;
 
   constructor(options: ReporterOptions) {
@@ -57,6 +59,11 @@ export class Reporter {
     this.#clear();
   }
 
+  /** After a failure sooner than usual, and each time later: what the control plane waits for was in the one that was lost. */
+  get #nextMs(): number {
+    return this.#failures === 0 ? this.#everyMs : Math.min(this.#everyMs, AGAIN_MS * 2 ** Math.min(this.#failures - 1, 10));
+  }
+
   #clear(): void {
     clearTimeout(this.#timer);
     this.#isSoon = false;
@@ -76,14 +83,16 @@ export class Reporter {
         const text = fitting(report);
         if (text !== undefined) await this.#post(text);
       }
+      this.#failures = 0;
     } catch (error) {
+      this.#failures += 1;
       askSources((source) => source.lost?.());
       this.#options.failed((error as Error).message);
     } finally {
       this.#sending = false;
       if (this.#connected && !this.#closed) {
         if (this.#again) this.soon();
-        else this.#wait(this.#everyMs * (0.8 + this.#options.random() * 0.4));
+        else this.#wait(this.#nextMs * (0.8 + this.#options.random() * 0.4));
       }
       this.#again = false;
     }
