@@ -123,7 +123,7 @@ export const agentShadow: Scenario = {
             measured: median(more) * 100,
             because:
               low <= 0.03
-                ? `the interval of the pairs is ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %: the machine was too busy to tell`
+                ? `the interval of the pairs is ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %, on a machine that others used too, and at ten times the usual rate of news and reports`
                 : undefined,
           },
         ],
