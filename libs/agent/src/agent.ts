@@ -7,6 +7,7 @@ import { Decider } from './decider.ts';
 import type { TargetView } from './decider.ts';
 import { Diagnostics, diagnosticLine } from './diagnostics.ts';
 import type { AgentDiagnostic } from './diagnostics.ts';
+import type { Handover } from './handover.ts';
 import type { ClientSeam } from './http/client-seam.ts';
 import { patchHttp } from './http/patch-http.ts';
 import { followSockets } from './followed-sockets.ts';
@@ -35,6 +36,8 @@ export interface AgentOptions {
   readonly intercept?: boolean;
   /** Of the calls that come in, and of the end of the process. */
   readonly provider?: ProviderEnvironment;
+  /** Of the agent whose place this one takes in a running process. */
+  readonly from?: Handover;
   /** Where diagnostics go; stderr by default. */
   readonly emit?: (diagnostic: AgentDiagnostic, repeated: number) => void;
 }
@@ -48,6 +51,10 @@ export interface Agent {
   readonly calls: TargetCalls;
   /** For the subpaths. */
   readonly clients: ClientAccess;
+  /** Says something of itself, as its own parts do. */
+  note(diagnostic: AgentDiagnostic): void;
+  /** For the one that takes its place: to be asked just before `close`. */
+  handover(): Handover;
   /** Takes every seam out again: all calls are the SDK's. */
   close(): void;
 }
@@ -101,13 +108,20 @@ export function startAgent(options: AgentOptions): Agent {
     if (dispatcher !== undefined) undo.push(dispatcher);
   };
   const views = processViews();
+  let inForce: AgentPlan | undefined;
   const adopt = (plan: AgentPlan): void => {
+    inForce = plan;
     discovery.follow(plan.targets, options.planFile !== undefined);
     decider.adopt(plan);
     views.follow(plan.targets);
     if (decider.movesCalls) install();
     if (decider.wantsSidecar) watch.wake();
   };
+  if (options.from !== undefined) {
+    watch.assume(options.from.ready);
+    decider.judge((authority) => watch.isReady(authority));
+    if (options.from.plan !== undefined) adopt(options.from.plan);
+  }
   const untold = tellBugs(views, diagnostics);
   const counts = options.control !== undefined;
   const unprovide = options.intercept === false ? undefined : followProcess({ counts, ...options.provider }, diagnostics);
@@ -133,6 +147,11 @@ export function startAgent(options: AgentOptions): Agent {
     },
     calls: targetCalls(decider),
     clients: { seam, target: (authority) => decider.target(authority), onChange: (listener) => decider.onChange(listener) },
+    note: (diagnostic) => diagnostics.report(diagnostic),
+    handover() {
+      const ready = decider.wanted.filter((authority) => watch.isReady(authority));
+      return { schema: 1, ready, ...(inForce === undefined ? {} : { plan: inForce }) };
+    },
     close() {
       unfollow?.();
       untell();

@@ -2,6 +2,7 @@
 export interface AgentDiagnostic {
   readonly code:
     | 'plan-refused'
+    | 'upgrade-refused'
     | 'control-unusable'
     | 'ambiguous-address'
     | 'agent-fault'

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { readControl } from './control/control-environment.ts';
 import type { ControlOptions } from './control/follow-control.ts';
 import { readProvider } from './provider/provider-environment.ts';
@@ -15,6 +16,8 @@ export interface AgentEnvironment {
   /** `ISTHMUS_INTERCEPT=off`: only what the application wraps itself follows the plan. */
   readonly intercept: boolean;
   readonly provider: ProviderEnvironment;
+  /** `ISTHMUS_AGENT_LINK`, absolute: a link to the package's folder; when it leads elsewhere that version takes over. */
+  readonly link?: string;
 }
 
 const DEFAULT_EGRESS: Place = { host: '127.0.0.1', port: 15_004 };
@@ -29,6 +32,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   if (planFile === '' && control === undefined) return undefined;
   const readyUrl = urlOf('ISTHMUS_SIDECAR_READY', env['ISTHMUS_SIDECAR_READY']);
   const adminUrl = urlOf('ISTHMUS_SIDECAR_ADMIN', env['ISTHMUS_SIDECAR_ADMIN'])?.replace(/\/$/, '');
+  const link = env['ISTHMUS_AGENT_LINK'] ?? '';
+  if (link !== '' && !isAbsolute(link)) throw new Error(`ISTHMUS_AGENT_LINK is no absolute path: ${link}`);
   const zone = env['ISTHMUS_ZONE']?.trim() ?? '';
   return {
     ...(planFile === '' ? {} : { planFile }),
@@ -36,6 +41,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     intercept: interceptOf(env['ISTHMUS_INTERCEPT']),
     provider: readProvider(env),
     ...(zone === '' ? {} : { zone }),
+    ...(link === '' ? {} : { link }),
     places: {
       egress: placeOf(env['ISTHMUS_EGRESS']),
       ...(readyUrl === undefined ? {} : { readyUrl }),

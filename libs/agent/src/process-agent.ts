@@ -1,6 +1,8 @@
 import { startAgent } from './agent.ts';
 import type { Agent, AgentOptions } from './agent.ts';
 import { readEnvironment } from './environment.ts';
+import { followLink } from './follow-link.ts';
+import type { Handover } from './handover.ts';
 
 /** Two copies of the package in one process, in two versions too, are one agent. */
 const KEY = Symbol.for('isthmus.agent');
@@ -36,16 +38,50 @@ export function startProcessAgent(options: AgentOptions): Agent {
   return agent;
 }
 
-/** Starts the agent that the environment asks for, unless there is one. Never throws: an application starts whatever is wrong. */
-export function register(env: NodeJS.ProcessEnv = process.env): Agent | undefined {
+/**
+ * Starts the agent that the environment asks for, unless there is one. Never throws: an application starts whatever is wrong.
+ * @param from of the agent whose place it takes
+ */
+export function register(env: NodeJS.ProcessEnv = process.env, from?: Handover): Agent | undefined {
   try {
     const running = currentAgent();
     if (running !== undefined) return running;
     const environment = readEnvironment(env);
     if (environment === undefined) return undefined;
-    return startProcessAgent(environment);
+    const agent = startProcessAgent({ ...environment, ...(from === undefined ? {} : { from }) });
+    if (environment.link !== undefined) followUpgrades(agent, environment.link, env);
+    return agent;
   } catch (error) {
     process.stderr.write(`isthmus: the agent did not start, every call stays on the SDK: ${(error as Error).message}\n`);
     return undefined;
+  }
+}
+
+function followUpgrades(agent: Agent, link: string, env: NodeJS.ProcessEnv): void {
+  const refused = (message: string): void =>
+    agent.note({
+      code: 'upgrade-refused',
+      where: link,
+      message,
+      remedy: 'this version goes on; lead the link to a folder of @isthmus/agent',
+    });
+  try {
+    const unfollow = followLink({
+      link,
+      refused,
+      // One turn: no call comes between the two, and those under way keep their connections.
+      replace: (next) => {
+        const handed = agent.handover();
+        agent.close();
+        if (next.register(env, handed) === undefined) register(env, handed);
+      },
+    });
+    const { close } = agent;
+    agent.close = () => {
+      unfollow();
+      close();
+    };
+  } catch (error) {
+    refused((error as Error).message);
   }
 }

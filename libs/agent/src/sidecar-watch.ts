@@ -39,6 +39,13 @@ export class SidecarWatch {
     return this.#sidecar.kind === 'ready' && this.#healthy.get(authority) === true;
   }
 
+  /** What another has seen until now counts until this one has looked itself. */
+  assume(ready: readonly string[]): void {
+    if (ready.length === 0) return;
+    this.#sidecar = { kind: 'ready', since: this.#options.now(), failures: 0, waitMs: 0 };
+    for (const authority of ready) this.#healthy.set(authority, true);
+  }
+
   /** Why it is not; undefined where it is. */
   whyNot(authority: string): string | undefined {
     if (this.#sidecar.kind !== 'ready') return 'the sidecar does not answer or is not ready';

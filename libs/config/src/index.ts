@@ -9,6 +9,7 @@ export { configError, formatPath, formatProblem, formatProblems, reloadDiagnosti
 export type { ConfigPath, ConfigProblem } from './problem.ts';
 export { readBounded } from './read-bounded.ts';
 export type { AgentsConfig } from './sections/agents.ts';
+export { istioSection } from './sections/istio.ts';
 export type { IstioConfig } from './sections/istio.ts';
 export type { KubernetesPairConfig } from './sections/kubernetes-pairs.ts';
 export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } from './sections/liveness.ts';

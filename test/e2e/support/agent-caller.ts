@@ -20,11 +20,14 @@ export class AgentCaller {
     child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
   }
 
-  /** @param env what the agent reads, `ISTHMUS_…` */
-  static start(nacosPort: number, service: string, env: Readonly<Record<string, string>>): AgentCaller {
+  /**
+   * @param env what the agent reads, `ISTHMUS_…`
+   * @param register what is put before it
+   */
+  static start(nacosPort: number, service: string, env: Readonly<Record<string, string>>, register = REGISTER): AgentCaller {
     const child = fork(join(import.meta.dirname, 'agent-caller-main.ts'), [`127.0.0.1:${nacosPort}`, service], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: ['--no-warnings', '--require', REGISTER],
+      execArgv: ['--no-warnings', '--require', register],
       env: { ...process.env, ...env },
     });
     return new AgentCaller(child);

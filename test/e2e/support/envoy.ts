@@ -1,5 +1,5 @@
 import { startEnvoy } from '@isthmus/servers';
-import type { EnvoyServer } from '@isthmus/servers';
+import type { EnvoyOptions, EnvoyServer } from '@isthmus/servers';
 
 /** An Envoy beside a caller: the bootstrap of docs/attach-envoy.md, with an egress port of its own. */
 export function startSidecar(
@@ -7,8 +7,10 @@ export function startSidecar(
   api: 'GRPC' | 'DELTA_GRPC',
   name = 'web',
   more: Readonly<Record<string, unknown>> = {},
+  options: Pick<EnvoyOptions<'egress'>, 'version' | 'ports'> = {},
 ): Promise<EnvoyServer<'egress'>> {
   return startEnvoy({
+    ...options,
     portNames: ['egress'],
     readyWhen: 'live',
     bootstrap: ({ egress }) => ({

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { AgentPlan } from '@isthmus/contract';
 import type { Diagnostics } from '../diagnostics.ts';
 import { AGENT_VERSION } from '../version.ts';
@@ -53,7 +52,10 @@ const ADDRESSES_EVERY_MS = 100;
 export function followControl(parts: ControlParts): Control {
   const { place, cacheDir, adopt, diagnostics, now, random = Math.random } = parts;
   const requests = new ControlRequests(place);
-  const instance = `${process.pid}-${randomBytes(6).toString('hex')}`;
+  // A name, and no secret: node:crypto would cost a start 3 ms.
+  const instance = `${process.pid}-${Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0')}`;
   const state = new PlanState();
   const cache = cacheDir === undefined ? undefined : new CachedPlan(cacheDir, place.service);
   const unusable = (where: string, message: string): void =>

@@ -24,7 +24,7 @@ describe('a method that is watched', () => {
     const seen: unknown[] = [];
     tap(client, 'add', { before: (self, args) => seen.push(self, args), after: (_, __, value) => seen.push(value) }, fault);
     expect(client.add(1, 2)).toBe('client 3');
-    expect(client.add.call({ name: 'other' } as Client, 1, 2)).toBe('other 3');
+    expect(client.add.call({ name: 'other' } as unknown as Client, 1, 2)).toBe('other 3');
     expect(seen).toEqual([client, [1, 2], 'client 3', { name: 'other' }, [1, 2], 'other 3']);
     expect([client.add.name, client.add.length]).toEqual(['add', 2]);
     expect(Object.keys(client)).toEqual(['name']);

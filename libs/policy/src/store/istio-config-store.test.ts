@@ -90,11 +90,11 @@ describe('an object in two files', () => {
     expect([hostOf(store), said(store)]).toEqual(['of-b', []]);
   });
 
-  test('that moves from one to the other in one change is never gone', () => {
+  test('that moves from one to the other in one change is never gone', async () => {
     const store = new IstioConfigStore();
     store.set('b', read('b', rule('x')));
     const changes = watched(store);
-    store.setAll([
+    await store.setAll([
       ['b', undefined],
       ['a', read('a', rule('x'))],
     ]);
@@ -109,7 +109,7 @@ test('more objects than it takes are left out and said, those that are there sta
   expect(said(store)[0]).toContain('istio.invalid istio:');
 });
 
-test('the objects in force depend on what the files say, not on the order in which they came', () => {
+test('the objects in force depend on what the files say, not on the order in which they came', async () => {
   const files = fc.array(
     fc.tuple(
       fc.constantFrom('a', 'b', 'c'),
@@ -117,8 +117,8 @@ test('the objects in force depend on what the files say, not on the order in whi
     ),
     { maxLength: 12 },
   );
-  fc.assert(
-    fc.property(files, (steps) => {
+  await fc.assert(
+    fc.asyncProperty(files, async (steps) => {
       const incremental = new IstioConfigStore();
       const last = new Map<string, ReturnType<typeof read> | undefined>();
       const seen = new Map<string, string>();
@@ -136,7 +136,7 @@ test('the objects in force depend on what the files say, not on the order in whi
         incremental.set(place, file);
       }
       const fresh = new IstioConfigStore();
-      fresh.setAll([...last].reverse());
+      await fresh.setAll([...last].reverse());
       const view = (store: IstioConfigStore) =>
         Object.fromEntries([...store.objects()].map((object) => [object.name, object.version]));
       expect(view(incremental)).toEqual(view(fresh));

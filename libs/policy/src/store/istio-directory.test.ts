@@ -33,7 +33,7 @@ function open(root = dir) {
     quietMs: 5,
     onFiles: (files) => {
       reads.push([...files.keys()].map((path) => path.slice(root.length + 1)));
-      store.setAll(files);
+      void store.setAll(files);
     },
     onTrouble: (what) => trouble.push(what),
   });

@@ -77,7 +77,7 @@ export function virtualService({
   return { kind: 'VirtualService', name, namespace, createdAt, spec: fromJson(VirtualServiceSchema, spec), ...rest };
 }
 
-export function destinationRule({
+function destinationRule({
   name = 'it',
   namespace = 'shop',
   createdAt = 0,
