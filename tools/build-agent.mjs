@@ -2,13 +2,21 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { loadedLate } from './lazy-modules.mjs';
 import { at, hashOf, projectNode } from './paths.mjs';
 import { run, withProgress } from './run.mjs';
 
 /** The package's folder: what `npm publish` gets. */
 export const agentPackage = at('dist', 'packages', 'agent');
 
-const inputs = ['libs/agent', 'libs/ladder', 'libs/contract', 'tools/build-agent.mjs', 'package-lock.json'];
+const inputs = [
+  'libs/agent',
+  'libs/ladder',
+  'libs/contract',
+  'tools/build-agent.mjs',
+  'tools/lazy-modules.mjs',
+  'package-lock.json',
+];
 const stamp = at('node_modules', '.cache', 'isthmus', 'built-agent');
 
 export async function buildAgent() {
@@ -81,5 +89,6 @@ async function linkWithin(file) {
     const to = relative(dirname(file), join(lib, 'src', 'index.js'));
     return `${quote}${to.startsWith('.') ? to : `./${to}`}${quote}`;
   });
-  if (linked !== text) await writeFile(path, linked);
+  const made = file.endsWith('.js') ? loadedLate(file, linked) : linked;
+  if (made !== text) await writeFile(path, made);
 }
