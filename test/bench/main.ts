@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { load, machine } from './src/machine.ts';
 import { agentFleet } from './src/agent-fleet.ts';
 import { agentDecision } from './src/agent-decision.ts';
+import { agentFlip } from './src/agent-flip.ts';
 import { agentShadow } from './src/agent-shadow.ts';
 import { churn } from './src/churn.ts';
 import { latency } from './src/latency.ts';
@@ -36,6 +37,7 @@ const scenarios = [
   agentDecision,
   agentShadow,
   agentFleet,
+  agentFlip,
 ];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');

@@ -10,9 +10,10 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** @param setup given as JSON in `process.argv[2]` */
-  constructor(file: string, setup: object, flags: readonly string[] = []) {
+  /** @param setup given as JSON in `process.argv[2]` @param env beside that of the bench */
+  constructor(file: string, setup: object, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     this.#child = fork(file, [JSON.stringify(setup)], {
+      env: { ...process.env, ...env },
       execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...flags],
     });
     this.#ended = once(this.#child, 'exit');
