@@ -77,12 +77,7 @@ export function virtualService({
   return { kind: 'VirtualService', name, namespace, createdAt, spec: fromJson(VirtualServiceSchema, spec), ...rest };
 }
 
-function destinationRule({
-  name = 'it',
-  namespace = 'shop',
-  createdAt = 0,
-  spec,
-}: ObjectSketch): IstioObject<'DestinationRule'> {
+function destinationRule({ name = 'it', namespace = 'shop', createdAt = 0, spec }: ObjectSketch): IstioObject<'DestinationRule'> {
   const rest = { labels: {}, annotations: {}, version: JSON.stringify(spec), place: 'test' };
   return { kind: 'DestinationRule', name, namespace, createdAt, spec: fromJson(DestinationRuleSchema, spec), ...rest };
 }
