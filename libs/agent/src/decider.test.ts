@@ -138,3 +138,38 @@ test('what is said of a target is what its calls do, whatever was planned and lo
     }),
   );
 });
+
+test('plans one after the other come to what the last one alone says', () => {
+  const ports = ['8080', '8081'];
+  const planned = fc.record({
+    rung: fc.constantFrom(...RUNGS),
+    addresses: fc
+      .subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3'])
+      .chain((hosts) => fc.constantFrom(...ports).map((port) => hosts.map((host) => `${host}:${port}`))),
+    sdkNames: fc.subarray(['nacos/public/DEFAULT_GROUP/a', 'nacos/public/DEFAULT_GROUP/b']),
+    timeoutMs: fc.constantFrom(100, 200),
+  });
+  const targets = fc.dictionary(fc.constantFrom('orders', 'stock', 'users'), planned);
+  const planOf = (of: Record<string, Partial<AgentTarget>>): AgentPlan =>
+    plan(...Object.entries(of).map(([host, more]) => target(host, more)));
+  fc.assert(
+    fc.property(fc.array(targets, { minLength: 1, maxLength: 5 }), (plans) => {
+      const fresh = new Decider(new Diagnostics({ emit: () => undefined, now: () => 0 }));
+      ready();
+      fresh.judge(() => true);
+      for (const one of plans) decider.adopt(planOf(one));
+      fresh.adopt(planOf(plans.at(-1) ?? {}));
+      const seen = (one: Decider) => [
+        one.view(),
+        ['10.0.0.1', '10.0.0.2', '10.0.0.3', 'orders', 'stock', 'users'].flatMap((host) =>
+          [80, 8080, 8081].map((port) => ({ ...one.decide(host, port), counts: undefined })),
+        ),
+        ['orders', 'stock', 'users', 'nacos/public/DEFAULT_GROUP/a', 'nacos/public/DEFAULT_GROUP/b'].map((name) => {
+          const { authority, timeoutMs } = one.place(name) ?? {};
+          return [authority, timeoutMs];
+        }),
+      ];
+      expect(seen(decider)).toEqual(seen(fresh));
+    }),
+  );
+});

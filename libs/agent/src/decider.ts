@@ -69,11 +69,8 @@ export class Decider {
 
   /** The plan in force from the next call on, all of its targets at once. */
   adopt(plan: AgentPlan): void {
-    const table = tableOf(plan);
-    const before = new Map(this.#table.targets.map((target) => [target.authority, target]));
+    const table = tableOf(plan, this.#table);
     for (const target of table.targets) {
-      const held = before.get(target.authority);
-      if (held !== undefined) Object.assign(target, { calls: held.calls, counts: held.counts });
       const ladder = this.#ladders.get(target.authority) ?? START;
       this.#settle(target, step(ladder, { kind: 'desire', position: target.desired }));
     }

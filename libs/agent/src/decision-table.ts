@@ -1,4 +1,4 @@
-import type { AgentPlan } from '@isthmus/contract';
+import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { positionOf, saltOf } from '@isthmus/ladder';
 import type { Policy, Position, Rung } from '@isthmus/ladder';
 import { ArmCounts } from './control/arm-counts.ts';
@@ -37,20 +37,25 @@ export type Decision =
 
 export const SDK: Decision = Object.freeze({ kind: 'sdk' });
 
-/** One target of the plan in force. Only `inShare`, `rest` and `percent` change, when its effective rung does. */
-export interface TargetEntry {
+/** What a step of a plan says of a target: all that differs between two tables with the same names and addresses. */
+interface Planned {
+  readonly originatesTls: boolean;
+  readonly desired: Position;
+  readonly sticky: Sticky;
+  /** What the sidecar gives a call, ms. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** One target of the plan in force. `inShare`, `rest` and `percent` change when its effective rung does. */
+export interface TargetEntry extends Planned {
   readonly kind: 'target';
   /** `host:port` */
   readonly authority: string;
   readonly addresses: readonly string[];
-  readonly originatesTls: boolean;
-  readonly desired: Position;
-  readonly sticky: Sticky;
+  readonly sdkNames: readonly string[];
   readonly salt: number;
-  /** What the sidecar gives a call, ms. */
-  readonly timeoutMs: number | undefined;
+  readonly counts: TargetCounts;
   calls: number;
-  counts: TargetCounts;
   percent: number;
   inShare: Decision;
   rest: Decision;
@@ -65,7 +70,7 @@ export interface AmbiguousEntry {
 
 export type TableEntry = TargetEntry | AmbiguousEntry;
 
-/** What is looked up for each call: by host and then by port, so that no key is put together for it. Never changed once made. */
+/** What is looked up for each call: by host and then by port, so that no key is put together for it. */
 export interface DecisionTable {
   readonly version: string;
   readonly targets: readonly TargetEntry[];
@@ -76,34 +81,63 @@ export interface DecisionTable {
 
 export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: new Map(), byName: new Map() };
 
-/** Targets at `sdk` claim their addresses too: one that they share with another target is as ambiguous. */
-export function tableOf(plan: AgentPlan): DecisionTable {
+/**
+ * Targets at `sdk` claim their addresses too: one that they share with another target is as ambiguous.
+ * @param before the table in force: its counts go on, and where no name and no address is another, as at each step of a plan, its entries
+ * are kept and only told their new positions
+ */
+export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): DecisionTable {
+  if (plan.targets.length === before.targets.length && plan.targets.every((one, at) => isSame(one, before.targets[at]))) {
+    plan.targets.forEach((one, at) => void Object.assign(before.targets[at] as TargetEntry, plannedOf(one)));
+    return { ...before, version: plan.version };
+  }
+  const held = new Map(before.targets.map((target) => [target.authority, target]));
   const byHost = new Map<string, Map<number, TableEntry>>();
   const byName = new Map<string, TargetEntry | undefined>();
   const targets = plan.targets.map((planned) => {
-    const { host, port = 80, rung, percent, hand, stickyBy, addresses, sdkNames, timeoutMs, originatesTls = false } = planned;
-    const authority = `${host}:${port}`;
+    const { host, addresses, sdkNames = [] } = planned;
+    const authority = authorityOf(planned);
+    const known = held.get(authority);
     const target: TargetEntry = {
       kind: 'target',
       authority,
       addresses,
-      originatesTls,
-      desired: positionOf(rung, percent, hand),
-      sticky: stickyOf(stickyBy),
+      sdkNames,
+      ...plannedOf(planned),
       salt: saltOf(authority),
-      timeoutMs,
-      calls: 0,
-      counts: { sdk: new ArmCounts(), mesh: new ArmCounts() },
+      calls: known?.calls ?? 0,
+      counts: known?.counts ?? { sdk: new ArmCounts(), mesh: new ArmCounts() },
       percent: 100,
       inShare: SDK,
       rest: SDK,
     };
     // Its own name too: it is how a service without instances, as at `retired`, is called.
     for (const address of [authority, ...addresses]) claim(byHost, address, target);
-    for (const name of [host, authority, ...(sdkNames ?? [])]) byName.set(name, byName.has(name) ? undefined : target);
+    for (const name of [host, authority, ...sdkNames]) byName.set(name, byName.has(name) ? undefined : target);
     return target;
   });
   return { version: plan.version, targets, byHost, byName };
+}
+
+function plannedOf({ rung, percent, hand, stickyBy, timeoutMs, originatesTls = false }: AgentTarget): Planned {
+  return { desired: positionOf(rung, percent, hand), sticky: stickyOf(stickyBy), timeoutMs, originatesTls };
+}
+
+function authorityOf({ host, port = 80 }: AgentTarget): string {
+  return `${host}:${port}`;
+}
+
+function isSame(planned: AgentTarget, entry: TargetEntry | undefined): boolean {
+  return (
+    entry !== undefined &&
+    authorityOf(planned) === entry.authority &&
+    areSame(planned.addresses, entry.addresses) &&
+    areSame(planned.sdkNames ?? [], entry.sdkNames)
+  );
+}
+
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  return some === others || (some.length === others.length && some.every((one, at) => one === others[at]));
 }
 
 function claim(byHost: Map<string, Map<number, TableEntry>>, address: string, target: TargetEntry): void {

@@ -1,4 +1,4 @@
-import type { AgentPlan, AgentTarget } from '@isthmus/contract';
+import type { AgentPlan, AgentTarget, ViewEndpoint } from '@isthmus/contract';
 import { rankOf } from '@isthmus/ladder';
 import type { ControlEvent } from './control-events.ts';
 import { MeshViews } from './mesh-views.ts';
@@ -10,6 +10,8 @@ import { MeshViews } from './mesh-views.ts';
 export class PlanState {
   readonly views = new MeshViews();
   readonly #targets = new Map<string, AgentTarget>();
+  /** Targets with the addresses that the mesh lists, as they were put together last. */
+  readonly #listed = new WeakMap<AgentTarget, { readonly endpoints: readonly ViewEndpoint[]; readonly target: AgentTarget }>();
   #version = '';
 
   get version(): string {
@@ -71,8 +73,12 @@ export class PlanState {
       if (expired.has(authority)) return { ...rest, rung: 'sdk' };
       const { endpoints = [] } = this.views.of(authority) ?? {};
       if (endpoints.length === 0 || rankOf(target.rung) < rankOf('discovery')) return target;
+      const held = this.#listed.get(target);
+      if (held?.endpoints === endpoints) return held.target;
       const listed = endpoints.map(({ address, port }) => `${address.includes(':') ? `[${address}]` : address}:${port}`);
-      return { ...target, addresses: [...new Set([...target.addresses, ...listed])] };
+      const made = { ...target, addresses: [...new Set([...target.addresses, ...listed])] };
+      this.#listed.set(target, { endpoints, target: made });
+      return made;
     });
     return { schema: 1, version: this.#version, targets };
   }
