@@ -70,11 +70,21 @@ export interface AmbiguousEntry {
 
 export type TableEntry = TargetEntry | AmbiguousEntry;
 
+/**
+ * Where an address has one port that targets claim, as instances have, `port` and `entry`; all instances of a target share it: a map
+ * for each would be 200 bytes an instance. `ports` where there are several.
+ */
+interface PortsOfHost {
+  readonly port: number;
+  readonly entry: TableEntry;
+  readonly ports: Map<number, TableEntry> | undefined;
+}
+
 /** What is looked up for each call: by host and then by port, so that no key is put together for it. */
 export interface DecisionTable {
   readonly version: string;
   readonly targets: readonly TargetEntry[];
-  readonly byHost: ReadonlyMap<string, ReadonlyMap<number, TableEntry>>;
+  readonly byHost: ReadonlyMap<string, PortsOfHost>;
   /** By mesh host, with and without port, and by what SDKs call it; undefined for a name that two targets have. */
   readonly byName: ReadonlyMap<string, TargetEntry | undefined>;
 }
@@ -92,7 +102,7 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
     return { ...before, version: plan.version };
   }
   const held = new Map(before.targets.map((target) => [target.authority, target]));
-  const byHost = new Map<string, Map<number, TableEntry>>();
+  const byHost = new Map<string, PortsOfHost>();
   const byName = new Map<string, TargetEntry | undefined>();
   const targets = plan.targets.map((planned) => {
     const { host, addresses, sdkNames = [] } = planned;
@@ -112,7 +122,9 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
       rest: SDK,
     };
     // Its own name too: it is how a service without instances, as at `retired`, is called.
-    for (const address of [authority, ...addresses]) claim(byHost, address, target);
+    claim(byHost, authority, target, undefined);
+    let like: PortsOfHost | undefined;
+    for (const address of addresses) like = claim(byHost, address, target, like);
     for (const name of [host, authority, ...sdkNames]) byName.set(name, byName.has(name) ? undefined : target);
     return target;
   });
@@ -140,24 +152,42 @@ function areSame(some: readonly string[], others: readonly string[]): boolean {
   return some === others || (some.length === others.length && some.every((one, at) => one === others[at]));
 }
 
-function claim(byHost: Map<string, Map<number, TableEntry>>, address: string, target: TargetEntry): void {
+/** @param like of an instance of the target, if it has one already. @returns what its other instances may share */
+function claim(
+  byHost: Map<string, PortsOfHost>,
+  address: string,
+  target: TargetEntry,
+  like: PortsOfHost | undefined,
+): PortsOfHost | undefined {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '').toLowerCase(); // prettier-ignore
   const port = Number(address.slice(colon + 1));
-  const ports = byHost.get(host) ?? new Map<number, TableEntry>();
-  byHost.set(host, ports);
-  const held = ports.get(port);
-  if (held === undefined || held === target) ports.set(port, target);
-  else {
-    const before = held.kind === 'target' ? [held.authority] : held.claimedBy;
-    if (!before.includes(target.authority))
-      ports.set(port, { kind: 'ambiguous', address, claimedBy: [...before, target.authority] });
+  const ofHost = byHost.get(host);
+  if (ofHost === undefined) {
+    const only = like?.port === port ? like : { port, entry: target, ports: undefined };
+    byHost.set(host, only);
+    return only;
   }
+  const ports = ofHost.ports ?? new Map([[ofHost.port, ofHost.entry]]);
+  const held = ports.get(port);
+  if (held === target) return like;
+  ports.set(port, held === undefined ? target : bothOf(held, address, target));
+  // Never what others may share.
+  if (ofHost.ports === undefined) byHost.set(host, { port, entry: target, ports });
+  return like;
+}
+
+function bothOf(held: TableEntry, address: string, target: TargetEntry): AmbiguousEntry {
+  const before = held.kind === 'target' ? [held.authority] : held.claimedBy;
+  if (held.kind === 'ambiguous' && before.includes(target.authority)) return held;
+  return { kind: 'ambiguous', address, claimedBy: [...before, target.authority] };
 }
 
 export function find(table: DecisionTable, host: string, port: number): TableEntry | undefined {
-  const ports = table.byHost.get(host);
-  return ports === undefined ? undefined : ports.get(port);
+  const ofHost = table.byHost.get(host);
+  if (ofHost === undefined) return undefined;
+  if (ofHost.ports !== undefined) return ofHost.ports.get(port);
+  return ofHost.port === port ? ofHost.entry : undefined;
 }
 
 /** @param name see `Decider.place` */

@@ -99,8 +99,8 @@ function isPolicy(value: unknown): value is Policy {
 
 function isAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > 300) return false;
-  const [, port] = /^(?:\[[0-9a-f:.]+\]|[^\s:/[\]]+):(\d{1,5})$/i.exec(value) ?? [];
-  return port !== undefined && isPort(Number(port));
+  // Not `exec`: a plan has thousands of them, and each would leave an array behind.
+  return /^(?:\[[0-9a-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i.test(value) && isPort(Number(value.slice(value.lastIndexOf(':') + 1)));
 }
 
 function firstTwice(values: readonly string[]): string | undefined {
