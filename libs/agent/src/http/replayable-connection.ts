@@ -96,10 +96,12 @@ export class ReplayableConnection extends Duplex {
     return this.#socket?.localPort;
   }
 
+  /** As a socket's: 0 takes the callback away again, which Node's client does before it keeps a connection for the next request. */
   setTimeout(ms: number, callback?: () => void): this {
     this.timeout = ms;
     this.#socket?.setTimeout(ms);
-    if (callback !== undefined) this.once('timeout', callback);
+    if (callback !== undefined && ms === 0) this.removeListener('timeout', callback);
+    else if (callback !== undefined) this.once('timeout', callback);
     return this;
   }
 
