@@ -2,8 +2,9 @@ import type { AgentTarget } from './agent-plan.ts';
 
 /**
  * `GET {API_PREFIX}/agents/stream?service=web&instance=ID&agent=0.1.0&node=v24.1.0&schema=1`, server-sent events, with
- * `Authorization: Bearer TOKEN` where the token is bound to the service. Every event has an `id`; with `Last-Event-ID` the stream
- * goes on there where the bridge still can, else it begins with a `plan`. A comment every `pingMs` shows that it is alive.
+ * `Authorization: Bearer TOKEN` where the token is bound to the service. After `hello` the stream begins with a `plan` and the views,
+ * of which the last has an `id`, as has every later event but `ask`; with `Last-Event-ID` it goes on there where the bridge still can. A comment
+ * every `pingMs` shows that it is alive.
  */
 export type AgentStreamEvent =
   | { readonly event: 'hello'; readonly data: AgentHello }
