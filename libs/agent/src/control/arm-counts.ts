@@ -5,12 +5,15 @@ const FIRST = LATENCY_BOUNDS[0] as number;
 /** `log(second / first)`: the bounds are a constant factor apart. */
 const STEP = Math.log((LATENCY_BOUNDS[1] as number) / FIRST);
 
+const NOTHING = new Uint32Array(0);
+
 /** Calls of one target by one way since the last report. Counting makes nothing that is to be collected. */
 export class ArmCounts {
   #calls = 0;
   #failures = 0;
   #attempts = 0;
-  readonly #latency = new Uint32Array(LATENCY_BOUNDS.length + 1);
+  /** Of a target that has been called: 1,000 of these for nothing are half a megabyte. */
+  #latency: Uint32Array | undefined;
 
   /** Requests that leave the process, retries and the fallback included. */
   attempted(requests = 1): void {
@@ -22,7 +25,8 @@ export class ArmCounts {
     this.#calls += 1;
     if (failed) this.#failures += 1;
     const at = placeOf(ms);
-    this.#latency[at] = (this.#latency[at] as number) + 1;
+    const latency = (this.#latency ??= new Uint32Array(LATENCY_BOUNDS.length + 1));
+    latency[at] = (latency[at] as number) + 1;
   }
 
   /** The sidecar did not answer and the instance was asked: the call is a failure of this way, whatever the instance answers. */
@@ -37,18 +41,19 @@ export class ArmCounts {
 
   /** What was counted, and begins anew. The last places of `latency` are left out while they are 0. */
   take(): ArmReport {
-    let length = this.#calls === 0 ? 0 : this.#latency.length;
-    while (length > 0 && this.#latency[length - 1] === 0) length -= 1;
+    const latency = this.#calls === 0 ? NOTHING : (this.#latency ?? NOTHING);
+    let { length } = latency;
+    while (length > 0 && latency[length - 1] === 0) length -= 1;
     const report = {
       calls: this.#calls,
       failures: this.#failures,
       attempts: this.#attempts,
-      latency: Array.from(this.#latency.subarray(0, length)),
+      latency: Array.from(latency.subarray(0, length)),
     };
     this.#calls = 0;
     this.#failures = 0;
     this.#attempts = 0;
-    if (length > 0) this.#latency.fill(0);
+    if (length > 0) latency.fill(0);
     return report;
   }
 }
