@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { load, machine } from './src/machine.ts';
 import { agentFleet } from './src/agent-fleet.ts';
 import { agentDecision } from './src/agent-decision.ts';
+import { agentCost } from './src/agent-cost.ts';
 import { agentFlip } from './src/agent-flip.ts';
 import { agentShadow } from './src/agent-shadow.ts';
 import { churn } from './src/churn.ts';
@@ -38,6 +39,7 @@ const scenarios = [
   agentShadow,
   agentFleet,
   agentFlip,
+  agentCost,
 ];
 const names = scenarios.map(({ name }) => name);
 const file = join(import.meta.dirname, 'RESULTS.md');

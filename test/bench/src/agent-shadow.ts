@@ -8,12 +8,11 @@ import type { AgentReport, AgentTarget, ViewEndpoint } from '@isthmus/contract';
 import type { ShadowSays, ShadowTold } from './agent-shadow-child.ts';
 import { BenchChild } from './bench-child.ts';
 import type { Scenario } from './scenario.ts';
-import { figure, median, percentile } from './statistics.ts';
+import { figure, median, medianInterval } from './statistics.ts';
 
 const TARGETS = 50;
 const INSTANCES = 20;
 const PAIRS = 16;
-const RESAMPLES = 10_000;
 const OBSERVATIONS = 20_000;
 
 /** A control plane that changes the rung of all targets, and asks for every view in full once. */
@@ -90,7 +89,7 @@ export const agentShadow: Scenario = {
         plain.push(measured.sdk.share);
         rates.push(measured.sdk.rate, measured.shadow.rate);
       }
-      const [low, high] = interval(more);
+      const [low, high] = medianInterval(more);
       const alone = observation();
       const share = ((alone * TARGETS) / 1e6) * 100;
       log(`shadow ${(median(more) * 100).toFixed(2)} % more CPU (95 %: ${(low * 100).toFixed(2)} to ${(high * 100).toFixed(2)})`);
@@ -159,12 +158,4 @@ function observation(): number {
   for (let count = 0; count < OBSERVATIONS; count += 1) tell(count);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / OBSERVATIONS;
-}
-
-/** Bootstrap of the median. */
-function interval(values: readonly number[]): readonly [number, number] {
-  const medians = Array.from({ length: RESAMPLES }, () =>
-    median(values.map(() => values[Math.floor(Math.random() * values.length)] as number)),
-  );
-  return [percentile(medians, 0.025), percentile(medians, 0.975)];
 }

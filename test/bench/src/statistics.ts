@@ -19,3 +19,13 @@ export function figure(value: number, unit = ''): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return `${value.toFixed(digits)}${unit === '' ? '' : ` ${unit}`}`;
 }
+
+const RESAMPLES = 10_000;
+
+/** Within which the median lies with 95 %: bootstrap. */
+export function medianInterval(values: readonly number[]): readonly [number, number] {
+  const medians = Array.from({ length: RESAMPLES }, () =>
+    median(values.map(() => values[Math.floor(Math.random() * values.length)] as number)),
+  );
+  return [percentile(medians, 0.025), percentile(medians, 0.975)];
+}

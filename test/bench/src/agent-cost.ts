@@ -1,0 +1,229 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GrpcBackend } from '../../e2e/support/grpc-backend.ts';
+import { RulesBridge } from '../../e2e/support/rules-bridge.ts';
+import type { CostSays, CostSetup, CostTold } from './agent-cost-child.ts';
+import { DIRECT, ENDPOINTS, HANDED, MOVED, REGISTER, TARGETS, writePlan } from './agent-cost-plan.ts';
+import { memory, starts } from './agent-starts.ts';
+import { BenchChild } from './bench-child.ts';
+import { inTurns, percentText, spreadText } from './paired.ts';
+import type { Paired, Sample } from './paired.ts';
+import type { Scenario } from './scenario.ts';
+import { startStaticSidecar } from './static-sidecar.ts';
+import { figure, largest } from './statistics.ts';
+
+const ROUNDS = 20;
+const STARTS = 20;
+const MEMORY_PAIRS = 8;
+const CALLS = 1_500;
+const FIRES = 20_000;
+const GRPC_CALLS = 800;
+
+class Child {
+  readonly #child: BenchChild<CostSays, CostTold>;
+
+  private constructor(child: BenchChild<CostSays, CostTold>) {
+    this.#child = child;
+  }
+
+  static async start(setup: CostSetup, env: Readonly<Record<string, string>> | undefined): Promise<Child> {
+    const flags = env === undefined ? [] : ['--require', REGISTER];
+    const child = new BenchChild<CostSays, CostTold>(join(import.meta.dirname, 'agent-cost-child.ts'), setup, flags, env);
+    await child.next('ready', 60_000);
+    return new Child(child);
+  }
+
+  async measure(way: string, calls: number): Promise<Sample> {
+    const measured = this.#child.next('measured', 60_000);
+    this.#child.tell(`${way} ${calls}`);
+    return measured;
+  }
+
+  close(): Promise<void> {
+    return this.#child.close('end');
+  }
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/** Calls that no plan names, in two processes by turns. */
+async function unmanaged(port: number, env: Env): Promise<ReadonlyMap<string, Paired>> {
+  const without = await Child.start({ part: 'calls', port }, undefined);
+  const withAgent = await Child.start({ part: 'calls', port }, env);
+  const found = new Map<string, Paired>();
+  try {
+    for (const way of ['http', 'undici', 'fetch']) {
+      const measure = (which: string): Promise<Sample> => (which === 'with' ? withAgent : without).measure(way, CALLS);
+      for (const [which, paired] of await inTurns(['without', 'with'], ROUNDS, measure)) found.set(`${way} ${which}`, paired);
+    }
+    return found;
+  } finally {
+    await Promise.all([without.close(), withAgent.close()]);
+  }
+}
+
+async function within(setup: CostSetup, env: Env, names: readonly string[], calls: number): Promise<ReadonlyMap<string, Paired>> {
+  const child = await Child.start(setup, env);
+  try {
+    return await inTurns(names, ROUNDS, (name) => child.measure(name, calls));
+  } finally {
+    await child.close();
+  }
+}
+
+/** Beside the bridge's proxyless gRPC; one instance for all ways. */
+async function grpc(directory: string): Promise<ReadonlyMap<string, Paired>> {
+  const backend = await GrpcBackend.start('orders');
+  const bridge = await RulesBridge.start({ 'orders.yaml': serviceEntry(backend.port) });
+  const envoy = await startStaticSidecar(MOVED, [backend.port], true);
+  try {
+    const addresses = [`127.0.0.1:${backend.port}`];
+    const [plan, bootstrap] = [join(directory, 'grpc-plan.json'), join(directory, 'xds.json')];
+    await writePlan(plan, [
+      { host: DIRECT, rung: 'sdk', addresses },
+      { host: MOVED, rung: 'traffic', addresses: ['10.9.9.9:1'] },
+    ]);
+    const node = { id: 'sidecar~127.0.0.1~web.shop~shop.svc.cluster.local', metadata: { GENERATOR: 'grpc' } };
+    const server = { server_uri: `127.0.0.1:${bridge.xds}`, channel_creds: [{ type: 'insecure' }], server_features: ['xds_v3'] };
+    await writeFile(bootstrap, JSON.stringify({ node, xds_servers: [server] }));
+    const env = {
+      ISTHMUS_PLAN_FILE: plan,
+      ISTHMUS_EGRESS: `127.0.0.1:${envoy.ports.egress}`,
+      GRPC_XDS_BOOTSTRAP: bootstrap,
+    };
+    const names = ['plain', 'isthmus-sdk', 'isthmus-sidecar', 'xds'];
+    return await within({ part: 'grpc', port: backend.port }, env, names, GRPC_CALLS);
+  } finally {
+    await envoy.stop();
+    await bridge.close();
+    backend.stop();
+  }
+}
+
+export const agentCost: Scenario = {
+  name: 'agent-cost',
+  title: 'What the agent costs a service',
+  async run(log) {
+    const directory = await mkdtemp(join(tmpdir(), 'isthmus-bench-cost-'));
+    const called = createServer((_request, response) => response.end('ok'));
+    const egress = createTcpServer((socket) => socket.on('error', () => undefined).resume());
+    try {
+      const [port, egressPort] = await Promise.all([called, egress].map(listening));
+      const plan = join(directory, 'plan.json');
+      await writePlan(plan, [
+        { host: DIRECT, rung: 'sdk', addresses: ['10.9.9.8:1'] },
+        { host: HANDED, rung: 'resilience', addresses: ['10.9.9.9:1'] },
+      ]);
+      const env = { ISTHMUS_PLAN_FILE: plan, ISTHMUS_EGRESS: `127.0.0.1:${egressPort}` };
+      const control = { ISTHMUS_CONTROL: `http://127.0.0.1:${egressPort}`, ISTHMUS_SERVICE: 'web' };
+      const small = join(directory, 'small.json');
+      await writeFile(small, JSON.stringify({ schema: 1, version: '1', targets: [{ host: MOVED, rung: 'sdk', addresses: [] }] }));
+      const started = await starts(
+        new Map<string, Env | undefined>([
+          ['without the agent', undefined],
+          ['--require, nothing asked for', {}],
+          ['--require, a plan file', { ISTHMUS_PLAN_FILE: small }],
+          ['--require, a control plane', control],
+        ]),
+        STARTS,
+      );
+      for (const { what, wallMore, cpuMore } of started) log(`${what}: ${spreadText(wallMore)} ms, CPU ${spreadText(cpuMore)}`);
+      const held = await memory(env, true, MEMORY_PAIRS);
+      const heldAlone = await memory(env, false, MEMORY_PAIRS);
+      log(`RSS ${spreadText(held.rss)} MB more; without fetch ${spreadText(heldAlone.rss)}`);
+      const calls = await unmanaged(port ?? 0, env);
+      for (const [what, { rateMore }] of calls) log(`${what}: ${percentText(rateMore)} calls a second`);
+      const names = ['plain', 'opossum', 'opossum-kept', 'opossum-handed', 'cockatiel', 'cockatiel-kept', 'cockatiel-handed'];
+      const breakers = await within({ part: 'breakers', port: 0 }, env, names, FIRES);
+      log(`opossum ${figure(breakers.get('opossum')?.cpuUs ?? Number.NaN, 'µs')}`);
+      const byGrpc = await grpc(directory);
+      const of = (found: ReadonlyMap<string, Paired>, name: string): Paired => found.get(name) as Paired;
+      const slower = (way: string): number => Math.max(0, -of(calls, `${way} with`).rateMore.high) * 100;
+      return {
+        about: `Plans have ${TARGETS} targets × ${ENDPOINTS} endpoints, all at rung traffic, so that every seam is in. What is compared is measured in turns, in ${ROUNDS} rounds, each in another order; in parentheses the 95 % interval of the median of differences within a round (bootstrap). Unmanaged calls: ${CALLS} to an address that no target has, 16 at once over kept connections, by two processes, one with the built agent before it by --require. Breakers: ${FIRES} calls of an action that does nothing, one after the other; kept: the agent’s wrapper at rung sdk; handed over: at resilience, where it observes. gRPC: ${GRPC_CALLS} unary calls, 16 at once, to one instance; xds is @grpc/grpc-js-xds with the bridge; the CPU is that of the caller, and beside the sidecar’s way there is an Envoy’s, which is not in it. Memory: ${MEMORY_PAIRS} pairs of a service that made 500 calls, two seconds after, after a full collection; where it never calls by fetch, the agent is the one who loads Node’s own undici, about 11 MB, to have its dispatcher. Start: ${STARTS} starts of each sort in turns, of a service that loads node:http and listens; from the process’s beginning until it listens.`,
+        tables: [
+          {
+            title: 'Calls that no plan names',
+            columns: ['by', 'calls a second', 'with the agent', 'more', 'CPU µs a call', 'with the agent', 'more'],
+            rows: ['http', 'undici', 'fetch'].map((way) => {
+              const [without, more] = [of(calls, `${way} without`), of(calls, `${way} with`)];
+              const rates = [figure(without.rate), figure(more.rate), percentText(more.rateMore)];
+              return [way, ...rates, figure(without.cpuUs), figure(more.cpuUs), percentText(more.cpuMore)];
+            }),
+          },
+          { title: 'Breakers', columns: ['call', 'CPU µs'], rows: names.map((name) => [name, figure(of(breakers, name).cpuUs)]) },
+          {
+            title: 'gRPC',
+            columns: ['channel to', 'calls a second', 'CPU µs a call', 'more CPU than plain'],
+            rows: [...byGrpc].map(([name, paired]) => [
+              name,
+              figure(paired.rate),
+              figure(paired.cpuUs),
+              name === 'plain' ? '' : percentText(paired.cpuMore),
+            ]),
+          },
+          {
+            title: 'Memory of the agent, MB',
+            columns: ['beside a service that calls by', 'resident', 'of that heap'],
+            rows: [
+              ['http and fetch', spreadText(held.rss), spreadText(held.heap)],
+              ['http alone', spreadText(heldAlone.rss), spreadText(heldAlone.heap)],
+            ],
+          },
+          {
+            title: 'Start',
+            columns: ['start', 'until it listens, ms', 'more', 'CPU ms', 'more'],
+            rows: started.map(({ what, wallMs, cpuMs, wallMore, cpuMore }) => [
+              ...[what, figure(wallMs), spreadText(wallMore), figure(cpuMs), spreadText(cpuMore)],
+            ]),
+          },
+        ],
+        targets: [
+          ...['http', 'undici', 'fetch'].map((way) => ({
+            what: `${way}, unmanaged: fewer calls a second, lower end of the interval`,
+            ...{ unit: '%', atMost: 0, measured: slower(way) },
+          })),
+          { what: 'RSS beside a service with fetch, median of pairs', unit: 'MB', atMost: 8, measured: held.rss.middle },
+          {
+            what: 'start-up, CPU, median of pairs, the worst sort',
+            ...{ unit: 'ms', atMost: 30, measured: largest(started.map(({ cpuMore }) => cpuMore.middle)) },
+          },
+          {
+            what: 'start-up, median of pairs, the worst sort',
+            ...{ unit: 'ms', atMost: 30, measured: largest(started.map(({ wallMore }) => wallMore.middle)) },
+          },
+        ],
+      };
+    } finally {
+      called.closeAllConnections();
+      called.close();
+      egress.close();
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+};
+
+async function listening(server: Server): Promise<number> {
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1_024 });
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function serviceEntry(port: number): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: orders, namespace: shop }
+spec:
+  hosts: [orders.shop.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 7070, name: grpc, protocol: GRPC, targetPort: ${port} }]
+  endpoints: [{ address: 127.0.0.1 }]
+`;
+}
