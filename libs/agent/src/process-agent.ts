@@ -48,7 +48,7 @@ export function register(env: NodeJS.ProcessEnv = process.env, from?: Handover):
     if (running !== undefined) return running;
     const environment = readEnvironment(env);
     if (environment === undefined) return undefined;
-    const agent = startProcessAgent({ ...environment, ...(from === undefined ? {} : { from }) });
+    const agent = startProcessAgent({ ...environment, ...(from?.schema === 1 ? { from } : {}) });
     if (environment.link !== undefined) followUpgrades(agent, environment.link, env);
     return agent;
   } catch (error) {
