@@ -6,6 +6,8 @@ import { ConsulLoad } from './load.ts';
 
 export const RIGHT_TOKEN = '6b1c1f1e-0000-4000-8000-000000000001';
 const READER_TOKEN = '6b1c1f1e-0000-4000-8000-000000000002';
+/** What comes back after a restart is registered in a row; a busy machine takes a second and more for it. */
+const TIMES = { restartGrace: '5s' };
 const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
 
 /** A real Consul with ACLs; services are registered at its agent, as SDKs do. */
@@ -26,11 +28,15 @@ export async function realHarness(): Promise<FaultHarness & { readonly server: C
     abilities: CONSUL_ABILITIES,
     scope: { source: 'hq' as never, namespace: 'dc1', group: '' },
     open: ({ password = 'right' } = {}) =>
-      testSource({ servers: [url], auth: { tokenEnv: `CONSUL_TEST_${password.toUpperCase()}` } }),
+      testSource({ ...TIMES, servers: [url], auth: { tokenEnv: `CONSUL_TEST_${password.toUpperCase()}` } }),
     faults: {
       ports: [server.ports.http],
       open: async ({ clock, port = server.ports.http }) =>
-        testSource({ servers: [`http://127.0.0.1:${port}`], auth: { tokenEnv: 'CONSUL_TEST_READER' } }, undefined, clock),
+        testSource(
+          { ...TIMES, servers: [`http://127.0.0.1:${port}`], auth: { tokenEnv: 'CONSUL_TEST_READER' } },
+          undefined,
+          clock,
+        ),
       revoke: () => agentPut(url, `/v1/acl/token/${READER_TOKEN}`, undefined, RIGHT_TOKEN, 'DELETE'),
       restore: () => put('/v1/acl/token', { SecretID: READER_TOKEN, AccessorID: READER_TOKEN, Policies: [{ Name: 'reader' }] }),
     },
