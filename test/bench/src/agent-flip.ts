@@ -138,7 +138,7 @@ export const agentFlip: Scenario = {
       const ms = (to: Flip['to']): readonly number[] => known.filter((one) => one.to === to).map((one) => one.ms);
       const fewer = rate < CALLS_A_SECOND * 0.95 ? ` The machine was too busy for all of them: ${skipped} were left out.` : '';
       return {
-        about: `An application calls three instances in turn by http with 64 kept connections, ${CALLS_A_SECOND} calls a second at a constant rate, GET and POST by turns; the built agent is before it by --require, beside it an Envoy with a static egress. A plan file moves the target to the sidecar and back ${ROUND_TRIPS} times, ${DWELL_MS} ms apart. A flip’s time is from the file’s replacement until 99 % of the next ${IN_A_ROW} calls take the new way; 20 ms of it are the wait for a file to be complete. Then the Envoy is killed (SIGKILL) ${KILLS} times under the same load. In flight: POSTs that had begun and not ended when it was killed, or began before it was gone; others failed that began later, on kept connections whose end the process had not read. Made: ${rate.toFixed(0)} calls a second.${fewer} Explicit egress only; under iptables it was not measured.${failures.length === 0 ? '' : ` What failed: ${[...new Set(failures)].slice(0, 5).join('; ')}.`}`,
+        about: `An application calls three instances in turn by http with 64 kept connections, ${CALLS_A_SECOND} calls a second at a constant rate, GET and POST by turns; the built agent is before it by --require, beside it an Envoy with a static egress. A plan file moves the target to the sidecar and back ${ROUND_TRIPS} times, ${DWELL_MS} ms apart. A flip’s time is from the file’s replacement until 99 % of the next ${IN_A_ROW} calls take the new way; 20 ms of it are the wait for a file to be complete. Then the Envoy is killed (SIGKILL) ${KILLS} times under the same load. In flight: POSTs that had begun and not ended when it was killed, or began before it was gone; others failed that began later, probably on kept connections whose end the process had not read. Made: ${rate.toFixed(0)} calls a second.${fewer} Explicit egress only; under iptables it was not measured.${failures.length === 0 ? '' : ` What failed: ${[...new Set(failures)].slice(0, 5).join('; ')}.`}`,
         tables: [
           {
             title: 'From the change of the plan until 99 % of calls take the new way, ms',
@@ -177,7 +177,7 @@ export const agentFlip: Scenario = {
             unit: '',
             atMost: 0,
             measured: Math.max(...kills.map((kill) => kill.othersFailed - kill.inFlight)),
-            because: `${sum((kill) => kill.later)} began when it was gone, on kept connections whose end the process had not read`,
+            because: `${sum((kill) => kill.later)} began when it was gone, probably on kept connections whose end the process had not read`,
           },
         ],
       };
