@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, ItemList, PlanAuditView, PlanChangeView, PlanDetail, PlanView, Problem } from '@isthmus/contract';
@@ -183,11 +183,11 @@ describe('files', () => {
   });
 
   test('that go take their plan with them; a directory that goes does not', async () => {
-    await cp(join(bridge.directory, 'plans.d'), join(bridge.directory, 'kept'), { recursive: true });
-    await rm(join(bridge.directory, 'plans.d'), { recursive: true });
+    // In one step: who removes the files first means that.
+    await rename(join(bridge.directory, 'plans.d'), join(bridge.directory, 'kept'));
     await until('it is said', async () => (await diagnostics()).some(({ code }) => code === 'plan.unreadable'));
     expect(await state('orders')).toBe('file running traffic 10');
-    await cp(join(bridge.directory, 'kept'), join(bridge.directory, 'plans.d'), { recursive: true });
+    await rename(join(bridge.directory, 'kept'), join(bridge.directory, 'plans.d'));
     await until('it is read again', async () => (await diagnostics()).length === 0);
     await rm(planFile('orders.yaml'));
     await until('the plan is gone', async () => (await plans()).length === 0);

@@ -72,7 +72,7 @@ describe.each([
   beforeAll(async () => {
     // Deltas are forgotten soon, so that one can be missed.
     const properties = {
-      'eureka.server.retention-time-in-m-s-in-delta-queue': '3000',
+      'eureka.server.retention-time-in-m-s-in-delta-queue': '8000',
       'eureka.server.delta-retention-timer-interval-in-ms': '500',
       'eureka.server.response-cache-auto-expiration-in-seconds': '1',
     };
