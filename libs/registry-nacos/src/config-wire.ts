@@ -10,6 +10,7 @@ import type { ServerAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
 import { grpcChannel, renewedTls } from './tls.ts';
 import type { TlsNow } from './tls.ts';
+import { whenFree } from './when-free.ts';
 
 interface Open {
   readonly server: ServerAddress;
@@ -42,7 +43,7 @@ export class ConfigWire {
   async ask(type: string, body: Json, signal: AbortSignal): Promise<Json> {
     try {
       const open = await abortable(this.#connect(), signal);
-      const send = () => abortable(open.connection.request(type, { module: 'config', ...body }), signal);
+      const send = () => whenFree(() => abortable(open.connection.request(type, { module: 'config', ...body }), signal), signal);
       try {
         return await send();
       } catch (thrown) {
