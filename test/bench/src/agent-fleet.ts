@@ -99,6 +99,10 @@ export const agentFleet: Scenario = {
     try {
       await Promise.all(children.map((child) => child.next('synced', 120_000)));
       log(`${agents.streams.size} agents are connected, load ${load()}`);
+      const views = (): boolean =>
+        agents.fleet.agentsOf({ host: 'target-0.shop', port: 80 }, ['*']).every((one) => one.acknowledged);
+      // The first reports of 500 processes are no part of a change.
+      await waitFor('every agent has told of the plan that it began with', views, 60_000, 20);
       const all: number[] = [];
       const last: number[] = [];
       const acknowledged: number[] = [];
@@ -121,8 +125,6 @@ export const agentFleet: Scenario = {
         agentCpu.push(answers.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / AGENTS);
         all.push(...times);
         last.push(largest(times));
-        const views = (): boolean =>
-          agents.fleet.agentsOf({ host: 'target-0.shop', port: 80 }, ['*']).every((one) => one.acknowledged);
         await waitFor('every agent has acknowledged', views, 60_000, 20);
         acknowledged.push(monotonic() - began);
       }
