@@ -20,9 +20,10 @@ export class EurekaRegistration implements Registration {
   }
 
   async register(): Promise<void> {
+    await called((done) => this.#client.register(done));
+    // A status that was set over its own outlives a registration, and on a busy server was seen to outlive a deregistration.
     if (this.#isOut) await this.#ask('DELETE', '/status?value=UP');
     this.#isOut = false;
-    await called((done) => this.#client.register(done));
     clearInterval(this.#client.heartbeat);
     this.#client.startHeartbeats();
   }
@@ -38,10 +39,8 @@ export class EurekaRegistration implements Registration {
     this.#isOut = true;
   }
 
-  /** The status that was set over its own goes with the instance. */
   async deregister(): Promise<void> {
     await called((done) => this.#client.deregister(done));
-    this.#isOut = false;
   }
 
   #ask(method: string, path: string): Promise<void> {
