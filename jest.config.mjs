@@ -43,7 +43,16 @@ const suites = [
   'doctor',
   'trust',
 ];
-const wire = `/libs/(registry[-a-z]*|kube)/src/(http-|sink-)?(${suites.join('|')}|large-json|https)\\.test\\.ts$`;
+const registries = `/libs/(registry[-a-z]*|kube)/src/(http-|sink-)?(${suites.join('|')}|large-json|https)\\.test\\.ts$`;
+
+/** Others that wait: for a scripted control plane's silence, for backoffs of client libraries, for processes of other programs. */
+const waiting = [
+  'libs/agent/src/(control/follow-control|resilience/client-retries|resilience/opossum|resilience/cockatiel|registries/on-require)',
+  'libs/ledger/src/testing/memory-store',
+  'libs/outputs/src/kubernetes/kubernetes-output',
+  'apps/bridge/src/(doctor-outputs|liveness/liveness|plans/plan-replicas|pipeline/way-back)',
+];
+const wire = `${registries}|/(${waiting.join('|')})\\.test\\.ts$`;
 
 const roots = ['apps', 'libs', 'test'].map((dir) => `<rootDir>/${dir}`);
 
