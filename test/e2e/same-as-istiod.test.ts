@@ -11,7 +11,7 @@ import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar, sumOfStats } from './support/envoy.ts';
 import { Instance } from './support/instance.ts';
 import { CASES, hostOf, objectsOf } from './support/istiod-cases.ts';
-import type { RuleCase } from './support/istiod-cases.ts';
+import type { RuleCase } from './support/istiod-cases/rule-case.ts';
 import { giveFile, istioObject, serviceEntry } from './support/istio-files.ts';
 import { until } from './support/until.ts';
 
