@@ -145,7 +145,8 @@ function loadAssignment(cluster: string, address: Address): object {
 function xdsCluster(input: BootstrapInput): object {
   return {
     name: 'isthmus-xds',
-    type: isIP(input.xds.host) === 0 ? 'STRICT_DNS' : 'STATIC',
+    // A name may have an address of the other family on which nobody listens (`localhost`): Envoy then takes the next.
+    ...(isIP(input.xds.host) === 0 ? { type: 'STRICT_DNS', dns_lookup_family: 'ALL' } : { type: 'STATIC' }),
     connect_timeout: '1s',
     load_assignment: loadAssignment('isthmus-xds', input.xds),
     // A bridge whose machine vanished sends no FIN: both layers notice, HTTP/2 within 35 s.

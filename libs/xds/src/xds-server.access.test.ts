@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
+import { tlsFailure } from './http2/tls-failure.ts';
 import { servedByTest } from './testing/served.ts';
 import { CDS, EDS } from './type-urls.ts';
 
@@ -68,6 +71,26 @@ describe('TLS', () => {
     await known.next();
   });
 
+  test('says who did not get through the handshake: who speaks without TLS, and who does not trust the certificate', async () => {
+    const { port, server } = await served.serve({ tls: { certFile, keyFile } });
+    const plain = createConnection({ host: '127.0.0.1', port }, () => plain.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
+    await once(plain.on('error', () => undefined).resume(), 'close');
+    expect(server.rejections()).toMatchObject([
+      {
+        node: '',
+        address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+        code: 'UNAVAILABLE',
+        reason: expect.stringContaining('without TLS'),
+      },
+    ]);
+    // As Envoy ends it, and as Go does.
+    for (const reason of ['tlsv1 alert unknown ca', 'ssl/tls alert bad certificate'])
+      expect(tlsFailure(alert(reason))).toContain('--xds-ca');
+    expect(tlsFailure(alert('no shared cipher'))).toBe('the TLS handshake failed: no shared cipher');
+    // Whoever only looks whether the port is open is nobody to tell of.
+    expect(tlsFailure(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }))).toBeUndefined();
+  });
+
   test('shows renewed files to new connections, keeps open ones, and keeps what it has when the new pair does not fit', async () => {
     const other = join(import.meta.dirname, '../../registry-consul/src/testdata/tls');
     const files = { certFile: join(served.dir, 'now.crt'), keyFile: join(served.dir, 'now.key') };
@@ -106,3 +129,8 @@ describe('TLS', () => {
     });
   });
 });
+
+/** As Node gives what OpenSSL says. */
+function alert(reason: string): Error {
+  return Object.assign(new Error(reason), { code: 'ERR_SSL_TEST', reason });
+}

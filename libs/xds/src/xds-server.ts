@@ -86,6 +86,7 @@ export class XdsServer {
       messageBytes: this.#limits.requestBytes,
       has: (path) => this.#methods.has(path),
       accept: (path, call) => void this.#accept(call, this.#methods.get(path)!),
+      turnedAway: (client, reason) => this.#tell({ kind: 'refused', node: '', address: client, code: 'UNAVAILABLE', reason }),
     });
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.#port = await this.#server.listen(host, port).catch((error: Error) => {
