@@ -20,6 +20,8 @@ export interface ServiceDeclaration {
   readonly createdAt: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly subjectAltNames: readonly string[];
+  /** Its instances are chosen by labels: those that there are not yet may come, and until then nothing stands for them. */
+  readonly selects?: true;
 }
 
 /** What one registry says about one service, normalised; equal content gives an equal record. */

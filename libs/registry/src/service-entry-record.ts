@@ -122,6 +122,7 @@ function declarationOf(entries: readonly PlainServiceEntry[]): ServiceDeclaratio
     createdAt: oldest?.createdAt ?? 0,
     labels: oldest?.labels ?? {},
     subjectAltNames: [...new Set(entries.flatMap(({ subjectAltNames = [] }) => subjectAltNames))],
+    ...(entries.some(({ selector }) => selector !== undefined) && { selects: true }),
   };
 }
 

@@ -1,5 +1,6 @@
-export { callerObjects } from './caller-objects.ts';
+export { CALLERS_LABEL, callerObjects, isCallerName } from './caller-objects.ts';
 export type { CallersEntry } from './caller-objects.ts';
+export { callerResource } from './mcp-resource.ts';
 export { bareClusters, clusterResources, clusterVariant, clustersOf, sniDnatClusters } from './clusters.ts';
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
@@ -35,6 +36,7 @@ export { gatewayDiagnostics, gatewayListeners } from './gateways/gateway-listene
 export { mergeGateways } from './gateways/merge.ts';
 export type { MergedGateways, MergedPort } from './gateways/merge.ts';
 export { grpcListener } from './listeners/grpc.ts';
+export { selfListenerNames } from './listeners/outbound.ts';
 export { sidecarListenerKeys, sidecarListeners } from './listeners/sidecar-listeners.ts';
 export type { ListenerKey } from './listeners/sidecar-listeners.ts';
 export { grpcClusters } from './clusters/grpc-clusters.ts';

@@ -44,6 +44,49 @@ describe('a view on another base', () => {
   });
 });
 
+describe('names that are hidden', () => {
+  test('are not there, whatever the base says of them, until they are shown again', () => {
+    const base = store({ a: '1', b: '1' });
+    const view = new OverlayView(base);
+    const told: unknown[] = [];
+    view.subscribe(({ changed, removed }) => told.push([texts(changed), texts(removed)]));
+    view.hide(TYPE, new Set(['b', 'later']));
+    base.commit([set('b', '2'), set('later', '1'), set('c', '1')]);
+    expect(told).toEqual([
+      [{ b: undefined }, { b: '1' }],
+      [{ c: '1' }, {}],
+    ]);
+    expect(texts(new Map([[TYPE, view.resources(TYPE)]]))).toEqual({ a: '1', c: '1' });
+    expect([view.resources(TYPE).size, view.resources(TYPE).has('b'), view.resources(TYPE).get('b')]).toEqual([
+      2,
+      false,
+      undefined,
+    ]);
+    expect(view.version(TYPE)).toBe(new OverlayView(store({ a: '1', c: '1' })).version(TYPE));
+
+    view.rebase(store({ b: '3', c: '1' }));
+    expect(told.splice(0).at(-1)).toEqual([{ a: undefined }, { a: '1' }]);
+    const revision = view.revision;
+    view.hide(TYPE, new Set());
+    expect(told).toEqual([[{ b: '3' }, {}]]);
+    expect(view.revision).toBeGreaterThan(revision);
+    expect(view.version(TYPE)).toBe(store({ b: '3', c: '1' }).version(TYPE));
+  });
+
+  test('may be those of own resources, which stay, and are gone with them', () => {
+    const view = new OverlayView(store({ a: '1' }));
+    view.commit([set('a', '9')]);
+    const told: unknown[] = [];
+    view.subscribe(({ changed, removed }) => told.push([texts(changed), texts(removed)]));
+    view.hide(TYPE, new Set(['a']));
+    expect(told).toEqual([]);
+    expect(texts(new Map([[TYPE, view.resources(TYPE)]]))).toEqual({ a: '9' });
+    view.commit([{ type: TYPE, name: 'a', resource: undefined }]);
+    expect(told).toEqual([[{ a: undefined }, { a: '9' }]]);
+    expect(view.resources(TYPE).size).toBe(0);
+  });
+});
+
 function store(versions: Readonly<Record<string, string>>): SnapshotStore {
   const made = new SnapshotStore();
   made.commit(Object.entries(versions).map(([name, version]) => set(name, version)));

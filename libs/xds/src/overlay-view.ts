@@ -7,12 +7,13 @@ import type { ResourceChange, SummedView } from './snapshot-store.ts';
 
 /**
  * A shared base plus the few resources that are a group's own (its listeners), without a copy of the base. An own
- * resource hides the base's one of the same type and name.
+ * resource hides the base's one of the same type and name; others of the base can be hidden by name.
  */
 export class OverlayView implements SummedView {
   #base: SummedView;
   readonly #own = new SnapshotStore();
   readonly #listeners = new Set<(change: ViewChange) => void>();
+  readonly #hidden = new Map<TypeUrl, ReadonlySet<string>>();
   #unsubscribe: () => void;
   /** What the revisions of earlier bases came to: a revision never goes back. */
   #before = 0;
@@ -33,22 +34,23 @@ export class OverlayView implements SummedView {
   resources(type: TypeUrl): ReadonlyMap<string, Resource> {
     const own = this.#own.resources(type);
     const base = this.#base.resources(type);
-    if (own.size === 0) return base;
-    return base.size === 0 ? own : new LayeredMap(own, base, this.#base.version(type));
+    const hidden = this.#hidden.get(type);
+    if (own.size === 0 && hidden === undefined) return base;
+    return base.size === 0 ? own : new LayeredMap(own, base, this.#base.version(type), hidden);
   }
 
   sum(type: TypeUrl): bigint {
     const hash = new SetHash(this.#base.sum(type) + this.#own.sum(type));
     const base = this.#base.resources(type);
-    for (const name of this.#own.resources(type).keys()) {
-      const hidden = base.get(name);
-      if (hidden !== undefined) hash.remove(hidden);
+    for (const name of new Set([...this.#own.resources(type).keys(), ...(this.#hidden.get(type) ?? [])])) {
+      const covered = base.get(name);
+      if (covered !== undefined) hash.remove(covered);
     }
     return hash.sum;
   }
 
   version(type: TypeUrl): string {
-    if (this.#own.resources(type).size === 0) return this.#base.version(type);
+    if (this.#own.resources(type).size === 0 && !this.#hidden.has(type)) return this.#base.version(type);
     return new SetHash(this.sum(type)).toString();
   }
 
@@ -63,9 +65,33 @@ export class OverlayView implements SummedView {
     const change = this.#own.commit(changes);
     if (change === undefined) return undefined;
     const changed = new Map([...change.changed].map(([type, names]) => [type, this.#uncovered(type, names)]));
-    const removed = new Map([...change.removed].map(([type, names]) => [type, this.#without(names, this.#base.resources(type))]));
+    const removed = new Map(
+      [...change.removed].map(([type, names]) => [
+        type,
+        new Map([...names].filter(([name]) => this.#under(type, name) === undefined)),
+      ]),
+    );
     this.#tell({ revision: this.revision, changed, removed });
     return change;
+  }
+
+  /** The base's resources of these names are not to be seen, and those hidden before are again. */
+  hide(type: TypeUrl, names: ReadonlySet<string>): void {
+    const before = this.#hidden.get(type);
+    if (before === undefined ? names.size === 0 : before.size === names.size && before.isSubsetOf(names)) return;
+    if (names.size === 0) this.#hidden.delete(type);
+    else this.#hidden.set(type, names);
+    this.#before += 1;
+    const changed = new Map<string, Resource | undefined>();
+    const removed = new Map<string, Resource>();
+    for (const name of names.symmetricDifference(before ?? new Set<string>())) {
+      const resource = this.#base.resources(type).get(name);
+      if (resource === undefined || this.#own.resources(type).has(name)) continue;
+      changed.set(name, names.has(name) ? undefined : resource);
+      if (names.has(name)) removed.set(name, resource);
+    }
+    if (changed.size > 0)
+      this.#tell({ revision: this.revision, changed: new Map([[type, changed]]), removed: new Map([[type, removed]]) });
   }
 
   /** Puts another base underneath; subscribers are told what differs, as one change. Costs a walk over both. */
@@ -86,24 +112,30 @@ export class OverlayView implements SummedView {
   }
 
   #uncovered(type: TypeUrl, names: ReadonlyMap<string, Resource | undefined>): Map<string, Resource | undefined> {
-    const base = this.#base.resources(type);
-    return new Map([...names].map(([name, resource]) => [name, resource ?? base.get(name)]));
+    return new Map([...names].map(([name, resource]) => [name, resource ?? this.#under(type, name)]));
+  }
+
+  /** The base's, where it can be seen. */
+  #under(type: TypeUrl, name: string): Resource | undefined {
+    return this.#hidden.get(type)?.has(name) === true ? undefined : this.#base.resources(type).get(name);
   }
 
   #forward(change: ViewChange): void {
     const changed = new Map<TypeUrl, ReadonlyMap<string, Resource | undefined>>();
     const removed = new Map<TypeUrl, ReadonlyMap<string, Resource>>();
     for (const [type, names] of change.changed) {
-      const visible = this.#without(names, this.#own.resources(type));
+      const visible = this.#notCovered(type, names);
       if (visible.size > 0) changed.set(type, visible);
     }
-    for (const [type, names] of change.removed) removed.set(type, this.#without(names, this.#own.resources(type)));
+    for (const [type, names] of change.removed) removed.set(type, this.#notCovered(type, names));
     if (changed.size > 0) this.#tell({ revision: this.revision, changed, removed });
   }
 
-  #without<V>(names: ReadonlyMap<string, V>, hidden: ReadonlyMap<string, unknown>): ReadonlyMap<string, V> {
-    if (hidden.size === 0) return names;
-    return new Map([...names].filter(([name]) => !hidden.has(name)));
+  #notCovered<V>(type: TypeUrl, names: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
+    const own = this.#own.resources(type);
+    const hidden = this.#hidden.get(type);
+    if (own.size === 0 && hidden === undefined) return names;
+    return new Map([...names].filter(([name]) => !own.has(name) && hidden?.has(name) !== true));
   }
 
   #tell(change: ViewChange): void {

@@ -1,4 +1,11 @@
-import { CLUSTER_TYPE, LISTENER_TYPE, grpcListener, inboundClusters, sidecarListeners } from '@isthmus/translate';
+import {
+  CLUSTER_TYPE,
+  LISTENER_TYPE,
+  grpcListener,
+  inboundClusters,
+  selfListenerNames,
+  sidecarListeners,
+} from '@isthmus/translate';
 import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
 import type { Scope } from '@isthmus/policy';
 import type { Resource, TypeUrl } from '@isthmus/model';
@@ -153,6 +160,7 @@ export class NodeViews implements ResourceProvider {
     const resources = ownResources(node.scope, (service) => this.#publisher.rules.inbound(node.proxy, service));
     const gone = [...node.own].filter(([name, type]) => !resources.some((each) => each.type === type && each.name === name));
     node.own = new Map(resources.map(({ name, type }) => [name, type]));
+    node.view.hide(LISTENER_TYPE, selfListenerNames(node.scope));
     node.view.commit([...resources, ...gone.map(([name, type]) => ({ type, name, resource: undefined }))]);
   }
 

@@ -18,6 +18,10 @@ export interface OutboundListener {
   readonly otherwise: () => readonly Typed[];
 }
 
+export function listenerName(address: string, port: number): string {
+  return `${address}_${port}`;
+}
+
 export function outboundListener({ binds, port, bindToPort, chains, otherwise }: OutboundListener): ListenerInit {
   const [address = '', ...more] = binds;
   const needsName = chains.some(({ serverNames = [], tls }) => serverNames.length > 0 || tls !== undefined);
@@ -28,7 +32,7 @@ export function outboundListener({ binds, port, bindToPort, chains, otherwise }:
   const [filterChains, defaultFilterChain] =
     matching.length === 0 && all !== undefined ? [[all], undefined] : [matching, all ?? passthrough(otherwise())];
   return {
-    name: `${address}_${port}`,
+    name: listenerName(address, port),
     address: socketAddress(address, port),
     additionalAddresses: more.map((extra) => ({ address: socketAddress(extra, port) })),
     trafficDirection: TrafficDirection.OUTBOUND,

@@ -10,7 +10,7 @@ import { instancesOf } from './instances.ts';
 import { bindsOf } from './ip-mode.ts';
 import type { Binds } from './ip-mode.ts';
 import type { ListenerInit } from './listener.ts';
-import { outboundListener } from './outbound-listener.ts';
+import { listenerName, outboundListener } from './outbound-listener.ts';
 import { shapeOf } from './protocol.ts';
 import { connectionChains } from './service-chains.ts';
 
@@ -67,6 +67,23 @@ export function outboundListeners(scope: ProxyScope, place: ListenerPlace): read
   // A Sidecar that has a listener on the port decides about all that is on it: they are made together.
   if (typeof place === 'string' && !hasPlaces(scope, port)) return [];
   return [...entries.values()].map((entry) => outboundListener({ ...entry, port, otherwise: () => unknownDestination(scope) }));
+}
+
+/**
+ * Names of listeners at the proxy's own address that the others have, because they dial it there: a service without an address is
+ * listened for at those of its instances. Here each would catch what the workload sends to itself, so the proxy has none of them.
+ */
+export function selfListenerNames({ proxy, own }: ProxyScope): ReadonlySet<string> {
+  const [address] = proxy.addresses;
+  if (address === undefined || (proxy.interception !== 'redirect' && proxy.interception !== 'tproxy')) return new Set();
+  const caught = own.filter(
+    ({ service, port }) =>
+      service.resolution === 'none' &&
+      shapeOf(port.protocol) === 'tcp' &&
+      serviceAddresses(service).includes(ANYWHERE) &&
+      instancesOf(service, port.name).includes(address),
+  );
+  return new Set(caught.map(({ port }) => listenerName(address, port.number)));
 }
 
 /** Whether listeners at addresses of services can be made one by one. */
@@ -132,7 +149,7 @@ function addService(
     if (!http && wanted?.(address) === false) continue;
     const dialled = service.resolution === 'none' && address === ANYWHERE && binds.length === 0 && !http;
     const instances = dialled ? instancesOf(service, port.name) : [];
-    if (instances.length === 0) add(entries, { ...at, address, binds }, own);
+    if (instances.length === 0 && !(dialled && service.declared?.selects === true)) add(entries, { ...at, address, binds }, own);
     // Its own address would catch what it sends to itself.
     for (const instance of instances) {
       if (instance !== scope.proxy.addresses[0]) add(entries, { ...at, address, binds: [instance] }, own);
