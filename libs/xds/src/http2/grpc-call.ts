@@ -7,6 +7,7 @@ import { GrpcError, MessageReader } from './message-reader.ts';
 import { RESPONSE_HEADERS, statusHeaders } from './status-headers.ts';
 
 export interface CallHandlers {
+  /** @param bytes are good until this returns */
   message(bytes: Buffer): void;
   /** The client sends nothing more. */
   end(): void;

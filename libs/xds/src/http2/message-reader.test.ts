@@ -24,6 +24,24 @@ test('messages are the same however they were put together and however the frame
   );
 });
 
+test('a message that many frames cut is joined where the one before was, and no byte of it or of what follows is lost', () => {
+  const names = (letter: string) => Buffer.alloc(300_000, letter);
+  const wire = Buffer.concat([...framed([names('a')]), ...framed([names('b')]), ...framed([Buffer.alloc(5_000_000, 'c')])]);
+  const reader = new MessageReader(8_000_000);
+  const sums: string[] = [];
+  let first: Buffer | undefined;
+  for (let at = 0; at < wire.length; at += 16_384) {
+    reader.push(wire.subarray(at, at + 16_384));
+    for (let one = reader.next(); one !== undefined; one = reader.next()) {
+      first ??= one;
+      sums.push(`${one.length} ${[...new Set(one)].map((byte) => String.fromCharCode(byte)).join('')}`);
+    }
+  }
+  expect(sums).toEqual(['300000 a', '300000 b', '5000000 c']);
+  expect(first?.equals(names('b'))).toBe(true);
+  expect(reader.isInside).toBe(false);
+});
+
 test('large parts are sent as they are: no copy for each stream', () => {
   const shared = Buffer.alloc(10_000);
   expect(framed([Buffer.from('head'), shared])[1]).toBe(shared);
