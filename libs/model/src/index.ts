@@ -27,6 +27,7 @@ export type { MeshEndpoint, MeshService, Resolution, ServiceDeclaration, Service
 export { ANYWHERE, listenerPlaces, parseCidr, serviceAddresses } from './service-addresses.ts';
 export type { Cidr, ListenerPlace } from './service-addresses.ts';
 export { atOnce, ownTurn, runInSlices } from './slices.ts';
+export { resourceParts, resourceSize } from './snapshot.ts';
 export type { Resource, Snapshot, SnapshotChange, TypeUrl } from './snapshot.ts';
 export type { SourceEvent, SourceStatus } from './source-event.ts';
 export type { Workload, WorkloadEvent } from './workload.ts';

@@ -8,6 +8,21 @@ export interface Resource {
   readonly version: string;
   /** The encoded message (not yet wrapped in an Any; the type URL is the one of the map it is in). */
   readonly bytes: Uint8Array;
+  /** Where that is much: what `bytes` is put together from at each asking. Who only passes it on takes these. */
+  readonly parts?: readonly Uint8Array[];
+}
+
+/** The bytes, in one or more parts; they must not be changed. */
+export function resourceParts(resource: Resource): readonly Uint8Array[] {
+  return resource.parts ?? [resource.bytes];
+}
+
+/** Of the bytes. */
+export function resourceSize(resource: Resource): number {
+  if (resource.parts === undefined) return resource.bytes.length;
+  let size = 0;
+  for (const part of resource.parts) size += part.length;
+  return size;
 }
 
 export interface Snapshot {

@@ -69,6 +69,11 @@ export class VirtualServices {
     return this.#merged.get(`${namespace}/${name}`)?.rule;
   }
 
+  /** Of merged rules. */
+  get size(): number {
+    return this.#merged.size;
+  }
+
   /** All merged rules, in no order. */
   all(): Iterable<MergedRule> {
     return this.#merged.values();

@@ -1,25 +1,14 @@
-import { atOnce } from '@isthmus/model';
-
 // Serialised protobuf messages may be concatenated: that is how a message is extended without decoding it.
 
 /** Several serialised parts of one message as one. */
 export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
-  return atOnce(joinPartsSteps(parts, Number.POSITIVE_INFINITY));
-}
-
-/** `joinParts` with a pause after every `stepBytes`. */
-export function* joinPartsSteps(parts: readonly Uint8Array[], stepBytes: number): Generator<void, Uint8Array> {
   let size = 0;
   for (const part of parts) size += part.length;
   const joined = new Uint8Array(size);
   let at = 0;
-  let pauseAt = stepBytes;
   for (const part of parts) {
     joined.set(part, at);
     at += part.length;
-    if (at < pauseAt) continue;
-    pauseAt = at + stepBytes;
-    yield;
   }
   return joined;
 }

@@ -2,9 +2,10 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { atOnce } from '@isthmus/model';
 import type { Resource } from '@isthmus/model';
-import { joinParts, joinPartsSteps } from './fields.ts';
+import { joinParts } from './fields.ts';
 import { compareText, ordered } from './ordered.ts';
 import { contentVersion } from './resource.ts';
+import { routeResourceSteps } from './route-bytes.ts';
 import { BLOCK_ALL_EXPLICIT } from './routes/catch-all.ts';
 import type { EncodedVirtualHost } from './virtual-hosts.ts';
 
@@ -20,9 +21,8 @@ const OPTIONS = toBinary(
 /** Of the explicit egress route: the mesh's door lets nothing else out. */
 const TAIL = joinParts([BLOCK_ALL_EXPLICIT, OPTIONS]);
 
-/** Virtual hosts handled, or bytes copied, between two chances for the event loop (well under a millisecond; fresh pages cost most). */
+/** Virtual hosts handled between two chances for the event loop. */
 const HOSTS_A_STEP = 250;
-const BYTES_A_STEP = 256 * 1024;
 
 /** One RouteConfiguration out of encoded virtual hosts, in any order; one of each name is taken, since Envoy refuses all for a double. */
 export function composeRoute(name: string, virtualHosts: readonly EncodedVirtualHost[], tail?: Uint8Array): Resource {
@@ -39,7 +39,7 @@ export function* composeRouteSteps(
   sorted: readonly EncodedVirtualHost[],
   tail: Uint8Array = TAIL,
 ): Generator<void, Resource> {
-  const parts: Uint8Array[] = [toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }))];
+  const hosts: EncodedVirtualHost[] = [];
   const versions: string[] = [];
   let previous: string | undefined;
   for (const [index, host] of sorted.entries()) {
@@ -47,13 +47,13 @@ export function* composeRouteSteps(
     if (host.name === previous) continue;
     previous = host.name;
     versions.push(host.version);
-    parts.push(...host.parts);
+    hosts.push(host);
   }
-  parts.push(tail);
   yield;
   // The hosts' versions stand for their bytes: hashing megabytes again for one new host would be waste.
   const version = contentVersion(`${name} ${versions.join()} ${contentVersion(tail)}`);
-  return { name, version, bytes: yield* joinPartsSteps(parts, BYTES_A_STEP) };
+  const front = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }));
+  return yield* routeResourceSteps(name, version, front, hosts, tail);
 }
 
 /** The order of virtual hosts within a route. */

@@ -1,5 +1,5 @@
 import type { TypeUrl } from '@isthmus/model';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, nothingByThatNameFrame, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaResponse, emptyAssignmentFrame, nothingByThatNameFrame, resourceFrame, sotwResponse } from './frames.ts';
 import type { AnyType } from './frames.ts';
 import type { ResourceView } from './resource-provider.ts';
 import type { Push } from './push.ts';
@@ -9,8 +9,10 @@ import { EDS, VHDS } from './type-urls.ts';
 import { wholeBody } from './whole-body.ts';
 
 const MOST_KEPT_FRAMES = 256;
-/** More frames than that are put into one buffer. */
+/** Of more parts than that the short ones are put together. */
 const MOST_PARTS = 16;
+/** Long enough to be written as it is. */
+const LONG_PART = 16 * 1024;
 
 export interface PushToEncode {
   readonly view: ResourceView;
@@ -43,9 +45,7 @@ export function* encodePush({
   // Changes go to every stream, so their frames are kept; what one client is told at its start is not.
   if (ttl === undefined && push.resources.length > MOST_KEPT_FRAMES)
     frames.push(...(yield* listBody(push.resources, transport, anyType)));
-  else if (ttl === undefined)
-    for (const resource of push.resources)
-      frames.push(transport === 'sotw' ? sotwFrame(resource, anyType) : deltaFrame(resource, anyType));
+  else if (ttl === undefined) for (const resource of push.resources) frames.push(...resourceFrame(resource, transport, anyType));
   // Only EDS has a message for "nothing": of an unknown route the client learns by an answer without it.
   if (type === EDS && transport === 'sotw')
     for (const name of push.unknown) if (name !== '') frames.push(emptyAssignmentFrame(EDS, name));
@@ -55,8 +55,22 @@ export function* encodePush({
     removed = removed.filter((name) => !push.unknown.includes(name));
   }
   if (frames.length === 0 && removed.length === 0 && !push.answers) return undefined;
-  const parts = frames.length > MOST_PARTS ? [Buffer.concat(frames)] : frames;
+  const parts = frames.length > MOST_PARTS ? [...inFewer(frames)] : frames;
   return transport === 'sotw' ? sotwResponse(type, version, nonce, parts) : deltaResponse(type, version, nonce, parts, removed);
+}
+
+function* inFewer(frames: readonly Buffer[]): Generator<Buffer> {
+  let short: Buffer[] = [];
+  for (const frame of frames) {
+    if (frame.length < LONG_PART) {
+      short.push(frame);
+      continue;
+    }
+    if (short.length > 0) yield Buffer.concat(short);
+    short = [];
+    yield frame;
+  }
+  if (short.length > 0) yield Buffer.concat(short);
 }
 
 function* expiring(

@@ -5,10 +5,10 @@ import { DeltaDiscoveryResponseSchema, DiscoveryResponseSchema } from '@isthmus/
 import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import fc from 'fast-check';
-import { deltaFrame, deltaResponse, emptyAssignmentFrame, frameAll, framesInSteps, sotwFrame, sotwResponse } from './frames.ts';
+import { deltaResponse, emptyAssignmentFrame, frameAll, framesInSteps, resourceFrame, sotwResponse } from './frames.ts';
 import { EDS } from './type-urls.ts';
 
-const anyResource: fc.Arbitrary<Resource> = fc.record({
+const wholeResource: fc.Arbitrary<Resource> = fc.record({
   name: fc.string({ unit: 'grapheme', maxLength: 200 }),
   version: fc.string({ maxLength: 40 }),
   bytes: fc.oneof(
@@ -16,6 +16,17 @@ const anyResource: fc.Arbitrary<Resource> = fc.record({
     fc.nat(40_000).map((length) => new Uint8Array(length)),
   ),
 });
+const partedResource: fc.Arbitrary<Resource> = fc
+  .record({
+    name: fc.string(),
+    version: fc.string(),
+    parts: fc.array(
+      fc.nat(20_000).map((length) => new Uint8Array(length).fill(length)),
+      { minLength: 1, maxLength: 4 },
+    ),
+  })
+  .map((resource) => ({ ...resource, bytes: Buffer.concat(resource.parts) }));
+const anyResource = fc.oneof(wholeResource, partedResource);
 const anyResponse = fc.record({
   type: fc.string(),
   version: fc.string(),
@@ -28,7 +39,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 test('a concatenated DiscoveryResponse is the one that protobuf-es would write', () => {
   fc.assert(
     fc.property(anyResponse, ({ type, version, nonce, resources }) => {
-      const frames = resources.map((resource) => sotwFrame(resource, `type/${type}`));
+      const frames = resources.flatMap((resource) => resourceFrame(resource, 'sotw', `type/${type}`));
       const expected = create(DiscoveryResponseSchema, {
         versionInfo: version,
         typeUrl: type,
@@ -45,7 +56,7 @@ test('a concatenated DiscoveryResponse is the one that protobuf-es would write',
 test('a concatenated DeltaDiscoveryResponse is the one that protobuf-es would write', () => {
   fc.assert(
     fc.property(anyResponse, fc.array(fc.string()), ({ type, version, nonce, resources }, removed) => {
-      const frames = resources.map((resource) => deltaFrame(resource, type));
+      const frames = resources.flatMap((resource) => resourceFrame(resource, 'delta', type));
       const expected = create(DeltaDiscoveryResponseSchema, {
         systemVersionInfo: version,
         typeUrl: type,
@@ -76,16 +87,33 @@ test('an unknown cluster has an assignment without endpoints', () => {
 
 test('a resource is framed once, whatever the number of streams', () => {
   const resource: Resource = { name: 'a', version: '1', bytes: Buffer.from('x') };
-  expect(sotwFrame(resource, EDS)).toBe(sotwFrame(resource, EDS));
-  expect(deltaFrame(resource, EDS)).toBe(deltaFrame(resource, EDS));
+  expect(resourceFrame(resource, 'sotw', EDS)).toBe(resourceFrame(resource, 'sotw', EDS));
+  expect(resourceFrame(resource, 'delta', EDS)).toBe(resourceFrame(resource, 'delta', EDS));
+});
+
+test('the parts of a long resource are sent as they are, without a copy', () => {
+  const parts = [new Uint8Array(100_000), new Uint8Array(200_000)];
+  const resource: Resource = {
+    name: 'a',
+    version: '1',
+    parts,
+    get bytes(): Uint8Array {
+      throw new Error('joined');
+    },
+  };
+  for (const transport of ['sotw', 'delta'] as const) {
+    const frame = resourceFrame(resource, transport, EDS);
+    for (const part of parts) expect(frame.some(({ buffer }) => buffer === part.buffer)).toBe(true);
+  }
 });
 
 test('many frames in one buffer are the frames of each', () => {
   fc.assert(
     fc.property(fc.array(anyResource, { maxLength: 8 }), (resources) => {
-      const joined = (frame: typeof sotwFrame) => hex(Buffer.concat(resources.map((resource) => frame(resource, EDS))));
-      expect(hex(frameAll(resources, 'sotw', EDS))).toBe(joined(sotwFrame));
-      expect(hex(frameAll(resources, 'delta', EDS))).toBe(joined(deltaFrame));
+      for (const transport of ['sotw', 'delta'] as const) {
+        const joined = Buffer.concat(resources.flatMap((resource) => resourceFrame(resource, transport, EDS)));
+        expect(hex(frameAll(resources, transport, EDS))).toBe(hex(joined));
+      }
     }),
   );
 });

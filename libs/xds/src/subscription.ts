@@ -1,3 +1,4 @@
+import { resourceSize } from '@isthmus/model';
 import type { Resource } from '@isthmus/model';
 import type { DiscoveryRequest, ErrorDetail } from './discovery-request.ts';
 import { deltaContent, sotwContent } from './push.ts';
@@ -162,7 +163,10 @@ export class Subscription {
     const names = whole ? view : this.#due;
     if (names.size > FEW) return true;
     let sum = 0;
-    for (const name of names.keys()) sum += (view.get(name) ?? retiring.get(name))?.bytes.length ?? name.length;
+    for (const name of names.keys()) {
+      const resource = view.get(name) ?? retiring.get(name);
+      sum += resource === undefined ? name.length : resourceSize(resource);
+    }
     return sum >= bytes / 2;
   }
 

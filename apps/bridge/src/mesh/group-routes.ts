@@ -20,11 +20,14 @@ type Rule = IstioObject<'VirtualService'>;
 interface Table {
   readonly route: SidecarRoute;
   readonly assembly: RouteAssembly;
+  /** Keys of rules whose virtual hosts may be others than the assembly has. */
+  readonly behind: Set<string>;
 }
 
 /**
  * The routes of a group of sidecars: `http_proxy` for explicit egress and one for each port on which services speak HTTP.
- * Kept together out of units, a service's virtual hosts or a VirtualService's: a change costs the units that depend on it.
+ * Kept together out of units, a service's virtual hosts or a VirtualService's: a change costs the units that depend on it. Those of
+ * VirtualServices are made by `compose`, in steps: the first service on a port is a reason to look at every rule that there is.
  */
 export class GroupRoutes {
   readonly #scope: ProxyScope;
@@ -34,6 +37,8 @@ export class GroupRoutes {
   readonly #portsOf = new Map<MeshHost, readonly string[]>();
   readonly #users = new Map<string, number>();
   readonly #dirty = new Set<string>();
+  /** Tables with rules to look at. */
+  readonly #behind = new Set<Table>();
   /** All rules are still to come: a route that is new need not be given them. */
   #isFilling = false;
 
@@ -42,13 +47,14 @@ export class GroupRoutes {
   }
 
   get isDirty(): boolean {
-    return this.#dirty.size > 0;
+    return this.#dirty.size > 0 || this.#behind.size > 0;
   }
 
   /** From nothing: another Sidecar applies, or the group is new. */
   *reset(): Generator<void> {
     for (const name of this.#tables.keys()) this.#dirty.add(name);
     this.#tables.clear();
+    this.#behind.clear();
     this.#rules.clear();
     this.#portsOf.clear();
     this.#users.clear();
@@ -67,10 +73,7 @@ export class GroupRoutes {
       }
     }
     this.#isFilling = false;
-    for (const key of [...this.#rules.keys()]) {
-      this.#setRuleEverywhere(key);
-      yield;
-    }
+    for (const key of this.#rules.keys()) this.#lookAtRule(key);
   }
 
   /** What the rules name, and where they send to. */
@@ -86,23 +89,29 @@ export class GroupRoutes {
   /** A service that came, went, or whose ports or DestinationRule changed, and the rules that it is part of. */
   service(host: MeshHost): void {
     this.#place(host);
-    for (const key of this.#rules.of(host)) this.#setRuleEverywhere(key);
+    for (const key of this.#rules.of(host)) this.#lookAtRule(key);
   }
 
   /** A VirtualService, as it was or as it is. */
   rule(rule: Rule): void {
     if (this.#scope.proxy.kind === 'router') return;
     const key = ruleKey(rule);
-    const hosts = new Set(this.#rules.hostsOf(key));
     this.#rules.set(key, this.#current(key));
-    for (const host of this.#rules.hostsOf(key)) hosts.add(host);
-    this.#setRuleEverywhere(key);
+    this.#lookAtRule(key);
     // A wildcard leaves to another rule what that names: such a rule's coming or going changes it.
-    for (const other of this.#rules.wildcards) if (other !== key) this.#setRuleEverywhere(other);
+    for (const other of this.#rules.wildcards) if (other !== key) this.#lookAtRule(other);
   }
 
   /** What changed since the last call. */
   *compose(): Generator<void, readonly ResourceChange[]> {
+    for (const table of this.#behind) {
+      for (const key of table.behind) {
+        table.behind.delete(key);
+        this.#setRule(table, key);
+        yield;
+      }
+      this.#behind.delete(table);
+    }
     const changes: ResourceChange[] = [];
     for (const name of this.#dirty) {
       this.#dirty.delete(name);
@@ -138,8 +147,14 @@ export class GroupRoutes {
     }
   }
 
-  #setRuleEverywhere(key: string): void {
-    for (const table of this.#tables.values()) this.#setRule(table, key);
+  /** Once more, before routes are put together. */
+  #lookAtRule(key: string): void {
+    for (const table of this.#tables.values()) this.#lookAtRuleIn(table, key);
+  }
+
+  #lookAtRuleIn(table: Table, key: string): void {
+    table.behind.add(key);
+    this.#behind.add(table);
   }
 
   #setRule(table: Table, key: string): void {
@@ -153,11 +168,11 @@ export class GroupRoutes {
     if (this.#tables.has(name)) return;
     const route = sidecarRoute(this.#scope, name);
     if (route === undefined) return;
-    const table = { route, assembly: new RouteAssembly(name) };
+    const table = { route, assembly: new RouteAssembly(name), behind: new Set<string>() };
     this.#tables.set(name, table);
     this.#dirty.add(name);
     // The first on its port: rules may have been waiting for a service there.
-    if (!this.#isFilling) for (const key of this.#rules.keys()) this.#setRule(table, key);
+    if (!this.#isFilling) for (const key of this.#rules.keys()) this.#lookAtRuleIn(table, key);
   }
 
   #drop(name: string): void {
@@ -165,6 +180,8 @@ export class GroupRoutes {
     if (users > 0) this.#users.set(name, users);
     else {
       this.#users.delete(name);
+      const table = this.#tables.get(name);
+      if (table !== undefined) this.#behind.delete(table);
       this.#tables.delete(name);
       this.#dirty.add(name);
     }

@@ -17,7 +17,7 @@ const ROUTES_EVERY_MS = 100;
 /** … but for at most a tenth of the time. */
 const ROUTES_SHARE = 10;
 
-/** Services that a new group takes in one turn of the loop, in some milliseconds. */
+/** Services and VirtualServices that a new group takes in one turn of the loop, in some milliseconds. */
 const FILL_AT_ONCE = 100;
 
 type MeshScope = Scope<Proxy, MeshOptions>;
@@ -84,7 +84,7 @@ export class MeshPublisher {
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
       const { group } = known;
-      if (this.services.size > FILL_AT_ONCE || this.#gate.isClosed) group.fillInSlices(this.#gate);
+      if (this.services.size + this.rules.virtual.size > FILL_AT_ONCE || this.#gate.isClosed) group.fillInSlices(this.#gate);
       else {
         for (const _ of group.fill());
         for (const _ of group.compose());
