@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GrpcBackend } from '../../e2e/support/grpc-backend.ts';
 import { RulesBridge } from '../../e2e/support/rules-bridge.ts';
-import type { CostSays, CostSetup, CostTold } from './agent-cost-child.ts';
-import { DIRECT, ENDPOINTS, HANDED, MOVED, REGISTER, TARGETS, writePlan } from './agent-cost-plan.ts';
+import type { CostSetup } from './agent-cost-child.ts';
+import { DIRECT, ENDPOINTS, HANDED, MOVED, TARGETS, writePlan } from './agent-cost-plan.ts';
+import { CostChild } from './agent-cost-process.ts';
 import { memory, starts } from './agent-starts.ts';
-import { BenchChild } from './bench-child.ts';
+import { unmanaged } from './agent-unmanaged.ts';
 import { inTurns, percentText, spreadText } from './paired.ts';
-import type { Paired, Sample } from './paired.ts';
+import type { Paired } from './paired.ts';
 import type { Scenario } from './scenario.ts';
 import { startStaticSidecar } from './static-sidecar.ts';
 import { figure, largest } from './statistics.ts';
@@ -20,55 +21,15 @@ import { figure, largest } from './statistics.ts';
 const ROUNDS = 20;
 const STARTS = 20;
 const MEMORY_PAIRS = 8;
-const CALLS = 1_500;
+/** 10 × 3 processes; of each way 6 samples of 0.1 to 0.4 s in each. */
+const UNMANAGED = { generations: 10, rounds: 6, calls: 2_000 };
 const FIRES = 20_000;
 const GRPC_CALLS = 800;
 
-class Child {
-  readonly #child: BenchChild<CostSays, CostTold>;
-
-  private constructor(child: BenchChild<CostSays, CostTold>) {
-    this.#child = child;
-  }
-
-  static async start(setup: CostSetup, env: Readonly<Record<string, string>> | undefined): Promise<Child> {
-    const flags = env === undefined ? [] : ['--require', REGISTER];
-    const child = new BenchChild<CostSays, CostTold>(join(import.meta.dirname, 'agent-cost-child.ts'), setup, flags, env);
-    await child.next('ready', 60_000);
-    return new Child(child);
-  }
-
-  async measure(way: string, calls: number): Promise<Sample> {
-    const measured = this.#child.next('measured', 60_000);
-    this.#child.tell(`${way} ${calls}`);
-    return measured;
-  }
-
-  close(): Promise<void> {
-    return this.#child.close('end');
-  }
-}
-
 type Env = Readonly<Record<string, string>>;
 
-/** Calls that no plan names, in two processes by turns. */
-async function unmanaged(port: number, env: Env): Promise<ReadonlyMap<string, Paired>> {
-  const without = await Child.start({ part: 'calls', port }, undefined);
-  const withAgent = await Child.start({ part: 'calls', port }, env);
-  const found = new Map<string, Paired>();
-  try {
-    for (const way of ['http', 'undici', 'fetch']) {
-      const measure = (which: string): Promise<Sample> => (which === 'with' ? withAgent : without).measure(way, CALLS);
-      for (const [which, paired] of await inTurns(['without', 'with'], ROUNDS, measure)) found.set(`${way} ${which}`, paired);
-    }
-    return found;
-  } finally {
-    await Promise.all([without.close(), withAgent.close()]);
-  }
-}
-
 async function within(setup: CostSetup, env: Env, names: readonly string[], calls: number): Promise<ReadonlyMap<string, Paired>> {
-  const child = await Child.start(setup, env);
+  const child = await CostChild.start(setup, env);
   try {
     return await inTurns(names, ROUNDS, (name) => child.measure(name, calls));
   } finally {
@@ -138,24 +99,27 @@ export const agentCost: Scenario = {
       const held = await memory(env, true, MEMORY_PAIRS);
       const heldAlone = await memory(env, false, MEMORY_PAIRS);
       log(`RSS ${spreadText(held.rss)} MB more; without fetch ${spreadText(heldAlone.rss)}`);
-      const calls = await unmanaged(port ?? 0, env);
-      for (const [what, { rateMore }] of calls) log(`${what}: ${percentText(rateMore)} calls a second`);
+      const calls = await unmanaged(port ?? 0, env, UNMANAGED);
+      for (const { way, cpuMore, cpuMoreOfNone } of calls)
+        log(`${way}: ${percentText(cpuMore)} CPU a call; where there is no agent ${percentText(cpuMoreOfNone)}`);
       const names = ['plain', 'opossum', 'opossum-kept', 'opossum-handed', 'cockatiel', 'cockatiel-kept', 'cockatiel-handed'];
       const breakers = await within({ part: 'breakers', port: 0 }, env, names, FIRES);
       log(`opossum ${figure(breakers.get('opossum')?.cpuUs ?? Number.NaN, 'µs')}`);
       const of = (found: ReadonlyMap<string, Paired>, name: string): Paired => found.get(name) as Paired;
-      const slower = (way: string): number => Math.max(0, -of(calls, `${way} with`).rateMore.high) * 100;
       return {
-        about: `Plans have ${TARGETS} targets × ${ENDPOINTS} endpoints, all at rung traffic, so that every seam is in. What is compared is measured in turns, in ${ROUNDS} rounds, each in another order; in parentheses the 95 % interval of the median of differences within a round (bootstrap); what it leaves open is no loss for certain. Unmanaged calls: ${CALLS} to an address that no target has, 16 at once over kept connections, by two processes, one with the built agent before it by --require. Breakers: ${FIRES} calls of an action that does nothing, one after the other; kept: the agent’s wrapper at rung sdk; handed over: at resilience, where it observes. gRPC: ${GRPC_CALLS} unary calls, 16 at once, to one instance; xds is @grpc/grpc-js-xds with the bridge; the CPU is that of the caller, and beside the sidecar’s way there is an Envoy’s, which is not in it. Memory: ${MEMORY_PAIRS} pairs of a service that made 500 calls, two seconds after, after a full collection; where it never calls by fetch, the agent is the one who loads Node’s own undici, about 11 MB, to have its dispatcher. Start: ${STARTS} starts of each sort in turns, of a service that loads node:http and listens; from the process’s beginning until it listens.`,
+        about: `Plans have ${TARGETS} targets × ${ENDPOINTS} endpoints, all at rung traffic, so that every seam is in. What is compared is measured in turns, in ${ROUNDS} rounds, each in another order; in parentheses the 95 % interval of the median of differences within a round (bootstrap); what it leaves open is no loss for certain. Unmanaged calls: ${UNMANAGED.calls} in a sample, to an address that no target has, 16 at once over kept connections; ${UNMANAGED.generations} × three processes, two without the agent and one with the built agent before it by --require, ${UNMANAGED.rounds} samples of each by turns; the interval is of the median over the processes, since two that do the same differ for as long as they live, and beside it stands what the two without the agent differ by. Breakers: ${FIRES} calls of an action that does nothing, one after the other; kept: the agent’s wrapper at rung sdk; handed over: at resilience, where it observes. gRPC: ${GRPC_CALLS} unary calls, 16 at once, to one instance; xds is @grpc/grpc-js-xds with the bridge; the CPU is that of the caller, and beside the sidecar’s way there is an Envoy’s, which is not in it. Memory: ${MEMORY_PAIRS} pairs of a service that made 500 calls, two seconds after, after a full collection; where it never calls by fetch, the agent is the one who loads Node’s own undici, about 11 MB, to have its dispatcher. Start: ${STARTS} starts of each sort in turns, of a service that loads node:http and listens; from the process’s beginning until it listens.`,
         tables: [
           {
             title: 'Calls that no plan names',
-            columns: ['by', 'calls a second', 'with the agent', 'more', 'CPU µs a call', 'with the agent', 'more'],
-            rows: ['http', 'undici', 'fetch'].map((way) => {
-              const [without, more] = [of(calls, `${way} without`), of(calls, `${way} with`)];
-              const rates = [figure(without.rate), figure(more.rate), percentText(more.rateMore)];
-              return [way, ...rates, figure(without.cpuUs), figure(more.cpuUs), percentText(more.cpuMore)];
-            }),
+            columns: ['by', 'calls a second', 'with the agent', 'more', 'no agent in either'].concat(
+              ...['CPU µs a call', 'with the agent', 'more', 'no agent in either'],
+            ),
+            rows: calls.map((one) => [
+              ...[one.way, figure(one.without.rate), figure(one.with.rate)],
+              ...[percentText(one.rateMore), percentText(one.rateMoreOfNone)],
+              ...[figure(one.without.cpuUs), figure(one.with.cpuUs)],
+              ...[percentText(one.cpuMore), percentText(one.cpuMoreOfNone)],
+            ]),
           },
           { title: 'Breakers', columns: ['call', 'CPU µs'], rows: names.map((name) => [name, figure(of(breakers, name).cpuUs)]) },
           {
@@ -185,9 +149,13 @@ export const agentCost: Scenario = {
           },
         ],
         targets: [
-          ...['http', 'undici', 'fetch'].map((way) => ({
+          ...calls.map(({ way, rateMore }) => ({
             what: `${way}, unmanaged: fewer calls a second, for certain`,
-            ...{ unit: '%', atMost: 0, measured: slower(way) },
+            ...{ unit: '%', atMost: 0, measured: Math.max(0, -rateMore.high) * 100 },
+          })),
+          ...calls.map(({ way, cpuMore }) => ({
+            what: `${way}, unmanaged: more CPU a call, for certain`,
+            ...{ unit: '%', atMost: 0, measured: Math.max(0, cpuMore.low) * 100 },
           })),
           { what: 'RSS beside a service with fetch, median of pairs', unit: 'MB', atMost: 8, measured: held.rss.middle },
           {

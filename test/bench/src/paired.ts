@@ -30,9 +30,7 @@ export async function inTurns(
   const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
   for (const name of names) await measure(name); // warms up
   for (let round = 0; round < rounds; round += 1) {
-    const start = round % names.length;
-    const order = [...names.slice(start), ...names.slice(0, start)];
-    for (const name of round % 2 === 0 ? order : order.toReversed()) samples.get(name)?.push(await measure(name));
+    for (const name of orderOf(names, round)) samples.get(name)?.push(await measure(name));
   }
   const cpu = ({ cpuMs, calls }: Sample): number => (cpuMs / calls) * 1_000;
   const rate = ({ calls, wallMs }: Sample): number => (calls / wallMs) * 1_000;
@@ -44,6 +42,14 @@ export async function inTurns(
       return [name, { cpuUs: median(own.map(cpu)), rate: median(own.map(rate)), cpuMore: more(cpu), rateMore: more(rate) }];
     }),
   );
+}
+
+/** Each name is in each place equally often, and before each other as often as after it. */
+export function orderOf(names: readonly string[], round: number): readonly string[] {
+  const start = round % names.length;
+  const order = [...names.slice(start), ...names.slice(0, start)];
+  // Not at every other round: of two names, turned and reversed is as it was.
+  return Math.floor(round / names.length) % 2 === 0 ? order : order.toReversed();
 }
 
 export function spreadOf(values: readonly number[]): Spread {

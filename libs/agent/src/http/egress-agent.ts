@@ -5,7 +5,8 @@ import type { ConnectionSeam } from './replayable-connection.ts';
 
 /** What Node's agents have and its types do not say. */
 export interface AgentInternals {
-  addRequest(request: http.ClientRequest, options: http.RequestOptions, ...more: unknown[]): void;
+  /** The last two are an old form's: Node 16 to 24 take `(request, host, port, localAddress)` too. */
+  addRequest(request: http.ClientRequest, options: http.RequestOptions, port?: unknown, localAddress?: unknown): void;
   keepSocketAlive(socket: net.Socket): boolean;
   readonly keepAlive?: boolean;
   readonly keepAliveMsecs?: number;

@@ -25,10 +25,10 @@ export function wrapAgent<A extends http.Agent>(agent: A): A {
   if (own[WRAPPED] === true) return agent;
   own[WRAPPED] = true;
   const { addRequest } = own;
-  own.addRequest = function (this: http.Agent, request, options, ...more) {
+  own.addRequest = function (this: http.Agent, request, options, port, localAddress) {
     const seam = currentAgent()?.clients.seam;
     const beside = seam === undefined ? undefined : moverOf(seam)(this, request, options);
-    addRequest.call(beside ?? this, request, options, ...more);
+    addRequest.call(beside ?? this, request, options, port, localAddress);
   };
   return agent;
 }

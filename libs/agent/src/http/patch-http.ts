@@ -29,8 +29,10 @@ export function patchHttp(seam: ClientSeam, connect?: (place: Place) => net.Sock
   // A new one also where an old one may still be below another's patch: nobody can tell whether it is still called.
   const layer: Layer = { mover: callMover(seam, connect) };
   const { addRequest } = prototype;
-  const patched: AgentInternals['addRequest'] = function (this: http.Agent, request, options, ...more) {
-    addRequest.call(layer.mover?.(this, request, options) ?? this, request, options, ...more);
+  // The four that Node's own has had since it had three: a rest parameter would be an array for each call.
+  const patched: AgentInternals['addRequest'] = function (this: http.Agent, request, options, port, localAddress) {
+    const beside = layer.mover === undefined ? undefined : layer.mover(this, request, options);
+    addRequest.call(beside === undefined ? this : beside, request, options, port, localAddress);
   };
   prototype.addRequest = patched;
   prototype[LAYER] = layer;

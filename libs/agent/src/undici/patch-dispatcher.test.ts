@@ -16,8 +16,14 @@ afterEach(async () => {
   await Promise.all([instance.kill(), egress.kill()]);
 });
 
-async function fetched(methods: readonly string[], faulty = false): Promise<FetchReport> {
-  const workerData: FetchOrder = { instance: instance.port, egress: egress.port, methods, faulty };
+async function fetched(methods: readonly string[], faulty = false, client?: string): Promise<FetchReport> {
+  const workerData: FetchOrder = {
+    instance: instance.port,
+    egress: egress.port,
+    methods,
+    faulty,
+    ...(client === undefined ? {} : { client }),
+  };
   const worker = new Worker(new URL('fetch-caller.worker.ts', import.meta.url), {
     workerData,
     execArgv: ['--conditions=source'],
@@ -37,6 +43,8 @@ describe('a call by the built-in fetch', () => {
       failures: [],
       codes: [],
       twice: false,
+      loaded: false,
+      restored: true,
       counted: { calls: 2, failures: 0, attempts: 2 },
     });
     expect(egress.seen).toMatchObject([
@@ -68,5 +76,18 @@ describe('a call by the built-in fetch', () => {
 
   test('stays on the SDK when the agent has a fault', async () => {
     expect(await fetched(['GET'], true)).toMatchObject({ answers: ['instance'], codes: ['agent-fault'] });
+  });
+});
+
+describe.each(['undici-5', 'undici-6', 'undici-7', 'undici'])('a call by npm %s, which is loaded after the agent', (client) => {
+  test('goes to the egress from the turn on in which it is loaded', async () => {
+    expect(await fetched(['GET', 'POST'], false, client)).toMatchObject({
+      answers: ['egress', 'egress'],
+      codes: [],
+      loaded: false,
+      restored: true,
+    });
+    expect(egress.seen.map(({ headers }) => headers.host)).toEqual(['orders:80', 'orders:80']);
+    expect(instance.seen).toEqual([]);
   });
 });

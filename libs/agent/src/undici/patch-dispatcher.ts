@@ -1,7 +1,8 @@
-import { notMovable, secondAgent } from '../http/client-seam.ts';
+import { agentFault, notMovable, secondAgent } from '../http/client-seam.ts';
 import type { ClientSeam } from '../http/client-seam.ts';
 import { dispatchBy } from './dispatch-mover.ts';
 import type { Dispatch, Dispatcher } from './dispatch.ts';
+import { awaitDispatcher, isAwaited } from './dispatcher-waiting.ts';
 import { whyUnwrappable } from './unwrappable.ts';
 
 /** Where undici has the dispatcher of those who name none: built in and from npm up to 7, and from npm 8. */
@@ -17,38 +18,57 @@ interface Layer {
 type Layered = Dispatcher & { readonly [OURS]?: Layer };
 
 /**
- * Puts itself before the global dispatcher: the built-in `fetch`, and what npm undici does without a dispatcher of its own.
- * @returns undoes it; undefined where there is nothing to patch (Node 16 without npm undici) or it is patched already
+ * Puts itself before the global dispatcher: the built-in `fetch`, and what npm undici does without a dispatcher of its own. Where none of
+ * them is loaded yet, as soon as one is: nothing is loaded for it.
+ * @returns undoes it; undefined where there is nothing to undo: it is patched or waited for already
  */
 export function patchDispatcher(seam: ClientSeam): (() => void) | undefined {
+  const undo = GLOBALS.flatMap((key) => patchAt(key, seam));
+  return undo.length === 0 ? undefined : () => undo.forEach((one) => one());
+}
+
+function patchAt(key: symbol, seam: ClientSeam): (() => void)[] {
+  if (isAwaited(key)) return [];
   const global = globalThis as unknown as Record<symbol, Layered | undefined>;
-  // Loads the built-in undici, which sets it. Node 16 has none: there it is the one of npm, if the application has loaded that.
-  void (globalThis as { readonly Headers?: unknown }).Headers;
-  const undo = GLOBALS.flatMap((key) => {
-    const before = global[key];
-    if (before === undefined) return [];
-    const layer = before[OURS];
-    if (layer !== undefined) return takeOver(layer, seam);
-    const why = whyUnwrappable(before);
-    if (why !== undefined) {
-      notMovable(
-        seam,
-        'undici',
-        `what is called by undici's global dispatcher stays on the SDK: ${why}`,
-        'see docs/agent-clients.md',
-      );
-      return [];
-    }
-    const mine: Layer = { seam };
-    const patched = layeredOn(before, mine, () => mine.seam);
-    global[key] = patched;
-    return () => {
+  const before = global[key];
+  if (before === undefined) return [patchLater(key, seam)];
+  const layer = before[OURS];
+  if (layer !== undefined) return takeOver(layer, seam);
+  const why = whyUnwrappable(before);
+  if (why !== undefined) {
+    notMovable(
+      seam,
+      'undici',
+      `what is called by undici's global dispatcher stays on the SDK: ${why}`,
+      'see docs/agent-clients.md',
+    );
+    return [];
+  }
+  const mine: Layer = { seam };
+  const patched = layeredOn(before, mine, () => mine.seam);
+  global[key] = patched;
+  return [
+    () => {
       mine.seam = undefined;
       // Where another has wrapped ours since, it stays below and does nothing.
       if (global[key] === patched) global[key] = before;
-    };
+    },
+  ];
+}
+
+function patchLater(key: symbol, seam: ClientSeam): () => void {
+  let undo: (() => void)[] = [];
+  const stop = awaitDispatcher(key, () => {
+    try {
+      undo = patchAt(key, seam);
+    } catch (error) {
+      agentFault(seam, 'undici', error); // undici is loaded all the same
+    }
   });
-  return undo.length === 0 ? undefined : () => undo.forEach((one) => one());
+  return () => {
+    stop();
+    for (const one of undo) one();
+  };
 }
 
 function takeOver(layer: Layer, seam: ClientSeam): (() => void)[] {
