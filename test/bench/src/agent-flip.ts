@@ -18,7 +18,7 @@ const HOST = 'orders.mesh';
 const CALLS_A_SECOND = 2_000;
 const ROUND_TRIPS = 100;
 const DWELL_MS = 350;
-const KILLS = 3;
+const KILLS = 20;
 /** The new way is taken when 99 % of so many calls, which is 100 ms of them, take it. */
 const IN_A_ROW = 200;
 const REGISTER = join(import.meta.dirname, '../../../dist/packages/agent/agent/src/register.js');

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { ArmCounts } from '../control/arm-counts.ts';
 import type { Place } from '../sidecar-probe.ts';
 import { headEnd, headFor, isIdempotent } from './request-head.ts';
+import { hasUnreadEnd } from './unread-end.ts';
 
 /** One request on its way to the sidecar, and where it would have gone. */
 export interface MovedCall {
@@ -184,12 +185,23 @@ export class ReplayableConnection extends Duplex {
     try {
       if (this.#call === undefined) throw new Error('nobody knows where the request belongs');
       const head = headFor(bytes.subarray(0, end), this.#call.authority, this.#call.more);
+      if (this.#isGone()) {
+        this.#seam.failed('bad');
+        this.#fallBack();
+        return;
+      }
       this.#headSent = true;
       this.#letGo();
       this.#send(Buffer.concat([head, bytes.subarray(end)]));
     } catch {
       this.#fallBack(); // nothing of it has left
     }
+  }
+
+  /** Asked only for what could not be sent again. */
+  #isGone(): boolean {
+    const socket = this.#socket;
+    return this.#connected && socket !== undefined && !isIdempotent(this.#call?.method ?? '') && hasUnreadEnd(socket);
   }
 
   #send(bytes: Buffer): void {
