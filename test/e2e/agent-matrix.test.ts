@@ -1,16 +1,16 @@
 // Which Node, module system and client libraries the agent works with: every cell that the engines of both allow.
 import { readFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
-import { provide, servers } from '@isthmus/servers';
-import { satisfies } from 'semver';
+import { provide, servers, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
+import type { ConsulServer, EurekaServer, NacosServer } from '@isthmus/servers';
+import { ROOT } from '../docs/pages.ts';
+import { callersOn, refusedTable, registriesOn } from './support/matrix/cells.ts';
+import { Counting } from './support/matrix/counting.ts';
 import { MatrixApp } from './support/matrix/matrix-app.ts';
-import type { MatrixClient } from './support/matrix/matrix-app.ts';
+import type { Joining } from './support/matrix/matrix-app.ts';
 import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
@@ -18,95 +18,63 @@ const CALLS = 5;
 const OWN = process.versions.node;
 const NODES = [servers.node.version, ...(servers.node.otherVersions ?? []), OWN];
 
-/** What Node itself has, and since when. */
-const BUILT_IN: readonly (MatrixClient & { readonly engines: string })[] = [
-  { id: 'http', kind: 'http', engines: '>=16' },
-  { id: 'http-agent', kind: 'http with an agent', engines: '>=16' },
-  { id: 'fetch', kind: 'fetch', engines: '>=18' },
-];
-/** The majors that are in use; what their packages say of engines decides where they are tried. */
-const PACKAGES: readonly (MatrixClient & { readonly module: string; readonly onlyMjs?: true })[] = [
-  { id: 'axios-1', kind: 'axios', module: 'axios' },
-  { id: 'got-16', kind: 'got', module: 'got', onlyMjs: true },
-  { id: 'node-fetch-2', kind: 'node-fetch', module: 'node-fetch' },
-  { id: 'superagent-10', kind: 'superagent', module: 'superagent' },
-  { id: 'agentkeepalive-4', kind: 'agentkeepalive', module: 'agentkeepalive' },
-  ...['undici-5', 'undici-6', 'undici-7', 'undici'].flatMap((module) => [
-    { id: `${module}-global`, kind: 'undici', module },
-    { id: `${module}-own`, kind: 'undici with a dispatcher', module },
-  ]),
-  { id: 'opossum-8', kind: 'opossum', module: 'opossum' },
-  { id: 'opossum-9', kind: 'opossum', module: 'opossum-9' },
-  { id: 'opossum-10', kind: 'opossum', module: 'opossum-10' },
-  { id: 'cockatiel-3', kind: 'cockatiel', module: 'cockatiel-3' },
-  { id: 'cockatiel-4', kind: 'cockatiel', module: 'cockatiel-4' },
-];
+let nacos: NacosServer;
+let consul: ConsulServer;
+let eureka: EurekaServer;
 
-/** A server that counts the calls of each client, and says with what Host they came. */
-class Counting {
-  readonly seen = new Map<string, number>();
-  readonly hosts = new Set<string>();
-  readonly #server: Server;
+beforeAll(async () => {
+  [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+}, 300_000);
+afterAll(async () => {
+  await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+}, 60_000);
 
-  constructor() {
-    this.#server = createServer((request: IncomingMessage, response) => {
-      const client = (request.url ?? '').slice(1);
-      this.seen.set(client, (this.seen.get(client) ?? 0) + 1);
-      this.hosts.add(request.headers.host ?? '');
-      response.end('ok');
-    });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => void this.#server.listen(0, '127.0.0.1', resolve));
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
+test('the page has the table of what engines do not allow', async () => {
+  const page = await readFile(join(ROOT, 'docs/agent-clients.md'), 'utf8');
+  const cells = (table: string): string => table.replaceAll(/ {2,}/g, ' ').replaceAll(/-{3,}/g, '---');
+  expect(cells(page)).toContain(refusedTable(NODES));
+});
 
 describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) => [node, modules] as const)))(
   'Node %s, %s',
   (version, modules) => {
     const instance = new Counting();
     const egress = new Counting();
+    const { clients } = callersOn(version, modules);
+    const ids = clients.map(({ id }) => id);
+    /** A channel is told in a turn of its own. */
+    const channels = clients.flatMap(({ id, kind }) => (kind.endsWith('grpc') ? [id] : []));
     let directory: string;
     let app: MatrixApp;
-    let clients: readonly MatrixClient[];
     let address: string;
     let plans = 0;
 
-    const plan = async (rung: AgentTarget['rung']): Promise<void> => {
-      const text: AgentPlan = { schema: 1, version: String((plans += 1)), targets: [{ host: HOST, rung, addresses: [address] }] };
+    const write = async (...targets: readonly AgentTarget[]): Promise<void> => {
+      const text: AgentPlan = { schema: 1, version: String((plans += 1)), targets };
       await writeFile(join(directory, 'new'), JSON.stringify(text));
       await rename(join(directory, 'new'), join(directory, 'plan.json'));
-      await until(`it is at ${rung}; the agent said ${app?.log}`, async () => (await app.rungs()).join() === rung, 60_000);
     };
-    const counts = (server: Counting) => {
-      const seen = Object.fromEntries(clients.map(({ id }) => [id, server.seen.get(id) ?? 0]));
-      server.seen.clear();
-      return seen;
+    const plan = async (rung: AgentTarget['rung']): Promise<void> => {
+      await write({ host: HOST, rung, addresses: [address] });
+      await until(`it is at ${rung}; the agent said ${app?.log}`, async () => (await app.rungOf(HOST)) === rung, 60_000);
+      const there = rung === 'sdk' ? instance : egress;
+      await until(`channels are at ${rung}; the agent said ${app.log}`, async () => {
+        const failed = await app.call(channels, 1);
+        expect(failed).toEqual(of(channels, []));
+        return Object.values(there.take(channels)).every((calls) => calls === 1);
+      });
+      for (const server of [instance, egress]) server.take([]);
     };
-    const each = <T>(value: T) => Object.fromEntries(clients.map(({ id }) => [id, value]));
+    const of = <T>(which: readonly string[], value: T) => Object.fromEntries(which.map((id) => [id, value]));
 
     beforeAll(async () => {
-      const allowed = await Promise.all(
-        PACKAGES.map(async ({ module, onlyMjs }) => {
-          const text = await readFile(join(import.meta.dirname, '../../node_modules', module, 'package.json'), 'utf8');
-          const { engines } = JSON.parse(text) as { readonly engines?: { readonly node?: string } };
-          return (onlyMjs === undefined || modules === 'mjs') && satisfies(version, engines?.node ?? '*');
-        }),
-      );
-      clients = [...BUILT_IN.filter(({ engines }) => satisfies(version, engines)), ...PACKAGES.filter((_, at) => allowed[at])];
       const node = version === OWN ? process.execPath : await nodeOf(version);
       directory = await mkdtemp(join(tmpdir(), 'isthmus-matrix-'));
       address = await instance.listen();
-      await writeFile(join(directory, 'plan.json'), JSON.stringify({ schema: 1, version: '0', targets: [] }));
+      await write();
       const env = { ISTHMUS_PLAN_FILE: join(directory, 'plan.json'), ISTHMUS_EGRESS: await egress.listen() };
-      app = await MatrixApp.start({ node, modules, clients, instance: address, env });
+      const told = await Promise.all(clients.map(async (client) => ({ ...client, proto: await protoOf(directory, client.id) })));
+      app = await MatrixApp.start({ node, modules, clients: told, host: HOST, instance: address, env });
     }, 300_000);
 
     afterAll(async () => {
@@ -118,23 +86,78 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
 
     test('every client that runs there moves to the sidecar and back, each call is made once and none fails', async () => {
       expect(app.version).toBe(`v${version}`);
-      expect(clients.length).toBeGreaterThanOrEqual(8);
-      process.stdout.write(`Node ${version}, ${modules}: ${clients.map(({ id }) => id).join(', ')}\n`);
+      expect(ids.length).toBeGreaterThanOrEqual(14);
       await plan('sdk');
-      expect(await app.call(CALLS)).toEqual(each([]));
-      expect([counts(instance), counts(egress)]).toEqual([each(CALLS), each(0)]);
+      expect(await app.call(ids, CALLS)).toEqual(of(ids, []));
+      expect([instance.take(ids), egress.take(ids)]).toEqual([of(ids, CALLS), of(ids, 0)]);
       for (const rung of ['traffic', 'resilience'] as const) {
         await plan(rung);
-        expect(await app.call(CALLS)).toEqual(each([]));
-        expect([counts(instance), counts(egress)]).toEqual([each(0), each(CALLS)]);
+        expect(await app.call(ids, CALLS)).toEqual(of(ids, []));
+        expect([instance.take(ids), egress.take(ids)]).toEqual([of(ids, 0), of(ids, CALLS)]);
       }
       expect([...egress.hosts]).toEqual([`${HOST}:80`]);
       await plan('sdk');
-      expect(await app.call(CALLS)).toEqual(each([]));
-      expect([counts(instance), counts(egress)]).toEqual([each(CALLS), each(0)]);
+      expect(await app.call(ids, CALLS)).toEqual(of(ids, []));
+      expect([instance.take(ids), egress.take(ids)]).toEqual([of(ids, CALLS), of(ids, 0)]);
+    }, 180_000);
+
+    test('every client of a registry that runs there is looked on at, and what it registered leaves with the provider', async () => {
+      const joining = registriesOn(version, modules).clients.map((client, at): Joining & { readonly sdkName: string } => {
+        const service = `${client.id}-${modules}-${version.split('.')[0]}`;
+        const port = 20_000 + at;
+        switch (client.kind) {
+          case 'nacos':
+            return { ...client, service, port, server: `127.0.0.1:${nacos.ports.http}`, sdkName: `nacos/public/DEFAULT_GROUP/${service}` }; // prettier-ignore
+          case 'consul':
+            return { ...client, service, port, server: `127.0.0.1:${consul.ports.http}`, sdkName: `consul/dc1//${service}` };
+          default:
+            return { ...client, service, port, server: `127.0.0.1:${eureka.ports.http}`, sdkName: `eureka///${service.toUpperCase()}` }; // prettier-ignore
+        }
+      });
+      expect(joining.length).toBe(5);
+      await write(
+        ...joining.map(
+          ({ service, sdkName }) => ({ host: service, rung: 'shadow', addresses: [], sdkNames: [sdkName] }) as const,
+        ),
+      );
+      for (const client of joining) await app.join(client);
+      for (const { service, port } of joining) {
+        await until(
+          `the SDK sees ${service}; the agent said ${app.log}`,
+          async () => (await app.seen(service))?.some((one) => one.address === '127.0.0.1' && one.port === port) === true,
+          90_000,
+        );
+        expect(await listed(service)).toBe(true);
+      }
+      expect(await app.leave()).toEqual([]);
+      for (const { service } of joining) await until(`${service} is gone`, async () => !(await listed(service)));
     }, 180_000);
   },
 );
+
+/** Whether the registry that a service's name begins with knows an instance of it. */
+async function listed(service: string): Promise<boolean> {
+  const ask = async (url: string): Promise<Response> => fetch(url, { headers: { accept: 'application/json' } });
+  if (service.startsWith('nacos')) {
+    const answer = await ask(`http://127.0.0.1:${nacos.ports.http}/nacos/v1/ns/instance/list?serviceName=${service}`);
+    return ((await answer.json()) as { readonly hosts: readonly object[] }).hosts.length > 0;
+  }
+  if (service.startsWith('consul')) {
+    const answer = await ask(`http://127.0.0.1:${consul.ports.http}/v1/health/service/${service}`);
+    return ((await answer.json()) as readonly object[]).length > 0;
+  }
+  return (await ask(`http://127.0.0.1:${eureka.ports.http}/eureka/apps/${service.toUpperCase()}/${service}-1`)).ok;
+}
+
+/** Each of Nest's clients calls a package of its own, so that servers know who it is. */
+async function protoOf(directory: string, id: string): Promise<string> {
+  const file = join(directory, `${id}.proto`);
+  await writeFile(
+    file,
+    `syntax = "proto3"; package ${id.replaceAll('-', '_')}; message Nothing {} service Names { rpc Who (Nothing) returns (Nothing); }`,
+  );
+  return file;
+}
 
 async function nodeOf(version: string): Promise<string> {
   const { recipe } = servers.node;

@@ -6,7 +6,9 @@ import run from './run.cjs';
 const manifest = JSON.parse(process.argv[2]).agent;
 const { exports: entries } = createRequire(import.meta.url)(join(manifest, 'package.json'));
 
-const path = (name) => pathToFileURL(join(manifest, entries[name === '' ? '.' : `./${name}`].import)).href;
-run((name) => import(name), path).catch((error) => {
-  process.send({ fatal: String(error && error.stack) });
+const agentPath = (name) => pathToFileURL(join(manifest, entries[name === '' ? '.' : `./${name}`].import)).href;
+const within = (folder, name) => pathToFileURL(createRequire(join(folder, 'package.json')).resolve(name)).href;
+
+run((name) => import(name), agentPath, within).catch((error) => {
+  process.send({ failed: String(error && error.stack) });
 });
