@@ -17,5 +17,6 @@ export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from
 export { passesEverything } from './gateways.ts';
 export { importsService } from './sidecars.ts';
 export { VirtualServices } from './virtual-services.ts';
+export { HostConflicts } from './virtual-services/host-conflicts.ts';
 export { IstioConfigStore } from './store/istio-config-store.ts';
 export { IstioDirectory } from './store/istio-directory.ts';

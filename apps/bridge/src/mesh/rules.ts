@@ -1,11 +1,12 @@
 import type { HandOver } from '@isthmus/ladder';
 import type { Diagnostic, MeshService } from '@isthmus/model';
-import { DestinationRules, VirtualServices } from '@isthmus/policy';
+import { DestinationRules, HostConflicts, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
 import { ruleDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
 import { ConsumerPolicies } from './consumer-policies.ts';
+import { GatewayConflicts } from './gateway-conflicts.ts';
 
 /** The rules in force, resolved as far as they are the same for a whole namespace. */
 export class Rules implements RuleIndex {
@@ -13,6 +14,8 @@ export class Rules implements RuleIndex {
   readonly destinations: DestinationRules;
   readonly consumers = new ConsumerPolicies();
   readonly #exportTo: MeshOptions['exportTo'];
+  readonly #hosts = new HostConflicts();
+  readonly #gateways = new GatewayConflicts();
   /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
   readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
@@ -41,9 +44,11 @@ export class Rules implements RuleIndex {
     return this.destinations.inbound(service, proxy.namespace);
   }
 
-  /** What is wrong between rules (a delegate that is not there, one of a delegate), and what of them Isthmus cannot do. */
+  /** What is wrong between rules (a delegate that is not there, one host in two of them), and what of them Isthmus cannot do. */
   *diagnostics(): Iterable<Diagnostic> {
     yield* this.virtual.diagnostics();
+    yield* this.#hosts.diagnostics();
+    yield* this.#gateways.diagnostics();
     for (const key of [...this.#unsupported.keys()].sort()) yield* this.#unsupported.get(key) ?? [];
   }
 
@@ -52,9 +57,15 @@ export class Rules implements RuleIndex {
     const was = before ?? after;
     if (was === undefined) return [];
     if (was.kind === 'VirtualService') {
-      if (after === undefined) return this.virtual.delete(was.namespace, was.name);
-      return this.virtual.set(withExportTo(after as IstioObject<'VirtualService'>, this.#exportTo?.virtualServices));
+      const rule = after as IstioObject<'VirtualService'> | undefined;
+      const changes =
+        rule === undefined
+          ? this.virtual.delete(was.namespace, was.name)
+          : this.virtual.set(withExportTo(rule, this.#exportTo?.virtualServices));
+      for (const change of changes) this.#hosts.take(change);
+      return changes;
     }
+    if (was.kind === 'Gateway') this.#gateways.take({ before, after } as ObjectChange<'Gateway'>);
     if (was.kind === 'DestinationRule') {
       const said = after as IstioObject<'DestinationRule'> | undefined;
       const rule = said && withExportTo(said, this.#exportTo?.destinationRules);

@@ -158,7 +158,7 @@ function conflict(gateway: IstioObject<'Gateway'>, { spec }: GatewayServer, what
     code: 'gateway.conflict',
     severity: 'error',
     where: gateway.place,
-    what: `server ${port?.name ?? ''} (${port?.protocol ?? ''} on ${port?.number ?? ''}) is left out: ${what}`,
+    what: `Gateway ${gateway.namespace}/${gateway.name}: server ${port?.name ?? ''} (${port?.protocol ?? ''} on ${port?.number ?? ''}) is left out: ${what}`,
     meaning: 'two servers of one router want the same; the older Gateway has it, then the one whose name comes first',
     remedy: 'give one of them other hosts, another port or another address (bind), or select another router',
   };
