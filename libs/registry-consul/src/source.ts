@@ -1,7 +1,7 @@
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
 import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
-import { EventChannel, serviceFilter } from '@isthmus/registry';
-import type { RegistrySource, SourceDeps } from '@isthmus/registry';
+import { serviceFilter, sourceEvents } from '@isthmus/registry';
+import type { EventChannel, RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { ConsulClient } from './client.ts';
 import type { ConsulConfig } from './config.ts';
 import { connectTo } from './connect.ts';
@@ -25,15 +25,13 @@ export class ConsulSource implements RegistrySource {
     this.#deps = deps;
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const channel = new EventChannel();
-    const decoder = new Decoder({ passingOnly: this.#config.passingOnly });
-    const running = this.#run(channel, decoder, signal);
-    try {
-      yield* channel.read(signal);
-    } finally {
-      await Promise.allSettled([running, decoder.close()]);
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return sourceEvents(signal, async (channel, until) => {
+      const decoder = new Decoder({ passingOnly: this.#config.passingOnly });
+      // What waits for its worker fails, so that the run can end.
+      until.addEventListener('abort', () => void decoder.close());
+      await this.#run(channel, decoder, until).finally(() => decoder.close());
+    });
   }
 
   async #run(channel: EventChannel, decoder: Decoder, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import type { SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel } from '@isthmus/registry';
+import { sourceEvents } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { EurekaConfig } from './config.ts';
 import { Poll } from './poll.ts';
@@ -17,19 +17,13 @@ export class EurekaSource implements RegistrySource {
     this.#deps = deps;
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const channel = new EventChannel();
-    const reader = new ReaderThread({ source: this.id, filter: this.#config.services });
-    // The poll ends with the iteration too, when its reader stops by `break` instead of by the signal.
-    const ended = new AbortController();
-    const poll = new Poll(this.id, this.#config, this.#deps, reader, (event) => channel.push(event));
-    const running = poll.run(AbortSignal.any([signal, ended.signal]));
-    try {
-      yield* channel.read(signal);
-    } finally {
-      ended.abort();
-      await reader.close();
-      await running;
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return sourceEvents(signal, async (channel, until) => {
+      const reader = new ReaderThread({ source: this.id, filter: this.#config.services });
+      // What waits for the thread fails, so that the poll can end.
+      until.addEventListener('abort', () => void reader.close());
+      const poll = new Poll(this.id, this.#config, this.#deps, reader, (event) => channel.push(event));
+      await poll.run(until).finally(() => reader.close());
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { backoff, IsthmusError, pause } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel, serviceFilter } from '@isthmus/registry';
+import { serviceFilter, sourceEvents } from '@isthmus/registry';
 import type { RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { McpConfig } from './config.ts';
 import { connectionTo } from './connect.ts';
@@ -26,16 +26,8 @@ export class McpSource implements RegistrySource {
     this.#scope = { source: id, namespace: '', group: '' };
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const channel = new EventChannel();
-    const ended = new AbortController();
-    const running = this.#run(AbortSignal.any([signal, ended.signal]), (event) => channel.push(event));
-    try {
-      yield* channel.read(signal);
-    } finally {
-      ended.abort();
-      await running;
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return sourceEvents(signal, (channel, until) => this.#run(until, (event) => channel.push(event)));
   }
 
   async #run(signal: AbortSignal, emit: (event: SourceEvent) => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { messageOf } from '@isthmus/model';
 import type { Scope, SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel, ScopeView, serviceFilter } from '@isthmus/registry';
-import type { RegistrySource, SourceDeps } from '@isthmus/registry';
+import { ScopeView, serviceFilter, sourceEvents } from '@isthmus/registry';
+import type { EventChannel, RegistrySource, SourceDeps } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
 import { DEFAULT_GROUP } from './group-finder.ts';
 import { HttpClient } from './http.ts';
@@ -29,20 +29,8 @@ export class NacosSource implements RegistrySource {
     this.#timing = timing;
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const over = new AbortController();
-    const abort = () => over.abort();
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) over.abort();
-    const channel = new EventChannel();
-    const running = this.#run(channel, over.signal);
-    try {
-      yield* channel.read(over.signal);
-    } finally {
-      over.abort(); // also when the reader leaves without aborting
-      signal.removeEventListener('abort', abort);
-      await running;
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return sourceEvents(signal, (channel, until) => this.#run(channel, until));
   }
 
   async #run(channel: EventChannel, signal: AbortSignal): Promise<void> {

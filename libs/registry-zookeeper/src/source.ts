@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { backoff, IsthmusError, messageOf, pause } from '@isthmus/model';
 import type { SourceEvent, SourceId } from '@isthmus/model';
-import { EventChannel, readSecret, ScopeView } from '@isthmus/registry';
-import type { RegistrySource, SourceDeps } from '@isthmus/registry';
+import { readSecret, ScopeView, sourceEvents } from '@isthmus/registry';
+import type { EventChannel, RegistrySource, SourceDeps } from '@isthmus/registry';
 import { serverAddress } from './config.ts';
 import type { ZookeeperConfig } from './config.ts';
 import { runSession } from './session.ts';
@@ -22,20 +22,8 @@ export class ZookeeperSource implements RegistrySource {
     this.#deps = deps;
   }
 
-  async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
-    const over = new AbortController();
-    const abort = () => over.abort();
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) over.abort();
-    const channel = new EventChannel();
-    const running = this.#run(channel, over.signal);
-    try {
-      yield* channel.read(over.signal);
-    } finally {
-      over.abort(); // also when the reader leaves without aborting
-      signal.removeEventListener('abort', abort);
-      await running;
-    }
+  watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    return sourceEvents(signal, (channel, until) => this.#run(channel, until));
   }
 
   async #run(channel: EventChannel, signal: AbortSignal): Promise<void> {

@@ -46,6 +46,7 @@ export { serviceFilter } from './registry-source.ts';
 export type { RegistrySource, ServiceFilter } from './registry-source.ts';
 export { ScopeView } from './scope-view.ts';
 export { writtenPublications } from './sink-book.ts';
+export { sourceEvents } from './source-events.ts';
 export { readSecret } from './secret.ts';
 export type { SecretRef } from './secret.ts';
 export { isTooFar, selects, serviceEntryRecord } from './service-entry-record.ts';
