@@ -72,3 +72,4 @@ export type { IstioKind, IstioObject, IstioSpecs } from './istio-object.ts';
 export { visibilityIn } from './visibility.ts';
 export type { Visibility } from './visibility.ts';
 export { CIPHER_SUITES, isCipherSuite } from './cipher-suites.ts';
+export { GRPC_CODES } from './grpc-codes.ts';

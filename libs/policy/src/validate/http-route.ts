@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { GRPC_CODES } from '@isthmus/proto/istio';
 import type {
   CorsPolicy,
   HTTPDirectResponse,
@@ -80,25 +81,6 @@ function checkCors(policy: CorsPolicy | undefined, at: Spot): void {
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', '*'];
-const GRPC = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 function checkFault(fault: HTTPFaultInjection | undefined, at: Spot): void {
   if (fault === undefined) return;
@@ -107,8 +89,8 @@ function checkFault(fault: HTTPFaultInjection | undefined, at: Spot): void {
   if (abort !== undefined) {
     checkFraction(abort.percentage, at.at('abort', 'percentage'));
     const { case: kind, value } = abort.errorType;
-    if (kind === 'grpcStatus' && !GRPC.includes(value))
-      at.at('abort', 'grpcStatus').error(`is ${JSON.stringify(value)}`, `use one of ${GRPC.join(', ')}`);
+    if (kind === 'grpcStatus' && !GRPC_CODES.includes(value))
+      at.at('abort', 'grpcStatus').error(`is ${JSON.stringify(value)}`, `use one of ${GRPC_CODES.join(', ')}`);
     else if (kind === 'http2Error')
       at.at('abort', 'http2Error').error('is not implemented, by Istio neither', 'use httpStatus or grpcStatus');
     else if (kind === 'httpStatus') checkStatus(value, at.at('abort', 'httpStatus'));

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { CorsPolicySchema, HTTPFaultSchema } from '@isthmus/proto/envoy';
-import { CorsPolicy_UnmatchedPreflights } from '@isthmus/proto/istio';
+import { CorsPolicy_UnmatchedPreflights, GRPC_CODES } from '@isthmus/proto/istio';
 import type { CorsPolicy, HTTPFaultInjection, HTTPRoute } from '@isthmus/proto/istio';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
@@ -45,27 +45,6 @@ function faultAbort({ errorType, percentage }: Abort): AbortInit | undefined {
   const code = errorType.case === 'grpcStatus' ? GRPC_CODES.indexOf(errorType.value) : -1;
   return code < 0 ? undefined : { ...share, errorType: { case: 'grpcStatus', value: code } };
 }
-
-/** By number. */
-const GRPC_CODES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 function cors(policy: CorsPolicy): MessageInitShape<typeof CorsPolicySchema> {
   return {
