@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
+import { readBody } from './probe.ts';
 
 const maxAnswer = 64 * 1024 * 1024;
 
@@ -43,14 +44,7 @@ export async function callApi(port: number, caFile: string, token: string, call:
 }
 
 async function readAnswer(incoming: IncomingMessage): Promise<ApiAnswer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxAnswer) throw new Error(`an answer of more than ${maxAnswer} bytes`);
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8');
+  const text = await readBody(incoming, maxAnswer);
   const json = incoming.headers['content-type']?.includes('json') === true;
   return { status: incoming.statusCode ?? 0, body: json ? JSON.parse(text) : text };
 }

@@ -44,12 +44,13 @@ export function http(port: number, path: string, call: HttpCall = {}): Promise<H
   });
 }
 
-async function readBody(incoming: IncomingMessage): Promise<string> {
+/** @throws {Error} beyond `most` bytes */
+export async function readBody(incoming: IncomingMessage, most = maxAnswer): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxAnswer) throw new Error(`an answer of more than ${maxAnswer} bytes`);
+    if (size > most) throw new Error(`an answer of more than ${most} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
