@@ -173,14 +173,18 @@ describe('at each rung', () => {
     expect((await ejections()) - before > 0).toBe(mesh.ejects === true);
   });
 
-  test('a share of the calls is handed over, each as a whole, and the same callers stay in it', async () => {
-    const step: Step = { rung: 'resilience', hand: ['retry', 'timeout'], percent: 30, stickyBy: 'header:x-user' };
+  test.each([
+    ['header:x-user', (user: string) => ({ headers: { 'x-user': user } })],
+    ['key', (user: string) => ({ key: user })],
+  ])('a share of the calls is handed over, each as a whole, and the same callers stay in it, by %s', async (stickyBy, from) => {
+    const step: Step = { rung: 'resilience', hand: ['retry', 'timeout'], percent: 30, stickyBy };
     await planMesh(step);
     await planAgent(step);
     const attemptsOf = async (): Promise<readonly number[]> => {
       const counts: number[] = [];
       for (let user = 0; user < 60; user += 1) {
-        const ends = await app.call(1, { 'x-user': `user-${user}`, 'x-fail': '1' });
+        const { headers = {}, ...more } = from(`user-${user}`) as { headers?: Record<string, string>; key?: string };
+        const ends = await app.call(1, { ...headers, 'x-fail': '1' }, more);
         counts.push(...perCall(ends));
       }
       return counts;

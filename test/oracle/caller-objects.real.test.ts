@@ -38,6 +38,7 @@ spec:
 const { objects } = parseIstioYaml(RULES, { file: 'rules.yaml', defaultNamespace: 'shop' });
 const [virtualService, destinationRule] = objects as [IstioObject<'VirtualService'>, IstioObject<'DestinationRule'>];
 const service = meshService({ host: HOST });
+const place = { namespace: 'shop', virtualService, destinationRule, hasOwnRule: false };
 
 test('Istio takes what plans leave to callers, at every rung, with rules of the service and without', async () => {
   const entries: CallersEntry[] = RUNGS.flatMap((rung) =>
@@ -49,8 +50,8 @@ test('Istio takes what plans leave to callers, at every rung, with rules of the 
     ),
   );
   const made = entries.flatMap((entry) => [
-    ...callerObjects(service, [entry], { virtualService, destinationRule }),
-    ...callerObjects(service, [entry], { virtualService: undefined, destinationRule: undefined }),
+    ...callerObjects(service, [entry], place),
+    ...callerObjects(service, [entry], { ...place, virtualService: undefined, destinationRule: undefined }),
   ]);
   expect(made.length).toBeGreaterThan(60);
   expect((await istioVerdicts(made)).filter((verdict) => verdict !== null)).toEqual([]);
@@ -59,13 +60,16 @@ test('Istio takes what plans leave to callers, at every rung, with rules of the 
 test('a consumer at traffic has neither limits nor ejection left, and all else of the rule', () => {
   const over = handOverOf(positionOf('traffic', 100, POLICIES), true);
   const entry: CallersEntry = { consumers: ['web'], port: 80, over: over as CallersEntry['over'] };
-  const [routes, rule] = callerObjects(service, [entry], { virtualService, destinationRule });
+  const [routes, others, rule] = callerObjects(service, [entry], place);
   expect(JSON.stringify(rule)).not.toMatch(/outlierDetection|maxConnections|http2MaxRequests/);
   expect(rule?.spec).toMatchObject({
     workloadSelector: { matchLabels: { 'service.istio.io/canonical-name': 'web' } },
     trafficPolicy: { connectionPool: { http: { idleTimeout: '5s' } } },
     subsets: [{ name: 'v1' }, { name: 'v2' }],
   });
+  // A rule for some hides what the target's namespace exports from all others here.
+  expect(others?.spec).toMatchObject({ exportTo: ['shop'], trafficPolicy: { outlierDetection: { consecutive5xxErrors: 7 } } });
+  expect(others?.spec).not.toHaveProperty('workloadSelector');
   const spec = routes?.spec as { http: readonly { timeout?: string; retries?: object; match?: readonly object[] }[] } | undefined;
   const http = spec?.http ?? [];
   // Three marks' worth of three routes, those of the rule behind them.

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Catalog, DEFAULT_GUARD, DEFAULT_RULES } from '@isthmus/catalog';
 import { endpoint, record, snapshotOf } from '@isthmus/catalog/testing';
+import { positionOf } from '@isthmus/ladder';
+import type { Rung } from '@isthmus/ladder';
 import { MemoryLedger } from '@isthmus/ledger';
 import type { Ledger, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import { EventChannel } from '@isthmus/registry';
@@ -12,7 +14,10 @@ import { Pipeline } from './pipeline.ts';
 import { McpPublisher } from './pipeline/mcp-publisher.ts';
 import { Pacer } from './pipeline/pacer.ts';
 import { SinkPublisher } from './pipeline/sink-publisher.ts';
+import { callersOf } from './mesh/callers.ts';
 import { openMesh } from './mesh/open-mesh.ts';
+
+const CALLERS = { namespaces: ['shop'], rootNamespace: 'istio-system', areOldest: true };
 
 /** A source that says what the test tells it to. */
 function fakeSource(id: string): RegistrySource & { say(event: SourceEvent): void } {
@@ -44,7 +49,7 @@ function line(
     sources: sources ?? [source],
     catalog,
     mesh: mesh.publisher,
-    mcp: { publisher: new McpPublisher(), store: mcp },
+    mcp: { publisher: new McpPublisher(), store: mcp, callers: (host) => callersOf(mesh.publisher, host, CALLERS) },
     sinks: new SinkPublisher([], new Map()),
     onTouched: () => undefined,
     pacer: new Pacer(),
@@ -55,6 +60,7 @@ function line(
   return {
     xds,
     mcp,
+    mesh,
     pipeline,
     catalog,
     async say(...events: SourceEvent[]) {
@@ -96,6 +102,32 @@ describe('the pipeline', () => {
     await l.say({ kind: 'remove', key: record('orders', []).key });
     expect(l.xds.resources(CLUSTER_TYPE).size).toBe(0);
     expect(l.mcp.resources(SERVICE_ENTRY_TYPE).size).toBe(0);
+    await l.stop();
+  });
+
+  test('what a plan leaves to callers goes to istiod with the plan’s steps, and an endpoint change touches none of it', async () => {
+    const l = line();
+    const planned = async (rung: Rung | undefined): Promise<readonly string[]> => {
+      const target = { host: 'orders.test', port: 80 };
+      const position = rung === undefined ? undefined : positionOf(rung);
+      l.mesh.publisher.queuePositions([{ consumers: ['web'], target, position }]);
+      l.pipeline.takeRules([]);
+      await l.pipeline.settled();
+      return [...l.mcp.resources('networking.istio.io/v1/VirtualService').values()].map((r) => `${r.name} ${r.version}`);
+    };
+    l.mesh.publisher.rulesWereRead();
+    await l.say(snapshotOf([record('orders', [endpoint({ port: 8080 })])]));
+    const traffic = await planned('traffic');
+    expect(traffic).toEqual([expect.stringMatching(/^shop\/callers-of\.orders\.test /)]);
+    const version = l.mcp.version('networking.istio.io/v1/VirtualService');
+    await l.say(upsert(record('orders', [endpoint({ port: 8081 })])));
+    expect(l.mcp.version('networking.istio.io/v1/VirtualService')).toBe(version);
+    expect(await planned('resilience')).not.toEqual(traffic);
+    expect(await planned('traffic')).toEqual(traffic);
+    expect(await planned(undefined)).toEqual([]);
+    await planned('traffic');
+    await l.say({ kind: 'remove', key: record('orders', []).key });
+    expect(l.mcp.resources('networking.istio.io/v1/VirtualService').size).toBe(0);
     await l.stop();
   });
 

@@ -5,6 +5,7 @@ import type { MeshHost, MeshService, SourceEvent, SourceId } from '@isthmus/mode
 import type { RegistrySource } from '@isthmus/registry';
 import type { ObjectChange } from '@isthmus/policy';
 import type { SnapshotStore } from '@isthmus/xds';
+import type { Callers } from './mesh/callers.ts';
 import type { MeshPublisher } from './mesh/mesh-publisher.ts';
 import type { McpPublisher } from './pipeline/mcp-publisher.ts';
 import type { Pacer } from './pipeline/pacer.ts';
@@ -16,7 +17,9 @@ export interface PipelineParts {
   /** What proxies are served: services and Istio's rules, translated for each group of them. */
   readonly mesh: MeshPublisher;
   /** Undefined: no MCP output. */
-  readonly mcp: { readonly publisher: McpPublisher; readonly store: SnapshotStore } | undefined;
+  readonly mcp:
+    | { readonly publisher: McpPublisher; readonly store: SnapshotStore; readonly callers: (host: MeshHost) => Callers }
+    | undefined;
   /** Hosts that were translated, for outputs that write when they can. */
   readonly onTouched: (hosts: ReadonlySet<MeshHost>) => void;
   /** The way back: what is written into registries. */
@@ -118,11 +121,12 @@ export class Pipeline {
     };
     await runInSlices(this.#translate(touched, kept), commit);
     if (mesh.hasRoutes) await runInSlices(mesh.composeRoutes());
+    for (const host of mesh.takeCallers()) touched.add(host);
     this.#parts.onTouched(touched);
     if (mcp === undefined) return;
     // istiod takes a whole type at a time and waits 100 ms itself: its turn comes after the proxies'.
     await runInSlices(
-      mcp.publisher.publish(touched, (host) => (kept.has(host) ? kept.get(host) : catalog.merged(host))),
+      mcp.publisher.publish(touched, (host) => (kept.has(host) ? kept.get(host) : catalog.merged(host)), mcp.callers),
       () => void mcp.store.commit(mcp.publisher.changes()),
     );
   }

@@ -5,6 +5,7 @@ import { RUNGS } from '@isthmus/ladder';
 import { Decider } from './decider.ts';
 import { Diagnostics } from './diagnostics.ts';
 import type { AgentDiagnostic } from './diagnostics.ts';
+import { withStickyKey } from './sticky.ts';
 
 const readRecord = (carrier: unknown, name: string): string | undefined => (carrier as Record<string, string>)[name];
 const target = (host: string, more: Partial<AgentTarget> = {}): AgentTarget => ({
@@ -84,6 +85,35 @@ describe('a share', () => {
       before = moved;
     }
     expect(before.size).toBe(500);
+  });
+
+  test('by key keeps the calls of a key together, awaits in between, and spreads those without one', async () => {
+    const ofKey = (key: string): Promise<string> =>
+      withStickyKey(key, async () => {
+        await Promise.resolve();
+        return decider.decide('10.0.0.1', 8080).kind;
+      });
+    let before = new Set<string>();
+    for (const percent of [5, 50, 100]) {
+      decider.adopt(plan(target('orders', { percent, stickyBy: 'key' })));
+      ready();
+      const kinds = new Map<string, string>();
+      for (const user of users) kinds.set(user, await ofKey(user));
+      for (const user of users) expect(await ofKey(user)).toBe(kinds.get(user));
+      const moved = new Set(users.filter((user) => kinds.get(user) === 'sidecar'));
+      expect([...before].filter((user) => !moved.has(user))).toEqual([]);
+      before = moved;
+    }
+    expect(before.size).toBe(500);
+    decider.adopt(plan(target('orders', { percent: 50, stickyBy: 'key' })));
+    ready();
+    const kinds = users.map(() => withStickyKey('', () => decider.decide('10.0.0.1', 8080).kind));
+    expect(kinds.filter((kind) => kind === 'sidecar').length).toBeGreaterThan(200);
+    expect(kinds.filter((kind) => kind === 'sdk').length).toBeGreaterThan(200);
+    // A logical call before its first attempt has it too, and one within counts.
+    const placed = (key: string) => withStickyKey('around', () => withStickyKey(key, () => decider.place('orders')?.inShare));
+    expect(users.map(placed)).toEqual(await Promise.all(users.map(async (user) => (await ofKey(user)) === 'sidecar')));
+    expect(said).toEqual([]);
   });
 
   test('by trace keeps the calls of a trace together, by W3C and B3 alike', () => {

@@ -113,7 +113,7 @@ export class Decider {
     const placed = placedCall(entry.authority);
     if (placed !== undefined) return wayOf(placed, entry);
     if (entry.percent === 100) return entry.inShare;
-    const key = entry.sticky === undefined || read === undefined ? undefined : keyOf(entry.sticky, read, carrier);
+    const key = entry.sticky === undefined ? undefined : keyOf(entry.sticky, read, carrier);
     const bucket =
       key === undefined ? bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)) : bucketOf(entry.salt, key);
     return isInShare(bucket, entry.percent) ? entry.inShare : entry.rest;
@@ -134,7 +134,7 @@ export class Decider {
     if (percent < 100 && sticky === undefined)
       inShare = isInShare(bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)), percent);
     else if (percent < 100) {
-      const key = sticky === undefined || read === undefined ? undefined : keyOf(sticky, read, carrier);
+      const key = sticky === undefined ? undefined : keyOf(sticky, read, carrier);
       inShare = key !== undefined && isInShare(bucketOf(entry.salt, key), percent);
       if (key === undefined) this.#unreadable(authority);
     }
@@ -192,7 +192,8 @@ export class Decider {
       where: authority,
       message:
         'what its calls stick by cannot be read where a breaker or retry loop begins, so those without it stay outside of the share',
-      remedy: 'give the wrapper `headers`, or let the share stick by nothing or by `trace`',
+      remedy:
+        'give the wrapper `headers`, begin the call within `withStickyKey` where the share sticks by `key`, or let it stick by nothing',
     });
   }
 

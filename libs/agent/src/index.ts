@@ -11,6 +11,7 @@ export type { Provider, ProviderOptions, ProviderState, ShutdownReport } from '.
 export type { Registration } from './provider/registration.ts';
 export { shutdownOnSignal } from './provider/signals.ts';
 export type { SidecarPlaces } from './sidecar-probe.ts';
+export { withStickyKey } from './sticky.ts';
 export { Discovery } from './views/discovery.ts';
 export { processViews } from './views/process-views.ts';
 export { SdkViews } from './views/sdk-views.ts';

@@ -62,9 +62,9 @@ function targetOf(value: unknown, where: string): AgentTarget {
     throw new Error(`${where}.percent is not within 0 and 100: ${shown(percent)}`);
   if (
     stickyBy !== undefined &&
-    (typeof stickyBy !== 'string' || !/^(header|cookie):[!#$%&'*+.^_`|~\w-]{1,100}$|^trace$/.test(stickyBy))
+    (typeof stickyBy !== 'string' || !/^(header|cookie):[!#$%&'*+.^_`|~\w-]{1,100}$|^(trace|key)$/.test(stickyBy))
   )
-    throw new Error(`${where}.stickyBy is not header:NAME, cookie:NAME or trace: ${shown(stickyBy)}`);
+    throw new Error(`${where}.stickyBy is not header:NAME, cookie:NAME, key or trace: ${shown(stickyBy)}`);
   if (!Array.isArray(hand) || !hand.every(isPolicy))
     throw new Error(`${where}.hand names other things than ${POLICIES.join(', ')}`);
   if (!Array.isArray(addresses) || !addresses.every(isAddress))

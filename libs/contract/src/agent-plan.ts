@@ -19,7 +19,7 @@ export interface AgentTarget {
   readonly rung: Rung;
   /** 0–100, 100 by default: the share of calls on `rung`; the others are on the rung below. */
   readonly percent?: number;
-  /** `header:NAME`, `cookie:NAME` or `trace`: calls of equal value stay together. Without it calls are spread evenly. */
+  /** `header:NAME`, `cookie:NAME`, `trace` or `key` (the application's own): calls of equal value stay together. Without it calls are spread evenly. */
   readonly stickyBy?: string;
   /** At `resilience`: what the sidecar does; all of it by default. */
   readonly hand?: readonly Policy[];

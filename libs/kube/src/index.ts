@@ -13,6 +13,7 @@ export type { ApplyOptions, DeleteOptions, ListOptions, ObjectRef, Page } from '
 export {
   apiVersionOf,
   CONFIG_MAPS,
+  DESTINATION_RULES,
   ENDPOINT_SLICES,
   LEASES,
   NAMESPACES,
@@ -22,6 +23,7 @@ export {
   PODS,
   SERVICE_ENTRIES,
   SERVICES,
+  VIRTUAL_SERVICES,
   WORKLOAD_ENTRIES,
 } from './resource.ts';
 export type { KubeObject, ObjectMeta, Resource } from './resource.ts';

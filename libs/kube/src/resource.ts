@@ -22,6 +22,8 @@ export const NAMESPACES = resource('', 'v1', 'Namespace', 'namespaces', false);
 export const CONFIG_MAPS = resource('', 'v1', 'ConfigMap', 'configmaps');
 export const LEASES = resource('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const SERVICE_ENTRIES = resource('networking.istio.io', 'v1', 'ServiceEntry', 'serviceentries');
+export const VIRTUAL_SERVICES = resource('networking.istio.io', 'v1', 'VirtualService', 'virtualservices');
+export const DESTINATION_RULES = resource('networking.istio.io', 'v1', 'DestinationRule', 'destinationrules');
 export const WORKLOAD_ENTRIES = resource('networking.istio.io', 'v1', 'WorkloadEntry', 'workloadentries');
 
 /** What every object has, as JSON has it: times are text. */

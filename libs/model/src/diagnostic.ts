@@ -2,6 +2,7 @@
 export type DiagnosticCode =
   | 'address.hostname'
   | 'address.invalid'
+  | 'agent.reports'
   | 'agent.tokens'
   | 'answer.invalid'
   | 'answer.too-large'
@@ -33,6 +34,7 @@ export type DiagnosticCode =
   | 'output.conflict'
   | 'output.refused'
   | 'output.unwritable'
+  | 'plan.callers'
   | 'plan.invalid'
   | 'plan.refused'
   | 'plan.unknown-target'

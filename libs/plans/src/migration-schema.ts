@@ -54,9 +54,11 @@ const step = z
       .describe('Share of calls on this rung; the others are on the rung below. Default 100.'),
     stickyBy: z
       .string()
-      .regex(/^(?:trace|(?:header|cookie):[!-+\--.0-9A-Z^_`a-z|~]{1,100})$/, 'use header:NAME, cookie:NAME or trace')
+      .regex(/^(?:key|trace|(?:header|cookie):[!-+\--.0-9A-Z^_`a-z|~]{1,100})$/, 'use header:NAME, cookie:NAME, key or trace')
       .optional()
-      .describe('What keeps calls together: header:NAME, cookie:NAME or trace. Without it calls are spread evenly.'),
+      .describe(
+        'What keeps calls together: header:NAME, cookie:NAME, trace, or key, which the application gives (withStickyKey). Without it calls are spread evenly.',
+      ),
     hand: z
       .array(z.enum(POLICIES))
       .min(1)

@@ -60,7 +60,7 @@ function subscribersItem(subscribers: Subscribers): ProofItem {
       return {
         about,
         outcome: 'proven',
-        why: `${subscribers.registry} does not tell who subscribes: the providers' counts decide`,
+        why: `${subscribers.registry} keeps no list of who asks for it; what can be proven is what providers count and agents report`,
       };
     case 'unknown':
       return { about, outcome: 'unknown', why: `${subscribers.registry} could not be asked who subscribes: ${subscribers.why}` };

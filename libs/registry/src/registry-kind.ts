@@ -57,15 +57,15 @@ export interface RegistryKind<Config = unknown> {
   /** Can it be reached, with which version, with enough rights. Never throws. Ends within 10 s. */
   doctor(id: SourceId, config: Config, deps: SourceDeps, signal: AbortSignal): Promise<readonly Finding[]>;
   /**
-   * Who subscribes a service there, bridges left out, one entry a client; absent where the registry does not tell. Rejects when it
-   * cannot be asked.
+   * Who subscribes a service there, bridges left out, one entry a client; absent where the registry does not tell, undefined where it
+   * does not tell of this service. Rejects when it cannot be asked.
    */
   subscribers?(
     config: Config,
     key: ServiceKey,
     deps: Pick<SourceDeps, 'baseDir'>,
     signal: AbortSignal,
-  ): Promise<readonly Subscriber[]>;
+  ): Promise<readonly Subscriber[] | undefined>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */

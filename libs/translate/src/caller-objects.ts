@@ -5,6 +5,7 @@ import type { MeshObject, MeshService } from '@isthmus/model';
 import { DestinationRuleSchema, VirtualServiceSchema } from '@isthmus/proto/istio';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { breaksCircuits } from './clusters/bare.ts';
+import { contentVersion } from './resource.ts';
 
 /** What a plan leaves to the processes of its consumers, for one port of a service. */
 export interface CallersEntry {
@@ -14,39 +15,63 @@ export interface CallersEntry {
   readonly over: HandOver;
 }
 
-export interface CallersRules {
+/** A namespace of callers, and the rules that they have there for all that no selector names; the objects replace them. */
+export interface CallersPlace {
+  readonly namespace: string;
   readonly virtualService: IstioObject<'VirtualService'> | undefined;
   readonly destinationRule: IstioObject<'DestinationRule'> | undefined;
+  /** Others of the namespace have the DestinationRule whatever stands beside it there. */
+  readonly hasOwnRule: boolean;
 }
 
 /** Pods that Istio's injector has seen have it, and what plans call a consumer is what it says. */
 const CONSUMER_LABEL = 'service.istio.io/canonical-name';
 const ALL = '*';
 
+/** What the objects are told by: a bridge that reads them takes none of them for a rule that somebody wrote. */
+export const CALLERS_LABEL = 'isthmus.dev/callers';
+
 type Json = Readonly<Record<string, unknown>>;
 type HttpRoute = Json & { readonly match?: readonly Json[]; readonly headers?: Json & { readonly request?: Json } };
 
+/** Whether a workload can be called so in a label, which is what Istio knows callers by. */
+export function isCallerName(consumer: string): boolean {
+  return consumer === ALL || /^[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/.test(consumer);
+}
+
 /**
- * The same for sidecars that istiod serves: a VirtualService that has the routes of the service's own before them once more for each
- * mark, and a DestinationRule for each consumer that a plan names. What istiod cannot do call by call is in docs/agent.md.
- * @param rules those in force, which the objects replace for these callers
+ * The same for sidecars that istiod serves, of one namespace and private to it: a VirtualService that has the routes of the one in
+ * force before them once more for each mark, and a DestinationRule for each consumer that a plan names. A rule for some workloads
+ * hides those of other namespaces from all of its own (`DestinationRules.outbound`), so the others get a copy of theirs.
+ * What istiod cannot do call by call is in docs/rungs.md.
  */
 export function callerObjects(
   service: MeshService,
   entries: readonly CallersEntry[],
-  rules: CallersRules,
+  place: CallersPlace,
 ): readonly MeshObject[] {
-  if (entries.length === 0) return [];
-  const named = [...entries].sort((a, b) => Number(a.consumers.includes(ALL)) - Number(b.consumers.includes(ALL)));
-  return [virtualService(service, named, rules.virtualService), ...destinationRules(service, named, rules.destinationRule)];
+  const named = entries
+    .map((entry) => ({ ...entry, consumers: entry.consumers.filter(isCallerName) }))
+    .filter(({ consumers }) => consumers.length > 0)
+    .sort((a, b) => Number(a.consumers.includes(ALL)) - Number(b.consumers.includes(ALL)));
+  if (named.length === 0) return [];
+  return [virtualService(service, named, place), ...destinationRules(service, named, place)];
 }
 
 function virtualService(
-  { host, namespace, ports }: MeshService,
+  { host, ports }: MeshService,
   entries: readonly CallersEntry[],
-  rule: CallersRules['virtualService'],
+  { namespace, virtualService: rule }: CallersPlace,
 ): MeshObject {
-  const own = rule && (toJson(VirtualServiceSchema, rule.spec) as { readonly http?: readonly HttpRoute[] }).http;
+  const {
+    http: own,
+    tls,
+    tcp,
+  } = (rule === undefined ? {} : toJson(VirtualServiceSchema, rule.spec)) as {
+    readonly http?: readonly HttpRoute[];
+    readonly tls?: unknown;
+    readonly tcp?: unknown;
+  };
   const routes = own ?? [{ route: [{ destination: { host } }] }];
   const http = entries.flatMap((entry) => {
     const port = ports.length > 1 ? { port: entry.port } : {};
@@ -54,10 +79,12 @@ function virtualService(
       routes.map((route) => forCallers(route, kept, sources(entry, mark, port))),
     );
   });
-  return object('VirtualService', `callers-of.${host}`, namespace, rule?.place, {
+  return object('VirtualService', objectName('callers-of', host), namespace, rule?.place, {
     hosts: [host],
-    exportTo: ['*'],
+    exportTo: ['.'],
     http: [...http, ...routes],
+    ...(tls === undefined ? {} : { tls }),
+    ...(tcp === undefined ? {} : { tcp }),
   });
 }
 
@@ -105,19 +132,36 @@ function joined(match: Json, source: Json): Json {
 
 /** Limits and ejection are a sidecar's and not a call's: off for a consumer while all of its calls keep them. */
 function destinationRules(
-  { host, namespace }: MeshService,
+  { host }: MeshService,
   entries: readonly CallersEntry[],
-  rule: CallersRules['destinationRule'],
+  { namespace, destinationRule: rule, hasOwnRule }: CallersPlace,
 ): readonly MeshObject[] {
   if (rule === undefined || !breaksCircuits(rule.spec)) return [];
-  const spec = bareRule(toJson(DestinationRuleSchema, rule.spec) as Json);
   const consumers = entries.flatMap(({ consumers: of, over }) =>
     of.includes(ALL) || !over.unmarked.includes('circuitBreaking') ? [] : of,
   );
-  return [...new Set(consumers)].sort().map((consumer) => {
-    const workloadSelector = { matchLabels: { [CONSUMER_LABEL]: consumer } };
-    return object('DestinationRule', `${consumer}-to.${host}`, namespace, rule.place, { ...spec, host, workloadSelector });
-  });
+  if (consumers.length === 0) return [];
+  const { workloadSelector: _, ...spec } = toJson(DestinationRuleSchema, rule.spec) as Json;
+  // By name, not "."; a rule for all whose `exportTo` equals that of one for some is joined into it, and gone for all others.
+  const made = (name: string, of: Json): MeshObject =>
+    object('DestinationRule', objectName(name, host), namespace, rule.place, { ...of, host, exportTo: [namespace] });
+  const bare = bareRule(spec);
+  return [
+    ...(hasOwnRule ? [] : [made('callers-of', spec)]),
+    ...[...new Set(consumers)].sort().map((consumer) => {
+      const name = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(consumer) ? consumer : `caller-${contentVersion(consumer)}`;
+      return made(`${name}-to`, { ...bare, workloadSelector: { matchLabels: { [CONSUMER_LABEL]: consumer } } });
+    }),
+  ];
+}
+
+/** Longest name of an object in Kubernetes. */
+const LONGEST_NAME = 253;
+
+function objectName(prefix: string, host: string): string {
+  const name = `${prefix}.${host}`;
+  if (name.length <= LONGEST_NAME) return name;
+  return `${name.slice(0, LONGEST_NAME - 17).replace(/[-.]+$/, '')}-${contentVersion(host)}`;
 }
 
 /** A rule without what breaks circuits. */
@@ -128,10 +172,14 @@ function bareRule({ trafficPolicy, subsets, ...rule }: Json): Json {
   }));
   return {
     ...rule,
-    ...present('trafficPolicy', barePolicy(trafficPolicy as Json | undefined)),
+    // Without one Istio's merge takes that of the next rule of the namespace, breakers and all.
+    trafficPolicy: barePolicy(trafficPolicy as Json | undefined) ?? NO_POLICY,
     ...(parts.length === 0 ? {} : { subsets: parts }),
   };
 }
+
+/** What Istio does without a policy. */
+const NO_POLICY: Json = { loadBalancer: { simple: 'LEAST_REQUEST' } };
 
 /** @returns undefined where nothing is left: Istio takes no policy without a field */
 function barePolicy(policy: Json = {}): Json | undefined {
@@ -139,7 +187,7 @@ function barePolicy(policy: Json = {}): Json | undefined {
   const ports = ((portLevelSettings ?? []) as readonly Json[]).map(({ port, ...settings }) => ({
     port,
     // They replace the rule's with defaults for what they leave out; this is the one that says no more than that.
-    ...(barePolicy(settings) ?? { loadBalancer: { simple: 'LEAST_REQUEST' } }),
+    ...(barePolicy(settings) ?? NO_POLICY),
   }));
   return orNothing({
     ...rest,
@@ -164,5 +212,6 @@ function present(name: string, value: Json | undefined): Json {
 
 function object(kind: string, name: string, namespace: string, instead: string | undefined, spec: object): MeshObject {
   const annotations = instead === undefined ? {} : { 'isthmus.dev/made-from': instead };
-  return { apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace, labels: {}, annotations }, spec };
+  const labels = { 'app.kubernetes.io/managed-by': 'isthmus', [CALLERS_LABEL]: 'plan' };
+  return { apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace, labels, annotations }, spec };
 }

@@ -1,10 +1,9 @@
-import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { ResourceSchema, ServiceEntrySchema } from '@isthmus/proto/istio';
+import { ServiceEntrySchema } from '@isthmus/proto/istio';
 import type { Diagnostic, MeshService, Resource } from '@isthmus/model';
 import { mainHttpPort } from './main-http-port.ts';
+import { mcpResource } from './mcp-resource.ts';
 import { objectAnnotations, objectLabels } from './object-meta.ts';
-import { contentVersion } from './resource.ts';
 import { builtServiceEntries } from './service-entry.ts';
 import type { BuiltServiceEntry } from './service-entry.ts';
 
@@ -15,8 +14,7 @@ export interface ServiceEntryResources {
 }
 
 /**
- * What istiod gets of one service. It applies a resource only when `metadata.version` has changed, so the version covers
- * metadata and spec; for one host the oldest resource wins, so the creation time is constant: the epoch plus
+ * What istiod gets of one service. For one host the oldest resource wins, so the creation time is constant: the epoch plus
  * `precedence` seconds (0, the default, wins over all others).
  */
 export function serviceEntryResources(service: MeshService, precedence = 0): ServiceEntryResources {
@@ -40,17 +38,11 @@ export function* serviceEntryResourceSteps(service: MeshService, precedence = 0)
 
 function resourceOf(service: MeshService, { name, spec }: BuiltServiceEntry, precedence: number): Resource {
   const main = mainHttpPort(service.ports);
-  const resource = create(ResourceSchema, {
-    metadata: {
-      name: `${service.namespace}/${name}`,
-      // Where istiod routes by Host alone (HTTP_PROXY_PORT) it knows only the youngest ServiceEntry of a host.
-      createTime: { seconds: BigInt(precedence), nanos: spec.ports[0]?.name === main?.name ? 1 : 0 },
-      labels: objectLabels(spec),
-      annotations: { ...objectAnnotations(service) },
-    },
+  return mcpResource(`${service.namespace}/${name}`, {
+    // Where istiod routes by Host alone (HTTP_PROXY_PORT) it knows only the youngest ServiceEntry of a host.
+    createTime: { seconds: BigInt(precedence), nanos: spec.ports[0]?.name === main?.name ? 1 : 0 },
+    labels: objectLabels(spec),
+    annotations: { ...objectAnnotations(service) },
     body: anyPack(ServiceEntrySchema, spec),
   });
-  const version = contentVersion(toBinary(ResourceSchema, resource));
-  if (resource.metadata !== undefined) resource.metadata.version = version;
-  return { name: `${service.namespace}/${name}`, version, bytes: toBinary(ResourceSchema, resource) };
 }

@@ -12,6 +12,8 @@ import axiosRetry from 'axios-retry';
 import type { CallsAsked, CallEnd } from './rung-caller.ts';
 
 const built = join(import.meta.dirname, '../../../dist/packages/agent/resilience.mjs');
+const main = join(import.meta.dirname, '../../../dist/packages/agent/index.mjs');
+const { withStickyKey } = (await import(pathToFileURL(main).href)) as { withStickyKey: <T>(key: string, body: () => T) => T };
 const { wrapAxios } = (await import(pathToFileURL(built).href)) as { wrapAxios: (axios: object, option: object) => object };
 
 const ports = process.argv.slice(2).map(Number);
@@ -41,10 +43,11 @@ async function byAxios(port: number, headers: OutgoingHttpHeaders): Promise<numb
   }
 }
 
-async function one(call: string, { headers, retries }: CallsAsked): Promise<CallEnd> {
+async function one(call: string, { headers, retries, key }: CallsAsked): Promise<CallEnd> {
   const port = ports[(turn += 1) % ports.length] ?? 0;
   const way = retries === true ? byAxios : byHttp;
-  const status = await way(port, { ...headers, 'x-call': call }).catch((error: Error) => error.message);
+  const begin = (): Promise<number> => way(port, { ...headers, 'x-call': call });
+  const status = await (key === undefined ? begin() : withStickyKey(key, begin)).catch((error: Error) => error.message);
   return { call, status };
 }
 

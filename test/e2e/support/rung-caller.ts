@@ -9,6 +9,8 @@ export interface CallsAsked {
   readonly headers: Readonly<Record<string, string>>;
   /** By a client with retries of its own. */
   readonly retries?: boolean;
+  /** What shares stick by at `stickyBy: key`. */
+  readonly key?: string;
   /** 1 by default. */
   readonly atOnce?: number;
 }

@@ -30,13 +30,14 @@ import type {
 } from '@isthmus/contract';
 import { parseMeshHost } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
-import { callersYaml } from '../mesh/callers-yaml.ts';
+import { callersYaml } from '../mesh/callers.ts';
 import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { stringify } from 'yaml';
 import { Agents } from '../agents/agents.ts';
 import { Engine } from '../engine/engine.ts';
+import { callersOptions } from '../engine/publish-callers.ts';
 import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { explain } from './explain.ts';
@@ -227,7 +228,7 @@ export class ControlController {
       const diff = await publicationDiff(this.#engine.sinks, AbortSignal.timeout(25_000));
       await reply.type('application/yaml').send(stringify(diff));
     } else if (format === 'istio')
-      await reply.type('application/yaml').send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher)}`);
+      await reply.type('application/yaml').send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher, callersOptions(this.#engine.config, true))}`);
     else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio, json or publications');
   }
 

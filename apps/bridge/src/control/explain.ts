@@ -10,7 +10,7 @@ import type {
 } from '@isthmus/contract';
 import { endpointKey, formatDuration, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
-import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, SERVICE_ENTRY_TYPE, outboundName } from '@isthmus/translate';
+import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
 import { whyLeftOut } from './liveness-views.ts';
 import { explainRules } from './explain-rules.ts';
@@ -136,10 +136,9 @@ function outputsOf(engine: Engine, host: MeshHost, rules: ExplainedRules | undef
   }
   const route = engine.xds.resources(ROUTE_TYPE).get(EGRESS_ROUTE);
   if (xds.length > 0 && route !== undefined) xds.push({ type: ROUTE_TYPE, name: route.name, version: route.version });
-  const entries = engine.mcp.resources(SERVICE_ENTRY_TYPE);
-  const mcp = engine.publishers.mcp.namesOf(host).flatMap((name) => {
-    const entry = entries.get(name);
-    return entry === undefined ? [] : [{ type: SERVICE_ENTRY_TYPE, name, version: entry.version }];
+  const mcp = engine.publishers.mcp.namesOf(host).flatMap(({ type, name }) => {
+    const resource = engine.mcp.resources(type).get(name);
+    return resource === undefined ? [] : [{ type, name, version: resource.version }];
   });
   return { xds, mcp };
 }

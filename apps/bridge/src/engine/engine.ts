@@ -24,6 +24,7 @@ import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
 import { needsRestart } from './needs-restart.ts';
 import { ObjectOutputs } from './object-outputs.ts';
+import { callersFor, mcpParts } from './publish-callers.ts';
 import { completeSources } from './sinks.ts';
 import type { Sinks } from './sinks.ts';
 
@@ -80,7 +81,7 @@ export class Engine {
       config,
       cluster: options.cluster,
       writer: options.writer ?? this.replicas?.writerOf(config),
-      merged: (host) => this.#catalog.merged(host),
+      ...{ merged: (host) => this.#catalog.merged(host), callers: callersFor(this.mesh.publisher, config, false) },
     });
     this.plans = new PlanDesk({ ledger, config: () => this.#config, catalog: () => this.#catalog, ...options.plans });
     followBook(this.plans.book, (positions) => {
@@ -142,6 +143,7 @@ export class Engine {
       this.#pipeline?.takeRules(changes);
       this.#tell();
     });
+    void this.istio.loaded.then(() => this.#pipeline?.takeRules(this.mesh.publisher.rulesWereRead()));
     this.#startPipeline([]);
     const { signal } = this.#stopWriting;
     this.#following = Promise.all([this.istio.run(signal), this.plans.run(signal)]).then(() => undefined);
@@ -223,7 +225,7 @@ export class Engine {
       sources: sources.map((source) => guardImports(source, { meshId, leaveOut: imports.leaveOut })),
       catalog: this.#catalog,
       mesh: this.mesh.publisher,
-      mcp: this.#config.outputs.mcp === undefined ? undefined : { publisher: this.#publishers.mcp, store: this.mcp },
+      mcp: mcpParts(this),
       onTouched: (hosts) => {
         this.objects.touch(hosts);
         this.plans.plans.touch(hosts);

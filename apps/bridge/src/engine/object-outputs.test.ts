@@ -48,6 +48,7 @@ outputs: { files: { dir: out }${more} }
     cluster: undefined,
     writer: undefined,
     merged: (host) => catalog.merged(host),
+    callers: () => ({ objects: [], diagnostics: [] }),
   });
   running = made.run(stop.signal);
   return made;

@@ -5,6 +5,7 @@ import type { Diagnostic, MeshHost, MeshObject, MeshService, OutputPlan, SourceI
 import { FilesOutput, KubernetesOutput } from '@isthmus/outputs';
 import type { KubernetesOutputOptions, ObjectOutput } from '@isthmus/outputs';
 import { istioObjects, objectYaml } from '@isthmus/translate';
+import type { Callers } from '../mesh/callers.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import { completeSources } from './sinks.ts';
 
@@ -29,18 +30,22 @@ export interface ObjectOutputsParts {
   readonly writer: KubernetesOutputOptions['writer'] | undefined;
   /** Of the catalog in force. */
   readonly merged: (host: MeshHost) => MeshService | undefined;
+  /** What plans leave to the callers of a host. */
+  readonly callers: (host: MeshHost) => Callers;
 }
 
 /** The outputs that keep objects, files and Kubernetes, as long as the bridge runs: a changed config changes what they are told. */
 export class ObjectOutputs {
   readonly all: readonly ObjectOutput[];
   readonly #merged: ObjectOutputsParts['merged'];
+  readonly #callers: ObjectOutputsParts['callers'];
   readonly #diagnostics = new Map<MeshHost, readonly Diagnostic[]>();
   readonly #isAlone: boolean;
   #complete = false;
 
-  constructor({ config, cluster, writer = soleWriter, merged }: ObjectOutputsParts) {
+  constructor({ config, cluster, writer = soleWriter, merged, callers }: ObjectOutputsParts) {
     this.#merged = merged;
+    this.#callers = callers;
     this.#isAlone = config.outputs.mcp === undefined;
     const { meshId, guard } = config;
     const { files, kubernetes } = config.outputs;
@@ -57,6 +62,7 @@ export class ObjectOutputs {
               name: `kubernetes ${kubernetes.registry ?? cluster.access.server}/${allNamespaces ? '*' : namespace}`,
               namespace: allNamespaces ? undefined : namespace,
               client: cluster,
+              callerNamespaces: config.istio.callerNamespaces,
               ...{ meshId, render, writer, maxRemovalPercent, confirmAfterMs },
             }),
           ]),
@@ -83,10 +89,10 @@ export class ObjectOutputs {
     this.#setComplete(false);
   }
 
-  /** Of writing, and what Istio would refuse of services (which the MCP output says too, where there is one). */
+  /** Of writing, of callers, and what Istio would refuse of services (which the MCP output says too, where there is one). */
   *diagnostics(): Generator<Diagnostic> {
     for (const output of this.all) yield* output.diagnostics();
-    if (this.#isAlone) for (const list of this.#diagnostics.values()) yield* list;
+    for (const list of this.#diagnostics.values()) yield* list;
   }
 
   /** What each would write now. @throws when what is there cannot be read */
@@ -108,8 +114,10 @@ export class ObjectOutputs {
   #render(host: MeshHost): readonly MeshObject[] {
     const service = this.#merged(host);
     const { objects, diagnostics } = service === undefined ? { objects: [], diagnostics: [] } : istioObjects(service);
-    if (diagnostics.length === 0) this.#diagnostics.delete(host);
-    else this.#diagnostics.set(host, diagnostics);
-    return objects;
+    const callers = this.#callers(host);
+    const said = this.#isAlone ? [...diagnostics, ...callers.diagnostics] : callers.diagnostics;
+    if (said.length === 0) this.#diagnostics.delete(host);
+    else this.#diagnostics.set(host, said);
+    return callers.objects.length === 0 ? objects : [...objects, ...callers.objects];
   }
 }

@@ -27,7 +27,9 @@ export function openIstioConfig(config: BridgeConfig): IstioRules {
   if (from === undefined) return { store, mesh, loaded: Promise.resolve(), run: () => Promise.resolve(), sources: () => [] };
   if (from.kind === 'registry') {
     const reader = cluster(config, from.registry, store);
-    return { store, mesh, ...reader, sources: (own) => [new ServiceEntrySource(store, reader.loaded, own)] };
+    // Whoever reads our outputs has the cluster's own ServiceEntries from there.
+    const readsRules = config.outputs.mcp !== undefined || config.outputs.kubernetes !== undefined;
+    return { store, mesh, ...reader, sources: (own) => [new ServiceEntrySource(store, reader.loaded, { ...own, readsRules })] };
   }
   const directory = openDirectory(from.dir, namespace, store);
   const { promise: loaded, resolve } = Promise.withResolvers<void>();

@@ -21,16 +21,19 @@ export class ServiceEntrySource implements RegistrySource {
   readonly #store: IstioConfigStore;
   readonly #loaded: Promise<void>;
   readonly #meshId: string;
+  readonly #readsRules: boolean;
   readonly #scope: Scope = { source: ISTIO_SOURCE, namespace: '', group: '' };
 
   /**
    * @param loaded see `IstioRules`
-   * @param own what this mesh has written itself, with an output, is left out
+   * @param own what this mesh has written itself, with an output, is left out; `readsRules`: all of it is, and only awaited, where the
+   * reader of our outputs has the cluster's ServiceEntries from there
    */
-  constructor(store: IstioConfigStore, loaded: Promise<void>, own: { readonly meshId: string }) {
+  constructor(store: IstioConfigStore, loaded: Promise<void>, own: { readonly meshId: string; readonly readsRules?: boolean }) {
     this.#store = store;
     this.#loaded = loaded;
     this.#meshId = own.meshId;
+    this.#readsRules = own.readsRules === true;
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<SourceEvent> {
@@ -42,9 +45,10 @@ export class ServiceEntrySource implements RegistrySource {
     const begin = async (): Promise<void> => {
       let done = runInSlices(this.#first(index, channel));
       // What changes meanwhile may be in what is read already, or not: taken once more it makes no difference.
-      stop = this.#store.onChange((changes) => {
-        done = done.then(() => runInSlices(this.#more(index, channel, changes)));
-      });
+      if (!this.#readsRules)
+        stop = this.#store.onChange((changes) => {
+          done = done.then(() => runInSlices(this.#more(index, channel, changes)));
+        });
       await done;
     };
     void this.#loaded.then(() => (signal.aborted ? undefined : begin()));
@@ -57,7 +61,7 @@ export class ServiceEntrySource implements RegistrySource {
 
   *#first(index: HostIndex, channel: EventChannel): Generator<void> {
     const scope = this.#scope;
-    for (const after of this.#store.objects()) {
+    for (const after of this.#readsRules ? [] : this.#store.objects()) {
       index.take({ before: undefined, after });
       yield;
     }

@@ -3,6 +3,7 @@ import { ProxyScopes } from '@isthmus/policy';
 import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
 import type { SnapshotStore } from '@isthmus/xds';
+import { hostsConcerned, isMadeForCallers } from './callers-dirt.ts';
 import type { ConsumerPosition } from './consumer-policies.ts';
 import { DefaultVisibility } from './default-visibility.ts';
 import { Distinctions } from './distinctions.ts';
@@ -50,6 +51,8 @@ export class MeshPublisher {
   #own: OwnListener = { changed: () => undefined, regroup: () => undefined, moved: () => undefined };
   #rulesQueue: ObjectChange[] = [];
   #positionsQueue: ConsumerPosition[] = [];
+  readonly #callersDirt = new Set<MeshHost>();
+  #knowsRules = false;
   #nextRoutesAt = Number.NEGATIVE_INFINITY;
   readonly #gate = new RulesGate();
 
@@ -120,7 +123,26 @@ export class MeshPublisher {
 
   /** Objects that came, changed or went; they count from the next `applyRules` on. */
   queueRules(changes: Iterable<ObjectChange>): void {
-    for (const change of changes) this.#rulesQueue.push(change);
+    for (const change of changes) if (!isMadeForCallers(change)) this.#rulesQueue.push(change);
+  }
+
+  /** The rules have been read, or it is known that they cannot be: what is said to istiod may be made from them. */
+  get knowsRules(): boolean {
+    return this.#knowsRules;
+  }
+
+  /** @returns nothing to take, but what is said to callers is due */
+  rulesWereRead(): readonly ObjectChange[] {
+    this.#knowsRules = true;
+    for (const host of this.rules.consumers.hosts()) this.#callersDirt.add(host);
+    return [];
+  }
+
+  /** Hosts under plans for whose callers something may be other since the last call; of rules and plans, not of services. */
+  takeCallers(): readonly MeshHost[] {
+    const hosts = [...this.#callersDirt];
+    this.#callersDirt.clear();
+    return hosts;
   }
 
   /** Where plans have consumers now; it counts from the next `applyRules` on. */
@@ -142,6 +164,7 @@ export class MeshPublisher {
         changes.push(...this.rules.take(change));
         yield;
       }
+      for (const host of hostsConcerned(changes, this.rules.consumers.hosts())) this.#callersDirt.add(host);
       yield* this.#dirty(yield* this.#scopes.onObjects(changes));
       regroups = (yield* this.#applyPositions()) || regroups;
     } finally {
@@ -204,6 +227,7 @@ export class MeshPublisher {
     let regroups = false;
     for (const each of queue) {
       const { host, port } = each.target;
+      this.#callersDirt.add(host as MeshHost);
       const before = new Map([...this.#groups.values()].map(({ group }) => [group, group.scope.handOver(host, port)]));
       regroups = this.rules.consumers.set(each).regroups || regroups;
       for (const [group, over] of before) {

@@ -1,18 +1,30 @@
-import type { Diagnostic, MeshHost, MeshService, Resource } from '@isthmus/model';
-import { SERVICE_ENTRY_TYPE, serviceEntryResourceSteps } from '@isthmus/translate';
+import type { Diagnostic, MeshHost, MeshService, Resource, TypeUrl } from '@isthmus/model';
+import { SERVICE_ENTRY_TYPE, callerResource, serviceEntryResourceSteps } from '@isthmus/translate';
 import type { ServiceEntryResources } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
+import type { Callers } from '../mesh/callers.ts';
 
-/** Turns merged services into the ServiceEntries that istiod reads over MCP. */
+interface Named {
+  readonly type: TypeUrl;
+  /** `namespace/name`. */
+  readonly name: string;
+}
+
+/** Turns merged services, and what plans leave to their callers, into the objects that istiod reads over MCP. */
 export class McpPublisher {
-  readonly #names = new Map<MeshHost, readonly string[]>();
+  readonly #named = new Map<MeshHost, readonly Named[]>();
   readonly #diagnostics = new Map<MeshHost, readonly Diagnostic[]>();
+  readonly #ofCallers = new Map<MeshHost, readonly Diagnostic[]>();
   #changes: ResourceChange[] = [];
 
   /** Translates in steps; `changes` then has the result. */
-  *publish(hosts: Iterable<MeshHost>, merged: (host: MeshHost) => MeshService | undefined): Generator<void> {
+  *publish(
+    hosts: Iterable<MeshHost>,
+    merged: (host: MeshHost) => MeshService | undefined,
+    callers: (host: MeshHost) => Callers,
+  ): Generator<void> {
     for (const host of hosts) {
-      yield* this.#publish(host, merged(host));
+      yield* this.#publish(host, merged(host), callers(host));
       yield;
     }
   }
@@ -29,29 +41,36 @@ export class McpPublisher {
     return this.#diagnostics.get(host) ?? [];
   }
 
-  diagnostics(): Iterable<Diagnostic> {
-    return this.#diagnostics.values().flatMap((list) => list);
+  *diagnostics(): Iterable<Diagnostic> {
+    for (const list of this.#diagnostics.values()) yield* list;
+    for (const list of this.#ofCallers.values()) yield* list;
   }
 
-  /** `namespace/name` of the host's ServiceEntries. */
-  namesOf(host: MeshHost): readonly string[] {
-    return this.#names.get(host) ?? [];
+  /** The host's ServiceEntries, and what plans leave to its callers. */
+  namesOf(host: MeshHost): readonly Named[] {
+    return this.#named.get(host) ?? [];
   }
 
-  *#publish(host: MeshHost, service: MeshService | undefined): Generator<void> {
+  *#publish(host: MeshHost, service: MeshService | undefined, callers: Callers): Generator<void> {
     const { resources, diagnostics } = service === undefined ? NOTHING : yield* serviceEntryResourceSteps(service);
-    if (diagnostics.length === 0) this.#diagnostics.delete(host);
-    else this.#diagnostics.set(host, diagnostics);
-    const names = resources.map((resource) => resource.name);
-    for (const name of this.namesOf(host)) if (!names.includes(name)) this.#push(name, undefined);
-    for (const resource of resources) this.#push(resource.name, resource);
-    if (names.length === 0) this.#names.delete(host);
-    else this.#names.set(host, names);
+    keep(this.#diagnostics, host, diagnostics);
+    keep(this.#ofCallers, host, callers.diagnostics);
+    const all = [...resources.map((resource) => ({ type: SERVICE_ENTRY_TYPE, resource })), ...callers.objects.map(callerResource)];
+    const named = all.map(({ type, resource: { name } }) => ({ type, name }));
+    for (const { type, name } of this.namesOf(host))
+      if (!named.some((each) => each.type === type && each.name === name)) this.#push(type, name, undefined);
+    for (const { type, resource } of all) this.#push(type, resource.name, resource);
+    keep(this.#named, host, named);
   }
 
-  #push(name: string, resource: Resource | undefined): void {
-    this.#changes.push({ type: SERVICE_ENTRY_TYPE, name, resource });
+  #push(type: TypeUrl, name: string, resource: Resource | undefined): void {
+    this.#changes.push({ type, name, resource });
   }
+}
+
+function keep<T>(map: Map<MeshHost, readonly T[]>, host: MeshHost, list: readonly T[]): void {
+  if (list.length === 0) map.delete(host);
+  else map.set(host, list);
 }
 
 const NOTHING: ServiceEntryResources = { resources: [], diagnostics: [] };

@@ -77,7 +77,7 @@ async function subscribersOf(
   if (kind.subscribers === undefined) return { kind: 'untold', registry };
   try {
     const told = await kind.subscribers(entry.config, key, config, AbortSignal.timeout(ASK_MS));
-    return { kind: 'told', registry, others: othersIn(told, agents) };
+    return told === undefined ? { kind: 'untold', registry } : { kind: 'told', registry, others: othersIn(told, agents) };
   } catch (error) {
     return { kind: 'unknown', registry, why: messageOf(error) };
   }

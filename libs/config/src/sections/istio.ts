@@ -36,6 +36,13 @@ export const istioSection = z
       .describe(
         'What becomes of intercepted calls to hosts that no service has. The explicit egress listener refuses them always.',
       ),
+    callerNamespaces: z
+      .array(namespaceName)
+      .max(100)
+      .default([])
+      .describe(
+        'Namespaces whose workloads have sidecars that istiod serves, and call what plans move: the outputs mcp, kubernetes and files publish VirtualServices and DestinationRules for them, which leave to processes what plans say.',
+      ),
     ...istioMesh,
   })
   .prefault({})
@@ -51,14 +58,21 @@ export interface IstioConfig extends IstioMesh {
     { readonly kind: 'directory'; readonly dir: string } | { readonly kind: 'registry'; readonly registry: SourceId } | undefined;
   readonly namespace: string;
   readonly rootNamespace: string;
+  /** Where the outputs publish what plans leave to callers; empty: nowhere. */
+  readonly callerNamespaces: readonly string[];
   readonly domain: string;
   readonly outboundTrafficPolicy: 'allow-any' | 'registry-only';
 }
 
 /** @param at makes a path absolute */
 export function istioConfig({ dir, registry, ...rest }: IstioInput, at: (path: string) => string): IstioConfig {
-  if (dir !== undefined) return { from: { kind: 'directory', dir: at(dir) }, ...rest };
-  return { from: registry === undefined ? undefined : { kind: 'registry', registry }, ...rest };
+  const callerNamespaces = [...new Set(rest.callerNamespaces)].sort();
+  if (dir !== undefined) return { from: { kind: 'directory', dir: at(dir) }, ...rest, callerNamespaces };
+  return {
+    ...rest,
+    callerNamespaces,
+    from: registry === undefined ? undefined : { kind: 'registry', registry },
+  };
 }
 
 /** Rules come from one place, and a registry that has them is a cluster. */
@@ -81,7 +95,15 @@ export function istioProblems(yaml: YamlFile): readonly ConfigProblem[] {
       },
     ];
   }
-  if (typeof registry !== 'string') return [];
+  const callers = valueAt(yaml.value, ['istio', 'callerNamespaces']);
+  const hasCallers = Array.isArray(callers) && callers.length > 0;
+  if (typeof registry !== 'string') {
+    if (!hasCallers || valueAt(yaml.value, ['istio', 'dir']) !== undefined) return [];
+    const what = 'istio.callerNamespaces is set, and neither istio.registry nor istio.dir';
+    const why = 'what is published for callers has the routes and rules in force in it, which nobody says then';
+    const remedy = 'name what istiod reads: `istio: { registry: … }` for its cluster, or `dir` for files';
+    return [{ file: yaml.file, ...yaml.keyAt(['istio', 'callerNamespaces']), what, why, remedy }];
+  }
   if (valueAt(yaml.value, ['istio', 'dir']) !== undefined) {
     const what = 'istio.registry and istio.dir are both set';
     const why = 'one object could then be two, and nobody would know which is meant';
@@ -89,7 +111,7 @@ export function istioProblems(yaml: YamlFile): readonly ConfigProblem[] {
   }
   const outputs = valueAt(yaml.value, ['outputs']);
   const output = ['mcp', 'kubernetes'].find((name) => valueAt(outputs, [name]) !== undefined);
-  if (output !== undefined) {
+  if (output !== undefined && !hasCallers) {
     const what = `istio.registry and outputs.${output} are both set`;
     const why = 'Istio would get the ServiceEntries of its own cluster a second time';
     return [
@@ -98,7 +120,7 @@ export function istioProblems(yaml: YamlFile): readonly ConfigProblem[] {
         ...yaml.keyAt(['istio', 'registry']),
         what,
         why,
-        remedy: 'leave istio out: Istio reads its rules itself',
+        remedy: 'leave istio out: Istio reads its rules itself; or set istio.callerNamespaces (docs/rungs.md)',
       },
     ];
   }

@@ -60,6 +60,7 @@ async function start(namespace: string, render: Render, more: Partial<Kubernetes
     meshId: 'shop',
     render,
     namespace,
+    callerNamespaces: [],
     createNamespaces: true,
     rate: { perSecond: 200, burst: 200 },
     writer: soleWriter,

@@ -38,6 +38,7 @@ function start(more: Partial<KubernetesOutputOptions> = {}): KubernetesOutput {
     meshId: 'shop',
     render: hosts.render,
     namespace: 'isthmus',
+    callerNamespaces: [],
     createNamespaces: false,
     rate: { perSecond: 1_000, burst: 1_000 },
     writer: soleWriter,

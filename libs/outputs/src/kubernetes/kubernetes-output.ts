@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SERVICE_ENTRIES, TokenBucket, inform } from '@isthmus/kube';
-import type { InformerEvent, InformerTiming, KubeClient } from '@isthmus/kube';
+import { TokenBucket } from '@isthmus/kube';
+import type { InformerTiming, KubeClient } from '@isthmus/kube';
 import { messageOf, objectKey, runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshHost, MeshObject, OutputPlan } from '@isthmus/model';
 import type { ObjectOutput, Render } from '../object-output.ts';
@@ -9,20 +9,19 @@ import { SyncGate } from '../sync-gate.ts';
 import { DONE, WorkQueue } from '../work-queue.ts';
 import type { WorkQueueOptions, WorkResult } from '../work-queue.ts';
 import { Drift } from './drift.ts';
-import { digestOf, observe, owned, ownSelector } from './own-objects.ts';
-import type { Observed, StoredObject } from './own-objects.ts';
+import { digestOf, owned } from './own-objects.ts';
+import type { Observed } from './own-objects.ts';
+import { OwnView } from './own-view.ts';
+import type { OwnPlaces } from './own-view.ts';
 import { planObjects } from './plan-objects.ts';
 import { removeObject, resultOf, writeObject } from './write-object.ts';
 import type { WriteContext, WriteOutcome } from './write-object.ts';
 
-export interface KubernetesOutputOptions {
+export interface KubernetesOutputOptions extends OwnPlaces {
   /** As the config has it: `kubernetes k8s/isthmus`. */
   readonly name: string;
   readonly client: KubeClient;
-  readonly meshId: string;
   readonly render: Render;
-  /** Where all objects go; undefined: each into the namespace of its service, and the watch is over all of them. */
-  readonly namespace: string | undefined;
   readonly createNamespaces: boolean;
   readonly rate: { readonly perSecond: number; readonly burst: number };
   /** Asked right before every write. */
@@ -42,7 +41,7 @@ const FEW = 10;
 const SWEEP = '';
 
 /**
- * ServiceEntries in a Kubernetes cluster, by server-side apply. A burst of changes of a host is one write; writes keep to a rate;
+ * ServiceEntries, and what callers under plans are told, in a Kubernetes cluster, by server-side apply. A burst of changes of a host is one write; writes keep to a rate;
  * what is there already is not written. Our objects are watched: whoever changes or deletes one sees it come back.
  */
 export class KubernetesOutput implements ObjectOutput {
@@ -56,8 +55,7 @@ export class KubernetesOutput implements ObjectOutput {
   readonly #drift: Drift;
   readonly #keys = new Map<string, readonly string[]>();
   readonly #wanted = new Map<string, { readonly host: MeshHost; readonly digest: string }>();
-  #observed = new Map<string, Observed>();
-  #live = false;
+  readonly #view: OwnView;
   #works = false;
   #heldSince: number | undefined;
 
@@ -72,6 +70,17 @@ export class KubernetesOutput implements ObjectOutput {
       ...(options.retry === undefined ? {} : { retry: options.retry }),
     });
     this.#queue.pause(true);
+    this.#view = new OwnView({
+      ...options,
+      timing: options.timing,
+      changed: (key) => {
+        for (const each of key === undefined ? this.#wanted.keys() : [key]) this.#compare(each);
+      },
+      turned: (error) => {
+        this.#problems.set(this.name, error && this.#unwatched(error.message, error.remedy));
+        this.#mayWork();
+      },
+    });
   }
 
   get pending(): number {
@@ -94,60 +103,21 @@ export class KubernetesOutput implements ObjectOutput {
   }
 
   async plan(hosts: Iterable<MeshHost>, signal: AbortSignal): Promise<OutputPlan> {
-    const { client, meshId, namespace } = this.#options;
     const wanted: MeshObject[] = [];
     await runInSlices(this.#collect(hosts, wanted));
-    return planObjects(this.name, wanted, { client, meshId, namespace, signal });
+    return planObjects(this.name, wanted, { ...this.#options, signal });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, meshId, namespace, writer, timing } = this.#options;
-    const unsubscribe = writer.onChange(() => this.#mayWork());
-    const watching = async (): Promise<void> => {
-      const options = {
-        resource: SERVICE_ENTRIES,
-        ...(namespace === undefined ? {} : { namespace }),
-        labelSelector: ownSelector(meshId),
-        keep: observe,
-        same: (a: Observed, b: Observed) => a.uid === b.uid && a.digest === b.digest && a.applied === b.applied,
-        ...(timing === undefined ? {} : { timing }),
-      };
-      for await (const event of inform<StoredObject, Observed>(client, options, signal)) this.#take(event);
-    };
-    await Promise.all([this.#queue.run(signal), watching()]);
+    const unsubscribe = this.#options.writer.onChange(() => this.#mayWork());
+    await Promise.all([this.#queue.run(signal), this.#view.run(signal)]);
     unsubscribe();
     this.#drift.stop();
   }
 
-  #take(event: InformerEvent<Observed>): void {
-    switch (event.kind) {
-      case 'snapshot':
-        this.#observed = new Map([...event.objects].map(([key, kept]) => [keyOf(key), kept]));
-        for (const key of this.#wanted.keys()) this.#compare(key);
-        return;
-      case 'upsert':
-        this.#observed.set(keyOf(event.key), event.object);
-        return this.#compare(keyOf(event.key));
-      case 'remove':
-        this.#observed.delete(keyOf(event.key));
-        return this.#compare(keyOf(event.key));
-      case 'status': {
-        const { status } = event;
-        this.#live = status.state === 'live';
-        this.#problems.set(
-          this.name,
-          status.state === 'stale' ? this.#unwatched(status.error.message, status.error.remedy) : undefined,
-        );
-        return this.#mayWork();
-      }
-      default:
-        event satisfies never;
-    }
-  }
-
   /** Without a view of what is there, nothing is written: all of it would be written again. */
   #mayWork(): void {
-    const works = this.#live && this.#options.writer.isWriter();
+    const works = this.#view.isLive && this.#options.writer.isWriter();
     // What another writer left, or came while nobody looked, may be a leftover.
     if (works && !this.#works && this.#gate.renew()) this.#queue.add(SWEEP);
     this.#works = works;
@@ -155,16 +125,16 @@ export class KubernetesOutput implements ObjectOutput {
   }
 
   #compare(key: string): void {
-    if (this.#wanted.get(key)?.digest !== this.#observed.get(key)?.digest) this.#drift.suspect(key);
+    if (this.#wanted.get(key)?.digest !== this.#view.observed.get(key)?.digest) this.#drift.suspect(key);
   }
 
   #check(key: string): void {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) {
-      if (this.#observed.has(key) && this.#gate.state === 'open') this.#queue.add(key);
+      if (this.#view.observed.has(key) && this.#gate.state === 'open') this.#queue.add(key);
       return;
     }
-    if (wanted.digest === this.#observed.get(key)?.digest) return;
+    if (wanted.digest === this.#view.observed.get(key)?.digest) return;
     this.#drift.repaired(key);
     this.#queue.add(wanted.host);
   }
@@ -194,13 +164,13 @@ export class KubernetesOutput implements ObjectOutput {
     }
     const outcomes: WriteOutcome[] = [];
     for (const [key, object] of objects) {
-      const known = this.#observed.get(key);
+      const known = this.#view.observed.get(key);
       if (known?.digest === this.#wanted.get(key)?.digest) {
         this.#problems.set(key, undefined);
         continue;
       }
       const outcome = await writeObject(object, this.#context(known, signal));
-      if (outcome.observed !== undefined) this.#observed.set(key, outcome.observed);
+      if (outcome.observed !== undefined) this.#view.observed.set(key, outcome.observed);
       this.#problems.set(key, outcome.problem);
       outcomes.push(outcome);
     }
@@ -208,12 +178,11 @@ export class KubernetesOutput implements ObjectOutput {
   }
 
   async #remove(key: string, signal: AbortSignal): Promise<WorkResult> {
-    const known = this.#observed.get(key);
+    const known = this.#view.observed.get(key);
     this.#problems.set(key, undefined);
     if (known === undefined) return DONE;
-    const [namespace = '', name = ''] = key.slice(key.indexOf(' ') + 1).split('/');
-    const outcome = await removeObject({ namespace, name }, key, { ...this.#context(known, signal), known });
-    if (outcome.problem === undefined && outcome.retryAfterMs === undefined) this.#observed.delete(key);
+    const outcome = await removeObject(key, { ...this.#context(known, signal), known });
+    if (outcome.problem === undefined && outcome.retryAfterMs === undefined) this.#view.observed.delete(key);
     this.#problems.set(key, outcome.problem);
     return resultOf(outcome);
   }
@@ -228,7 +197,7 @@ export class KubernetesOutput implements ObjectOutput {
   #sweep(): WorkResult {
     if (this.#gate.state === 'closed') return DONE;
     if (this.#gate.state === 'waiting') return { kind: 'again', afterMs: 200 };
-    const leftovers = [...this.#observed.keys()].filter((key) => !this.#wanted.has(key));
+    const leftovers = [...this.#view.observed.keys()].filter((key) => !this.#wanted.has(key));
     if (this.#isHeld(leftovers.length)) return { kind: 'again', afterMs: this.#options.confirmAfterMs };
     for (const key of leftovers) this.#queue.add(key);
     return DONE;
@@ -237,7 +206,7 @@ export class KubernetesOutput implements ObjectOutput {
   /** Most of what we wrote being unwanted all at once smells of a lost ledger and a registry that came up empty. */
   #isHeld(removing: number): boolean {
     const { maxRemovalPercent, confirmAfterMs } = this.#options;
-    const of = this.#observed.size;
+    const of = this.#view.observed.size;
     const isMany = removing > FEW && removing * 100 > of * maxRemovalPercent;
     const since = (this.#heldSince ??= performance.now());
     const held = isMany && performance.now() - since < confirmAfterMs;
@@ -255,7 +224,11 @@ export class KubernetesOutput implements ObjectOutput {
 
   #objectsOf(host: MeshHost): readonly MeshObject[] {
     const { render, meshId, namespace } = this.#options;
-    return render(host).map((object) => owned(object, meshId, namespace ?? object.metadata.namespace));
+    return render(host).map((object) => {
+      // What is for callers has to be where they are.
+      const own = object.kind === 'ServiceEntry' ? namespace : undefined;
+      return owned(object, meshId, own ?? object.metadata.namespace);
+    });
   }
 
   #context(known: Observed | undefined, signal: AbortSignal): WriteContext {
@@ -288,9 +261,4 @@ export class KubernetesOutput implements ObjectOutput {
       remedy: 'if the registries came up empty, stop the bridge and mend them first',
     };
   }
-}
-
-/** The informer's keys have no kind. */
-function keyOf(key: string): string {
-  return `ServiceEntry ${key}`;
 }

@@ -67,7 +67,10 @@ export function managedPart({ metadata, spec }: Pick<StoredObject | MeshObject, 
 }
 
 /** In the order of Istio's own documentation. */
-const SPEC_FIELDS = ['hosts', 'addresses', 'ports', 'location', 'resolution', 'endpoints', 'exportTo'];
+const SPEC_FIELDS = [
+  ...['hosts', 'addresses', 'ports', 'location', 'resolution', 'endpoints', 'exportTo'],
+  ...['host', 'trafficPolicy', 'subsets', 'workloadSelector', 'gateways', 'http', 'tls', 'tcp'],
+];
 
 function own(map: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const keys = Object.keys(map).filter((key) => key.startsWith('isthmus.dev/') || key === 'app.kubernetes.io/managed-by');

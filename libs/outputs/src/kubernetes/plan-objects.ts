@@ -1,15 +1,14 @@
-import { KubeError, SERVICE_ENTRIES, applyObject, getObject, listPages } from '@isthmus/kube';
+import { KubeError, applyObject, getObject, listPages } from '@isthmus/kube';
 import type { KubeClient, KubeObject } from '@isthmus/kube';
 import { objectKey, planOf, runInSlices } from '@isthmus/model';
 import type { Diagnostic, MeshObject, OutputPlan } from '@isthmus/model';
 import { FIELD_MANAGER, isOwn, managedPart, observe, ownSelector } from './own-objects.ts';
 import type { StoredObject } from './own-objects.ts';
+import { placesOf, resourceOf } from './own-view.ts';
+import type { OwnPlaces } from './own-view.ts';
 
-export interface PlanContext {
+export interface PlanContext extends OwnPlaces {
   readonly client: KubeClient;
-  readonly meshId: string;
-  /** Undefined: all. */
-  readonly namespace: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -20,10 +19,12 @@ const MOST_TRIED = 200;
 export async function planObjects(output: string, objects: readonly MeshObject[], context: PlanContext): Promise<OutputPlan> {
   const there = new Map<string, string>();
   const selection = { labelSelector: ownSelector(context.meshId), signal: context.signal };
-  const where = context.namespace === undefined ? {} : { namespace: context.namespace };
-  for await (const { items } of listPages<StoredObject>(context.client, SERVICE_ENTRIES, { ...selection, ...where })) {
-    for (const item of items)
-      if (observe(item).applied) there.set(objectKey({ kind: 'ServiceEntry', metadata: known(item) }), textOf(item));
+  for (const { resource, namespace } of placesOf(context)) {
+    const where = namespace === undefined ? {} : { namespace };
+    for await (const { items } of listPages<StoredObject>(context.client, resource, { ...selection, ...where })) {
+      for (const item of items)
+        if (observe(item).applied) there.set(objectKey({ kind: resource.kind, metadata: known(item) }), textOf(item));
+    }
   }
   const wanted = new Map<string, string>();
   await runInSlices(texts(objects, wanted));
@@ -58,11 +59,11 @@ async function tryObject(object: MeshObject, { client, meshId, signal }: PlanCon
     remedy,
   });
   try {
-    const there = await getObject<StoredObject>(client, SERVICE_ENTRIES, object.metadata, signal);
+    const there = await getObject<StoredObject>(client, resourceOf(object.kind), object.metadata, signal);
     if (there !== undefined && !isOwn(there, meshId))
       return say('output.conflict', `exists and has not the labels of mesh ${meshId}`, 'delete or rename it');
     const options = { fieldManager: FIELD_MANAGER, force: true, dryRun: true, signal };
-    await applyObject(client, SERVICE_ENTRIES, object as MeshObject & KubeObject, options);
+    await applyObject(client, resourceOf(object.kind), object as MeshObject & KubeObject, options);
     return undefined;
   } catch (thrown) {
     signal.throwIfAborted();

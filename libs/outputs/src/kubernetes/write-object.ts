@@ -1,10 +1,11 @@
-import { NAMESPACES, SERVICE_ENTRIES, KubeError, applyObject, createObject, deleteObject, getObject } from '@isthmus/kube';
+import { NAMESPACES, KubeError, applyObject, createObject, deleteObject, getObject } from '@isthmus/kube';
 import type { KubeClient } from '@isthmus/kube';
 import { objectKey } from '@isthmus/model';
 import type { Diagnostic, MeshObject } from '@isthmus/model';
 import type { WorkResult } from '../work-queue.ts';
 import { FIELD_MANAGER, isOwn, observe } from './own-objects.ts';
 import type { Observed, StoredObject } from './own-objects.ts';
+import { resourceOf } from './own-view.ts';
 
 /** etcd refuses requests above 1.5 MiB. */
 const MOST_BYTES = 1_500_000;
@@ -36,7 +37,7 @@ export async function writeObject(object: MeshObject, context: WriteContext): Pr
   if (bytes > MOST_BYTES) return tooLarge(where, bytes);
   try {
     if (known === undefined) {
-      const there = await getObject<StoredObject>(client, SERVICE_ENTRIES, object.metadata, signal);
+      const there = await getObject<StoredObject>(client, resourceOf(object.kind), object.metadata, signal);
       if (there !== undefined && !isOwn(there, meshId)) return { problem: foreign(where, meshId), retryAfterMs: 60_000 };
     }
     if (!(await context.mayWrite())) return { retryAfterMs: 0 };
@@ -50,17 +51,18 @@ export async function writeObject(object: MeshObject, context: WriteContext): Pr
 async function apply(object: MeshObject & StoredObject, where: string, context: WriteContext): Promise<WriteOutcome> {
   const { client, signal } = context;
   const options = { fieldManager: FIELD_MANAGER, signal };
+  const resource = resourceOf(object.kind);
   try {
-    return { observed: observe(await applyObject<StoredObject>(client, SERVICE_ENTRIES, object, options)) };
+    return { observed: observe(await applyObject<StoredObject>(client, resource, object, options)) };
   } catch (thrown) {
     const error = KubeError.from(thrown);
     if (error.reason === 'not-found' && context.createNamespaces) {
       await createNamespace(object.metadata.namespace, context);
-      return { observed: observe(await applyObject<StoredObject>(client, SERVICE_ENTRIES, object, options)) };
+      return { observed: observe(await applyObject<StoredObject>(client, resource, object, options)) };
     }
     if (error.reason !== 'conflict') throw error;
     // Somebody changed fields that we own: it is said who, and ours are set back.
-    const observed = observe(await applyObject<StoredObject>(client, SERVICE_ENTRIES, object, { ...options, force: true }));
+    const observed = observe(await applyObject<StoredObject>(client, resource, object, { ...options, force: true }));
     return { observed, problem: edited(where, error) };
   }
 }
@@ -72,9 +74,8 @@ async function createNamespace(name: string, { client, signal }: WriteContext): 
   });
 }
 
-/** Deletes this very object, if our field manager is among those who wrote it. Never throws but for the signal. */
+/** Deletes this very object (`objectKey`), if our field manager is among those who wrote it. Never throws but for the signal. */
 export async function removeObject(
-  ref: { readonly namespace: string; readonly name: string },
   where: string,
   context: WriteContext & { readonly known: Observed },
 ): Promise<WriteOutcome> {
@@ -82,7 +83,8 @@ export async function removeObject(
   if (!known.applied) return { problem: copied(where) };
   try {
     if (!(await context.mayWrite())) return { retryAfterMs: 0 };
-    await deleteObject(client, SERVICE_ENTRIES, ref, { uid: known.uid, signal });
+    const [kind = '', namespace = '', name = ''] = where.split(/[ /]/);
+    await deleteObject(client, resourceOf(kind), { namespace, name }, { uid: known.uid, signal });
     return {};
   } catch (thrown) {
     signal.throwIfAborted();
@@ -151,7 +153,7 @@ function foreign(where: string, meshId: string): Diagnostic {
     severity: 'error',
     where,
     what: `exists and has not the labels of mesh ${meshId}`,
-    meaning: 'somebody else’s object is left alone, so this service is not in the cluster',
+    meaning: 'somebody else’s object is left alone, so what it should say is not in the cluster',
     remedy: 'delete or rename it, or give the output a namespace of its own (outputs.kubernetes.namespace)',
   };
 }

@@ -1,0 +1,111 @@
+import { DESTINATION_RULES, SERVICE_ENTRIES, VIRTUAL_SERVICES, inform } from '@isthmus/kube';
+import type { InformerEvent, InformerTiming, KubeClient, KubeError, Resource } from '@isthmus/kube';
+import { observe, ownSelector } from './own-objects.ts';
+import type { Observed, StoredObject } from './own-objects.ts';
+
+/** What may be written, and where. */
+export interface OwnPlaces {
+  readonly meshId: string;
+  /** Of ServiceEntries; undefined: all. */
+  readonly namespace: string | undefined;
+  /** Where there are VirtualServices and DestinationRules too, for callers under plans. */
+  readonly callerNamespaces: readonly string[];
+}
+
+export interface OwnPlace {
+  readonly resource: Resource;
+  /** Undefined: all. */
+  readonly namespace: string | undefined;
+}
+
+const RESOURCES = [SERVICE_ENTRIES, VIRTUAL_SERVICES, DESTINATION_RULES];
+
+/** @throws {Error} for a kind that this output does not write: a bug */
+export function resourceOf(kind: string): Resource {
+  const found = RESOURCES.find((resource) => resource.kind === kind);
+  if (found === undefined) throw new Error(`objects of the kind ${kind} are not written`);
+  return found;
+}
+
+export function placesOf({ namespace, callerNamespaces }: OwnPlaces): readonly OwnPlace[] {
+  const callers = callerNamespaces.flatMap((of) =>
+    [VIRTUAL_SERVICES, DESTINATION_RULES].map((resource) => ({ resource, namespace: of })),
+  );
+  return [{ resource: SERVICE_ENTRIES, namespace }, ...callers];
+}
+
+export interface OwnViewOptions extends OwnPlaces {
+  readonly client: KubeClient;
+  readonly timing: Partial<InformerTiming> | undefined;
+  /** Another object of ours than before is there, or none, by `objectKey`; after a complete list everything may be. */
+  readonly changed: (key: string | undefined) => void;
+  /** It is live now, or not any more. @param error why nothing can be seen */
+  readonly turned: (error: KubeError | undefined) => void;
+}
+
+/** Objects of ours in the cluster, watched by label, with what is remembered of each by `objectKey`. */
+export class OwnView {
+  readonly observed = new Map<string, Observed>();
+  readonly #options: OwnViewOptions;
+  readonly #places: readonly OwnPlace[];
+  readonly #live = new Set<OwnPlace>();
+  readonly #errors = new Map<OwnPlace, KubeError>();
+
+  constructor(options: OwnViewOptions) {
+    this.#options = options;
+    this.#places = placesOf(options);
+  }
+
+  /** What is there is known, of all places. */
+  get isLive(): boolean {
+    return this.#live.size === this.#places.length;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#places.map((place) => this.#watch(place, signal)));
+  }
+
+  async #watch(place: OwnPlace, signal: AbortSignal): Promise<void> {
+    const { client, meshId, timing } = this.#options;
+    const { resource, namespace } = place;
+    const options = {
+      resource,
+      ...(namespace === undefined ? {} : { namespace }),
+      labelSelector: ownSelector(meshId),
+      keep: observe,
+      same: (a: Observed, b: Observed) => a.uid === b.uid && a.digest === b.digest && a.applied === b.applied,
+      ...(timing === undefined ? {} : { timing }),
+    };
+    for await (const event of inform<StoredObject, Observed>(client, options, signal)) this.#take(place, event);
+  }
+
+  #take(place: OwnPlace, event: InformerEvent<Observed>): void {
+    const { changed, turned } = this.#options;
+    const { kind } = place.resource;
+    switch (event.kind) {
+      case 'snapshot': {
+        const start = place.namespace === undefined ? `${kind} ` : `${kind} ${place.namespace}/`;
+        for (const key of this.observed.keys()) if (key.startsWith(start)) this.observed.delete(key);
+        for (const [key, kept] of event.objects) this.observed.set(`${kind} ${key}`, kept);
+        return changed(undefined);
+      }
+      case 'upsert':
+        this.observed.set(`${kind} ${event.key}`, event.object);
+        return changed(`${kind} ${event.key}`);
+      case 'remove':
+        this.observed.delete(`${kind} ${event.key}`);
+        return changed(`${kind} ${event.key}`);
+      case 'status': {
+        const { status } = event;
+        if (status.state === 'live') this.#live.add(place);
+        else this.#live.delete(place);
+        if (status.state === 'stale') this.#errors.set(place, status.error);
+        else this.#errors.delete(place);
+        const [error] = this.#errors.values();
+        return turned(error);
+      }
+      default:
+        event satisfies never;
+    }
+  }
+}
