@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function cluster(token = 'right') {
+async function cluster(token = 'right', more: object = {}) {
   const kubeconfig = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -37,6 +37,7 @@ async function cluster(token = 'right') {
     meshId: 'shop',
     registries: [{ name: 'a', kind: 'file', path: 'a.yaml' }],
     outputs: { kubernetes: { kubeconfig: 'kubeconfig' } },
+    ...more,
   };
   const result = parseConfig(join(dir, 'isthmus.yaml'), Buffer.from(stringify(config)), { kinds: registryKinds });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
@@ -77,6 +78,17 @@ describe('doctor, of the Kubernetes output', () => {
         remedy: `add { apiGroups: ["networking.istio.io"], resources: ["serviceentries"], verbs: [${verb}] }`,
       })),
     );
+  });
+
+  test('asks for the rights in the namespaces of callers too', async () => {
+    api.forbidden.add('create virtualservices');
+    expect(await cluster('right', { istio: { dir: 'istio.d', callerNamespaces: ['shop'] } })).toEqual([
+      {
+        level: 'error',
+        what: 'kubernetes: the account may not create virtualservices in shop, which istio.callerNamespaces names',
+        remedy: 'add { apiGroups: ["networking.istio.io"], resources: ["virtualservices"], verbs: [create] }',
+      },
+    ]);
   });
 
   test('says that the kind is not installed, that the token is wrong, that nobody answers', async () => {

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { KubeError, SERVICE_ENTRIES, listPages, ruleFor } from '@isthmus/kube';
 import type { Attempt, KubeClient } from '@isthmus/kube';
 import { IsthmusError, messageOf } from '@isthmus/model';
+import { placesOf } from '@isthmus/outputs';
 import type { Finding } from '@isthmus/registry';
 import type { BridgeConfig } from './engine/bridge-config.ts';
 import { openCluster } from './engine/object-outputs.ts';
@@ -45,15 +46,18 @@ export async function examineCluster(config: BridgeConfig, signal: AbortSignal):
     if (client === undefined) return [];
     const namespace = kubernetes.allNamespaces ? '' : kubernetes.namespace;
     const findings: Finding[] = [];
-    for (const verb of ['list', 'watch', 'get', 'create', 'patch', 'delete'] as const) {
-      const attempt = { verb, resource: SERVICE_ENTRIES, namespace };
-      if (await isAllowed(client, attempt, signal)) continue;
-      findings.push({
-        level: 'error',
-        what: `kubernetes: the account may not ${verb} serviceentries`,
-        remedy: `add ${ruleFor(attempt)}`,
-      });
-    }
+    const { meshId, istio } = config;
+    for (const place of placesOf({ meshId, namespace: namespace || undefined, callerNamespaces: istio.callerNamespaces }))
+      for (const verb of ['list', 'watch', 'get', 'create', 'patch', 'delete'] as const) {
+        const attempt = { verb, resource: place.resource, namespace: place.namespace ?? '' };
+        if (await isAllowed(client, attempt, signal)) continue;
+        const of = place.resource === SERVICE_ENTRIES ? '' : ` in ${attempt.namespace}, which istio.callerNamespaces names`;
+        findings.push({
+          level: 'error',
+          what: `kubernetes: the account may not ${verb} ${place.resource.plural}${of}`,
+          remedy: `add ${ruleFor(attempt)}`,
+        });
+      }
     if (findings.length > 0) return findings;
     for await (const { items } of listPages(client, SERVICE_ENTRIES, { namespace, signal })) {
       const where = namespace === '' ? 'all namespaces' : `namespace ${namespace}`;

@@ -75,10 +75,7 @@ async function createNamespace(name: string, { client, signal }: WriteContext): 
 }
 
 /** Deletes this very object (`objectKey`), if our field manager is among those who wrote it. Never throws but for the signal. */
-export async function removeObject(
-  where: string,
-  context: WriteContext & { readonly known: Observed },
-): Promise<WriteOutcome> {
+export async function removeObject(where: string, context: WriteContext & { readonly known: Observed }): Promise<WriteOutcome> {
   const { client, known, signal } = context;
   if (!known.applied) return { problem: copied(where) };
   try {

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { DESTINATION_RULES, KubeClient, SERVICE_ENTRIES, VIRTUAL_SERVICES } from '@isthmus/kube';
+import type { Resource } from '@isthmus/kube';
+import { FakeApi } from '@isthmus/kube/testing';
+import { soleWriter } from '@isthmus/model';
+import type { MeshHost, MeshObject } from '@isthmus/model';
+import { Hosts, until } from '../testing/hosts.ts';
+import { KubernetesOutput } from './kubernetes-output.ts';
+
+const HOST = 'orders.nacos' as MeshHost;
+let api: FakeApi;
+let client: KubeClient;
+let hosts: Hosts;
+let planned: boolean;
+let timeout: string;
+let stop: AbortController;
+let running: Promise<void>[];
+
+beforeEach(async () => {
+  api = new FakeApi();
+  await api.start();
+  client = new KubeClient(api.access());
+  hosts = new Hosts();
+  hosts.set(HOST, 1);
+  [planned, timeout] = [true, '1s'];
+  stop = new AbortController();
+  running = [];
+});
+
+afterEach(async () => {
+  stop.abort();
+  await Promise.all(running);
+  client.close();
+  await api.stop();
+});
+
+const rule = (kind: string, namespace: string, spec: object): MeshObject => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind,
+  metadata: { name: `callers-of.${HOST}`, namespace, labels: { 'isthmus.dev/callers': 'plan' }, annotations: {} },
+  spec,
+});
+const render = (host: MeshHost): readonly MeshObject[] => [
+  ...hosts.render(host),
+  ...(planned ? ['front', 'shop'] : []).flatMap((namespace) => [
+    rule('VirtualService', namespace, { hosts: [HOST], http: [{ timeout, route: [{ destination: { host: HOST } }] }] }),
+    rule('DestinationRule', namespace, { host: HOST, trafficPolicy: { loadBalancer: { simple: 'LEAST_REQUEST' } } }),
+  ]),
+];
+
+function start(callerNamespaces: readonly string[] = ['front', 'shop']): KubernetesOutput {
+  const output = new KubernetesOutput({
+    name: 'kubernetes k8s/isthmus',
+    client,
+    meshId: 'shop',
+    render,
+    namespace: 'isthmus',
+    callerNamespaces,
+    createNamespaces: false,
+    rate: { perSecond: 1_000, burst: 1_000 },
+    writer: soleWriter,
+    maxRemovalPercent: 50,
+    confirmAfterMs: 60_000,
+    retry: { firstMs: 1, mostMs: 5 },
+  });
+  running.push(output.run(stop.signal));
+  output.touch([HOST]);
+  return output;
+}
+
+const settled = (output: KubernetesOutput) => until('everything is written', () => output.pending === 0);
+const all = (resource: Resource) => api.all(resource).map(({ metadata: { namespace, name } }) => `${namespace}/${name}`);
+const spec = (namespace: string) =>
+  JSON.stringify((api.get(VIRTUAL_SERVICES, `callers-of.${HOST}`, namespace) as { spec?: object } | undefined)?.spec);
+const both = [`front/callers-of.${HOST}`, `shop/callers-of.${HOST}`];
+
+test('what callers are told is in their namespaces, the service in that of the output, and each is written when it changes', async () => {
+  const output = start();
+  await settled(output);
+  expect(output.diagnostics()).toEqual([]);
+  expect(all(SERVICE_ENTRIES)).toEqual([`isthmus/${HOST}`]);
+  expect([all(VIRTUAL_SERVICES).sort(), all(DESTINATION_RULES).sort()]).toEqual([both, both]);
+  const before = api.requests.length;
+  timeout = '2s';
+  output.touch([HOST]);
+  await settled(output);
+  expect(spec('shop')).toContain('2s');
+  const writes = api.requests.slice(before).filter((line) => /^(?:PATCH|DELETE|POST)/.test(line));
+  expect(writes.filter((line) => !line.includes('virtualservices'))).toEqual([]);
+  expect(writes).toHaveLength(2);
+});
+
+test('it goes with the plan, and what an earlier run left of it goes when everything has been read', async () => {
+  const first = start();
+  await settled(first);
+  stop.abort();
+  await Promise.all(running);
+  stop = new AbortController();
+  planned = false;
+  const second = start();
+  await settled(second);
+  expect(all(VIRTUAL_SERVICES).sort()).toEqual(both);
+  second.complete(true);
+  await until('leftovers are gone', () => all(VIRTUAL_SERVICES).length + all(DESTINATION_RULES).length === 0);
+  planned = true;
+  second.touch([HOST]);
+  await until('it is back', () => all(VIRTUAL_SERVICES).length === 2);
+  await settled(second);
+  planned = false;
+  second.touch([HOST]);
+  await until('it is gone', () => all(VIRTUAL_SERVICES).length + all(DESTINATION_RULES).length === 0);
+  expect(all(SERVICE_ENTRIES)).toEqual([`isthmus/${HOST}`]);
+});
+
+test('a dry run shows it, and a right that is missing is said and costs nothing that is there', async () => {
+  const output = start();
+  await settled(output);
+  timeout = '3s';
+  const plan = await output.plan([HOST], stop.signal);
+  expect(plan.updates.map(({ name }) => name)).toEqual(both.map((name) => `VirtualService ${name}`));
+  expect([plan.creates, plan.deletes, plan.unchanged]).toEqual([[], [], 3]);
+  api.forbidden.add('patch virtualservices');
+  output.touch([HOST]);
+  await until('it is said', () => output.diagnostics().length === 2);
+  expect(output.diagnostics()[0]).toMatchObject({ code: 'output.unwritable', where: `VirtualService front/callers-of.${HOST}` });
+  expect(spec('shop')).toContain('1s');
+});
+
+test('without namespaces of callers nobody needs rights to rules', async () => {
+  planned = false;
+  api.forbidden.add('list virtualservices').add('list destinationrules');
+  const output = start([]);
+  await settled(output);
+  expect([output.diagnostics(), all(SERVICE_ENTRIES)]).toEqual([[], [`isthmus/${HOST}`]]);
+});
