@@ -111,7 +111,7 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
           case 'consul':
             return { ...client, service, port, server: `127.0.0.1:${consul.ports.http}`, sdkName: `consul/dc1//${service}` };
           default:
-            return { ...client, service, port, server: `127.0.0.1:${eureka.ports.http}`, sdkName: `eureka///${service.toUpperCase()}` }; // prettier-ignore
+            return { ...client, service, port, server: `127.0.0.1:${eureka.ports.http}`, sdkName: `eureka///${service}` }; // prettier-ignore
         }
       });
       expect(joining.length).toBe(5);

@@ -25,7 +25,7 @@ export interface AgentTarget {
   readonly hand?: readonly Policy[];
   /** Instance addresses by which the SDK calls it, `10.0.0.7:8080`. One that two targets have stays on the SDK. */
   readonly addresses: readonly string[];
-  /** What SDKs call it, `KIND/NAMESPACE/GROUP/NAME`: `nacos/public/DEFAULT_GROUP/orders`, `consul/dc1//orders`, `eureka///ORDERS`. */
+  /** What SDKs call it, `KIND/NAMESPACE/GROUP/NAME`: `nacos/public/DEFAULT_GROUP/orders`, `consul/dc1//orders`, `eureka///orders`. */
   readonly sdkNames?: readonly string[];
   /** The sidecar originates TLS for it: calls by `https:` may move too. */
   readonly originatesTls?: boolean;

@@ -32,7 +32,7 @@ export interface EurekaInstance {
   readonly metadata?: unknown;
 }
 
-/** Eureka's names are in capitals, whatever they were registered as. */
+/** Eureka does not tell letters by case, and its server answers in capitals; the bridge has them in small letters. */
 export function eurekaName(app: string): string {
-  return `eureka///${app.toUpperCase()}`;
+  return `eureka///${app.toLowerCase()}`;
 }

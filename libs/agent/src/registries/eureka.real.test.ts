@@ -99,18 +99,18 @@ describe.each([
       await until('it is found without', finds(plain, orders, ['h1']));
       expect(await seen.call('getInstancesByAppId', orders)).toEqual(await plain.call('getInstancesByAppId', orders));
       expect(await seen.call('getInstancesByVipAddress', orders.toLowerCase())).toHaveLength(1);
-      await until('it is told', () => seen.views.has(`eureka///${orders}`));
-      expect(seen.views.get(`eureka///${orders}`)).toEqual([
+      await until('it is told', () => seen.views.has(`eureka///${orders.toLowerCase()}`));
+      expect(seen.views.get(`eureka///${orders.toLowerCase()}`)).toEqual([
         { address: '10.0.0.7', port: 8081, weight: 1, healthy: true, zone: '/z1', protocol: '' },
       ]);
       await register(orders, 'h2');
-      await until('the second is told', () => seen.places(`eureka///${orders}`)?.length === 2);
+      await until('the second is told', () => seen.places(`eureka///${orders.toLowerCase()}`)?.length === 2);
       expect(await seen.call('getInstancesByAppId', '').catch((error: Error) => error.message)).toBe(
         await plain.call('getInstancesByAppId', '').catch((error: Error) => error.message),
       );
       await deregister(orders, 'h1');
       await deregister(orders, 'h2');
-      await until('nobody is left', () => seen.places(`eureka///${orders}`)?.length === 0);
+      await until('nobody is left', () => seen.places(`eureka///${orders.toLowerCase()}`)?.length === 0);
       expect(seen.bugs).toEqual([]);
     },
     60_000,
@@ -125,7 +125,7 @@ describe.each([
     const listed = (await seen.call('getInstancesByAppId', orders)) as readonly { hostName: string }[];
     const last = listed.at(-1)?.hostName ?? '';
     await deregister(orders, last);
-    await until('the bug is seen', () => seen.has('eureka-delta-hits-another', `eureka///${orders}`));
+    await until('the bug is seen', () => seen.has('eureka-delta-hits-another', `eureka///${orders.toLowerCase()}`));
     expect(await found(seen, orders)).toContain(last); // who is dead is called, who is not is not
   }, 60_000);
 
@@ -136,9 +136,9 @@ describe.each([
     await seen.call('start');
     await until('it is found', finds(seen, orders, ['h1']));
     expect((await call('PUT', `${orders}/${orders}-h1/status?value=OUT_OF_SERVICE`)).status).toBe(200);
-    await until('the bug is seen', () => seen.has('eureka-delta-keeps-down', `eureka///${orders}`));
+    await until('the bug is seen', () => seen.has('eureka-delta-keeps-down', `eureka///${orders.toLowerCase()}`));
     expect(await found(seen, orders)).toEqual(['h1']);
-    await until('the view says so', () => seen.views.get(`eureka///${orders}`)?.[0]?.healthy === false);
+    await until('the view says so', () => seen.views.get(`eureka///${orders.toLowerCase()}`)?.[0]?.healthy === false);
     await deregister(orders, 'h1');
   }, 60_000);
 
@@ -151,7 +151,7 @@ describe.each([
       await seen.call('start');
       await until('it is found', finds(seen, orders, ['h1']));
       proxy.treat = () => 'no-applications';
-      await until('the bug is seen', () => seen.has('eureka-empty-ignored', `eureka///${orders}`));
+      await until('the bug is seen', () => seen.has('eureka-empty-ignored', `eureka///${orders.toLowerCase()}`));
       expect(await found(seen, orders)).toEqual(['h1']);
     } finally {
       await proxy.stop();
@@ -197,7 +197,7 @@ describe.each([
           await until('it is gone', async () => !(await isThere()));
           proxy.release();
           await until('it is back', isThere);
-          expect(seen.has('eureka-back-after-stop', 'eureka///CALLER')).toBe(true);
+          expect(seen.has('eureka-back-after-stop', 'eureka///caller')).toBe(true);
           expect((await call('DELETE', 'CALLER/caller-1')).status).toBe(200);
         } else {
           const left = seen.call('provider.shutdown');
