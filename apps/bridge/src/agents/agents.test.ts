@@ -334,9 +334,12 @@ describe('reports', () => {
       await new Promise((resolve) => leading.close(resolve));
     }
     await agents.report(report(), from);
+    expect(agents.diagnostics).toMatchObject([{ code: 'agent.reports', what: expect.stringContaining('ECONNREFUSED') }]);
     leader = { kind: 'unknown' };
     await agents.report(report(), from);
     expect(agents.forwarder.dropped).toBe(2);
+    leader = { kind: 'here' };
+    expect(agents.diagnostics).toEqual([]);
   });
 });
 

@@ -91,7 +91,7 @@ export class Agents {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return this.tokens.diagnostics;
+    return [...this.tokens.diagnostics, ...this.forwarder.diagnostics];
   }
 
   speaker(authorization: string | undefined): Speaker | undefined {
@@ -119,7 +119,7 @@ export class Agents {
     from: { readonly address: string; readonly authorization: string | undefined; readonly forwarded: boolean },
   ): Promise<readonly TargetId[] | undefined> {
     const { service, instance } = report;
-    if (!from.forwarded && !this.#mayReport(`${service}/${instance}`)) return undefined;
+    if (!this.#mayReport(`${service}/${instance}`)) return undefined;
     const own = this.fleet.report(report, from.address);
     const asked =
       this.forwarder.isNeeded && !from.forwarded ? await this.forwarder.forward(report, from.authorization, from.address) : own;

@@ -63,7 +63,7 @@ export function followControl(parts: ControlParts): Control {
       code: 'control-unusable',
       where,
       message: `${message}; the last plan stays in force`,
-      remedy: 'look at the bridge, and at ISTHMUS_CONTROL, ISTHMUS_SERVICE and ISTHMUS_TOKEN_FILE',
+      remedy: 'look at the bridge, and at ISTHMUS_CONTROL, ISTHMUS_SERVICE, ISTHMUS_TOKEN_FILE and ISTHMUS_CA_FILE',
     });
 
   let waiting: NodeJS.Timeout | undefined;
