@@ -64,9 +64,12 @@ export class BridgeProcess {
     await writeFile(join(this.directory, 'isthmus.yaml'), stringify(config));
   }
 
-  /** Starts the process; resolves when the outputs speak, or when `isReady` says so for a bridge without the control role. */
-  async run(isReady?: () => Promise<boolean>, options: readonly string[] = []): Promise<void> {
-    const child = this.#spawn(options);
+  /**
+   * Starts the process; resolves when the outputs speak, or when `isReady` says so for a bridge that cannot be asked in plain HTTP.
+   * @param env beside this process's own
+   */
+  async run(isReady?: () => Promise<boolean>, options: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<void> {
+    const child = this.#spawn(options, env);
     const isUp = async (): Promise<boolean> => {
       if (child.exitCode !== null) throw new Error(`the bridge ended with ${child.exitCode}:\n${this.#log}`);
       if (isReady !== undefined) return isReady();
@@ -84,9 +87,9 @@ export class BridgeProcess {
     return { code, log: this.#log };
   }
 
-  #spawn(options: readonly string[] = []): ChildProcess {
+  #spawn(options: readonly string[] = [], env: NodeJS.ProcessEnv = {}): ChildProcess {
     const args = [MAIN, 'serve', '-c', join(this.directory, 'isthmus.yaml'), ...options];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
     this.#child = child;
     child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
     return child;

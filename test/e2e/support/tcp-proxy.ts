@@ -7,10 +7,12 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #target: number;
   #isCut = false;
+  #accepted = 0;
 
   private constructor(target: number) {
     this.#target = target;
     this.#server = createServer((client) => {
+      this.#accepted += 1;
       const server = connect(this.#target, '127.0.0.1');
       for (const [from, to] of [
         [client, server],
@@ -37,6 +39,11 @@ export class TcpProxy {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections since the start. */
+  get accepted(): number {
+    return this.#accepted;
   }
 
   /** What is connected is ended; whoever comes next reaches the other. */
