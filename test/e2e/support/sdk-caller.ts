@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
+const REGISTER = join(import.meta.dirname, '../../../dist/packages/agent/agent/src/register.js');
+
 /** What a caller did since it was last asked. */
 export interface CallerReport {
   readonly calls: number;
@@ -25,9 +27,19 @@ export class SdkCaller {
     this.#child = child;
   }
 
-  static start(kind: 'nacos' | 'consul' | 'eureka', port: number, service: string): SdkCaller {
+  /** @param env what the agent reads, `ISTHMUS_…`: it is put before the service; without it there is none */
+  static start(
+    kind: 'nacos' | 'consul' | 'eureka',
+    port: number,
+    service: string,
+    env?: Readonly<Record<string, string>>,
+  ): SdkCaller {
     const main = join(import.meta.dirname, 'sdk-caller-main.ts');
-    const child = fork(main, [kind, `127.0.0.1:${port}`, service], { stdio: 'ignore', execArgv: ['--no-warnings'] });
+    const child = fork(main, [kind, `127.0.0.1:${port}`, service], {
+      stdio: 'ignore',
+      execArgv: ['--no-warnings', ...(env === undefined ? [] : ['--require', REGISTER])],
+      env: { ...process.env, ...env },
+    });
     return new SdkCaller(kind, child);
   }
 
