@@ -41,7 +41,7 @@ async function cluster(token = 'right', more: object = {}) {
   };
   const result = parseConfig(join(dir, 'isthmus.yaml'), Buffer.from(stringify(config)), { kinds: registryKinds });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return examineCluster(result.config, AbortSignal.timeout(10_000));
+  return examineCluster(result.config, AbortSignal.timeout(60_000)); // a full machine loads the client in ten seconds
 }
 
 describe('doctor, of the files output', () => {
