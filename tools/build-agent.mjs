@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { bundle } from './bundle-agent.mjs';
 import { loadedLate } from './lazy-modules.mjs';
 import { at, hashOf, projectNode } from './paths.mjs';
 import { run, withProgress } from './run.mjs';
@@ -14,6 +15,7 @@ const inputs = [
   'libs/ladder',
   'libs/contract',
   'tools/build-agent.mjs',
+  'tools/bundle-agent.mjs',
   'tools/lazy-modules.mjs',
   'package-lock.json',
 ];
@@ -39,6 +41,7 @@ async function build() {
     (name) => /^(agent|ladder|contract)\/.*(\.d\.ts|\.js)$/.test(name) && !/^contract.*\.js$/.test(name),
   ))
     await linkWithin(file);
+  await bundle(agentPackage);
   // Without it the entries could not be loaded for their names.
   await writeFile(join(agentPackage, 'package.json'), '{ "type": "commonjs" }');
   const { version, license } = JSON.parse(await readFile(at('package.json'), 'utf8'));

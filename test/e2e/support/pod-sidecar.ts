@@ -16,37 +16,21 @@ export type CaptureMode = 'REDIRECT' | 'TPROXY';
 /** Envoy in a pod, with connections brought to it by iptables as Istio does it; the workload does not know. */
 export class PodSidecar {
   readonly #directory: string;
-  readonly #envoy: Guarded;
   readonly #application: PodApplication;
+  #envoy: Guarded | undefined;
 
-  private constructor(directory: string, envoy: Guarded, application: PodApplication) {
+  private constructor(directory: string, application: PodApplication) {
     this.#directory = directory;
-    this.#envoy = envoy;
     this.#application = application;
   }
 
   /** @param bootstrap as `isthmus proxy bootstrap` wrote it */
   static async start(application: PodApplication, bootstrap: string, mode: CaptureMode): Promise<PodSidecar> {
-    const { home } = await provide('envoy');
-    const { recipe } = servers.envoy;
-    const program = join(home, recipe.kind === 'wheel' ? recipe.program : '');
     const directory = await mkdtemp(join(tmpdir(), 'isthmus-pod-envoy-'));
     await writeFile(join(directory, 'envoy.yaml'), bootstrap);
-    // A user of its own, who may read what is root's (the program in root's cache) and, for TPROXY, take others' addresses.
-    const rights = '+dac_read_search,+dac_override,+net_admin,+net_bind_service';
-    const asProxy = ['setpriv', '--reuid', PROXY_USER, '--regid', PROXY_USER, '--clear-groups', '--inh-caps', rights];
-    const flags = ['--log-level', 'warning', '--concurrency', '1', '--disable-hot-restart'];
-    const output = openSync(join(directory, 'envoy.log'), 'w');
-    const command = [...asProxy, '--ambient-caps', rights, program, '-c', join(directory, 'envoy.yaml'), ...flags];
-    const envoy = await spawnGuarded(application.pod.command(command), {
-      cwd: directory,
-      output,
-      removeWhenOrphaned: directory,
-    });
-    closeSync(output);
-    const sidecar = new PodSidecar(directory, envoy, application);
+    const sidecar = new PodSidecar(directory, application);
     try {
-      await until('Envoy is live', async () => (await sidecar.admin('/ready')).status === 200);
+      await sidecar.run();
       await (mode === 'REDIRECT' ? redirect(application.pod) : tproxy(application.pod));
     } catch (error) {
       const log = sidecar.log();
@@ -54,6 +38,32 @@ export class PodSidecar {
       throw new Error(`Envoy in ${application.pod.name}:\n${log}`, { cause: error });
     }
     return sidecar;
+  }
+
+  /** Starts Envoy, again after `kill`; what iptables do stays as it is. */
+  async run(): Promise<void> {
+    const { home } = await provide('envoy');
+    const { recipe } = servers.envoy;
+    const program = join(home, recipe.kind === 'wheel' ? recipe.program : '');
+    const directory = this.#directory;
+    // A user of its own, who may read what is root's (the program in root's cache) and, for TPROXY, take others' addresses.
+    const rights = '+dac_read_search,+dac_override,+net_admin,+net_bind_service';
+    const asProxy = ['setpriv', '--reuid', PROXY_USER, '--regid', PROXY_USER, '--clear-groups', '--inh-caps', rights];
+    const flags = ['--log-level', 'warning', '--concurrency', '1', '--disable-hot-restart'];
+    const output = openSync(join(directory, 'envoy.log'), 'w');
+    const command = [...asProxy, '--ambient-caps', rights, program, '-c', join(directory, 'envoy.yaml'), ...flags];
+    this.#envoy = await spawnGuarded(this.#application.pod.command(command), {
+      cwd: directory,
+      output,
+      removeWhenOrphaned: directory,
+    });
+    closeSync(output);
+    await until('Envoy is live', async () => (await this.admin('/ready')).status === 200);
+  }
+
+  /** Ends Envoy as `kill -9` does. */
+  async kill(): Promise<void> {
+    await this.#envoy?.killGroup();
   }
 
   admin(path: string): ReturnType<PodApplication['http']> {
@@ -72,7 +82,7 @@ export class PodSidecar {
   }
 
   async stop(): Promise<void> {
-    await this.#envoy.killGroup();
+    await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
   }
 }

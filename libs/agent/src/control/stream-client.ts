@@ -50,7 +50,12 @@ export class StreamClient {
     this.#silentAfterMs = ms * MISSED;
   }
 
+  /** In a turn of its own: an application is starting, and nothing that it calls waits for the stream. */
   open(): void {
+    this.#timer = unref(setTimeout(() => this.#connect(), 0));
+  }
+
+  #connect(): void {
     if (this.#closed) return;
     const { requests, instance, version } = this.#options;
     const query = new URLSearchParams({
@@ -163,7 +168,7 @@ export class StreamClient {
     // At least a half of it, so that nobody comes at once, and spread, so that not all come together.
     const wait = Math.max(longest * (0.5 + random() / 2), atLeastMs * (1 + random() / 2));
     clearTimeout(this.#timer);
-    this.#timer = unref(setTimeout(() => this.open(), wait));
+    this.#timer = unref(setTimeout(() => this.#connect(), wait));
   }
 }
 
