@@ -20,7 +20,7 @@ function client(transport: 'sotw' | 'delta', userAgentName = 'envoy') {
     send: (message, done) => {
       const response = fromBinary(
         transport === 'sotw' ? DiscoveryResponseSchema : DeltaDiscoveryResponseSchema,
-        Buffer.concat(message),
+        Buffer.concat(message.parts),
       );
       const resources = response.resources.map((each) => {
         if (each.$typeName === 'envoy.service.discovery.v3.Resource') return each;

@@ -1,7 +1,7 @@
 import type { Resource, TypeUrl } from '@isthmus/model';
 import type { Admission } from './admit.ts';
-import { deltaResponse, sotwResponse } from './frames.ts';
 import type { PushWriter } from './push-writer.ts';
+import type { Response } from './shared-responses.ts';
 import type { StreamOptions } from './stream-options.ts';
 import { isGrpc } from './stream-profile.ts';
 import { heartbeatFrame, ttlFrame } from './ttl-frames.ts';
@@ -14,10 +14,10 @@ const SHARE = 3;
 const STEP = 1_000;
 
 export interface HeartbeatOptions {
-  readonly options: Pick<StreamOptions, 'transport' | 'timers' | 'ttls' | 'onEvent' | 'profile'>;
+  readonly options: Pick<StreamOptions, 'transport' | 'timers' | 'ttls' | 'onEvent' | 'profile' | 'responses'>;
   readonly types: ReadonlyMap<TypeUrl, TypeStream>;
   readonly writer: PushWriter;
-  readonly nonce: () => string;
+  readonly sending: (response: Response) => void;
   /** Who it is, once that is known. */
   readonly admitted: () => Admission | undefined;
 }
@@ -64,16 +64,16 @@ export class Heartbeats {
   }
 
   #beat(type: TypeUrl, ttl: number): boolean {
-    const { types, writer, nonce, options } = this.#options;
+    const { types, writer, sending, options } = this.#options;
     const [stream, admitted] = [types.get(type), this.#options.admitted()];
     if (stream === undefined || admitted === undefined) return true;
     const { subscription, ackedVersion: version } = stream;
     if (version === undefined || subscription.isDue || subscription.inFlight !== undefined || writer.busy) return false;
-    writer.write(
-      this.#encode(type, version, nonce(), this.#held(stream, admitted), ttl),
-      () => undefined,
-      (bytes) => options.onEvent({ kind: 'pushed', node: admitted.node.id, type, version, bytes }),
-    );
+    writer.write(this.#encode(type, version, this.#held(stream, admitted), ttl), {
+      begun: () => undefined,
+      sending,
+      sent: (bytes) => options.onEvent({ kind: 'pushed', node: admitted.node.id, type, version, bytes }),
+    });
     return true;
   }
 
@@ -90,14 +90,8 @@ export class Heartbeats {
     return found.filter(({ name }) => !rejected.has(name));
   }
 
-  *#encode(
-    type: TypeUrl,
-    version: string,
-    nonce: string,
-    held: readonly Resource[],
-    ttl: number,
-  ): Generator<void, readonly Buffer[] | undefined> {
-    const { transport, profile } = this.#options.options;
+  *#encode(type: TypeUrl, version: string, held: readonly Resource[], ttl: number): Generator<void, Response | undefined> {
+    const { transport, profile, responses } = this.#options.options;
     const frames: Buffer[] = [];
     for (const [n, resource] of held.entries()) {
       if (n % STEP === STEP - 1) yield;
@@ -106,7 +100,6 @@ export class Heartbeats {
       );
     }
     if (frames.length === 0) return undefined;
-    const parts = [Buffer.concat(frames)];
-    return transport === 'sotw' ? sotwResponse(type, version, nonce, parts) : deltaResponse(type, version, nonce, parts, []);
+    return responses.own(transport, type, version, [Buffer.concat(frames)]);
   }
 }

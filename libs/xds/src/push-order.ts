@@ -86,11 +86,12 @@ export class PushOrder {
    * @returns ms until it is worth to look again without a new answer; `dropped`: they may go; `none`: there are none
    */
   dropLeftovers(now: number): number | 'dropped' | 'none' {
-    const kept = [...this.#streamsOf(CDS), ...this.#streamsOf(EDS)];
-    if (!kept.some(({ subscription }) => subscription.leftovers.size > 0)) {
+    // Asked for at every answer of every client, and nearly always none.
+    if (!this.#hasLeftovers(CDS) && !this.#hasLeftovers(EDS)) {
       this.#leftoversSince = undefined;
       return 'none';
     }
+    const kept = [...this.#streamsOf(CDS), ...this.#streamsOf(EDS)];
     const since = (this.#leftoversSince ??= now);
     const routes = [...this.#streamsOf(LDS), ...this.#streamsOf(RDS)];
     const last = since + (routes.length === 0 ? MAX_LEFTOVER_ALONE : MAX_LEFTOVER);
@@ -99,6 +100,11 @@ export class PushOrder {
     for (const { subscription } of kept) subscription.drop();
     this.#leftoversSince = undefined;
     return 'dropped';
+  }
+
+  #hasLeftovers(type: TypeUrl): boolean {
+    for (const { subscription } of this.#streamsOf(type)) if (subscription.leftovers.size > 0) return true;
+    return false;
   }
 }
 

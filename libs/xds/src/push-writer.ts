@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { LARGE_MESSAGE } from './send-budget.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { Response } from './shared-responses.ts';
 import type { StreamChannel } from './stream-options.ts';
 import type { Timers } from './timers.ts';
 
@@ -14,6 +15,16 @@ export interface PushWriterOptions {
   /** There is room again. */
   readonly onRoom: () => void;
   readonly onStall: (code: status, message: string) => void;
+}
+
+/** What is told of one push. */
+export interface PushHandlers {
+  /** There is a response; it may take some turns of the event loop until it is sent. */
+  begun(): void;
+  /** Just before the message is handed to the channel, perhaps within `write`. */
+  sending(response: Response): void;
+  /** Just after that. */
+  sent(bytes: number): void;
 }
 
 /**
@@ -43,15 +54,14 @@ export class PushWriter {
   /**
    * Takes the steps of an encoding: the first at once, the others in turns of the event loop of their own, since a large
    * message takes long. Nothing else is pushed meanwhile, to keep the order.
-   * @param sent is called just after the message was handed to the channel, which may be within this call
    * @returns false when there was nothing to send
    */
-  write(steps: Generator<void, readonly Buffer[] | undefined>, begun: () => void, sent: (bytes: number) => void): boolean {
+  write(steps: Generator<void, Response | undefined>, on: PushHandlers): boolean {
     const first = steps.next();
     if (first.done === true && first.value === undefined) return false;
-    begun();
-    if (first.done === true) this.#send(first.value!, sent);
-    else this.#encodeOn(steps, sent);
+    on.begun();
+    if (first.done === true) this.#send(first.value!, on);
+    else this.#encodeOn(steps, on);
     return true;
   }
 
@@ -62,20 +72,22 @@ export class PushWriter {
     for (const endLease of this.#leases) endLease();
   }
 
-  #encodeOn(steps: Generator<void, readonly Buffer[] | undefined>, sent: (bytes: number) => void): void {
+  #encodeOn(steps: Generator<void, Response | undefined>, on: PushHandlers): void {
     this.#encoding = true;
     this.#callOffStep = this.#options.timers.after(0, () => {
       const step = steps.next();
-      if (step.done !== true) return this.#encodeOn(steps, sent);
+      if (step.done !== true) return this.#encodeOn(steps, on);
       this.#encoding = false;
-      if (step.value !== undefined) this.#send(step.value, sent);
+      if (step.value !== undefined) this.#send(step.value, on);
       this.#options.onRoom();
     });
   }
 
-  #send(message: readonly Buffer[], sent: (bytes: number) => void): void {
+  #send(response: Response, on: PushHandlers): void {
     const { budget, channel, timers } = this.#options;
-    const length = message.reduce((sum, part) => sum + part.length, 0);
+    const { message } = response;
+    const { length } = message;
+    on.sending(response);
     const endLease = length < LARGE_MESSAGE ? undefined : budget.take(length, () => this.#giveUp('the bridge needs the memory'));
     if (endLease !== undefined) this.#leases.add(endLease);
     this.#outstanding += length;
@@ -95,7 +107,7 @@ export class PushWriter {
       }
       if (wasBusy && !this.busy) this.#options.onRoom();
     });
-    sent(length);
+    on.sent(length);
   }
 
   #giveUp(why: string): void {

@@ -1,8 +1,10 @@
 import type { status } from '@grpc/grpc-js';
 import type { Clock, TypeUrl } from '@isthmus/model';
+import type { Message } from './message.ts';
 import type { NodeInfo, Peer, ResourceProvider } from './resource-provider.ts';
 import type { Retirements } from './retirement.ts';
 import type { SendBudget } from './send-budget.ts';
+import type { SharedResponses } from './shared-responses.ts';
 import type { StreamFamily } from './stream-family.ts';
 import type { StreamProfile } from './stream-profile.ts';
 import type { Timers } from './timers.ts';
@@ -11,8 +13,8 @@ import type { XdsEvent } from './xds-event.ts';
 /** The wire below a stream. */
 export interface StreamChannel {
   readonly peer: Peer;
-  /** Calls `done` when the message has left, or never will. Its parts may be those of other streams' messages too. */
-  send(message: readonly Buffer[], done: () => void): void;
+  /** Calls `done` when the message has left, or never will. It may be other streams' message too. */
+  send(message: Message, done: () => void): void;
   end(code: status, message: string): void;
 }
 
@@ -30,8 +32,8 @@ export interface StreamOptions {
   readonly familyOf: (node: NodeInfo) => StreamFamily;
   /** Why the node may not connect again yet, if it comes too often. */
   readonly returns: (node: NodeInfo) => string | undefined;
-  /** Unique among the server's streams: nonces are per stream, and must not look like another one's. */
-  readonly id: string;
+  /** Of the server. */
+  readonly responses: SharedResponses;
   /** Of names per type; beyond it the stream ends with RESOURCE_EXHAUSTED. */
   readonly maxNames: number;
   /** ms after which a client drops what it has of a type, unless it hears of it again; default: never. */

@@ -15,7 +15,8 @@ export type Verdict =
   | { readonly kind: 'none' };
 
 export interface InFlight {
-  readonly nonce: string;
+  /** Undefined while it is not on its way yet, so that nothing answers it. */
+  readonly nonce: string | undefined;
   readonly version: string;
   /** ms since the epoch */
   readonly at: number;

@@ -17,6 +17,7 @@ import { Retirements } from './retirement.ts';
 import { SendBudget } from './send-budget.ts';
 import { limitsOf } from './server-options.ts';
 import type { XdsLimits, XdsServerOptions } from './server-options.ts';
+import { SharedResponses } from './shared-responses.ts';
 import { ADS_METHODS, MCP_METHODS } from './services.ts';
 import type { StreamMethod } from './services.ts';
 import { ADS, MCP } from './stream-profile.ts';
@@ -50,10 +51,10 @@ export class XdsServer {
   readonly #retirements: Retirements;
   readonly #families = new Families();
   readonly #rejections: Rejections;
+  readonly #responses: SharedResponses;
   #tokens: BearerTokens | undefined;
   #server: GrpcServer | undefined;
   #state: 'waiting' | 'open' | 'closing' = 'waiting';
-  #opened = 0;
   #port: number | undefined;
 
   constructor(profile: StreamProfile, methods: readonly StreamMethod[], options: XdsServerOptions) {
@@ -66,6 +67,7 @@ export class XdsServer {
     this.#admission = new Admission(this.#limits, this.#clock);
     this.#retirements = new Retirements(this.#clock, this.#timers, options.retirement);
     this.#rejections = new Rejections(this.#clock);
+    this.#responses = new SharedResponses(this.#clock.now().toString(36));
     this.#methods = new Map(methods.map((method) => [method.path, method]));
   }
 
@@ -233,7 +235,7 @@ export class XdsServer {
       retirements: this.#retirements,
       familyOf: (node: NodeInfo) => this.#families.of(method, peer, node),
       returns: (node: NodeInfo) => this.#admission.mayReturn(peer, node),
-      id: (this.#opened += 1).toString(36),
+      responses: this.#responses,
       maxNames: this.#limits.names,
       ...(this.#options.ttls === undefined ? {} : { ttls: this.#options.ttls }),
       clock: this.#clock,

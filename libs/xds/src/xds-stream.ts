@@ -31,6 +31,8 @@ interface Admitted extends Admission {
 export class XdsStream implements RetirementMember {
   readonly #options: StreamOptions;
   readonly #types = new Map<TypeUrl, TypeStream>();
+  /** The same, in the order of pushes. */
+  #ordered: readonly TypeStream[] = [];
   readonly #names = new NameMemory();
   readonly #returning = new ReturningClient();
   readonly #writer: PushWriter;
@@ -40,7 +42,9 @@ export class XdsStream implements RetirementMember {
   /** See `ResourceView.ready`. */
   #viewIsIncomplete = false;
   #state: 'waiting' | 'open' | 'closed' = 'waiting';
-  #nonces = 0;
+  /** Of its last response; none of another stream before it opened is one of its own. */
+  #serial: number;
+  readonly #firstSerial: number;
   #foreignNonces = 0;
   /** By type, or '' for any: a push that has to wait for a while. */
   readonly #later: LaterRuns;
@@ -49,6 +53,8 @@ export class XdsStream implements RetirementMember {
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#since = options.clock.now();
+    this.#serial = options.responses.last;
+    this.#firstSerial = this.#serial + 1;
     const { channel, budget, timers } = options;
     this.#later = new LaterRuns(timers, this.#retry);
     const onStall = (code: status, message: string): void => this.end(code, message);
@@ -58,7 +64,7 @@ export class XdsStream implements RetirementMember {
       options,
       types: this.#types,
       writer: this.#writer,
-      nonce: () => this.#nonce(),
+      sending: ({ serial }) => void (this.#serial = serial),
       admitted,
     });
   }
@@ -128,19 +134,14 @@ export class XdsStream implements RetirementMember {
 
   status(): ClientStatus | undefined {
     if (this.node === undefined) return undefined;
-    const types = inOrder(this.#types, this.#options.profile.order).map((stream) => stream.status());
+    const types = this.#ordered.map((stream) => stream.status());
     return { ...clientStatus(this.node, this.#options), since: this.#since, foreignNonces: this.#foreignNonces, types };
   }
 
   config(): ClientConfig | undefined {
     return this.#admitted === undefined
       ? undefined
-      : clientConfig(
-          this.#admitted.node,
-          inOrder(this.#types, this.#options.profile.order),
-          this.#admitted.view,
-          this.#admitted.retirement,
-        );
+      : clientConfig(this.#admitted.node, this.#ordered, this.#admitted.view, this.#admitted.retirement);
   }
 
   /** For `RetirementMember`. */
@@ -194,13 +195,14 @@ export class XdsStream implements RetirementMember {
       return undefined;
     }
     this.#types.set(type, stream);
+    this.#ordered = inOrder(this.#types, this.#options.profile.order);
     family.add(stream);
     if (!stream.served) this.#odd('unknown-type');
     return stream;
   }
 
   #take(stream: TypeStream, request: DiscoveryRequest, { node, view, family }: Admitted): void {
-    const { clock, profile, transport, id, onEvent } = this.#options;
+    const { clock, profile, transport, onEvent } = this.#options;
     const { subscription, type } = stream;
     const inFlight = subscription.inFlight;
     const first = stream.sentVersion === undefined;
@@ -213,7 +215,7 @@ export class XdsStream implements RetirementMember {
     stream.noteDue(first ? 0 : view.revision);
     if (verdict.kind === 'none' || inFlight === undefined) {
       // A first request may carry the last nonce of an earlier stream.
-      if (!first && request.nonce !== '' && !request.nonce.startsWith(`${id}-`)) this.#odd('foreign-nonce');
+      if (!first && request.nonce !== '' && this.#isForeign(request.nonce)) this.#odd('foreign-nonce');
       return;
     }
     const { version, at } = inFlight;
@@ -224,6 +226,11 @@ export class XdsStream implements RetirementMember {
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
     if (type === EDS) family.order.endpointsAnswered(stream);
     family.wakeOthers(this);
+  }
+
+  #isForeign(nonce: string): boolean {
+    const serial = this.#options.responses.serialOf(nonce);
+    return serial === undefined || serial < this.#firstSerial || serial > this.#serial;
   }
 
   #odd(what: 'foreign-nonce' | 'unknown-type'): void {
@@ -254,13 +261,13 @@ export class XdsStream implements RetirementMember {
     if (wait !== undefined) this.#later.after('', wait);
     const keep = this.#returning.release(this.#types, this.#options.clock.now());
     if (keep > 0) this.#later.after('', keep);
-    for (const stream of inOrder(this.#types, this.#options.profile.order)) this.#pushIfPossible(stream, admitted);
+    for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted);
   }
 
   #pushIfPossible(stream: TypeStream, { view, retirement, family }: Admitted): void {
     const { clock, budget, profile, transport } = this.#options;
     const { subscription, type } = stream;
-    if (!subscription.isDue || this.#writer.busy) return;
+    if (this.#writer.busy) return;
     // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.
     const overtakes = type === CDS && this.#returning.keeps;
     if (subscription.inFlight !== undefined && !overtakes) return;
@@ -285,26 +292,28 @@ export class XdsStream implements RetirementMember {
 
   #push(stream: TypeStream, push: Push, now: number): void {
     const { type, subscription } = stream;
-    const { profile, transport, onEvent } = this.#options;
+    const { profile, transport, onEvent, responses } = this.#options;
     const { view, node } = this.#admitted!;
-    const nonce = this.#nonce();
     const ttl = this.#heartbeats.ttl(type);
     const version = view.version(type);
-    const steps = encodePush({ view, type, transport, anyType: profile.anyType(type), nonce, push, ttl });
-    const begun = (): void => {
-      subscription.sent({ nonce, version, at: now });
-      stream.notePush(version);
-      this.#heartbeats.begin(type);
-    };
-    const written = this.#writer.write(steps, begun, (bytes) => {
-      onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
-      if (type === CDS) this.#askEndpointsOf(push);
+    const anyType = profile.anyType(type);
+    const steps = encodePush({ view, type, transport, anyType, push, responses, after: this.#serial, ttl });
+    const written = this.#writer.write(steps, {
+      begun: () => {
+        subscription.sent({ nonce: undefined, version, at: now });
+        stream.notePush(version);
+        this.#heartbeats.begin(type);
+      },
+      sending: ({ nonce, serial }) => {
+        this.#serial = serial;
+        subscription.sent({ nonce, version, at: now });
+      },
+      sent: (bytes) => {
+        onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
+        if (type === CDS) this.#askEndpointsOf(push);
+      },
     });
     if (!written) stream.notePush(undefined);
-  }
-
-  #nonce(): string {
-    return `${this.#options.id}-${(this.#nonces += 1)}`;
   }
 
   #askEndpointsOf(push: Push): void {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Peer } from '../resource-provider.ts';
-import { framed } from './framed.ts';
+import type { Message } from '../message.ts';
 import { letGo } from './let-go.ts';
 import { GrpcError, MessageReader } from './message-reader.ts';
 import { RESPONSE_HEADERS, statusHeaders } from './status-headers.ts';
@@ -74,18 +74,18 @@ export class GrpcCall {
 
   /**
    * Sends one message.
-   * @param parts of it, one after the other; they must not change any more
    * @param done is called when all have left, or never will
    */
-  send(parts: readonly Buffer[], done: () => void): void {
+  send(message: Message, done: () => void): void {
     const stream = this.#stream;
     if (this.#ended || this.isClosed) return done();
     if (!stream.headersSent) stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
-    const chunks = framed(parts);
+    const { chunks } = message;
     const last = chunks.length - 1;
-    if (last > 0) stream.cork();
+    if (last === 0) return void stream.write(chunks[0], done);
+    stream.cork();
     for (const [i, chunk] of chunks.entries()) stream.write(chunk, i === last ? done : undefined);
-    if (last > 0) stream.uncork();
+    stream.uncork();
   }
 
   /** Ends the stream with a status, after what was sent before. */

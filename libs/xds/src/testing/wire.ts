@@ -9,6 +9,7 @@ import { Cluster_DiscoveryType, ClusterSchema } from '@isthmus/proto/envoy';
 import type { Resource } from '@isthmus/model';
 import { Retirements } from '../retirement.ts';
 import { SendBudget } from '../send-budget.ts';
+import { SharedResponses } from '../shared-responses.ts';
 import { SnapshotStore } from '../snapshot-store.ts';
 import { StreamFamily } from '../stream-family.ts';
 import type { StreamOptions } from '../stream-options.ts';
@@ -40,6 +41,7 @@ export class Wire {
   readonly store: SnapshotStore;
   readonly time: FakeTime;
   readonly #retirements: Retirements;
+  readonly #serverResponses: SharedResponses;
   readonly responses: Response[] = [];
   readonly events: XdsEvent[] = [];
   readonly undrained: (() => void)[] = [];
@@ -57,13 +59,14 @@ export class Wire {
     this.time = beside?.time ?? new FakeTime();
     const { clock, timers } = this.time;
     this.#retirements = beside === undefined ? new Retirements(clock, timers) : beside.#retirements;
+    this.#serverResponses = beside === undefined ? new SharedResponses('s') : beside.#serverResponses;
     this.stream = new XdsStream({
       profile: ADS,
       transport,
       onlyType: undefined,
       provider: { viewFor: () => this.store },
       budget: new SendBudget(),
-      id: beside === undefined ? 's' : 't',
+      responses: this.#serverResponses,
       maxNames: 100,
       clock,
       timers,
@@ -74,7 +77,7 @@ export class Wire {
       channel: {
         peer: { address: '127.0.0.1:1', identity: undefined },
         send: (message, done) => {
-          this.responses.push(this.#decode(Buffer.concat(message)));
+          this.responses.push(this.#decode(Buffer.concat(message.parts)));
           if (this.reads) done();
           else this.undrained.push(done);
         },
