@@ -1,4 +1,4 @@
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 
 export type SwarmTransport = 'sotw' | 'delta';
@@ -27,6 +27,7 @@ export class SwarmStream {
   #parts: Buffer[] = [];
   #length = 0;
   #node: Uint8Array | undefined;
+  #ended = false;
 
   constructor(
     session: ClientHttp2Session,
@@ -46,14 +47,18 @@ export class SwarmStream {
     });
     this.#stream.on('data', (chunk: Buffer) => this.#take(chunk));
     // A status without a message before it comes as headers.
+    const ended = (reason: string): void => {
+      if (!this.#ended) on.ended(reason);
+      this.#ended = true;
+    };
+    const told = (headers: IncomingHttpHeaders): void =>
+      ended(`grpc-status ${String(headers['grpc-status'])} ${String(headers['grpc-message'])}`);
     this.#stream.on('response', (headers) => {
-      if ('grpc-status' in headers) on.ended(`grpc-status ${String(headers['grpc-status'])} ${String(headers['grpc-message'])}`);
+      if ('grpc-status' in headers) told(headers);
     });
-    this.#stream.on('error', (error: Error) => on.ended(error.message));
-    this.#stream.on('close', () => on.ended('closed'));
-    this.#stream.on('trailers', (trailers) =>
-      on.ended(`grpc-status ${String(trailers['grpc-status'])} ${String(trailers['grpc-message'])}`),
-    );
+    this.#stream.on('error', (error: Error) => ended(error.message));
+    this.#stream.on('close', () => ended('closed'));
+    this.#stream.on('trailers', told);
   }
 
   /** @param names empty: all of them, in the form that Envoy uses at first */
@@ -128,7 +133,7 @@ export class SwarmStream {
     frame.writeUInt8(0, 0);
     frame.writeUInt32BE(body.length, 1);
     frame.set(body, 5);
-    this.#stream.write(frame);
+    if (!this.#ended) this.#stream.write(frame);
   }
 }
 

@@ -8,6 +8,8 @@ import { ScriptedRegistry } from './scripted-registry.ts';
 export interface BridgeSetup {
   readonly services: number;
   readonly instances: number;
+  /** Serves an istiod too. */
+  readonly mcp: boolean;
 }
 
 /** One change: of which service, to which weight, when (`monotonic()`). */
@@ -22,7 +24,7 @@ export type BridgeSays =
 
 export type BridgeTold = `change ${number} ${number}` | `churn ${number} ${number}` | 'end';
 
-const { services, instances } = JSON.parse(process.argv[2] ?? '{}') as BridgeSetup;
+const { services, instances, mcp } = JSON.parse(process.argv[2] ?? '{}') as BridgeSetup;
 const say = (message: BridgeSays) => void process.send?.(message);
 const registry = new ScriptedRegistry(services, instances);
 let awaitsMcp = false;
@@ -36,6 +38,7 @@ const bridge = await InProcessBridge.start(
     },
   },
   [registry.kind],
+  mcp ? {} : { outputs: { xds: { listen: '127.0.0.1:1' } } },
 );
 registry.sayAll();
 await bridge.engine.readiness.ready;

@@ -26,8 +26,8 @@ export const xdsChange: Scenario = {
       about: [
         `Services × ${INSTANCES} instances, one delta stream that has everything. The weight of one instance changes, one change after the`,
         'other, each awaited at the client. Time zero is the registry’s event for the bridge, and for istiod the moment at which the',
-        'bridge has written the change to its MCP stream; the end is the client’s answer. CPU: of the process that serves, ledger and MCP',
-        'output of the bridge included. *Debounce 0*: istiod with PILOT_DEBOUNCE_AFTER=0s and PILOT_ENABLE_EDS_DEBOUNCE=false.',
+        'bridge has written the change to its MCP stream; the end is the client’s answer. CPU: of the process that serves, the bridge’s ledger',
+        'included; the bridge that is measured has no MCP output. *Debounce 0*: istiod with PILOT_DEBOUNCE_AFTER=0s and PILOT_ENABLE_EDS_DEBOUNCE=false.',
       ].join('\n'),
       tables: [
         {

@@ -27,7 +27,7 @@ export const xdsFanout: Scenario = {
       about: [
         `One service of ${ENDPOINTS} endpoints (a message of some 90 KB), ${STREAMS} streams over as many connections; the weight of one`,
         `endpoint changes ${ROUNDS} times. *Last ACK*: from the event of the registry, for istiod from the message over MCP, until the last stream`,
-        'has answered. CPU a message: of the process that serves. RSS: its peak during the changes, above what it had before them.',
+        'has answered. CPU a message: of the process that serves (the bridge that is measured has no MCP output). RSS: its peak during the changes, above what it had before them.',
       ].join('\n'),
       tables: [
         {

@@ -4,7 +4,7 @@ import { BenchChild } from './bench-child.ts';
 import { ProcessCost } from './process-cost.ts';
 import type { BridgeSays, BridgeSetup, BridgeTold, Change } from './xds-bridge-child.ts';
 
-/** Who serves the streams: the bridge, or an unmodified istiod that has the same bridge as its MCP source. */
+/** Who serves the streams: a bridge that serves nothing else, or an unmodified istiod that has the same bridge as its MCP source. */
 export const SUBJECTS = ['isthmus', 'istiod', 'istiod, debounce 0'] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
@@ -37,17 +37,20 @@ export class Subject {
     this.#stack = stack;
   }
 
-  static async start(name: SubjectName, setup: BridgeSetup): Promise<Subject> {
+  /** @param limited istiod lets in as many clients a second as it does by default */
+  static async start(name: SubjectName, setup: Omit<BridgeSetup, 'mcp'>, limited = false): Promise<Subject> {
     await using stack = new AsyncDisposableStack();
     const file = join(import.meta.dirname, 'xds-bridge-child.ts');
     const profile = process.env['ISTHMUS_BENCH_PROFILES'];
     const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-    const bridge = stack.adopt(new BenchChild<BridgeSays, BridgeTold>(file, setup, flags), (child) => child.close('end'));
+    const bridge = stack.adopt(
+      new BenchChild<BridgeSays, BridgeTold>(file, { ...setup, mcp: name !== 'isthmus' }, flags),
+      (child) => child.close('end'),
+    );
     const { port, mcpPort } = await bridge.next('ready', 120_000);
     if (name === 'isthmus') return new Subject(name, port, bridge.pid, bridge, stack.move());
-    const istiod = stack.use(
-      await startIstiod({ mcp: `127.0.0.1:${mcpPort}`, env: { ...NO_LIMIT, ...(name === 'istiod' ? {} : NO_DEBOUNCE) } }),
-    );
+    const env = { ...(limited ? {} : NO_LIMIT), ...(name === 'istiod' ? {} : NO_DEBOUNCE) };
+    const istiod = stack.use(await startIstiod({ mcp: `127.0.0.1:${mcpPort}`, env }));
     return new Subject(name, istiod.ports.grpc, istiod.pid ?? 0, bridge, stack.move());
   }
 

@@ -42,6 +42,9 @@ const ROUTES = ['80'];
 const STREAM_WINDOW = 16 * 2 ** 20;
 const CONNECTION_WINDOW = 24 * 2 ** 20;
 
+/** ms; Envoy's default for an xDS stream. */
+const FIRST_PAUSE = 500;
+
 const sessions: ClientHttp2Session[] = [];
 const syncedAt: number[] = [];
 let begun = 0;
@@ -72,15 +75,25 @@ function connectAll(): void {
 function session(): ClientHttp2Session {
   const made = connect(`http://127.0.0.1:${setup.port}`, { settings: { initialWindowSize: STREAM_WINDOW, enablePush: false } });
   made.on('connect', () => made.setLocalWindowSize(CONNECTION_WINDOW));
-  made.on('error', (error: Error) => say({ kind: 'ended', reason: error.message }));
+  made.on('error', () => undefined); // its streams tell of it
   return made;
 }
 
-function open(n: number, over: ClientHttp2Session, transport: SwarmTransport): void {
+/** Who is sent away before it has everything comes again over a connection of its own, as an Envoy does, after 0.5 to 1 s and longer each time. */
+function again(n: number, transport: SwarmTransport, attempts: number): void {
+  const wait = Math.min(30_000, FIRST_PAUSE * 2 ** attempts) * (0.5 + Math.random() / 2);
+  setTimeout(() => {
+    const over = session();
+    sessions.push(over);
+    open(n, over, transport, attempts + 1);
+  }, wait);
+}
+
+function open(n: number, over: ClientHttp2Session, transport: SwarmTransport, attempts = 0): void {
   let listed = 0;
-  let stage: 'clusters' | 'endpoints' | 'listeners' | 'routes' | 'synced' = 'clusters';
+  let stage: 'clusters' | 'endpoints' | 'listeners' | 'routes' | 'synced' | 'gone' = 'clusters';
   const weights = new Map<number, [number, number][]>();
-  seen.push(weights);
+  seen[n] = weights;
   const received = ({ type, resources, bytes: length }: Received, message: Buffer): void => {
     if (stage === 'synced' && type === EDS) {
       const at = monotonic();
@@ -109,7 +122,14 @@ function open(n: number, over: ClientHttp2Session, transport: SwarmTransport): v
         say({ kind: 'synced', firstMs: syncedAt[0]!, medianMs: percentile(syncedAt, 0.5), lastMs: syncedAt.at(-1)! });
     }
   };
-  const stream = new SwarmStream(over, transport, node(n), { received, ended: (reason) => say({ kind: 'ended', reason }) });
+  const ended = (reason: string): void => {
+    say({ kind: 'ended', reason });
+    if (stage === 'synced') return;
+    stage = 'gone';
+    over.destroy();
+    again(n, transport, attempts);
+  };
+  const stream = new SwarmStream(over, transport, node(n), { received, ended });
   stream.subscribe(CDS, []);
 }
 
