@@ -4,7 +4,7 @@ import type { LocalLedger } from '@isthmus/ledger';
 import { messageOf, soleWriter, steadyClock } from '@isthmus/model';
 import type { Diagnostic, Scope, SourceId } from '@isthmus/model';
 import type { RegistrySource, Writer } from '@isthmus/registry';
-import type { IstioRules } from '../istio/open-istio-config.ts';
+import type { IstioRules } from '../istio/istio-rules.ts';
 import { Liveness } from '../liveness/liveness.ts';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { BridgeConfig } from './bridge-config.ts';

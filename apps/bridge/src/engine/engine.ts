@@ -6,8 +6,7 @@ import type { LocalLedger } from '@isthmus/ledger';
 import { guardImports } from '@isthmus/registry';
 import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
-import { openIstioConfig } from '../istio/open-istio-config.ts';
-import type { IstioRules } from '../istio/open-istio-config.ts';
+import { IstioRules } from '../istio/istio-rules.ts';
 import { followBook } from '../mesh/book-positions.ts';
 import { openMesh } from '../mesh/open-mesh.ts';
 import type { Mesh } from '../mesh/open-mesh.ts';
@@ -36,8 +35,8 @@ const CONFIRM_MS = 1_000;
  * catalog and new sources, which start from the ledger: nothing is removed before the registries have been read again.
  */
 export class Engine {
-  /** Istio's objects; outlive a change of the config, as what is served does. */
   readonly istio: IstioRules;
+  /** What is served outlives a change of the config, as Istio's objects do. */
   readonly mesh: Mesh;
   readonly mcp = new SnapshotStore(MCP_TYPES);
   readonly readiness: Readiness;
@@ -71,7 +70,7 @@ export class Engine {
     this.#options = options;
     this.#config = config;
     this.#ledger = ledger;
-    this.istio = openIstioConfig(config);
+    this.istio = new IstioRules(config);
     this.mesh = openMesh(this.istio.mesh);
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);
@@ -177,6 +176,7 @@ export class Engine {
     await this.#running;
     const before = [...this.#catalog.hosts()];
     this.objects.reset();
+    this.istio.reconfigure(config, this.mesh.publisher);
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);

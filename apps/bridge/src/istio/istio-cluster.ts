@@ -3,8 +3,9 @@ import type { InformerStatus, KubeAccessOptions, KubeObject, Resource } from '@i
 import { backoff, messageOf, pause } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import { ISTIO_KINDS, parseCustomObject } from '@isthmus/policy';
-import type { IstioConfigStore, IstioFile } from '@isthmus/policy';
+import type { IstioFile } from '@isthmus/policy';
 import type { IstioKind } from '@isthmus/proto/istio';
+import type { RulesStore } from './reader-places.ts';
 
 const PLURALS: Readonly<Record<IstioKind, string>> = {
   VirtualService: 'virtualservices',
@@ -38,7 +39,7 @@ export interface IstioClusterOptions {
   readonly access: KubeAccessOptions;
   /** Empty: all. */
   readonly namespaces: readonly string[];
-  readonly store: IstioConfigStore;
+  readonly store: RulesStore;
   readonly random?: () => number;
 }
 

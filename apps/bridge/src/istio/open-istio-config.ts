@@ -1,17 +1,15 @@
 import { relative } from 'node:path';
 import type { Diagnostic } from '@isthmus/model';
-import { IstioConfigStore, IstioDirectory } from '@isthmus/policy';
-import type { MeshOptions } from '@isthmus/translate';
+import { IstioDirectory } from '@isthmus/policy';
+import type { IstioConfigStore } from '@isthmus/policy';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import type { RegistrySource } from '@isthmus/registry';
 import { IstioCluster } from './istio-cluster.ts';
-import { meshOptions } from './mesh-options.ts';
+import type { ReaderPlaces, RulesStore } from './reader-places.ts';
 import { ServiceEntrySource } from './service-entry-source.ts';
 
-/** Istio's objects as the config says where they are. */
-export interface IstioRules {
-  readonly store: IstioConfigStore;
-  readonly mesh: MeshOptions;
+/** Reads Istio's objects from one place into the store. */
+export interface RulesReader {
   /** All has been read once, or it is known that it cannot be; before, rules may be missing. Never rejects; only while it runs. */
   readonly loaded: Promise<void>;
   /** ServiceEntries as services; none where no rules are read. @param own what this mesh wrote itself is left out */
@@ -20,29 +18,31 @@ export interface IstioRules {
   run(signal: AbortSignal): Promise<void>;
 }
 
-export function openIstioConfig(config: BridgeConfig): IstioRules {
+/** @param places where it tells what it reads, of `store` */
+export function openReader(config: BridgeConfig, store: IstioConfigStore, places: ReaderPlaces): RulesReader {
   const { from, namespace } = config.istio;
-  const store = new IstioConfigStore();
-  const mesh = meshOptions(config.istio);
-  if (from === undefined) return { store, mesh, loaded: Promise.resolve(), run: () => Promise.resolve(), sources: () => [] };
+  if (from === undefined) {
+    places.setOwnDiagnostics([]);
+    return { loaded: Promise.resolve(), run: aborted, sources: () => [] };
+  }
   if (from.kind === 'registry') {
-    const reader = cluster(config, from.registry, store);
+    const reader = cluster(config, from.registry, places);
     // Whoever reads our outputs has the cluster's own ServiceEntries from there.
     const readsRules = config.outputs.mcp !== undefined || config.outputs.kubernetes !== undefined;
-    return { store, mesh, ...reader, sources: (own) => [new ServiceEntrySource(store, reader.loaded, { ...own, readsRules })] };
+    return { ...reader, sources: (own) => [new ServiceEntrySource(store, reader.loaded, { ...own, readsRules })] };
   }
-  const directory = openDirectory(from.dir, namespace, store);
+  const directory = openDirectory(from.dir, namespace, places);
   const { promise: loaded, resolve } = Promise.withResolvers<void>();
   const run = async (signal: AbortSignal): Promise<void> => {
     await directory.scan();
     resolve();
     await directory.watch(signal);
   };
-  return { store, mesh, loaded, run, sources: (own) => [new ServiceEntrySource(store, loaded, own)] };
+  return { loaded, run, sources: (own) => [new ServiceEntrySource(store, loaded, own)] };
 }
 
 /** Files are named as seen from where the process was started, if they are below. */
-export function openDirectory(dir: string, namespace: string, store: IstioConfigStore): IstioDirectory {
+export function openDirectory(dir: string, namespace: string, store: RulesStore): IstioDirectory {
   return new IstioDirectory({
     dir,
     namespace,
@@ -67,10 +67,14 @@ function unreadable(dir: string, what: string): Diagnostic {
   };
 }
 
-function cluster(config: BridgeConfig, registry: string, store: IstioConfigStore): Pick<IstioRules, 'loaded' | 'run'> {
+function cluster(config: BridgeConfig, registry: string, store: RulesStore): Pick<RulesReader, 'loaded' | 'run'> {
   const entry = config.registries.find(({ id }) => id === registry);
   const access = entry?.kind.cluster?.(entry.config, config) ?? {};
   const { namespaces = [] } = (entry?.config ?? {}) as { readonly namespaces?: readonly string[] };
   const reader = new IstioCluster({ access, namespaces: namespaces.filter((name) => name !== '*'), store });
   return { loaded: reader.loaded, run: (signal) => reader.run(signal) };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
 }

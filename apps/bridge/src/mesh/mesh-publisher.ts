@@ -1,17 +1,17 @@
 import type { Diagnostic, MeshHost, MeshService } from '@isthmus/model';
-import { ProxyScopes } from '@isthmus/policy';
 import type { ObjectChange, Scope, ScopeDirt } from '@isthmus/policy';
+import type { IstioObject } from '@isthmus/proto/istio';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
 import type { SnapshotStore } from '@isthmus/xds';
 import { hostsConcerned, isMadeForCallers } from './callers-dirt.ts';
+import { ConsumerPolicies } from './consumer-policies.ts';
 import type { ConsumerPosition } from './consumer-policies.ts';
-import { DefaultVisibility } from './default-visibility.ts';
-import { Distinctions } from './distinctions.ts';
 import { MeshGroup } from './mesh-group.ts';
 import { RulesGate } from './rules-gate.ts';
-import { Rules } from './rules.ts';
+import { ofMesh } from './of-mesh.ts';
+import type { OfMesh } from './of-mesh.ts';
+import type { Rules } from './rules.ts';
 import { ServiceIndex } from './service-index.ts';
-import { Translations } from './translations.ts';
 
 /** In a long flush routes are composed this often, so that its first services need not wait for its last; */
 const ROUTES_EVERY_MS = 100;
@@ -23,12 +23,19 @@ const FILL_AT_ONCE = 100;
 
 type MeshScope = Scope<Proxy, MeshOptions>;
 
+interface Renewal {
+  readonly mesh: MeshOptions;
+  readonly objects: () => Iterable<IstioObject>;
+}
+
 /** What a node has of its own is told of these; see `NodeViews`. */
 export interface OwnListener {
   /** What the node's workload serves, or its Sidecar, may have changed. */
   changed(scope: MeshScope): void;
   /** Rules look at other labels than before: nodes may belong to other groups. */
   regroup(): void;
+  /** The mesh has other options: what there was of scopes and groups does not count any more. `regroup` follows. */
+  renewed(): void;
   /** Of a service; what nodes are known by may be another instance's now. */
   moved(before: MeshService | undefined, after: MeshService | undefined): void;
 }
@@ -39,16 +46,16 @@ export interface OwnListener {
  */
 export class MeshPublisher {
   readonly services = new ServiceIndex();
-  readonly rules: Rules;
-  readonly #scopes: ProxyScopes<Proxy, MeshOptions>;
-  readonly #distinctions: Distinctions;
-  readonly #translations: Translations;
-  readonly #exported: DefaultVisibility;
+  readonly #anybody: Proxy;
+  #options: OfMesh;
   readonly #groups = new Map<string, { readonly group: MeshGroup; readonly scope: MeshScope }>();
   readonly #byScope = new Map<MeshScope, MeshGroup>();
-  readonly #everybody: MeshGroup;
+  #everybody: MeshGroup;
+  /** `#everybody`, or what it was until that is complete. */
+  #shown: MeshGroup;
+  #renewal: Renewal | undefined;
   readonly #now: () => number;
-  #own: OwnListener = { changed: () => undefined, regroup: () => undefined, moved: () => undefined };
+  #own: OwnListener = { changed: () => undefined, regroup: () => undefined, renewed: () => undefined, moved: () => undefined };
   #rulesQueue: ObjectChange[] = [];
   #positionsQueue: ConsumerPosition[] = [];
   readonly #callersDirt = new Set<MeshHost>();
@@ -58,18 +65,21 @@ export class MeshPublisher {
 
   /** @param everybody the proxy that most are like; its group is always there, for `explain` and `export` */
   constructor(mesh: MeshOptions, everybody: Proxy, now: () => number = () => performance.now()) {
-    this.#distinctions = new Distinctions(mesh.localityLb);
-    this.#translations = new Translations(mesh);
-    this.#exported = new DefaultVisibility(mesh.exportTo?.services);
-    this.rules = new Rules(mesh);
-    this.#scopes = new ProxyScopes(mesh, this.services, this.rules);
+    this.#options = ofMesh(mesh, this.services, new ConsumerPolicies());
     this.#now = now;
+    this.#anybody = everybody;
     this.#everybody = this.groupOf(everybody);
+    this.#shown = this.#everybody;
+  }
+
+  get rules(): Rules {
+    return this.#options.rules;
   }
 
   /** What proxies are served that nothing tells apart. */
   get store(): SnapshotStore {
-    return this.#everybody.store;
+    if (this.#everybody.filled === undefined) this.#shown = this.#everybody;
+    return this.#shown.store;
   }
 
   set own(listener: OwnListener) {
@@ -78,12 +88,12 @@ export class MeshPublisher {
 
   /** The group of a proxy; a new one is filled at once where that is little work, else in slices (`MeshGroup.filled`). */
   groupOf(proxy: Proxy): MeshGroup {
-    const kind = { ...this.#distinctions.classOf(proxy), consumer: this.rules.consumers.classOf(proxy.consumer) };
+    const kind = { ...this.#options.distinctions.classOf(proxy), consumer: this.rules.consumers.classOf(proxy.consumer) };
     const key = JSON.stringify(kind);
     let known = this.#groups.get(key);
     if (known === undefined) {
-      const scope = this.#scopes.scopeFor(kind);
-      known = { group: new MeshGroup(scope, this.#translations, this.rules.consumers), scope };
+      const scope = this.#options.scopes.scopeFor(kind);
+      known = { group: new MeshGroup(scope, this.#options.translations, this.rules.consumers), scope };
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
       const { group } = known;
@@ -103,16 +113,16 @@ export class MeshPublisher {
       if (group === this.#everybody || used.has(group)) continue;
       this.#groups.delete(key);
       this.#byScope.delete(scope);
-      this.#scopes.release(scope);
+      this.#options.scopes.release(scope);
     }
   }
 
   scopeFor(proxy: Proxy): MeshScope {
-    return this.#scopes.scopeFor(proxy);
+    return this.#options.scopes.scopeFor(proxy);
   }
 
   release(scope: MeshScope): void {
-    this.#scopes.release(scope);
+    this.#options.scopes.release(scope);
   }
 
   /** What is wrong with rules, or cannot be served to some group: each once, however many groups it concerns. */
@@ -150,36 +160,60 @@ export class MeshPublisher {
     for (const position of positions) this.#positionsQueue.push(position);
   }
 
+  /**
+   * Other options of the mesh, which count from the next `applyRules` on: everything is translated anew, and each node keeps what it
+   * has until its new group is complete. The domain stays. @param objects all that are in force
+   */
+  renew(mesh: MeshOptions, objects: () => Iterable<IstioObject>): void {
+    this.#renewal = { mesh, objects };
+  }
+
   /** Takes what is queued, in steps; until the last nobody is shown routes or listeners, and nobody new anything. */
   *applyRules(): Generator<void> {
-    if (this.#rulesQueue.length === 0 && this.#positionsQueue.length === 0) return;
+    const renewal = this.#renewal;
+    if (renewal === undefined && this.#rulesQueue.length === 0 && this.#positionsQueue.length === 0) return;
+    this.#gate.close();
+    if (renewal !== undefined) this.#begin(renewal);
     const queue = this.#rulesQueue;
     this.#rulesQueue = [];
-    this.#gate.close();
-    let regroups = false;
+    let regroups = renewal !== undefined;
     try {
       const changes: ObjectChange[] = [];
       for (const change of queue) {
-        regroups = this.#distinctions.replace(change.before, change.after) || regroups;
+        regroups = this.#options.distinctions.replace(change.before, change.after) || regroups;
         changes.push(...this.rules.take(change));
         yield;
       }
       for (const host of hostsConcerned(changes, this.rules.consumers.hosts())) this.#callersDirt.add(host);
-      yield* this.#dirty(yield* this.#scopes.onObjects(changes));
+      yield* this.#dirty(yield* this.#options.scopes.onObjects(changes));
       regroups = (yield* this.#applyPositions()) || regroups;
     } finally {
       this.#gate.open();
     }
+    if (renewal !== undefined) {
+      this.#everybody = this.groupOf(this.#anybody);
+      this.#own.renewed();
+    }
     if (regroups) this.#own.regroup();
+  }
+
+  /** Nothing is known of rules then; those that there are wait in the queue. */
+  #begin({ mesh, objects }: Renewal): void {
+    this.#renewal = undefined;
+    this.#options = ofMesh({ ...mesh, domain: this.#options.domain }, this.services, this.rules.consumers);
+    this.#groups.clear();
+    this.#byScope.clear();
+    this.#rulesQueue = [];
+    this.queueRules([...objects()].map((after) => ({ before: undefined, after })));
   }
 
   /** A service that was merged anew. */
   publish(host: MeshHost, merged: MeshService | undefined): void {
-    const service = merged && this.#exported.of(merged);
+    const service = merged && this.#options.exported.of(merged);
     const before = this.services.set(host, service);
     if (before === service) return;
-    this.#translations.forget(host);
-    const dirt = this.#scopes.onServices([host]);
+    this.#options.translations.forget(host);
+    const dirt = this.#options.scopes.onServices([host]);
     for (const _ of this.#dirty(dirt));
     for (const { group, scope } of this.#groups.values()) {
       if (!dirt.some((each) => each.scope === scope && each.hosts.has(host))) group.instances(host);

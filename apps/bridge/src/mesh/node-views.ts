@@ -69,6 +69,9 @@ export class NodeViews implements ResourceProvider {
         for (const node of this.#nodes.values()) this.#regroup(node);
         this.#retain();
       },
+      renewed: () => {
+        for (const node of this.#nodes.values()) this.#rescope(node);
+      },
       moved: (before, after) => {
         if (this.#byAddress.size === 0) return;
         const nodes = new Set([...movedAddresses(before, after)].flatMap((address) => [...(this.#byAddress.get(address) ?? [])]));
@@ -128,10 +131,14 @@ export class NodeViews implements ResourceProvider {
     if (JSON.stringify(proxy) === JSON.stringify(node.proxy)) return;
     this.#publisher.release(node.scope);
     node.proxy = proxy;
-    node.scope = this.#publisher.scopeFor(proxy);
-    this.#refresh(node);
-    if (takesNoCalls(proxy)) this.#publisher.release(node.scope);
+    this.#rescope(node);
     this.#regroup(node);
+  }
+
+  #rescope(node: Node): void {
+    node.scope = this.#publisher.scopeFor(node.proxy);
+    this.#refresh(node);
+    if (takesNoCalls(node.proxy)) this.#publisher.release(node.scope);
   }
 
   #count(node: Node, by: 1 | -1): void {

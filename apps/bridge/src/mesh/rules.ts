@@ -12,14 +12,16 @@ import { GatewayConflicts } from './gateway-conflicts.ts';
 export class Rules implements RuleIndex {
   readonly virtual: VirtualServices;
   readonly destinations: DestinationRules;
-  readonly consumers = new ConsumerPolicies();
+  readonly consumers: ConsumerPolicies;
   readonly #exportTo: MeshOptions['exportTo'];
   readonly #hosts = new HostConflicts();
   readonly #gateways = new GatewayConflicts();
   /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
   readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
-  constructor(mesh: MeshOptions) {
+  /** @param consumers what plans say, which does not depend on the mesh's options */
+  constructor(mesh: MeshOptions, consumers = new ConsumerPolicies()) {
+    this.consumers = consumers;
     this.#exportTo = mesh.exportTo;
     this.virtual = new VirtualServices(mesh.domain);
     this.destinations = new DestinationRules(mesh);
