@@ -3,7 +3,7 @@ import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, HostConflicts, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
-import { ruleDiagnostics } from '@isthmus/translate';
+import { entryDiagnostics, ruleDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
 import { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayConflicts } from './gateway-conflicts.ts';
@@ -16,7 +16,7 @@ export class Rules implements RuleIndex {
   readonly #exportTo: MeshOptions['exportTo'];
   readonly #hosts = new HostConflicts();
   readonly #gateways = new GatewayConflicts();
-  /** Of valid DestinationRules, by `namespace/name`; only those that have some. */
+  /** Of valid DestinationRules and ServiceEntries; only those that have some. */
   readonly #unsupported = new Map<string, readonly Diagnostic[]>();
 
   /** @param consumers what plans say, which does not depend on the mesh's options */
@@ -71,14 +71,21 @@ export class Rules implements RuleIndex {
     if (was.kind === 'DestinationRule') {
       const said = after as IstioObject<'DestinationRule'> | undefined;
       const rule = said && withExportTo(said, this.#exportTo?.destinationRules);
-      const unsupported = rule === undefined ? [] : ruleDiagnostics(rule);
-      const key = `${was.namespace}/${was.name}`;
-      if (unsupported.length === 0) this.#unsupported.delete(key);
-      else this.#unsupported.set(key, unsupported);
+      this.#say(was, rule === undefined ? [] : ruleDiagnostics(rule));
       if (rule === undefined) this.destinations.delete(was.namespace, was.name);
       else this.destinations.set(rule);
     }
+    if (was.kind === 'ServiceEntry') {
+      const entry = after as IstioObject<'ServiceEntry'> | undefined;
+      this.#say(was, entry === undefined ? [] : entryDiagnostics(entry));
+    }
     return [{ before, after } satisfies ObjectChange<IstioKind>];
+  }
+
+  #say({ kind, namespace, name }: IstioObject, unsupported: readonly Diagnostic[]): void {
+    const key = `${kind} ${namespace}/${name}`;
+    if (unsupported.length === 0) this.#unsupported.delete(key);
+    else this.#unsupported.set(key, unsupported);
   }
 }
 
