@@ -124,7 +124,10 @@ export function startAgent(options: AgentOptions): Agent {
   }
   const untold = tellBugs(views, diagnostics);
   const counts = options.control !== undefined;
-  const unprovide = options.intercept === false ? undefined : followProcess({ counts, ...options.provider }, diagnostics);
+  const provider =
+    options.intercept === false
+      ? undefined
+      : followProcess({ counts, changed: () => control?.changed(), ...options.provider }, diagnostics);
   const unfollow = options.planFile === undefined ? undefined : followPlanFile(options.planFile, adopt, diagnostics);
   if (options.control !== undefined && options.planFile === undefined) {
     control = followControl({
@@ -132,6 +135,7 @@ export function startAgent(options: AgentOptions): Agent {
       ...{ adopt, diagnostics, now },
       targets: () => reportedTargets(decider, watch, views),
       ask: (host, port) => views.ask(host, port),
+      withdraw: (names) => provider?.withdraw(names),
       connected: (isConnected) => discovery.connected(isConnected),
     });
     control.views.onChange((authority, view) => discovery.take(authority, view?.endpoints));
@@ -158,7 +162,7 @@ export function startAgent(options: AgentOptions): Agent {
       control?.close();
       untold();
       discovery.close();
-      unprovide?.();
+      provider?.close();
       watch.close();
       for (const one of undo.splice(0).reverse()) one();
     },

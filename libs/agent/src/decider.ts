@@ -110,6 +110,7 @@ export class Decider {
     const entry = find(this.#table, host, port);
     if (entry === undefined) return SDK;
     if (entry.kind === 'ambiguous') return this.#ambiguous(entry);
+    if (host !== entry.host) entry.counts.byInstance += 1;
     const placed = placedCall(entry.authority);
     if (placed !== undefined) return wayOf(placed, entry);
     if (entry.percent === 100) return entry.inShare;

@@ -51,6 +51,7 @@ export interface TargetEntry extends Planned {
   readonly kind: 'target';
   /** `host:port` */
   readonly authority: string;
+  readonly host: string;
   readonly addresses: readonly string[];
   readonly sdkNames: readonly string[];
   readonly salt: number;
@@ -111,12 +112,13 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
     const target: TargetEntry = {
       kind: 'target',
       authority,
+      host: host.toLowerCase(),
       addresses,
       sdkNames,
       ...plannedOf(planned),
       salt: saltOf(authority),
       calls: known?.calls ?? 0,
-      counts: known?.counts ?? { sdk: new ArmCounts(), mesh: new ArmCounts() },
+      counts: known?.counts ?? { sdk: new ArmCounts(), mesh: new ArmCounts(), byInstance: 0 },
       percent: 100,
       inShare: SDK,
       rest: SDK,

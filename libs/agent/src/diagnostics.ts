@@ -8,6 +8,8 @@ export interface AgentDiagnostic {
     | 'agent-fault'
     | 'sidecar-lost'
     | 'sidecar-ready'
+    | 'registration-withdrawn'
+    | 'registration-restored'
     | 'not-movable'
     | 'sticky-unreadable'
     | 'second-agent'

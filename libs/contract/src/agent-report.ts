@@ -27,6 +27,8 @@ export interface TargetReport {
   /** Why `effective` is lower than what the plan wants; absent where it is not. */
   readonly why?: string;
   readonly view?: SdkViewReport;
+  /** Calls that named an instance's address, by whichever way they went; absent where the agent is too old to count them. */
+  readonly byInstance?: number;
   readonly arms: { readonly sdk: ArmReport; readonly mesh: ArmReport };
   readonly breakers: readonly BreakerReport[];
 }
@@ -78,6 +80,18 @@ export interface ProviderReport {
   /** Peers of unmarked calls, the busiest first, at most 20. */
   readonly peers: readonly { readonly address: string; readonly calls: number }[];
   readonly registration: 'none' | 'registered' | 'leaving' | 'left';
+  /** What this process registered by its SDK; absent where the agent is too old to say. */
+  readonly registrations?: readonly RegistrationReport[];
+}
+
+/** One instance of the process in one registry. */
+export interface RegistrationReport {
+  /** `KIND/NAMESPACE/GROUP/NAME`; the namespace is empty where the process does not know it. */
+  readonly sdkName: string;
+  /** `withdrawn`: by the agent, because the control plane said so (`registrations` of the stream). */
+  readonly state: 'registered' | 'withdrawn';
+  /** Why the agent could not do what it was told, and tries again. */
+  readonly why?: string;
 }
 
 /** One policy as the client library has it; `lift` reads this and files alike. */

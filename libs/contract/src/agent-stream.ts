@@ -13,6 +13,7 @@ export type AgentStreamEvent =
   | { readonly event: 'gone'; readonly data: { readonly version: string; readonly host: string; readonly port: number } }
   | { readonly event: 'endpoints'; readonly data: TargetEndpoints }
   | { readonly event: 'view'; readonly data: TargetViewHash }
+  | { readonly event: 'registrations'; readonly data: WithdrawnRegistrations }
   | { readonly event: 'ask'; readonly data: { readonly host: string; readonly port: number } };
 
 export interface AgentHello {
@@ -51,6 +52,12 @@ export interface TargetViewHash {
   /** `viewHash` of the endpoints. */
   readonly hash: string;
   readonly endpoints: number;
+}
+
+/** What the processes of this service keep out of their registries now (a plan of it is `retired`); everything else they register as ever. */
+export interface WithdrawnRegistrations {
+  /** `KIND/NAMESPACE/GROUP/NAME`, sorted. */
+  readonly withdrawn: readonly string[];
 }
 
 /** An instance, as an SDK or the mesh sees it. */

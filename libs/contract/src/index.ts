@@ -42,6 +42,7 @@ export type {
   BreakerReport,
   LiftedPolicy,
   ProviderReport,
+  RegistrationReport,
   SdkViewReport,
   TargetReport,
 } from './agent-report.ts';

@@ -9,6 +9,7 @@ export { POLICIES, ownerOf } from './owners.ts';
 export type { Capability, Owner, Policy } from './owners.ts';
 export { RUNGS, dialsSidecar, isRung, lowerOf, rankOf, rungBelow } from './rung.ts';
 export type { Rung } from './rung.ts';
+export { isSameSdkName } from './sdk-name.ts';
 export { bucketOf, bucketOfCall, isInShare, saltOf } from './share.ts';
 export { viewHash } from './view-hash.ts';
 export type { HashedEndpoint } from './view-hash.ts';

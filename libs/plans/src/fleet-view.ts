@@ -63,6 +63,11 @@ export interface AgentPresence {
   readonly effective?: { readonly rung: Rung; readonly percent: number };
   /** Why `effective` is lower than what the plan wants. */
   readonly why?: string;
+  /**
+   * Its calls that named an instance, which only a registration tells of: counted without a gap since, and when the last came, ms since
+   * the epoch. Absent: its agent does not count them, or has not reported of the target.
+   */
+  readonly byInstance?: { readonly since: number; readonly lastAt?: number };
   /** Where its connection comes from, an IP address. */
   readonly address?: string;
 }
@@ -79,6 +84,17 @@ export interface ProviderWindow {
   readonly lastUnmarkedAt?: number;
   /** Who they came from, the busiest first, at most 20. */
   readonly peers: readonly string[];
+  /** What it registered by its SDK; absent: its agent is too old to say. */
+  readonly registrations?: readonly ProviderRegistration[];
+}
+
+/** One instance of a process in one registry. */
+export interface ProviderRegistration {
+  readonly sdkName: string;
+  /** `withdrawn`: by its agent, because a plan is `retired`. */
+  readonly state: 'registered' | 'withdrawn';
+  /** Why the agent could not do what it was told. */
+  readonly why?: string;
 }
 
 export const NO_CALLS: ArmTotals = { calls: 0, failures: 0, attempts: 0, latency: [] };

@@ -5,6 +5,7 @@ export type {
   Consumers,
   FleetChange,
   FleetView,
+  ProviderRegistration,
   ProviderWindow,
   TargetEvidence,
   TargetId,
@@ -19,13 +20,15 @@ export { COMMANDS, command } from './plan-commands.ts';
 export type { PlanCommand } from './plan-commands.ts';
 export { advance, begin, respecified, rollBack, verdictOf } from './plan-machine.ts';
 export type { Advance } from './plan-machine.ts';
-export { describeStep, isRetired, positionIn, stepOf, withEntries } from './plan-state.ts';
+export { describeStep, isRetired, positionIn, stepOf, withEntries, withdrawnIn } from './plan-state.ts';
 export type { PlanRow, PlanState, PlanStatus } from './plan-state.ts';
 export { MOST_PLAN_BYTES, migrationFrom, readMigrations } from './read-migrations.ts';
 export type { ReadMigrations, WrittenMigration } from './read-migrations.ts';
 export { proofOf } from './retirement.ts';
 export type { Proof, Subscribers } from './retirement.ts';
 export { since } from './step-evidence.ts';
+export { holdersOf } from './withdrawal.ts';
+export type { RegistrationNow, WithdrawnRegistration } from './withdrawal.ts';
 export type { StepEvidence } from './step-evidence.ts';
 export { ShadowBook } from './shadow-book.ts';
 export type { ShadowReport, StandingDivergence } from './shadow-book.ts';

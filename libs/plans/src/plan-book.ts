@@ -1,5 +1,7 @@
 import type { AgentTarget } from '@isthmus/contract';
 import type { Consumers, TargetId } from './fleet-view.ts';
+import { WithdrawnNames } from './withdrawn-names.ts';
+import type { WithdrawnName } from './withdrawn-names.ts';
 
 /** What agents are told, derived from the plans and the catalog; always up to date, and in memory. */
 export interface PlanBook {
@@ -11,6 +13,10 @@ export interface PlanBook {
   pages(): Iterable<BookChange>;
   /** Called after each change, at once. Returns what ends it. */
   onChange(listener: (change: BookChange) => void): () => void;
+  /** What the processes of a service keep out of their registries, `KIND/NAMESPACE/GROUP/NAME`, sorted. */
+  withdrawnOf(service: string): readonly string[];
+  /** Called with the service whose answer is another, at once. Returns what ends it. */
+  onWithdrawn(listener: (service: string) => void): () => void;
 }
 
 /** One target is new, other or gone for these consumers (`*`: for all). */
@@ -30,6 +36,7 @@ export class AgentTargets implements PlanBook {
   /** Names of plans by consumer, `*` among them. */
   readonly #plans = new Map<string, Set<string>>();
   readonly #listeners = new Set<(change: BookChange) => void>();
+  readonly #withdrawn = new WithdrawnNames();
 
   targetsFor(service: string): readonly AgentTarget[] {
     const targets = [...this.#pagesOf(service)].map(({ target }) => target);
@@ -65,7 +72,21 @@ export class AgentTargets implements PlanBook {
     this.#tell(page);
   }
 
+  withdrawnOf(service: string): readonly string[] {
+    return this.#withdrawn.of(service);
+  }
+
+  onWithdrawn(listener: (service: string) => void): () => void {
+    return this.#withdrawn.onChange(listener);
+  }
+
+  /** What the plan of this name keeps out of registries now. */
+  withdraw(plan: string, registrations: readonly WithdrawnName[]): void {
+    this.#withdrawn.set(plan, registrations);
+  }
+
   delete(plan: string): void {
+    this.#withdrawn.set(plan, []);
     const page = this.#pages.get(plan);
     if (page === undefined) return;
     this.#forget(plan, page);

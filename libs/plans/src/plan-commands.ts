@@ -1,5 +1,5 @@
 import type { Migration } from './migration.ts';
-import { begin, climbed, obstaclesTo, rollBack } from './plan-machine.ts';
+import { begin, climbed, obstaclesTo, obstaclesToEnd, rollBack } from './plan-machine.ts';
 import type { Advance } from './plan-machine.ts';
 import { describeStep } from './plan-state.ts';
 import type { PlanStatus } from './plan-state.ts';
@@ -50,7 +50,7 @@ export function command(
     case 'promote': {
       if (state.kind !== 'running' && state.kind !== 'paused') return refusal(notRunning(status));
       const next = migration.steps[state.step + 1];
-      const obstacles = next === undefined ? [] : obstaclesTo(migration, next, evidence);
+      const obstacles = next === undefined ? obstaclesToEnd(migration, status, evidence) : obstaclesTo(migration, next, evidence);
       if (obstacles.length > 0) return { refused: obstacles.join('; '), remedy: 'isthmus plan get NAME tells what is missing' };
       return climbed(migration, status, evidence, { ...cause, why: 'promote was asked for; its gate was not waited for' });
     }

@@ -2,12 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { POLICIES, RUNGS, rankOf } from '@isthmus/ladder';
 import type { MeshHost } from '@isthmus/model';
 import fc from 'fast-check';
-import { arm, evidence, WEB } from './testing/evidence.ts';
+import { arm, evidence, registration, WEB } from './testing/evidence.ts';
 import { judge } from './gates.ts';
 import type { Migration, Step } from './migration.ts';
 import { COMMANDS, command } from './plan-commands.ts';
 import { advance, begin, rollBack } from './plan-machine.ts';
-import { isRetired, positionIn } from './plan-state.ts';
+import { isRetired, positionIn, withdrawnIn } from './plan-state.ts';
 import type { PlanStatus } from './plan-state.ts';
 import { isProven } from './retirement.ts';
 import type { StepEvidence } from './step-evidence.ts';
@@ -58,16 +58,17 @@ const found: fc.Arbitrary<StepEvidence> = fc
     acknowledged: fc.boolean(),
     connected: fc.boolean(),
     proven: fc.boolean(),
-    registered: fc.boolean(),
+    listed: fc.constantFrom(undefined, 0, 1, 2),
     lossy: fc.constantFrom([], ['retry']),
   })
-  .map(({ sdk, mesh, acknowledged, connected, proven, registered, lossy }) =>
+  .map(({ sdk, mesh, acknowledged, connected, proven, listed, lossy }) =>
     evidence({
       sdk: arm(sdk[0], Math.min(sdk[0], sdk[1])),
       mesh: arm(mesh[0], Math.min(mesh[0], mesh[1])),
       agents: [{ ...WEB, acknowledged, connected }],
       proof: { items: [{ about: 'providers', outcome: proven ? 'proven' : 'unknown', why: '' }] },
-      registered,
+      registrations: [registration(listed)],
+      elsewhere: 2,
       lossy,
     }),
   );
@@ -142,8 +143,48 @@ describe('a plan', () => {
         const back = rollBack(plan, status, { at: now, by: 'hand', why: '' }).status;
         const wasRetired = isRetired(plan, status.state) || status.state.kind === 'returning';
         expect(positionIn(plan, back.state).rung).toBe(wasRetired ? 'resilience' : 'sdk');
-        const registered = advance(plan, back, evidence({ registered: true }), now + 1).status;
+        const registered = advance(plan, back, evidence({ registrations: [registration(2)], elsewhere: 2 }), now + 1).status;
         expect(positionIn(plan, registered.state).rung).toBe('sdk');
+      }),
+    );
+  });
+
+  test('takes a registration out only at retired, with every agent there and while its proof holds', () => {
+    fc.assert(
+      fc.property(plans, histories, (plan, history) => {
+        run(plan, history, (before, after, { found: seen }) => {
+          expect(after.withdrawal === undefined || isRetired(plan, after.state) || after.state.kind === 'returning').toBe(true);
+          if (after.withdrawal === undefined || before.withdrawal !== undefined) return;
+          expect(isRetired(plan, before.state)).toBe(true);
+          expect(isProven(seen.proof)).toBe(true);
+          expect(seen.agents.every(({ connected, acknowledged }) => connected && acknowledged)).toBe(true);
+          expect(after.withdrawal.registrations).toMatchObject([{ instances: seen.registrations[0]?.listed }]);
+        });
+      }),
+    );
+  });
+
+  test('that took a registration out is done only when nothing lists it, and back at sdk only when as many are listed as before', () => {
+    fc.assert(
+      fc.property(plans, histories, (plan, history) => {
+        run(plan, history, (before, after, { found: seen }) => {
+          const listed = seen.registrations[0]?.listed;
+          if (isRetired(plan, after.state) && after.state.kind === 'done' && before.state.kind !== 'done') expect(listed).toBe(0);
+          if (before.withdrawal === undefined || after.withdrawal !== undefined) return;
+          expect([before.state.kind, after.state.kind]).toEqual(['returning', 'rolledBack']);
+          expect(listed).toBeGreaterThanOrEqual(before.withdrawal.registrations[0]?.instances ?? Number.NaN);
+        });
+      }),
+    );
+  });
+
+  test('tells providers to stay away at retired alone: from the moment that it leaves, they are told to register', () => {
+    fc.assert(
+      fc.property(plans, histories, (plan, history) => {
+        run(plan, history, (_, after) => {
+          if (withdrawnIn(plan, after).length > 0) expect(positionIn(plan, after.state).rung).toBe('retired');
+          if (after.state.kind === 'returning') expect(withdrawnIn(plan, after)).toEqual([]);
+        });
       }),
     );
   });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { arm, evidence, WEB } from './testing/evidence.ts';
+import { arm, evidence, registration, WEB } from './testing/evidence.ts';
 import type { Migration } from './migration.ts';
 import { command } from './plan-commands.ts';
 import { advance, begin, respecified, rollBack, verdictOf } from './plan-machine.ts';
 import type { Advance } from './plan-machine.ts';
-import { positionIn } from './plan-state.ts';
+import { positionIn, withdrawnIn } from './plan-state.ts';
 import type { PlanStatus } from './plan-state.ts';
 import { readMigrations } from './read-migrations.ts';
 import { since } from './step-evidence.ts';
@@ -135,14 +135,78 @@ describe('retired', () => {
     expect(advance(last, started(0), evidence(), 0).status.state).toMatchObject({ step: 1 });
   });
 
-  test('is left by way of a registration', () => {
-    const retired = advance(last, started(0), evidence(), 0).status;
-    const { status } = rollBack(last, retired, { at: 1, by: 'hand', why: 'asked' });
-    expect(positionIn(last, status.state).rung).toBe('resilience');
-    expect(advance(last, status, evidence({ registered: false }), 2).entries).toEqual([]);
-    expect(advance(last, status, evidence({ registered: undefined }), 2).entries).toEqual([]);
-    const back = advance(last, status, evidence({ registered: true }), 3);
-    expect(positionIn(last, back.status.state).rung).toBe('sdk');
+  /** At `retired`, its registration of two instances gone. */
+  const retired = (): PlanStatus => {
+    const before = { ...evidence({ registrations: [registration(2)] }), elsewhere: 2 };
+    const entered = advance(last, started(0), before, 0).status;
+    return advance(last, entered, before, 1).status;
+  };
+  const back = (status: PlanStatus, over: Parameters<typeof evidence>[0]) => advance(last, status, evidence(over), 3).status.state.kind; // prettier-ignore
+
+  test('first has every agent there, then its providers deregister, and is done when the registry lists none', () => {
+    const entered = advance(last, started(0), evidence(), 0).status;
+    const late = evidence({ agents: [{ ...WEB, acknowledged: false }] });
+    expect([entered.withdrawal, advance(last, entered, late, 1).status.withdrawal]).toEqual([undefined, undefined]);
+    expect(verdictOf(last, entered, late, 1)).toMatchObject({
+      why: ['not yet acknowledged by web/web-1', 'its providers are told to deregister once every agent is at retired'],
+    });
+    expect(advance(last, entered, unproven, 1).entries).toEqual([]);
+    expect(advance(last, entered, evidence({ registrations: [registration(undefined)] }), 1).entries).toEqual([]);
+    const told = advance(last, entered, evidence(), 1);
+    expect(told.entries[0]?.what).toBe('told its providers to deregister nacos/public/DEFAULT_GROUP/orders (1)');
+    expect(withdrawnIn(last, told.status)).toMatchObject([{ sdkName: 'nacos/public/DEFAULT_GROUP/orders', instances: 1 }]);
+    expect(command(last, told.status, 'promote', evidence(), 2)).toMatchObject({
+      refused: expect.stringContaining('still lists 1'),
+    });
+    const holders = [{ process: 'orders/1', connected: false, registered: 1, withdrawn: 0 }];
+    expect(verdictOf(last, told.status, evidence({ registrations: [registration(1, holders)] }), 2)).toEqual({
+      kind: 'wait',
+      why: ['shop still lists 1 of nacos/public/DEFAULT_GROUP/orders (orders/1 is not connected)'],
+    });
+    expect(advance(last, told.status, evidence({ registrations: [registration(0)] }), 3).status.state.kind).toBe('done');
+  });
+
+  test('is left by way of a registration: as many as before, or as many as are ready now', () => {
+    const { status } = rollBack(last, retired(), { at: 1, by: 'hand', why: 'asked' });
+    expect([positionIn(last, status.state).rung, withdrawnIn(last, status)]).toEqual(['resilience', []]);
+    for (const listed of [undefined, 0, 1])
+      expect(back(status, { registrations: [registration(listed)], elsewhere: 2 })).toBe('returning');
+    expect(back(status, { registrations: [registration(0)], elsewhere: 0 })).toBe('returning');
+    expect(back(status, { registrations: [registration(1)], elsewhere: 1 })).toBe('rolledBack');
+    const there = advance(last, status, evidence({ registrations: [registration(2)], elsewhere: 5 }), 3);
+    expect(positionIn(last, there.status.state).rung).toBe('sdk');
+    expect(there.status.withdrawal).toBeUndefined();
+  });
+
+  test('says on its way back who is not registered again', () => {
+    const { status } = rollBack(last, retired(), { at: 1, by: 'hand', why: 'asked' });
+    const holders = [
+      { process: 'orders/1', connected: true, registered: 1, withdrawn: 0 },
+      { process: 'orders/2', connected: true, registered: 0, withdrawn: 1, failed: 'nacos answered 500' },
+    ];
+    expect(verdictOf(last, status, evidence({ registrations: [registration(1, holders)], elsewhere: 2 }), 2)).toEqual({
+      kind: 'wait',
+      why: ['shop lists 1 of 2 of nacos/public/DEFAULT_GROUP/orders (orders/2: nacos answered 500)'],
+    });
+  });
+
+  test('is left in the same way by a changed plan', () => {
+    const cause = { at: 9, by: 'file', why: 'its file changed' } as const;
+    const { status } = respecified(
+      last,
+      plan('{ rung: resilience }, { rung: resilience, for: 1h }'),
+      retired(),
+      evidence(),
+      cause,
+    );
+    expect([status.state.kind, status.withdrawal?.registrations.length]).toEqual(['returning', 1]);
+  });
+
+  test('of a plan that an older bridge retired is left when somebody has registered the target', () => {
+    const { status } = rollBack(last, to({ kind: 'done', step: 1, since: 0 }), { at: 1, by: 'hand', why: 'asked' });
+    expect(back(status, { registrations: [registration(0)] })).toBe('returning');
+    expect(back(status, { registrations: [registration(undefined)] })).toBe('returning');
+    expect(back(status, { registrations: [registration(1)] })).toBe('rolledBack');
   });
 });
 

@@ -7,6 +7,7 @@ import { describeStep, isRetired, stepOf } from './plan-state.ts';
 import type { AuditEntry, PlanState, PlanStatus } from './plan-state.ts';
 import { isProven, names } from './retirement.ts';
 import type { StepEvidence } from './step-evidence.ts';
+import { notYetBack, stillListed, withdrawalOf } from './withdrawal.ts';
 
 /** What a step comes to. */
 export type Verdict =
@@ -22,7 +23,9 @@ export interface Advance {
 }
 
 /** Whether a running step has passed, failed, or what it waits for. Gates of its own first, then what the next one asks for. */
-export function verdictOf(migration: Migration, { state, reference }: PlanStatus, evidence: StepEvidence, now: number): Verdict {
+export function verdictOf(migration: Migration, status: PlanStatus, evidence: StepEvidence, now: number): Verdict {
+  const { state, reference } = status;
+  if (state.kind === 'returning') return { kind: 'wait', why: returnWaitsFor(status, evidence) };
   const step = stepOf(migration, state);
   if (state.kind !== 'running' || step === undefined) return { kind: 'wait', why: ['it is not running'] };
   const gates = judge(step, evidence, reference);
@@ -34,23 +37,27 @@ export function verdictOf(migration: Migration, { state, reference }: PlanStatus
     ...(now < ends ? [`${formatDuration(ends - now)} of ${formatDuration(step.forMs)} are left`] : []),
     ...gates.filter(({ outcome }) => outcome !== 'holds').map(describeGate),
     ...agentsWaitedFor(step, evidence),
+    ...obstaclesToEnd(migration, status, evidence),
   ];
   const next = migration.steps[state.step + 1];
   const obstacles = next === undefined ? [] : obstaclesTo(migration, next, evidence);
   if (why.length === 0 && obstacles.length === 0) return { kind: 'pass' };
-  const dueAt = now < ends ? ends : next?.rung === 'retired' ? evidence.proof.dueAt : undefined;
+  const dueAt = now < ends ? ends : isOpen(next, step, status) ? evidence.proof.dueAt : undefined;
   return { kind: 'wait', why: [...why, ...obstacles], ...(dueAt === undefined || dueAt <= now ? {} : { dueAt }) };
 }
 
 /** Time went on, or evidence came: at most one step, by itself. */
 export function advance(migration: Migration, status: PlanStatus, evidence: StepEvidence, now: number): Advance {
   const { state } = status;
-  if (state.kind === 'returning' && evidence.registered === true) {
+  if (state.kind === 'returning' && returnWaitsFor(status, evidence).length === 0) {
     const why = 'the target is registered again';
     const rolledBack: PlanState = { kind: 'rolledBack', since: now, from: migration.steps.length - 1, why: state.why };
-    return { status: { ...status, state: rolledBack }, entries: [{ at: now, by: 'gate', what: 'back at sdk', why }] };
+    const { withdrawal: _over, ...rest } = status;
+    return { status: { ...rest, state: rolledBack }, entries: [{ at: now, by: 'gate', what: 'back at sdk', why }] };
   }
   if (state.kind !== 'running') return { status, entries: [] };
+  const withdrawn = withdrawing(migration, status, evidence, now);
+  if (withdrawn !== undefined) return withdrawn;
   const verdict = verdictOf(migration, status, evidence, now);
   switch (verdict.kind) {
     case 'wait':
@@ -68,15 +75,56 @@ export function advance(migration: Migration, status: PlanStatus, evidence: Step
   }
 }
 
+/** At `retired`, once all consumers are there and while the proof holds: the providers are told to deregister. */
+function withdrawing(migration: Migration, status: PlanStatus, evidence: StepEvidence, now: number): Advance | undefined {
+  const step = stepOf(migration, status.state);
+  if (step?.rung !== 'retired' || status.withdrawal !== undefined) return undefined;
+  if (agentsWaitedFor(step, evidence).length > 0 || proofWaitsFor(evidence).length > 0) return undefined;
+  const withdrawal = withdrawalOf(evidence.target, evidence.registrations);
+  if (withdrawal === undefined) return undefined;
+  const names = withdrawal.registrations.map(({ sdkName, instances }) => `${sdkName} (${instances})`).join(', ');
+  const what = names === '' ? 'no SDK has registered the target' : `told its providers to deregister ${names}`;
+  return {
+    status: { ...status, withdrawal },
+    entries: [{ at: now, by: 'gate', what, why: 'every agent is at retired, and nobody needs the registration' }],
+  };
+}
+
+/** What the end of a plan waits for, whoever wants it: a registration that is to go and is there has somebody who needs it. */
+export function obstaclesToEnd(migration: Migration, status: PlanStatus, evidence: StepEvidence): readonly string[] {
+  const step = stepOf(migration, status.state);
+  return step?.rung === 'retired' ? withdrawalWaitsFor(step, status, evidence) : [];
+}
+
+function withdrawalWaitsFor(step: Step, { withdrawal }: PlanStatus, evidence: StepEvidence): readonly string[] {
+  if (withdrawal !== undefined) return stillListed(withdrawal, evidence.registrations);
+  const open = proofWaitsFor(evidence);
+  return open.length > 0 ? open : [`its providers are told to deregister once every agent is at ${step.rung}`];
+}
+
+/** By `withdrawal`; a plan that was retired before bridges told providers waits until somebody has registered the target. */
+function returnWaitsFor({ withdrawal }: PlanStatus, { registrations, elsewhere }: StepEvidence): readonly string[] {
+  if (withdrawal !== undefined) return notYetBack(withdrawal, registrations, elsewhere);
+  return registrations.some(({ listed = 0 }) => listed > 0) ? [] : ['the target is not registered'];
+}
+
+/** The proof is what is waited for: its time may be over by itself. */
+function isOpen(next: Step | undefined, step: Step, { withdrawal }: PlanStatus): boolean {
+  return next?.rung === 'retired' || (step.rung === 'retired' && withdrawal === undefined);
+}
+
 /** What stands in the way of a step, whoever wants to climb there. */
 export function obstaclesTo({ acceptLossy }: Migration, next: Step, { proof, lossy }: StepEvidence): readonly string[] {
-  if (next.rung === 'retired' && !isProven(proof)) {
-    const open = proof.items.filter(({ outcome }) => outcome !== 'proven').map(({ why }) => why);
-    return open.length > 0 ? open.map((why) => `retired is not proven: ${why}`) : ['retired is not proven: nothing is known'];
-  }
+  if (next.rung === 'retired' && !isProven(proof)) return proofWaitsFor({ proof });
   if (rankOf(next.rung) < rankOf('resilience') || acceptLossy === true) return [];
   const open = lossy.filter((name) => !acceptLossy.includes(name));
   return open.length === 0 ? [] : [`policies would be lost: ${open.slice(0, 10).join(', ')} (acceptLossy accepts them)`];
+}
+
+function proofWaitsFor({ proof }: Pick<StepEvidence, 'proof'>): readonly string[] {
+  if (isProven(proof)) return [];
+  const open = proof.items.filter(({ outcome }) => outcome !== 'proven').map(({ why }) => why);
+  return open.length > 0 ? open.map((why) => `retired is not proven: ${why}`) : ['retired is not proven: nothing is known'];
 }
 
 /** Into a step, whoever wants it: where something stands in its way, the one before it is held, and without one `sdk`. */
@@ -108,7 +156,10 @@ export function climbed(migration: Migration, status: PlanStatus, evidence: Step
   if (!('step' in state) || step === undefined) return { status, entries: [] };
   const next = state.step + 1;
   const reference = referenceOf(step, evidence, status.reference);
-  const known = reference === undefined ? {} : { reference };
+  const known = {
+    ...(reference === undefined ? {} : { reference }),
+    ...(status.withdrawal === undefined ? {} : { withdrawal: status.withdrawal }),
+  };
   if (next >= migration.steps.length)
     return {
       status: { ...known, state: { kind: 'done', step: state.step, since: cause.at } },
@@ -127,7 +178,7 @@ export function rollBack(migration: Migration, status: PlanStatus, cause: Cause,
   if (state.kind === 'rolledBack') return { status, entries: [] };
   if (isRetired(migration, state)) {
     const returning: PlanState = { kind: 'returning', since: cause.at, why: cause.why, gone };
-    const what = 'left retired: waits until the target is registered again';
+    const what = 'left retired: its providers are told to register, and are waited for';
     return { status: { ...status, state: returning }, entries: [{ ...cause, what }] };
   }
   const rolledBack: PlanState = { kind: 'rolledBack', since: cause.at, from: state.step, why: cause.why };
@@ -162,6 +213,8 @@ export function respecified(
       entries: [{ ...cause, what: 'changed; goes on where it was' }],
     };
   }
+  // What it stood on is no longer `retired`, or is another one's: back by way of a registration, to be begun again.
+  if (status.withdrawal !== undefined) return rollBack(before, status, cause);
   const at = Math.min(kept, after.steps.length - 1);
   const begun = entered(after, at, evidence, cause);
   const next = begun.status.state;

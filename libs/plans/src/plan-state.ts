@@ -1,6 +1,7 @@
 import { positionOf } from '@isthmus/ladder';
 import type { Position } from '@isthmus/ladder';
 import type { Migration, Step } from './migration.ts';
+import type { Withdrawal } from './withdrawal.ts';
 
 /** Where a plan is. `step` counts from 0; times are ms since the epoch. */
 export type PlanState =
@@ -17,7 +18,7 @@ export type PlanState =
     }
   /** The last step has passed; its position holds. */
   | { readonly kind: 'done'; readonly step: number; readonly since: number }
-  /** On the way back from `retired`: at `resilience` until the target is registered again. `gone`: the plan itself goes then. */
+  /** On the way back from `retired`: at `resilience` until the target is registered again (`withdrawal`). `gone`: the plan itself goes then. */
   | { readonly kind: 'returning'; readonly since: number; readonly why: string; readonly gone: boolean }
   /** At `sdk`. */
   | { readonly kind: 'rolledBack'; readonly since: number; readonly from: number; readonly why: string };
@@ -33,6 +34,8 @@ export interface Reference {
 export interface PlanStatus {
   readonly state: PlanState;
   readonly reference?: Reference;
+  /** Providers were told to deregister; kept until they are registered again. Only at `retired` and on its way back. */
+  readonly withdrawal?: Withdrawal;
 }
 
 export interface AuditEntry {
@@ -68,6 +71,11 @@ export function stepOf({ steps }: Migration, state: PlanState): Step | undefined
 
 export function isRetired(migration: Migration, state: PlanState): boolean {
   return stepOf(migration, state)?.rung === 'retired';
+}
+
+/** What its providers are told to keep out of their registries. */
+export function withdrawnIn(migration: Migration, { state, withdrawal }: PlanStatus): Withdrawal['registrations'] {
+  return withdrawal !== undefined && isRetired(migration, state) ? withdrawal.registrations : [];
 }
 
 /** `step 3 of 7, traffic 5 %` */

@@ -1,6 +1,7 @@
 import { formatDuration } from '@isthmus/model';
 import { rankOf } from '@isthmus/ladder';
 import type { AgentPresence, ProviderWindow } from './fleet-view.ts';
+import type { RegistrationNow } from './withdrawal.ts';
 
 /** Who still subscribes a service at its registry. */
 export type Subscribers =
@@ -21,11 +22,13 @@ export interface RetirementFacts {
   readonly agents: readonly AgentPresence[];
   /** Instances that the mesh knows from elsewhere than the registration that would go. */
   readonly elsewhere: number;
+  /** What would go, and who can take it out. */
+  readonly registrations: readonly RegistrationNow[];
 }
 
 /** One thing that has to be proven; `unknown` refuses as `refuted` does. */
 export interface ProofItem {
-  readonly about: 'subscribers' | 'providers' | 'consumers' | 'endpoints';
+  readonly about: 'subscribers' | 'providers' | 'consumers' | 'registrations' | 'endpoints';
   readonly outcome: 'proven' | 'refuted' | 'unknown';
   readonly why: string;
 }
@@ -43,8 +46,17 @@ export function isProven({ items }: Proof): boolean {
 /** That nobody needs a registration any more. @param quietMs how long providers must have seen nobody come past the mesh */
 export function proofOf(facts: RetirementFacts, quietMs: number, now: number): Proof {
   const providers = providersProof(facts, quietMs, now);
-  const items = [...facts.subscribers.map(subscribersItem), providers.item, consumersItem(facts.agents), endpointsItem(facts)];
-  return { items, ...(providers.dueAt === undefined ? {} : { dueAt: providers.dueAt }) };
+  const lookups = lookupsProof(facts.agents, quietMs, now);
+  const items = [
+    ...facts.subscribers.map(subscribersItem),
+    providers.item,
+    consumersItem(facts.agents),
+    lookups.item,
+    ...facts.registrations.map(registrationsItem),
+    endpointsItem(facts),
+  ];
+  const due = [providers.dueAt, lookups.dueAt].filter((at) => at !== undefined);
+  return { items, ...(due.length === 0 ? {} : { dueAt: Math.max(...due) }) };
 }
 
 function subscribersItem(subscribers: Subscribers): ProofItem {
@@ -108,6 +120,40 @@ function consumersItem(agents: readonly AgentPresence[]): ProofItem {
   if (!agents.some(({ effective }) => effective !== undefined))
     return { about, outcome: 'unknown', why: 'no agent has reported of the target' };
   return { about, outcome: 'proven', why: 'every connected agent is wholly at resilience' };
+}
+
+/** Each instance has to be one that its own process registered, and whose agent can register it again. */
+function registrationsItem({ key, sdkName, listed, holders }: RegistrationNow): ProofItem {
+  const about = 'registrations';
+  if (listed === undefined) return { about, outcome: 'unknown', why: `${key.source} cannot be read now` };
+  const held = holders.reduce((sum, { connected, registered }) => sum + (connected ? registered : 0), 0);
+  if (held >= listed)
+    return {
+      about,
+      outcome: 'proven',
+      why: `all ${listed} of ${sdkName} were registered by processes whose agents can take them out`,
+    };
+  const why = `${held} of ${listed} of ${sdkName} at ${key.source} were registered by a process whose agent could take them out`;
+  return { about, outcome: 'unknown', why };
+}
+
+/** Calls that name an instance go through the sidecar as well, but without the registration the SDK has none to name. */
+function lookupsProof(agents: readonly AgentPresence[], quietMs: number, now: number): { item: ProofItem; dueAt?: number } {
+  const item = (outcome: ProofItem['outcome'], why: string): ProofItem => ({ about: 'consumers', outcome, why });
+  const callers = agents.filter(({ effective }) => effective !== undefined);
+  const silent = callers.filter(({ byInstance }) => byInstance === undefined);
+  if (silent.length > 0) return { item: item('unknown', `does not count its calls by instance: ${names(silent)}`) };
+  const moments = callers.flatMap(({ byInstance }) => (byInstance === undefined ? [] : [byInstance]));
+  const dueAt =
+    Math.max(Number.NEGATIVE_INFINITY, ...moments.map(({ since, lastAt = since }) => Math.max(since, lastAt))) + quietMs;
+  const late = callers.filter(({ byInstance }) => byInstance?.lastAt !== undefined && byInstance.lastAt > now - quietMs);
+  if (late.length > 0) {
+    const why = `calls still name instances that their SDK found, from ${names(late)}: they have to name the mesh host`;
+    return { item: item('refuted', why), dueAt };
+  }
+  if (dueAt > now)
+    return { item: item('unknown', `calls by instance are counted for less than ${formatDuration(quietMs)}`), dueAt };
+  return { item: item('proven', `no call named an instance for ${formatDuration(quietMs)}`) };
 }
 
 function endpointsItem({ elsewhere }: RetirementFacts): ProofItem {

@@ -1,5 +1,6 @@
-import type { AgentPresence, ArmTotals, TargetEvidence, ViewTotals } from './fleet-view.ts';
+import type { AgentPresence, ArmTotals, TargetEvidence, TargetId, ViewTotals } from './fleet-view.ts';
 import type { Proof } from './retirement.ts';
+import type { RegistrationNow } from './withdrawal.ts';
 
 /** What a step is judged by. Calls and comparisons are those since it began. */
 export interface StepEvidence {
@@ -11,8 +12,11 @@ export interface StepEvidence {
   readonly proof: Proof;
   /** Policies that the mesh would lose or only roughly keep; asked before `resilience`. */
   readonly lossy: readonly string[];
-  /** The target is registered by its SDK; undefined: not known. */
-  readonly registered: boolean | undefined;
+  /** Where SDKs register the target; asked before `retired`, at it, and on its way back. */
+  readonly registrations: readonly RegistrationNow[];
+  /** Instances that take traffic and that the mesh has from elsewhere than those registrations. */
+  readonly elsewhere: number;
+  readonly target: TargetId;
 }
 
 /** Totals of a step: those now less those when it began. A total that has shrunk was counted by another process: it counts alone. */

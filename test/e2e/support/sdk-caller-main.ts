@@ -1,18 +1,29 @@
 /**
  * A service with an SDK, as ordinary teams write them: looks "monolith" up by npm `nacos`, `consul` or `eureka-js-client` and
  * calls what it finds, 25 times a second by each path. A process of its own, because npm `nacos` cannot be closed for good.
- * Arguments: kind, server (host:port), service. Answers every message with its `CallerReport` since the last one.
+ * Told a target, it calls what the agent's handle of it says instead. Arguments: kind, server (host:port), service. Answers every message with its `CallerReport` since the last one.
  */
 import { Agent, request } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import Consul from 'consul';
 import { Eureka } from 'eureka-js-client';
 import { NacosNamingClient } from 'nacos';
 import type { CallerReport } from './sdk-caller.ts';
 
+/** `TargetHandle` of `@isthmus/agent/nest`. */
+interface Handle {
+  url(): string;
+}
+
 interface Place {
   readonly host: string;
   readonly port: number;
 }
+
+/** Of the built agent, whose process this is, where it was put before it. */
+const HANDLE = join(import.meta.dirname, '../../../dist/packages/agent/agent/src/nest/target-handle.js');
+const require = createRequire(import.meta.url);
 
 const [kind = '', server = '', service = ''] = process.argv.slice(2);
 const PATHS = ['/orders', '/reviews'] as const;
@@ -21,6 +32,7 @@ const quiet = new Proxy(console, { get: () => () => undefined });
 
 let report = { calls: 0, failures: [] as string[], emptied: 0, bodies: {} as Record<string, number> };
 let known: readonly Place[] = [];
+let handle: Handle | undefined;
 let turn = 0;
 
 function learned(places: readonly Place[]): void {
@@ -93,7 +105,15 @@ function call(place: Place, path: string): void {
   outgoing.end();
 }
 
-process.on('message', () => {
+process.on('message', (message) => {
+  if (typeof message === 'object' && message !== null && 'target' in message) {
+    const { target } = message as { readonly target: string };
+    handle =
+      target === ''
+        ? undefined
+        : new (require(HANDLE) as { readonly TargetHandle: new (target: string) => Handle }).TargetHandle(target);
+    return;
+  }
   process.send?.({ ...report, known: known.map(({ host, port }) => `${host}:${port}`).sort() } satisfies CallerReport);
   report = { calls: 0, failures: [], emptied: 0, bodies: {} };
 });
@@ -102,6 +122,8 @@ process.on('disconnect', () => process.exit(0)); // the test is over, or died
 await lookUp();
 setInterval(() => {
   turn += 1;
-  const place = known[turn % Math.max(1, known.length)];
+  const url = handle === undefined ? undefined : new URL(handle.url());
+  const place =
+    url === undefined ? known[turn % Math.max(1, known.length)] : { host: url.hostname, port: Number(url.port || '80') };
   if (place !== undefined) call(place, PATHS[turn % PATHS.length] as string);
 }, 20);

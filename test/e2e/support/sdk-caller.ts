@@ -43,6 +43,11 @@ export class SdkCaller {
     return new SdkCaller(kind, child);
   }
 
+  /** From now on it calls what the agent's handle of a target says, and no longer what its SDK finds. @param target undefined: the SDK again */
+  callBy(target: string | undefined): void {
+    this.#child.send({ target: target ?? '' });
+  }
+
   async report(): Promise<CallerReport> {
     const answer = once(this.#child, 'message', { signal: AbortSignal.timeout(20_000) });
     this.#child.send('report');

@@ -1,7 +1,12 @@
 import type { AgentDiagnosticReport, AgentReport, LiftedPolicy, TargetReport } from '@isthmus/contract';
+import type { AgentPresence } from '@isthmus/plans';
 import { ProviderRecord } from './provider-record.ts';
 
-export type ReportedState = Pick<TargetReport, 'effective' | 'why' | 'breakers'>;
+type ByInstance = NonNullable<AgentPresence['byInstance']>;
+
+export interface ReportedState extends Pick<TargetReport, 'effective' | 'why' | 'breakers'> {
+  readonly byInstance?: ByInstance;
+}
 
 /** Where an agent is connected: at this replica by streams, or at another one that passes its reports on. */
 export interface AgentOrigin {
@@ -50,19 +55,37 @@ export class AgentRecord {
     this.agent = report.agent;
     this.node = report.node;
     this.planVersion = report.planVersion;
-    for (const { host, port, effective, why, breakers } of report.targets) {
+    const complete = report.seq !== undefined && this.#seq !== undefined && report.seq === this.#seq + 1;
+    this.#seq = report.seq;
+    if (!complete) for (const [key, state] of this.targets) this.targets.set(key, withGap(state, at));
+    for (const { host, port, effective, why, breakers, byInstance } of report.targets) {
       const key = `${host}:${port}`;
-      if (knows(key)) this.targets.set(key, { effective, breakers, ...(why === undefined ? {} : { why }) });
+      if (!knows(key)) continue;
+      const counted = byInstanceOf(this.targets.get(key)?.byInstance, byInstance, at);
+      this.targets.set(key, {
+        ...{ effective, breakers },
+        ...(why === undefined ? {} : { why }),
+        ...(counted === undefined ? {} : { byInstance: counted }),
+      });
     }
     for (const key of this.targets.keys()) if (!knows(key)) this.targets.delete(key);
     if (report.diagnostics.length > 0) this.diagnostics = [...this.diagnostics, ...report.diagnostics].slice(-MOST_DIAGNOSTICS);
     if (report.policies !== undefined) this.policies = report.policies.slice(0, MOST_POLICIES);
-    const complete = report.seq !== undefined && this.#seq !== undefined && report.seq === this.#seq + 1;
-    this.#seq = report.seq;
     if (report.provider !== undefined) {
       const isFirst = this.provider === undefined;
       this.provider ??= new ProviderRecord(at, report.provider.registration);
       this.provider.add(report.provider, at, complete && !isFirst);
     } else if (!complete) this.provider = undefined;
   }
+}
+
+/** Reports were lost: what they counted nobody knows. */
+function withGap(state: ReportedState, at: number): ReportedState {
+  return state.byInstance === undefined ? state : { ...state, byInstance: { ...state.byInstance, since: at } };
+}
+
+function byInstanceOf(before: ByInstance | undefined, calls: number | undefined, at: number): ByInstance | undefined {
+  if (calls === undefined) return undefined;
+  const counted = before ?? { since: at };
+  return calls === 0 ? counted : { ...counted, lastAt: at };
 }

@@ -122,18 +122,31 @@ describe('a stream', () => {
     book.set('payments', ['*'], { host: 'payments.shop', port: 80, rung: 'shadow', addresses: [] });
     const web = await connect();
     const other = await connect('admin');
-    await until('all', () => web.events.length === 4);
-    expect(web.events.map(({ event }) => event)).toEqual(['hello', 'plan', 'endpoints', 'view']);
+    await until('all', () => web.events.length === 5);
+    expect(web.events.map(({ event }) => event)).toEqual(['hello', 'plan', 'registrations', 'endpoints', 'view']);
     expect(web.of('plan')[0]?.data['targets']).toEqual([orders, expect.objectContaining({ rung: 'shadow' })]);
     expect(other.of('plan')[0]?.data['targets']).toHaveLength(1);
     serve('10.0.0.1', '10.0.0.2');
     book.set('orders', ['web'], { ...orders, percent: 5 });
     book.delete('orders');
     await until('gone', () => web.of('gone').length === 1);
-    const rest = web.events.slice(4);
+    const rest = web.events.slice(5);
     expect(rest.map(({ event }) => event)).toEqual(['endpoints', 'target', 'gone']);
     expect(rest[1]?.data['target']).toMatchObject({ percent: 5 });
     expect(other.of('target')).toEqual([]);
+  });
+
+  test('tells the processes of a service what they keep out of their registries, and nobody else', async () => {
+    const sdkName = 'nacos/public/DEFAULT_GROUP/orders';
+    const said = (client: Client) => client.of('registrations').map(({ data }) => data['withdrawn']);
+    const [own, other] = [await connect('orders'), await connect()];
+    await until('both', () => said(own).length === 1 && said(other).length === 1);
+    book.withdraw('orders', [{ service: 'orders', sdkName }]);
+    const late = await connect('orders', 'b');
+    await until('late', () => said(late).length === 1);
+    book.withdraw('orders', []);
+    await until('all', () => said(own).length === 3 && said(late).length === 2);
+    expect([said(own), said(late), said(other)]).toEqual([[[], [sdkName], []], [[sdkName], []], [[]]]);
   });
 
   test('goes on where it was cut, and begins anew where that is not known', async () => {

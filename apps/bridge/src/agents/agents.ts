@@ -82,6 +82,7 @@ export class Agents {
       if (consumers.includes('*')) for (const channel of this.#channels.values()) channel.planChanged(target);
       else for (const service of consumers) this.#channels.get(service)?.planChanged(target);
     });
+    book.onWithdrawn((service) => this.#channels.get(service)?.withdrawnChanged());
     return this.fleet;
   }
 

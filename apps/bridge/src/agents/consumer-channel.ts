@@ -83,6 +83,11 @@ export class ConsumerChannel implements FeedUser {
     if (told !== undefined) this.#tellFeed(told);
   }
 
+  /** What its processes keep out of their registries is another. */
+  withdrawnChanged(): void {
+    this.#tell('registrations', this.#withdrawnJson, false);
+  }
+
   close(): void {
     for (const { id } of this.#targets.values()) this.#options.feeds.letGo(id, this);
     this.#targets.clear();
@@ -123,6 +128,10 @@ export class ConsumerChannel implements FeedUser {
     this.#options.send(this.#ring.add(event, json));
   }
 
+  get #withdrawnJson(): string {
+    return JSON.stringify({ withdrawn: this.#options.book.withdrawnOf(this.#options.service) });
+  }
+
   /** The last of it has the id: who lost the connection before that begins anew. */
   #encodeAll(): Buffer {
     const all = [...this.#targets.values()];
@@ -133,10 +142,9 @@ export class ConsumerChannel implements FeedUser {
       return [[need, need === 'endpoints' ? feed.endpointsJson : feed.viewJson]];
     });
     const plan = `{"schema":1,"version":"${this.version}","targets":[${all.map(({ json }) => json).join(',')}]}`;
+    const told = [['plan', plan] as const, ['registrations', this.#withdrawnJson] as const, ...events];
     return Buffer.concat(
-      [['plan', plan] as const, ...events].map(([event, json], at) =>
-        encodeEvent(event, json, at === events.length ? this.#ring.id : undefined),
-      ),
+      told.map(([event, json], at) => encodeEvent(event, json, at === told.length - 1 ? this.#ring.id : undefined)),
     );
   }
 }

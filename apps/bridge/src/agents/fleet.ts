@@ -134,6 +134,7 @@ export class Fleet implements FleetView {
         address: record.address,
         ...(state === undefined ? {} : { effective: state.effective }),
         ...(state?.why === undefined ? {} : { why: state.why }),
+        ...(state?.byInstance === undefined ? {} : { byInstance: state.byInstance }),
       };
     });
   }

@@ -11,6 +11,7 @@ export class ProviderRecord {
   #lastUnmarkedAt: number | undefined;
   #peers = new Map<string, number>();
   #registration: ProviderReport['registration'];
+  #registrations: ProviderReport['registrations'];
 
   /** @param at ms since the epoch: what came before nobody counted here */
   constructor(at: number, registration: ProviderReport['registration']) {
@@ -19,11 +20,12 @@ export class ProviderRecord {
   }
 
   /** @param complete no report before it was lost */
-  add({ inbound, unmarked, peers, registration }: ProviderReport, at: number, complete: boolean): void {
+  add({ inbound, unmarked, peers, registration, registrations }: ProviderReport, at: number, complete: boolean): void {
     if (!complete) this.#since = at;
     this.#inbound += inbound;
     this.#unmarked += unmarked;
     this.#registration = registration;
+    this.#registrations = registrations;
     if (unmarked === 0) return;
     this.#lastUnmarkedAt = at;
     for (const { address, calls } of peers) this.#peers.set(address, (this.#peers.get(address) ?? 0) + calls);
@@ -42,6 +44,7 @@ export class ProviderRecord {
       inbound: this.#inbound,
       unmarked: this.#unmarked,
       ...(this.#lastUnmarkedAt === undefined ? {} : { lastUnmarkedAt: this.#lastUnmarkedAt }),
+      ...(this.#registrations === undefined ? {} : { registrations: this.#registrations }),
       peers: [...this.#peers].sort((a, b) => b[1] - a[1]).map(([address]) => address),
     };
   }

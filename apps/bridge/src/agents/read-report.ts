@@ -41,6 +41,7 @@ const target = z.object({
       bugs: z.array(short).max(16).optional(),
     })
     .optional(),
+  byInstance: count.optional(),
   arms: z.object({ sdk: arm, mesh: arm }),
   breakers: z
     .array(
@@ -70,6 +71,10 @@ const report = z.object({
       unmarked: count,
       peers: z.array(z.object({ address: short, calls: count })).max(20),
       registration: z.enum(['none', 'registered', 'leaving', 'left']),
+      registrations: z
+        .array(z.object({ sdkName: short, state: z.enum(['registered', 'withdrawn']), why: words.optional() }))
+        .max(256)
+        .optional(),
     })
     .optional(),
   policies: z

@@ -28,7 +28,9 @@ const NOTHING: StepEvidence = {
   agents: [],
   proof: { items: [] },
   lossy: [],
-  registered: undefined,
+  registrations: [],
+  elsewhere: 0,
+  target: { host: '', port: 0 },
 };
 
 /** A plan is new or has another spec. @param origin who says so: what a file owns, only its file changes */
@@ -42,6 +44,12 @@ export function specify(
   const entry = plans.get(name);
   if (origin === 'api' && entry?.row.origin === 'file')
     return { name, refused: 'its file owns it', remedy: 'change the file in plans.dir; the bridge reads it at once' };
+  if (entry?.row.status.withdrawal !== undefined && JSON.stringify(entry.migration?.target) !== JSON.stringify(migration.target))
+    return {
+      name,
+      refused: 'its target is retired',
+      remedy: `isthmus plan rollback ${name}, and change its target when it is back at sdk`,
+    };
   const overlap = overlapping(plans, migration, batch);
   if (overlap !== undefined) return { name, ...overlap };
   const cause = {

@@ -9,7 +9,7 @@ import type { BridgeConfig } from '../engine/bridge-config.ts';
 import { PlanFiles } from './plan-files.ts';
 import { Plans } from './plans.ts';
 import type { PlansParts } from './plans.ts';
-import { targetFacts } from './target-facts.ts';
+import { listedOf, targetFacts } from './target-facts.ts';
 import type { Registration } from './target-facts.ts';
 
 /** Longest that a registry may take to say who subscribes, ms. */
@@ -21,6 +21,8 @@ export interface PlanDeskOptions {
   readonly fleet?: ((book: PlanBook) => FleetView) | undefined;
   /** Policies of its consumers that the mesh would lose; none by default. */
   readonly lossyOf?: PlansParts['lossyOf'] | undefined;
+  /** The longest that the mesh gives a call to a host, ms; unlimited by default. */
+  readonly timeoutOf?: PlansParts['timeoutOf'] | undefined;
   /** Every step, pause and rollback. */
   readonly log?: PlansParts['log'] | undefined;
   /** Those in force: they change with the config. */
@@ -34,7 +36,15 @@ export class PlanDesk {
   readonly book = new AgentTargets();
   readonly #files: PlanFiles | undefined;
 
-  constructor({ ledger, fleet, lossyOf = () => [], log = () => undefined, config, catalog }: PlanDeskOptions) {
+  constructor({
+    ledger,
+    fleet,
+    lossyOf = () => [],
+    timeoutOf = () => undefined,
+    log = () => undefined,
+    config,
+    catalog,
+  }: PlanDeskOptions) {
     const kindOf = (source: string) => config().registries.find(({ id }) => id === source)?.kind;
     this.plans = new Plans({
       ledger,
@@ -47,8 +57,9 @@ export class PlanDesk {
         return () => clearTimeout(timer);
       },
       factsOf: (target) => targetFacts(catalog(), target, kindOf),
+      listedOf: (key) => listedOf(catalog(), key),
       subscribersOf: (registration, agents) => subscribersOf(config(), registration, agents),
-      lossyOf,
+      ...{ lossyOf, timeoutOf },
     });
     const { dir } = config().plans;
     this.#files = dir === undefined ? undefined : new PlanFiles(this.plans, dir);

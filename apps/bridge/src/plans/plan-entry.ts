@@ -1,7 +1,19 @@
 import type { AgentTarget } from '@isthmus/contract';
 import { serviceId } from '@isthmus/model';
-import { positionIn, sharedConsumers, since, stepOf } from '@isthmus/plans';
-import type { FleetView, Migration, PlanRow, PlanTarget, Proof, StepEvidence, Subscribers, TargetEvidence } from '@isthmus/plans';
+import type { ServiceKey } from '@isthmus/model';
+import { holdersOf, positionIn, sharedConsumers, since, stepOf } from '@isthmus/plans';
+import type {
+  AgentPresence,
+  RegistrationNow,
+  FleetView,
+  Migration,
+  PlanRow,
+  PlanTarget,
+  Proof,
+  StepEvidence,
+  Subscribers,
+  TargetEvidence,
+} from '@isthmus/plans';
 import { proofOf } from '@isthmus/plans';
 import type { TargetFacts } from './target-facts.ts';
 
@@ -40,8 +52,14 @@ export function evidenceOf(
   {
     fleet,
     lossyOf,
+    listedOf,
     now,
-  }: { fleet: FleetView; lossyOf: (target: TargetFacts, migration: Migration) => readonly string[]; now: number },
+  }: {
+    readonly fleet: FleetView;
+    readonly lossyOf: (target: TargetFacts, migration: Migration) => readonly string[];
+    readonly listedOf: (key: ServiceKey) => number | undefined;
+    readonly now: number;
+  },
 ): StepEvidence {
   const totals = fleet.evidenceOf(facts, migration.consumers);
   const step = stepKey(entry.row.status);
@@ -52,26 +70,57 @@ export function evidenceOf(
       now - entry.row.status.state.since > SETTLE_MS || agents.every(({ connected, acknowledged }) => !connected || acknowledged);
     entry.begun = { step, totals, isSettled };
   }
+  const isRetiring = migration.steps.some(({ rung }) => rung === 'retired') || entry.row.status.withdrawal !== undefined;
+  const registrations = isRetiring ? registrationsOf(entry, facts, fleet, listedOf) : [];
   return {
     ...since(totals, entry.begun.totals),
     agents,
-    proof: proof(entry, migration, facts, fleet, now),
+    proof: proof(entry, migration, facts, { fleet, now, registrations }),
     lossy: lossyOf(facts, migration),
-    registered: isRegistered(facts),
+    registrations,
+    elsewhere: facts.elsewhere,
+    target: { host: facts.host, port: facts.port },
   };
 }
 
-function proof(entry: PlanEntry, { steps, consumers }: Migration, facts: TargetFacts, fleet: FleetView, now: number): Proof {
+/** Those that there are, and those that went when it was retired. */
+function registrationsOf(
+  { row }: PlanEntry,
+  facts: TargetFacts,
+  fleet: FleetView,
+  listedOf: (key: ServiceKey) => number | undefined,
+): readonly RegistrationNow[] {
+  const known = new Map(facts.registrations.map(({ key, sdkName, listed }) => [serviceId(key), { key, sdkName, listed }]));
+  for (const { key, sdkName } of row.status.withdrawal?.registrations ?? [])
+    known.set(serviceId(key), { key, sdkName, listed: listedOf(key) });
+  return [...known.values()].map((one) => {
+    const holders = serviceNamesOf(one.key).flatMap((service) => holdersOf(one.sdkName, service, fleet.providersOf(service)));
+    return { ...one, holders };
+  });
+}
+
+/** What processes that are registered under a name are called as agents: Eureka's names are in capitals, whatever they were registered as. */
+export function serviceNamesOf({ name }: Pick<ServiceKey, 'name'>): readonly string[] {
+  return [...new Set([name, name.toLowerCase()])];
+}
+
+function proof(
+  entry: PlanEntry,
+  { steps, consumers }: Migration,
+  facts: TargetFacts,
+  { fleet, now, registrations }: { fleet: FleetView; now: number; registrations: readonly RegistrationNow[] },
+): Proof {
   const retired = steps.find(({ rung }) => rung === 'retired');
   if (retired === undefined) return { items: [] };
-  const services = new Set(facts.registrations.map(({ key }) => key.name));
+  const services = new Set(facts.registrations.flatMap(({ key }) => serviceNamesOf(key)));
   return proofOf(
     {
       subscribers: entry.subscribers ?? facts.registrations.map(({ key }) => unasked(key.source)),
       providers: [...services].flatMap((service) => fleet.providersOf(service)),
       instances: facts.registrations.reduce((sum, { listed = 0 }) => sum + listed, 0),
-      agents: fleet.agentsOf(facts, consumers),
+      agents: agentsOfTarget(fleet, facts, consumers),
       elsewhere: facts.elsewhere,
+      registrations,
     },
     retired.quietMs ?? 0,
     now,
@@ -82,16 +131,20 @@ function unasked(registry: string): Subscribers {
   return { kind: 'unknown', registry, why: 'it was not asked yet' };
 }
 
-function isRegistered({ registrations }: TargetFacts): boolean | undefined {
-  if (registrations.some(({ listed = 0 }) => listed > 0)) return true;
-  return registrations.some(({ listed }) => listed === undefined) ? undefined : false;
+/** Those of this plan, and whoever else calls the target by a plan of its own: its SDK needs the registration, too. */
+function agentsOfTarget(fleet: FleetView, facts: TargetFacts, consumers: Migration['consumers']): readonly AgentPresence[] {
+  const own = fleet.agentsOf(facts, consumers);
+  if (consumers.includes('*')) return own;
+  const services = new Set(own.map(({ service }) => service));
+  return [...own, ...fleet.agentsOf(facts, ['*']).filter((one) => !services.has(one.service) && one.effective !== undefined)];
 }
 
-/** What agents are told of the plan. */
+/** What agents are told of the plan. @param timeoutMs what the mesh gives a call */
 export function agentTarget(
   entry: PlanEntry,
   migration: Migration,
   { host, port, addresses, sdkNames }: TargetFacts,
+  timeoutMs: number | undefined,
 ): AgentTarget {
   const { rung, percent, hand } = positionIn(migration, entry.row.status.state);
   const stickyBy = stepOf(migration, entry.row.status.state)?.stickyBy;
@@ -105,6 +158,7 @@ export function agentTarget(
     addresses,
     sdkNames,
     ...(migration.originatesTls === undefined ? {} : { originatesTls: migration.originatesTls }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(migration.leaseS === undefined ? {} : { leaseS: migration.leaseS }),
   };
 }

@@ -48,7 +48,8 @@ export function planDetail(plans: Plans, entry: PlanEntry): PlanDetail {
   const step = migration === undefined ? undefined : stepOf(migration, row.status.state);
   const none = { ...planView(plans, entry), document: row.document, waitsFor: [], gates: [], proof: [] };
   if (migration === undefined || evidence === undefined || entry.overlaps !== undefined) return none;
-  const verdict = row.status.state.kind === 'running' ? verdictOf(migration, row.status, evidence, plans.now) : undefined;
+  const { kind } = row.status.state;
+  const verdict = kind === 'running' || kind === 'returning' ? verdictOf(migration, row.status, evidence, plans.now) : undefined;
   return {
     ...none,
     waitsFor: verdict?.kind === 'wait' ? verdict.why : [],

@@ -106,6 +106,17 @@ describe('a plan', () => {
   });
 });
 
+test('what the mesh gives a call is told to its agents, and follows the rules', () => {
+  const world = new PlanWorld();
+  world.timeoutMs = 1_500;
+  world.apply(planText('orders', TWO));
+  const told = () => world.book.targetsFor('web').map(({ timeoutMs }) => timeoutMs);
+  expect(told()).toEqual([1_500]);
+  world.timeoutMs = undefined;
+  world.plans.touch(new Set([ORDERS.host]));
+  expect(told()).toEqual([undefined]);
+});
+
 describe('what a step is judged by', () => {
   const calls = (count: number) => ({ calls: count, failures: 0, attempts: count, latency: [] });
   const measured = (world: PlanWorld) => planDetail(world.plans, world.plans.get('orders')!).gates[0]?.measured;
@@ -218,6 +229,7 @@ describe('by hand', () => {
 });
 
 describe('retired', () => {
+  const AN_HOUR_AGO = new PlanWorld().now - 60 * MINUTE;
   const quiet = (now: number, unmarked?: number) => ({
     instance: 'orders-1',
     connected: true,
@@ -226,12 +238,15 @@ describe('retired', () => {
     unmarked: unmarked === undefined ? 0 : 1,
     ...(unmarked === undefined ? {} : { lastUnmarkedAt: unmarked }),
     peers: ['10.0.0.3'],
+    registrations: [{ sdkName: SDK_NAME, state: 'registered' as const }],
   });
+  const SDK_NAME = 'nacos/public/DEFAULT_GROUP/orders';
   const atTop = () => {
     const world = new PlanWorld();
-    const registration = { key: { source: 'shop', namespace: '', group: '', name: 'orders' }, kind: {}, listed: 1 };
+    const key = { source: 'shop', namespace: 'public', group: 'DEFAULT_GROUP', name: 'orders' };
+    const registration = { key, sdkName: SDK_NAME, kind: {}, listed: 1 };
     world.facts = { ...ORDERS, registrations: [registration] as never };
-    world.agents = [{ ...WEB, effective: { rung: 'resilience', percent: 100 } }];
+    world.agents = [{ ...WEB, effective: { rung: 'resilience', percent: 100 }, byInstance: { since: AN_HOUR_AGO } }];
     world.providers = [quiet(world.now)];
     return { world, text: planText('orders', '{ rung: resilience }, { rung: retired, quiet: 1h }') };
   };
@@ -247,6 +262,36 @@ describe('retired', () => {
     await settled(world);
     expect([world.told(), world.asked]).toEqual(['retired 100', 1]);
   });
+
+  test('tells the providers of the target to deregister once its consumers are there, and is done when the registry lists none', async () => {
+    const { world, text } = atTop();
+    const told: string[] = [];
+    world.book.onWithdrawn((service) => told.push(`${service} ${String(world.book.withdrawnOf(service))}`));
+    world.apply(text);
+    world.agents = [
+      { ...WEB, acknowledged: false, effective: { rung: 'resilience', percent: 100 }, byInstance: { since: AN_HOUR_AGO } },
+    ];
+    await settled(world);
+    expect(told).toEqual([]);
+    world.agents = [{ ...WEB, effective: { rung: 'retired', percent: 100 }, byInstance: { since: AN_HOUR_AGO } }];
+    world.reports();
+    expect(told).toEqual([`orders ${SDK_NAME}`]);
+    expect(planDetail(world.plans, world.plans.get('orders')!).waitsFor).toEqual([`shop still lists 1 of ${SDK_NAME}`]);
+    world.facts = { ...world.facts!, registrations: world.facts!.registrations.map((r) => ({ ...r, listed: 0 })) };
+    world.reports('orders');
+    expect(world.plans.get('orders')?.row.status.state.kind).toBe('done');
+    const target = planOf(planText('orders', '{ rung: shadow }', { target: 'other.shop' }));
+    expect(refusal(specify(world.plans, target, 'api'))).toContain('its target is retired');
+    expect(withdrawnAgain(world)).toEqual([SDK_NAME]);
+  });
+
+  /** As a bridge that is started on the same ledger tells its providers. */
+  const withdrawnAgain = ({ ledger, facts }: PlanWorld): readonly string[] => {
+    const again = new PlanWorld(ledger);
+    again.facts = facts;
+    again.plans.touch(new Set([ORDERS.host]));
+    return again.book.withdrawnOf('orders');
+  };
 
   test.each([
     [
@@ -267,9 +312,25 @@ describe('retired', () => {
       'it has 2 instances',
     ],
     [
+      'some were registered by nobody who could take them out',
+      (world: PlanWorld) => (world.providers = [{ ...quiet(world.now), registrations: [] }]),
+      '0 of 1 of nacos/public/DEFAULT_GROUP/orders at shop were registered',
+    ],
+    [
       'a call came past the mesh',
       (world: PlanWorld) => (world.providers = [quiet(world.now, world.now - MINUTE)]),
       'calls still come past the mesh, from 10.0.0.3',
+    ],
+    [
+      'calls name instances',
+      (world: PlanWorld) =>
+        (world.agents = world.agents.map((one) => ({ ...one, byInstance: { since: AN_HOUR_AGO, lastAt: world.now } }))),
+      'calls still name instances that their SDK found, from web/web-1',
+    ],
+    [
+      'an agent is too old to count them',
+      (world: PlanWorld) => (world.agents = [{ ...WEB, effective: { rung: 'resilience', percent: 100 } }]),
+      'does not count its calls by instance: web/web-1',
     ],
     [
       'a consumer is away',
@@ -309,10 +370,13 @@ describe('retired', () => {
     const { world, text } = atTop();
     world.apply(text);
     await settled(world);
+    world.agents = [{ ...WEB, effective: { rung: 'retired', percent: 100 }, byInstance: { since: AN_HOUR_AGO } }];
+    world.reports();
     world.facts = { ...world.facts!, registrations: world.facts!.registrations.map((r) => ({ ...r, listed: 0 })) };
+    expect(world.book.withdrawnOf('orders')).toEqual([SDK_NAME]);
     const change = remove(world.plans, world.plans.get('orders')!, 'api');
     if ('write' in change) change.write?.();
-    expect(world.told()).toBe('resilience 100');
+    expect([world.told(), world.book.withdrawnOf('orders')]).toEqual(['resilience 100', []]);
     world.facts = { ...world.facts, registrations: world.facts.registrations.map((r) => ({ ...r, listed: 1 })) };
     world.plans.touch(new Set([ORDERS.host]));
     expect([world.told(), world.plans.get('orders')]).toEqual([undefined, undefined]);

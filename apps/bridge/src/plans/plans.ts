@@ -1,6 +1,6 @@
 import type { LocalLedger } from '@isthmus/ledger';
-import type { Clock, Diagnostic, MeshHost } from '@isthmus/model';
-import { advance, migrationFrom, verdictOf, withEntries } from '@isthmus/plans';
+import type { Clock, Diagnostic, MeshHost, ServiceKey } from '@isthmus/model';
+import { advance, migrationFrom, verdictOf, withEntries, withdrawnIn } from '@isthmus/plans';
 import type {
   Advance,
   AgentTargets,
@@ -13,7 +13,7 @@ import type {
   StepEvidence,
   Subscribers,
 } from '@isthmus/plans';
-import { agentTarget, describeTarget, evidenceOf, overlapOf } from './plan-entry.ts';
+import { agentTarget, describeTarget, evidenceOf, overlapOf, serviceNamesOf } from './plan-entry.ts';
 import type { PlanEntry } from './plan-entry.ts';
 import { planDiagnostic } from './plan-diagnostics.ts';
 import { PlanStore } from './plan-store.ts';
@@ -29,6 +29,10 @@ export interface PlansParts {
   readonly after: (ms: number, call: () => void) => () => void;
   /** From the catalog, as it is now. */
   readonly factsOf: (target: PlanTarget) => TargetFacts | undefined;
+  /** Instances that a registry lists; undefined: it cannot be read now. */
+  readonly listedOf: (key: ServiceKey) => number | undefined;
+  /** The longest that the mesh gives a call to a host, ms; undefined: it gives it all the time. */
+  readonly timeoutOf: (host: MeshHost) => number | undefined;
   /** Who else subscribes a service at its registry. Never rejects. */
   readonly subscribersOf: (registration: Registration, agents: readonly AgentPresence[]) => Promise<Subscribers>;
   /** Policies that the mesh would lose or only roughly keep. */
@@ -101,8 +105,8 @@ export class Plans {
   /** Undefined: nothing is known of the target. */
   evidence(entry: PlanEntry, migration = entry.migration, facts = entry.facts): StepEvidence | undefined {
     if (migration === undefined || facts === undefined) return undefined;
-    const { fleet, lossyOf } = this.#parts;
-    return evidenceOf(entry, migration, facts, { fleet, lossyOf, now: this.now });
+    const { fleet, lossyOf, listedOf } = this.#parts;
+    return evidenceOf(entry, migration, facts, { fleet, lossyOf, listedOf, now: this.now });
   }
 
   /** Writes what came of a step or a command. */
@@ -168,11 +172,28 @@ export class Plans {
   #targetChanged(entry: PlanEntry): void {
     const { migration } = entry;
     if (migration === undefined) return this.#parts.book.delete(entry.name);
-    entry.facts = this.#parts.factsOf(migration.target) ?? entry.facts;
+    entry.facts = this.#factsOf(entry, migration) ?? entry.facts;
     entry.overlaps = this.#overlapping(entry, migration);
     if (entry.facts === undefined || entry.overlaps !== undefined) return this.#parts.book.delete(entry.name);
-    this.#parts.book.set(entry.name, migration.consumers, agentTarget(entry, migration, entry.facts));
+    const withdrawn = withdrawnIn(migration, entry.row.status);
+    this.#parts.book.withdraw(
+      entry.name,
+      withdrawn.flatMap(({ key, sdkName }) => serviceNamesOf(key).map((service) => ({ service, sdkName }))),
+    );
+    this.#parts.book.set(
+      entry.name,
+      migration.consumers,
+      agentTarget(entry, migration, entry.facts, this.#parts.timeoutOf(entry.facts.host)),
+    );
     this.#look(entry);
+  }
+
+  /** A target that is named by a registration which went is known by its host. */
+  #factsOf({ row }: PlanEntry, { target }: Migration): TargetFacts | undefined {
+    const found = this.#parts.factsOf(target);
+    const { withdrawal } = row.status;
+    if (found !== undefined || withdrawal === undefined) return found;
+    return this.#parts.factsOf({ kind: 'host', host: withdrawal.host as MeshHost, port: withdrawal.port });
   }
 
   /** A plan of the same target and consumer that agents are told of already. */
@@ -190,6 +211,7 @@ export class Plans {
     for (const entry of this.#entries.values()) {
       const { facts, migration } = entry;
       if (facts === undefined || migration === undefined) continue;
+      if (this.#waitsForProviders(entry, service)) this.#look(entry);
       if (!migration.consumers.includes('*') && !migration.consumers.includes(service)) continue;
       if (targets === 'all' || targets.some(({ host, port }) => host === facts.host && port === facts.port)) this.#look(entry);
     }
@@ -220,6 +242,16 @@ export class Plans {
     if (verdict.kind !== 'wait') return;
     if (verdict.dueAt !== undefined) entry.timer = this.#at(entry, verdict.dueAt - now);
     else if (this.#standsBeforeRetired(entry, verdict.why)) this.#ask(entry, now);
+  }
+
+  /** Before `retired`, at it and on its way back: what is registered is what it waits for. */
+  #waitsForProviders({ migration, row, facts }: PlanEntry, service: string): boolean {
+    const { state, withdrawal } = row.status;
+    const at = 'step' in state ? state.step : Number.NaN;
+    const isNear =
+      withdrawal !== undefined || migration?.steps[at + 1]?.rung === 'retired' || migration?.steps[at]?.rung === 'retired';
+    const registrations = [...(facts?.registrations ?? []), ...(withdrawal?.registrations ?? [])];
+    return isNear && registrations.some(({ key }) => serviceNamesOf(key).includes(service));
   }
 
   #standsBeforeRetired({ migration, row, facts }: PlanEntry, why: readonly string[]): boolean {

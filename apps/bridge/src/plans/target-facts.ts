@@ -14,12 +14,14 @@ export interface TargetFacts {
   readonly sdkNames: readonly string[];
   /** Where SDKs register it. */
   readonly registrations: readonly Registration[];
-  /** Instances that take traffic and are known from elsewhere than those registrations. */
+  /** Places that take traffic and are known from elsewhere than those registrations, whichever of the two is believed about them. */
   readonly elsewhere: number;
 }
 
 export interface Registration {
   readonly key: ServiceKey;
+  /** `KIND/NAMESPACE/GROUP/NAME` */
+  readonly sdkName: string;
   readonly kind: RegistryKind;
   /** Instances that the registry lists; undefined: it cannot be read now. */
   readonly listed: number | undefined;
@@ -39,24 +41,37 @@ export function targetFacts(
   if (port === undefined) return undefined;
   const endpoints = service.endpoints.filter(({ portName }) => portName === port.name);
   const registrations: Registration[] = [];
-  const names: string[] = [];
-  for (const { record, said, restored } of catalog.recordsOf(host)) {
+  const elsewhere = new Set<string>();
+  for (const { record } of catalog.recordsOf(host)) {
     const { key } = record;
     const kind = kindOf(key.source);
-    if (kind?.registersBySdk !== true) continue;
-    names.push([kind.kind, key.namespace, key.group, key.name].join('/'));
-    const isLive = catalog.scopeById(scopeId(key))?.status.state === 'live' && !restored;
-    registrations.push({ key, kind, listed: isLive ? (said?.endpoints.length ?? 0) : undefined });
+    if (kind?.registersBySdk !== true) {
+      if (service.origins.includes(serviceId(key)))
+        for (const one of record.endpoints) if (takesTraffic(one)) elsewhere.add(addressOf(one));
+      continue;
+    }
+    registrations.push({ key, sdkName: sdkNameOf(kind, key), kind, listed: listedOf(catalog, key) });
   }
-  const bySdk = new Set(registrations.map(({ key }) => serviceId(key)));
   return {
     host,
     port: port.number,
     addresses: [...new Set(endpoints.map(({ endpoint }) => addressOf(endpoint)))].sort(),
-    sdkNames: [...new Set(names)].sort(),
+    sdkNames: [...new Set(registrations.map(({ sdkName }) => sdkName))].sort(),
     registrations,
-    elsewhere: endpoints.filter(({ origin, endpoint }) => !bySdk.has(origin) && takesTraffic(endpoint)).length,
+    elsewhere: elsewhere.size,
   };
+}
+
+/** `nacos/public/DEFAULT_GROUP/orders`, as SDKs and agents name it. */
+function sdkNameOf({ kind }: RegistryKind, { namespace, group, name }: ServiceKey): string {
+  return [kind, namespace, group, name].join('/');
+}
+
+/** Instances that a registry lists, 0 also where it does not know the service any more; undefined: it cannot be read now. */
+export function listedOf(catalog: Catalog, key: ServiceKey): number | undefined {
+  if (catalog.scopeById(scopeId(key))?.status.state !== 'live') return undefined;
+  const known = catalog.recordOf(serviceId(key));
+  return known?.restored === true ? undefined : (known?.said?.endpoints.length ?? 0);
 }
 
 function addressOf({ address, port }: { readonly address: string; readonly port: number }): string {

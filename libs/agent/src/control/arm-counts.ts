@@ -62,6 +62,8 @@ export class ArmCounts {
 export interface TargetCounts {
   readonly sdk: ArmCounts;
   readonly mesh: ArmCounts;
+  /** Calls that named an instance's address, since the last report: without its registration nobody would know one. */
+  byInstance: number;
 }
 
 /** The first place whose bound is not below; computed, because a search would cost more than the rest of a call's counting. */

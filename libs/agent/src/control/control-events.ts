@@ -10,11 +10,13 @@ export type ControlEvent =
   | { readonly kind: 'gone'; readonly version: string; readonly host: string; readonly port: number }
   | { readonly kind: 'endpoints'; readonly endpoints: TargetEndpoints }
   | { readonly kind: 'view'; readonly view: TargetViewHash }
+  | { readonly kind: 'registrations'; readonly withdrawn: readonly string[] }
   | { readonly kind: 'ask'; readonly host: string; readonly port: number }
   /** A newer bridge's: it knows that older agents pass it over. */
   | { readonly kind: 'unknown' };
 
 const MOST_ENDPOINTS = 20_000;
+const MOST_NAMES = 1_000;
 
 /** @throws {Error} that says what is wrong with it */
 export function readControlEvent({ event, data }: StreamEvent): ControlEvent {
@@ -51,12 +53,17 @@ export function readControlEvent({ event, data }: StreamEvent): ControlEvent {
         kind: 'view',
         view: { ...placeOf(value), hash: textOf(value['hash'], 'hash'), endpoints: Number(value['endpoints']) || 0 },
       };
+    case 'registrations': {
+      const { withdrawn } = value;
+      if (!Array.isArray(withdrawn) || withdrawn.length > MOST_NAMES) throw new Error('withdrawn is no list that can be meant');
+      return { kind: 'registrations', withdrawn: withdrawn.map((name) => textOf(name, 'withdrawn')) };
+    }
     default:
       return { kind: 'ask', ...placeOf(value) };
   }
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['hello', 'target', 'gone', 'endpoints', 'view', 'ask']);
+const KNOWN: ReadonlySet<string> = new Set(['hello', 'target', 'gone', 'endpoints', 'view', 'registrations', 'ask']);
 
 function endpointOf(value: unknown): ViewEndpoint {
   const { address, port, weight, healthy, zone, protocol } = objectOf(value, 'an endpoint');

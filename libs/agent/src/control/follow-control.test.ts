@@ -84,7 +84,7 @@ let said: AgentDiagnostic[];
 let asked: string[];
 let directory: string;
 let minutes = 0;
-const counts = { sdk: new ArmCounts(), mesh: new ArmCounts() };
+const counts = { sdk: new ArmCounts(), mesh: new ArmCounts(), byInstance: 0 };
 
 beforeEach(async () => {
   bridge = new ScriptedControl();

@@ -26,6 +26,8 @@ export interface ControlParts extends ControlOptions {
   readonly targets: () => Iterable<ReportedTarget>;
   /** The endpoints that the SDK has of a target go into its next report. */
   readonly ask: (host: string, port: number) => void;
+  /** What this process keeps out of its registries from now on; all the rest it registers as ever. */
+  readonly withdraw?: (names: readonly string[]) => void;
   /** Whether the control plane is there to confirm what it said. */
   readonly connected?: (isConnected: boolean) => void;
   readonly diagnostics: Diagnostics;
@@ -110,6 +112,10 @@ export function followControl(parts: ControlParts): Control {
     if (event.kind === 'ask') {
       parts.ask(event.host, event.port);
       reporter.soon();
+      return;
+    }
+    if (event.kind === 'registrations') {
+      parts.withdraw?.(event.withdrawn);
       return;
     }
     const news = state.take(event);

@@ -59,6 +59,7 @@ export class PlanState {
         return 'nothing';
       case 'hello':
       case 'ask':
+      case 'registrations':
       case 'unknown':
         return 'nothing';
       default:

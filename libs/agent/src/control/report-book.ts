@@ -76,20 +76,24 @@ export class ReportBook {
     const targets: TargetReport[] = [];
     const seen = new Set<string>();
     for (const { authority, effective, why, counts, view } of this.#options.targets()) {
+      // Below 0 where a handle was asked for an address that was not called.
+      const byInstance = Math.max(0, counts.byInstance);
       seen.add(authority);
       const colon = authority.lastIndexOf(':');
       const [host, port] = [authority.slice(0, colon), Number(authority.slice(colon + 1))];
       const breakers = askSources((source) => source.breakersOf?.(host, port)).flat();
       const state = JSON.stringify([effective, why, view?.hash, view?.bugs, breakers]);
       const news = all || effective.rung === 'shadow' || this.#told.get(authority) !== state || view?.endpoints !== undefined;
-      if (!news && counts.sdk.isEmpty && counts.mesh.isEmpty) continue;
+      if (!news && counts.sdk.isEmpty && counts.mesh.isEmpty && byInstance === 0) continue;
       this.#told.set(authority, state);
+      counts.byInstance = 0;
       targets.push({
         host,
         port,
         effective,
         ...(why === undefined ? {} : { why }),
         ...(view === undefined ? {} : { view }),
+        byInstance,
         arms: { sdk: counts.sdk.take(), mesh: counts.mesh.take() },
         breakers,
       });

@@ -1,3 +1,4 @@
+import { MARK_HEADER, dialsSidecar, keptBy, markOf } from '@isthmus/ladder';
 import type { ClientAccess } from '../client-access.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { traceHeadersFor } from '../trace-context.ts';
@@ -5,6 +6,7 @@ import { traceHeadersFor } from '../trace-context.ts';
 interface GrpcMetadata {
   get(name: string): readonly (string | Buffer)[];
   set(name: string, value: string): void;
+  remove(name: string): void;
 }
 
 interface GrpcCall {
@@ -30,7 +32,7 @@ const readMetadata: HeaderReader = (carrier, name) => {
 /** UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS: what would be a 5xx; the others are the service's answers. */
 const FAILURES: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
 
-/** Counts a channel's calls by the way that each took, and gives them the trace of the call that they are made for. */
+/** Counts a channel's calls by the way that each took, tells the sidecar what the process keeps for each, and gives them the trace of the call that they are made for. */
 export function callInterceptor(
   grpc: GrpcInterceptors,
   authority: string,
@@ -44,6 +46,9 @@ export function callInterceptor(
       _listener: unknown,
       next: (metadata: GrpcMetadata, listener: unknown) => void,
     ): void => {
+      // One that the application copied from a call of its own says nothing of this one.
+      metadata.remove(MARK_HEADER);
+      for (const [name, value] of marksOf(access(), authority, metadata)) metadata.set(name, value);
       for (const [name, value] of traceHeadersFor(readMetadata, metadata)) metadata.set(name, value);
       const began = now();
       const onReceiveStatus = (status: GrpcStatus, done: (status: GrpcStatus) => void): void => {
@@ -55,6 +60,26 @@ export function callInterceptor(
     return new grpc.InterceptingCall(call as never, { start }) as GrpcCall;
   };
 }
+
+/**
+ * What the process keeps for this call (docs/adr/0023-who-owns-a-call.md). A channel moves as a whole: at `traffic` it is the channel
+ * that is in the share or not, and its calls have the mark of that rung; from `resilience` on each call is in the share by itself. At
+ * the instances, while the channel is back there for a moment, nobody reads it.
+ */
+function marksOf(
+  access: ClientAccess | undefined,
+  authority: string,
+  metadata: GrpcMetadata,
+): readonly (readonly [string, string])[] {
+  const effective = access?.target(authority)?.effective;
+  if (access === undefined || effective === undefined || !dialsSidecar(effective)) return [];
+  if (effective === 'traffic') return AT_TRAFFIC;
+  const colon = authority.lastIndexOf(':');
+  const decision = access.seam.decide(authority.slice(0, colon), Number(authority.slice(colon + 1)), readMetadata, metadata);
+  return decision.kind === 'sidecar' ? (decision.marks ?? []) : [];
+}
+
+const AT_TRAFFIC = [[MARK_HEADER, markOf(keptBy('traffic', []))]] as const;
 
 function count(access: ClientAccess | undefined, authority: string, peer: string, ms: number, failed: boolean): void {
   const counts = access?.target(authority)?.counts;

@@ -63,8 +63,8 @@ export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
 }
 
 /**
- * For `interceptors` of a client of a target (Nest: in `channelOptions`): its calls are counted for the plan's gates, each by the way that it took, and have the
- * trace of the incoming request. Without it they are not.
+ * For `interceptors` of a client of a target (Nest: in `channelOptions`): its calls are counted for the plan's gates, each by the way that it took, tell the
+ * sidecar what the process keeps for them, and have the trace of the incoming request. Without it they are, do and have not.
  * @param target `isthmus:HOST:PORT`, or HOST:PORT
  */
 export function grpcInterceptor(grpc: GrpcInterceptors, target: string): GrpcInterceptor {

@@ -29,9 +29,11 @@ export class TargetHandle {
    * @param path with its query, `/` by default
    */
   url(path = '/'): string {
-    const { addresses = [], originatesTls = false } = this.#place ?? {};
+    const { addresses = [], originatesTls = false, counts } = this.#place ?? {};
     this.#turn = (this.#turn + 1) % 0x7fff_ffff;
     const address = addresses[this.#turn % Math.max(1, addresses.length)] ?? this.target;
+    // Found by the plan and not by the SDK: this call needs no registration.
+    if (address !== this.target && counts !== undefined) counts.byInstance -= 1;
     return `${originatesTls ? 'https' : 'http'}://${address}${path.startsWith('/') ? '' : '/'}${path}`;
   }
 

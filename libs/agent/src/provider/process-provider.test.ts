@@ -25,16 +25,24 @@ test('the control plane is told of calls that come in and whether the process is
     await call({});
     await call({ 'x-envoy-attempt-count': '1' });
     const counted = { inbound: 2, unmarked: 1, peers: [{ address: '127.0.0.1', calls: 1 }] };
-    expect(report()).toEqual([{ ...counted, registration: 'none' }]);
+    expect(report()).toEqual([{ ...counted, registration: 'none', registrations: [] }]);
     askSources((source) => source.lost?.());
     const gone = async (): Promise<void> => processRegistrations().remove('orders');
-    processRegistrations().add({ id: 'orders', register: async () => undefined, deregister: gone, propagationMs: 0 });
-    expect(report()).toEqual([{ ...counted, registration: 'registered' }]);
+    processRegistrations().add({
+      id: 'orders',
+      sdkName: 'nacos///orders',
+      register: async () => undefined,
+      deregister: gone,
+      propagationMs: 0,
+    });
+    expect(report()).toEqual([
+      { ...counted, registration: 'registered', registrations: [{ sdkName: 'nacos///orders', state: 'registered' }] },
+    ]);
     await createProvider({ servers: [server] }).shutdown();
     expect(server.listening).toBe(false);
-    expect(report()).toEqual([{ inbound: 0, unmarked: 0, peers: [], registration: 'left' }]);
+    expect(report()).toEqual([{ inbound: 0, unmarked: 0, peers: [], registration: 'left', registrations: [] }]);
   } finally {
-    end();
+    end.close();
     server.close();
   }
   expect(report()).toEqual([]);

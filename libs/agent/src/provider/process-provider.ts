@@ -1,4 +1,4 @@
-import type { Diagnostics } from '../diagnostics.ts';
+import type { AgentDiagnostic, Diagnostics } from '../diagnostics.ts';
 import { addReportSource } from '../control/report-sources.ts';
 import { observeOnRequire } from '../registries/on-require.ts';
 import { processObserver } from '../registries/registry-observer.ts';
@@ -8,14 +8,25 @@ import { InboundCalls } from './inbound-calls.ts';
 import type { InboundOptions } from './inbound-calls.ts';
 import { Provider } from './provider.ts';
 import type { ProviderOptions } from './provider.ts';
+import type { Registration } from './registration.ts';
 import { processRegistrations } from './registration-book.ts';
 import { shutdownOnSignal } from './signals.ts';
+import { Withdrawals, processWithdrawn } from './withdrawals.ts';
+import type { Way } from './withdrawals.ts';
 
 export interface ProcessProviderOptions extends InboundOptions {
   /** Calls that come in are counted, because a control plane asks. */
   readonly counts: boolean;
   /** Signals at which the process leaves in order; none by default. */
   readonly shutdownOn?: readonly NodeJS.Signals[];
+  /** What the control plane is told of this process is another. */
+  readonly changed?: () => void;
+}
+
+export interface ProcessProvider {
+  /** What the control plane wants out of the registries, `KIND/NAMESPACE/GROUP/NAME`; everything else is registered. */
+  withdraw(names: readonly string[]): void;
+  close(): void;
 }
 
 /** Servers of one process that are drained without being named. */
@@ -30,13 +41,17 @@ type WithProvider = typeof globalThis & { [KEY]?: Provider };
  * the control plane is told of.
  */
 export function createProvider(options: ProviderOptions = {}): Provider {
-  const provider = new Provider({ seen: () => processRegistrations().list(), ...options });
+  const provider = new Provider({
+    seen: () => processRegistrations().list(),
+    withdrawn: () => [...processWithdrawn().values()].map(({ registration }) => registration),
+    ...options,
+  });
   Object.defineProperty(globalThis, KEY, { value: provider, configurable: true });
   return provider;
 }
 
-/** Without a change of the application: watches its registry clients, counts its calls, and leaves in order when asked to. @returns ends it */
-export function followProcess(options: ProcessProviderOptions, diagnostics: Diagnostics): () => void {
+/** Without a change of the application: watches its registry clients, counts its calls, and leaves in order when asked to. */
+export function followProcess(options: ProcessProviderOptions, diagnostics: Diagnostics): ProcessProvider {
   const fault = (error: unknown): void =>
     diagnostics.report({
       code: 'agent-fault',
@@ -59,18 +74,48 @@ export function followProcess(options: ProcessProviderOptions, diagnostics: Diag
       }, fault),
     );
   const current = (): Provider | undefined => (globalThis as WithProvider)[KEY];
+  const withdrawals = new Withdrawals({
+    book: processRegistrations(),
+    withdrawn: processWithdrawn(),
+    mayRegister: () => current()?.state !== 'leaving' && current()?.state !== 'left',
+    setTimer,
+    changed: () => options.changed?.(),
+    done: (registration, way) => diagnostics.report(diagnosticOf(registration, way)),
+  });
   if (options.counts)
     undo.push(
       addReportSource({
-        provider: () => ({ ...calls.take(), registration: current()?.state ?? stateOfBook() }),
+        provider: () => ({
+          ...calls.take(),
+          registration: current()?.state ?? stateOfBook(),
+          registrations: withdrawals.states(),
+        }),
         lost: () => calls.putBack(),
       }),
     );
   if (shutdownOn.length > 0)
     undo.push(shutdownOnSignal(() => current() ?? createProvider({ servers: () => [...servers] }), { signals: shutdownOn }));
-  return () => {
-    for (const one of undo.reverse()) one();
+  return {
+    withdraw: (names) => withdrawals.follow(names),
+    close() {
+      withdrawals.close();
+      for (const one of undo.reverse()) one();
+    },
   };
+}
+
+function setTimer(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
+}
+
+/** Whoever looks for the process in its registry finds out why. */
+function diagnosticOf({ id }: Registration, way: Way): AgentDiagnostic {
+  const remedy = 'nothing is to be done; the plan decides';
+  return way === 'out'
+    ? { code: 'registration-withdrawn', where: id, message: 'it was deregistered: a plan is at retired, and its callers come by the mesh', remedy } // prettier-ignore
+    : { code: 'registration-restored', where: id, message: 'it is registered again: its plan left retired', remedy };
 }
 
 function stateOfBook(): 'none' | 'registered' {

@@ -9,6 +9,8 @@ export interface ProviderOptions {
   readonly registrations?: readonly Registration[];
   /** What wrapped clients of this process have registered at the moment. */
   readonly seen?: () => readonly Registration[];
+  /** What a plan has taken out of its registries: callers come by the mesh then, and have to notice too. */
+  readonly withdrawn?: () => readonly Registration[];
   /** Drained before the end; asked for when it begins. */
   readonly servers?: readonly DrainedServer[] | (() => readonly DrainedServer[]);
   /** Waits for what the application still calls, and closes its clients: the last step. */
@@ -40,6 +42,8 @@ const DEADLINE_MS = 25_000;
 const DRAIN_SHARE = 0.4;
 const WARM_UP_STEPS = 10;
 const REGISTRY_TIMEOUT_MS = 5_000;
+/** What Kubernetes, the bridge and Envoy take together. */
+const MESH_PROPAGATION_MS = 2_000;
 
 /** The life of this process in its registries: registers, warms up, and leaves in the order in which no caller notices. */
 export class Provider {
@@ -132,7 +136,9 @@ export class Provider {
     for (const drain of drains) drain.begin();
     const wait =
       registrations.length === 0
-        ? 0
+        ? (this.#options.withdrawn?.() ?? []).length === 0
+          ? 0
+          : MESH_PROPAGATION_MS
         : (this.#options.propagationMs ?? Math.max(...registrations.map((one) => one.propagationMs)));
     const most = Math.max(0, deadline.leftMs - deadlineMs * DRAIN_SHARE);
     await step('propagate', Number.POSITIVE_INFINITY, () => deadline.pause(Math.min(wait, most)));

@@ -3,13 +3,17 @@ import type { Registration } from './registration.ts';
 /** Instances that one process registers; beyond, the oldest is forgotten. */
 const MOST = 256;
 
+type BookListener = (event: 'added' | 'removed', id: string) => void;
+
 /** What this process has registered, as its wrapped clients saw it. */
 export class RegistrationBook {
   readonly #registrations = new Map<string, Registration>();
+  readonly #listeners = new Set<BookListener>();
 
   add(registration: Registration): void {
     this.#registrations.delete(registration.id);
     this.#registrations.set(registration.id, registration);
+    this.#tell('added', registration.id);
     for (const id of this.#registrations.keys()) {
       if (this.#registrations.size <= MOST) return;
       this.#registrations.delete(id);
@@ -18,6 +22,17 @@ export class RegistrationBook {
 
   remove(id: string): void {
     this.#registrations.delete(id);
+    this.#tell('removed', id);
+  }
+
+  /** Told after each change. @returns ends it */
+  follow(listener: BookListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #tell(event: 'added' | 'removed', id: string): void {
+    for (const listener of this.#listeners) listener(event, id);
   }
 
   list(): readonly Registration[] {

@@ -5,6 +5,8 @@
 export interface Registration {
   /** `nacos/public/DEFAULT_GROUP/orders 10.0.0.7:8080`; another of the same id replaces it. */
   readonly id: string;
+  /** What the registry calls the service, `KIND/NAMESPACE/GROUP/NAME`; without it no plan takes it out. */
+  readonly sdkName?: string;
   /** Registers, and is seen as healthy when it resolves. Also the way back after `deregister`. */
   register(): Promise<void>;
   /** The share of its full weight that callers see, above 0 and up to 1; only where the registry has weights. */
@@ -14,6 +16,8 @@ export interface Registration {
   /** Callers should no longer choose it, though it is still there (Eureka's OUT_OF_SERVICE). */
   readonly takeOut?: () => Promise<void>;
   deregister(): Promise<void>;
+  /** It is taken out on purpose: what the application goes on telling the registry about it is answered in the process, as if all were well. */
+  readonly quiet?: (isQuiet: boolean) => void;
   /** Until callers have noticed, ms: what the registry and its clients add up to. */
   readonly propagationMs: number;
 }

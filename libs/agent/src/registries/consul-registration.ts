@@ -35,6 +35,8 @@ const weightsOf = new WeakMap<ConsulClient, Map<string, Weights>>();
 /** A service at the application's local Consul agent. A check that is passed late is refused there: it registers nothing again. */
 export class ConsulRegistration implements Registration {
   readonly id: string;
+  /** Which datacenter its agent is in the client does not know. */
+  readonly sdkName: string;
   readonly propagationMs = PROPAGATION_MS;
   /** Weights are whole numbers, and 1 where nothing is said: only a service that says more can have less for a while. */
   readonly setShare?: (share: number) => Promise<void>;
@@ -48,6 +50,7 @@ export class ConsulRegistration implements Registration {
     this.#options = normalized(options);
     this.#serviceId = textOf(this.#options['id']) || textOf(this.#options['name']);
     this.id = `consul ${this.#serviceId}`;
+    this.sdkName = `consul///${textOf(this.#options['name'])}`;
     // Registering again keeps the states of its checks.
     if (this.#fullWeight > 1) this.setShare = (share) => this.#register(share);
   }
@@ -55,17 +58,34 @@ export class ConsulRegistration implements Registration {
   /** A check with a TTL is critical until it is passed for the first time: that is done here, so that callers see it at once. */
   async register(): Promise<void> {
     await this.#register(1);
-    const checks = Array.isArray(this.#options['checks']) ? this.#options['checks'] : [this.#options['check']];
-    for (const [at, given] of checks.entries()) {
-      const check = normalized(fieldsOf(given));
-      if (check['ttl'] === undefined || check['status'] === 'passing') continue;
-      const ownId = `service:${this.#serviceId}${checks.length > 1 ? `:${at + 1}` : ''}`;
-      await this.#client.agent?.check?.pass({ id: textOf(check['checkid']) || ownId });
+    for (const { id, isPassing } of this.#ttlChecks) if (!isPassing) await this.#client.agent?.check?.pass({ id });
+  }
+
+  /** A service that is not there any more is gone as wanted. */
+  async deregister(): Promise<void> {
+    try {
+      await this.#service.deregister({ id: this.#serviceId });
+    } catch (error) {
+      if (fieldsOf(error)['statusCode'] !== 404) throw error;
     }
   }
 
-  async deregister(): Promise<void> {
-    await this.#service.deregister({ id: this.#serviceId });
+  /** The application's own timer goes on passing its TTL check: Consul would refuse that, and a rejection nobody expects ends a process. */
+  quiet(isQuiet: boolean): void {
+    const quieted = quietChecks(this.#client);
+    for (const { id } of this.#ttlChecks)
+      if (isQuiet) quieted.add(id);
+      else quieted.delete(id);
+  }
+
+  get #ttlChecks(): readonly { readonly id: string; readonly isPassing: boolean }[] {
+    const checks = Array.isArray(this.#options['checks']) ? this.#options['checks'] : [this.#options['check']];
+    return checks.flatMap((given, at) => {
+      const check = normalized(fieldsOf(given));
+      if (check['ttl'] === undefined) return [];
+      const ownId = `service:${this.#serviceId}${checks.length > 1 ? `:${at + 1}` : ''}`;
+      return [{ id: textOf(check['checkid']) || ownId, isPassing: check['status'] === 'passing' }];
+    });
   }
 
   async #register(share: number): Promise<void> {
@@ -87,6 +107,27 @@ export class ConsulRegistration implements Registration {
     if (service === undefined) throw new Error('the consul client has no agent.service');
     return service;
   }
+}
+
+const quietOf = new WeakMap<object, Set<string>>();
+
+/** Checks of a client whose states go nowhere for now. */
+function quietChecks({ agent }: ConsulClient): Set<string> {
+  const check = agent?.check as (object & Record<string, unknown>) | undefined;
+  const quieted = (check === undefined ? undefined : quietOf.get(check)) ?? new Set<string>();
+  if (check === undefined || quietOf.has(check)) return quieted;
+  quietOf.set(check, quieted);
+  for (const name of ['pass', 'warn', 'fail']) {
+    const original = check[name];
+    if (typeof original !== 'function') continue;
+    const value = function (this: unknown, options: unknown, ...more: unknown[]): unknown {
+      const id = typeof options === 'string' ? options : textOf(normalized(fieldsOf(options))['id']);
+      if (quieted.has(id)) return Promise.resolve();
+      return (original as (...args: unknown[]) => unknown).call(this, options, ...more);
+    };
+    Object.defineProperty(check, name, { value, writable: true, configurable: true });
+  }
+  return quieted;
 }
 
 function addWeights(client: ConsulClient): Map<string, Weights> {

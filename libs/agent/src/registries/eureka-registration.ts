@@ -8,6 +8,7 @@ const PROPAGATION_MS = 60_000;
 /** The instance of the application's `eureka-js-client`, of which a client has one. */
 export class EurekaRegistration implements Registration {
   readonly id: string;
+  readonly sdkName: string;
   readonly propagationMs = PROPAGATION_MS;
   readonly #client: EurekaClient;
   readonly #renewals: Renewals;
@@ -16,7 +17,8 @@ export class EurekaRegistration implements Registration {
   constructor(client: EurekaClient, renewals: Renewals) {
     this.#client = client;
     this.#renewals = renewals;
-    this.id = `${eurekaName(client.config?.instance?.app ?? '')} ${client.instanceId ?? ''}`;
+    this.sdkName = eurekaName(client.config?.instance?.app ?? '');
+    this.id = `${this.sdkName} ${client.instanceId ?? ''}`;
   }
 
   async register(): Promise<void> {

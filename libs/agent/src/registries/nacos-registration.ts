@@ -28,6 +28,7 @@ export function followBeats(proxy: NacosServerProxy, fault: (error: unknown) => 
 /** An instance in Nacos that the application's npm `nacos` keeps. */
 export class NacosRegistration implements Registration {
   readonly id: string;
+  readonly sdkName: string;
   readonly propagationMs = PROPAGATION_MS;
   readonly #client: NacosClient;
   readonly #serviceName: string;
@@ -40,7 +41,8 @@ export class NacosRegistration implements Registration {
     this.#serviceName = serviceName;
     this.#instance = instance;
     this.#groupName = groupName;
-    this.id = `${nacosName(client, groupedName(serviceName, groupName))} ${instance.ip}:${instance.port}`;
+    this.sdkName = nacosName(client, groupedName(serviceName, groupName));
+    this.id = `${this.sdkName} ${instance.ip}:${instance.port}`;
   }
 
   /** With a beat at once: the client's own may come ten seconds later, when the instance is unhealthy already. */

@@ -2,6 +2,14 @@ import { LATENCY_BOUNDS } from '@isthmus/ladder';
 import type { AgentPresence, ArmTotals } from '../fleet-view.ts';
 import { NO_CALLS, NO_VIEWS } from '../fleet-view.ts';
 import type { StepEvidence } from '../step-evidence.ts';
+import type { RegistrationNow } from '../withdrawal.ts';
+import type { ServiceKey } from '@isthmus/model';
+
+/** Where an SDK registers the target of `evidence`. @param listed instances there; undefined: it cannot be read */
+export function registration(listed: number | undefined, holders: RegistrationNow['holders'] = []): RegistrationNow {
+  const key: ServiceKey = { source: 'shop' as ServiceKey['source'], namespace: 'public', group: 'DEFAULT_GROUP', name: 'orders' };
+  return { key, sdkName: 'nacos/public/DEFAULT_GROUP/orders', listed, holders };
+}
 
 export const WEB: AgentPresence = { service: 'web', instance: 'web-1', connected: true, acknowledged: true };
 
@@ -22,7 +30,9 @@ export function evidence(over: Partial<StepEvidence> = {}): StepEvidence {
     agents: [WEB],
     proof: { items: [{ about: 'providers', outcome: 'proven', why: 'no call came past the mesh' }] },
     lossy: [],
-    registered: true,
+    registrations: [registration(1)],
+    elsewhere: 1,
+    target: { host: 'orders.shop', port: 80 },
     ...over,
   };
 }

@@ -28,6 +28,7 @@ export class PlanWorld {
   facts: TargetFacts | undefined = ORDERS;
   subscribers: Subscribers = { kind: 'untold', registry: 'shop' };
   lossy: readonly string[] = [];
+  timeoutMs: number | undefined;
   asked = 0;
   readonly book = new AgentTargets();
   readonly ledger: LocalLedger;
@@ -55,11 +56,13 @@ export class PlanWorld {
         return () => this.#waits.delete(call);
       },
       factsOf: () => this.facts,
+      listedOf: ({ source }) => this.facts?.registrations.find(({ key }) => key.source === source)?.listed,
       subscribersOf: () => {
         this.asked += 1;
         return Promise.resolve(this.subscribers);
       },
       lossyOf: () => this.lossy,
+      timeoutOf: () => this.timeoutMs,
       log: () => undefined,
     };
     this.plans = new Plans(parts);
