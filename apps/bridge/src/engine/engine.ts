@@ -8,6 +8,7 @@ import { SnapshotStore } from '@isthmus/xds';
 import { MCP_TYPES } from '@isthmus/translate';
 import { IstioRules } from '../istio/istio-rules.ts';
 import { followBook } from '../mesh/book-positions.ts';
+import { meshTimeout } from '../mesh/mesh-timeout.ts';
 import { openMesh } from '../mesh/open-mesh.ts';
 import type { Mesh } from '../mesh/open-mesh.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -82,7 +83,11 @@ export class Engine {
       writer: options.writer ?? this.replicas?.writerOf(config),
       ...{ merged: (host) => this.#catalog.merged(host), callers: callersFor(this.mesh.publisher, config, false) },
     });
-    this.plans = new PlanDesk({ ledger, config: () => this.#config, catalog: () => this.#catalog, ...options.plans });
+    this.plans = new PlanDesk({
+      ...{ ledger, config: () => this.#config, catalog: () => this.#catalog },
+      timeoutOf: (host) => meshTimeout(this.mesh.publisher, host),
+      ...options.plans,
+    });
     followBook(this.plans.book, (positions) => {
       this.mesh.publisher.queuePositions(positions);
       this.#pipeline?.takeRules([]);
