@@ -11,13 +11,15 @@ import { Heartbeats } from './heartbeats.ts';
 import { LaterRuns } from './later-runs.ts';
 import { NameMemory } from './name-memory.ts';
 import { newTypeStream } from './new-type-stream.ts';
-import { MAX_HOLD, inOrder } from './push-order.ts';
+import { inOrder } from './push-order.ts';
+import { pushReadiness } from './push-readiness.ts';
 import { ReturningClient } from './returning-client.ts';
 import type { Push } from './push.ts';
 import { PushWriter } from './push-writer.ts';
 import type { NodeInfo, ViewChange } from './resource-provider.ts';
 import type { RetirementMember } from './retirement.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
+import { SentSerials } from './sent-serials.ts';
 import type { StreamOptions } from './stream-options.ts';
 import { clientConfig, clientStatus } from './stream-report.ts';
 import type { TypeStream } from './type-stream.ts';
@@ -42,9 +44,7 @@ export class XdsStream implements RetirementMember {
   /** See `ResourceView.ready`. */
   #viewIsIncomplete = false;
   #state: 'waiting' | 'open' | 'closed' = 'waiting';
-  /** Of its last response; none of another stream before it opened is one of its own. */
-  #serial: number;
-  readonly #firstSerial: number;
+  readonly #serials: SentSerials;
   #foreignNonces = 0;
   /** By type, or '' for any: a push that has to wait for a while. */
   readonly #later: LaterRuns;
@@ -53,20 +53,14 @@ export class XdsStream implements RetirementMember {
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#since = options.clock.now();
-    this.#serial = options.responses.last;
-    this.#firstSerial = this.#serial + 1;
+    this.#serials = new SentSerials(options.responses);
     const { channel, budget, timers } = options;
     this.#later = new LaterRuns(timers, this.#retry);
     const onStall = (code: status, message: string): void => this.end(code, message);
     this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
     const admitted = (): Admitted | undefined => this.#admitted;
-    this.#heartbeats = new Heartbeats({
-      options,
-      types: this.#types,
-      writer: this.#writer,
-      sending: ({ serial }) => void (this.#serial = serial),
-      admitted,
-    });
+    const sending = this.#serials.note;
+    this.#heartbeats = new Heartbeats({ options, types: this.#types, writer: this.#writer, sending, admitted });
   }
 
   get node(): NodeInfo | undefined {
@@ -139,9 +133,8 @@ export class XdsStream implements RetirementMember {
   }
 
   config(): ClientConfig | undefined {
-    return this.#admitted === undefined
-      ? undefined
-      : clientConfig(this.#admitted.node, this.#ordered, this.#admitted.view, this.#admitted.retirement);
+    const admitted = this.#admitted;
+    return admitted && clientConfig(admitted.node, this.#ordered, admitted.view, admitted.retirement);
   }
 
   /** For `RetirementMember`. */
@@ -215,7 +208,7 @@ export class XdsStream implements RetirementMember {
     stream.noteDue(first ? 0 : view.revision);
     if (verdict.kind === 'none' || inFlight === undefined) {
       // A first request may carry the last nonce of an earlier stream.
-      if (!first && request.nonce !== '' && this.#isForeign(request.nonce)) this.#odd('foreign-nonce');
+      if (!first && request.nonce !== '' && this.#serials.isForeign(request.nonce)) this.#odd('foreign-nonce');
       return;
     }
     const { version, at } = inFlight;
@@ -226,11 +219,6 @@ export class XdsStream implements RetirementMember {
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
     if (type === EDS) family.order.endpointsAnswered(stream);
     family.wakeOthers(this);
-  }
-
-  #isForeign(nonce: string): boolean {
-    const serial = this.#options.responses.serialOf(nonce);
-    return serial === undefined || serial < this.#firstSerial || serial > this.#serial;
   }
 
   #odd(what: 'foreign-nonce' | 'unknown-type'): void {
@@ -264,29 +252,18 @@ export class XdsStream implements RetirementMember {
     for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted);
   }
 
-  #pushIfPossible(stream: TypeStream, { view, retirement, family }: Admitted): void {
+  #pushIfPossible(stream: TypeStream, admitted: Admitted): void {
     const { clock, budget, profile, transport } = this.#options;
-    const { subscription, type } = stream;
     if (this.#writer.busy) return;
-    // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.
-    const overtakes = type === CDS && this.#returning.keeps;
-    if (subscription.inFlight !== undefined && !overtakes) return;
-    const resources = view.resources(type);
-    if (resources.size === 0 && profile.silentWhenEmpty(type)) return;
+    const { subscription, type } = stream;
     const now = clock.now();
-    if (now < stream.notBefore) return this.#later.after(type, stream.notBefore - now);
-    if (family.order.holds(stream, now, !this.#returning.keeps)) return this.#later.after(type, MAX_HOLD);
-    let retiring = retirement.resources(type);
-    if (type === CDS) {
-      const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];
-      const wait = this.#returning.beforeClusters(this.#types.get(EDS), known, view.revision, now);
-      if (wait > 0) return this.#later.after(type, wait);
-      retiring = this.#returning.with(retiring);
-    }
-    const stock = { view: resources, retiring };
-    if (subscription.mayBeLarge(transport, stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
-    if (overtakes) subscription.overtake();
-    const push = subscription.next(transport, stock);
+    const asking = { stream, profile, returning: this.#returning, endpoints: this.#types.get(EDS), now };
+    const ready = pushReadiness(asking, admitted);
+    if (ready === undefined) return;
+    if ('wait' in ready) return this.#later.after(type, ready.wait);
+    if (subscription.mayBeLarge(transport, ready.stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
+    if (ready.overtakes) subscription.overtake();
+    const push = subscription.next(transport, ready.stock);
     if (push !== undefined) this.#push(stream, push, now);
   }
 
@@ -297,16 +274,16 @@ export class XdsStream implements RetirementMember {
     const ttl = this.#heartbeats.ttl(type);
     const version = view.version(type);
     const anyType = profile.anyType(type);
-    const steps = encodePush({ view, type, transport, anyType, push, responses, after: this.#serial, ttl });
+    const steps = encodePush({ view, type, transport, anyType, push, responses, after: this.#serials.last, ttl });
     const written = this.#writer.write(steps, {
       begun: () => {
         subscription.sent({ nonce: undefined, version, at: now });
         stream.notePush(version);
         this.#heartbeats.begin(type);
       },
-      sending: ({ nonce, serial }) => {
-        this.#serial = serial;
-        subscription.sent({ nonce, version, at: now });
+      sending: (response) => {
+        this.#serials.note(response);
+        subscription.sent({ nonce: response.nonce, version, at: now });
       },
       sent: (bytes) => {
         onEvent({ kind: 'pushed', node: node.id, type, version, bytes });

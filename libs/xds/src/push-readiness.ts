@@ -1,0 +1,42 @@
+import type { Admission } from './admit.ts';
+import { MAX_HOLD } from './push-order.ts';
+import type { Stock } from './push.ts';
+import type { ReturningClient } from './returning-client.ts';
+import type { StreamProfile } from './stream-profile.ts';
+import type { TypeStream } from './type-stream.ts';
+import { CDS, EDS } from './type-urls.ts';
+
+export interface Asking {
+  readonly stream: TypeStream;
+  readonly profile: StreamProfile;
+  readonly returning: ReturningClient;
+  /** The client's endpoints over the same stream. */
+  readonly endpoints: TypeStream | undefined;
+  readonly now: number;
+}
+
+/**
+ * May what is due of a type be pushed now?
+ * @returns what it is chosen from; ms to wait with it; undefined: until something else happens
+ */
+export function pushReadiness(
+  { stream, profile, returning, endpoints, now }: Asking,
+  { view, retirement, family }: Admission,
+): { readonly stock: Stock; readonly overtakes: boolean } | { readonly wait: number } | undefined {
+  const { type, subscription } = stream;
+  // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.
+  const overtakes = type === CDS && returning.keeps;
+  if (subscription.inFlight !== undefined && !overtakes) return undefined;
+  const resources = view.resources(type);
+  if (resources.size === 0 && profile.silentWhenEmpty(type)) return undefined;
+  if (now < stream.notBefore) return { wait: stream.notBefore - now };
+  if (family.order.holds(stream, now, !returning.keeps)) return { wait: MAX_HOLD };
+  let retiring = retirement.resources(type);
+  if (type === CDS) {
+    const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];
+    const wait = returning.beforeClusters(endpoints, known, view.revision, now);
+    if (wait > 0) return { wait };
+    retiring = returning.with(retiring);
+  }
+  return { stock: { view: resources, retiring }, overtakes };
+}
