@@ -1,6 +1,7 @@
 import { EDS } from '@isthmus/xds';
+import type { XdsEvent } from '@isthmus/xds';
 import type { SourceEvent } from '@isthmus/model';
-import type { BenchRegistry } from './bench-registry.ts';
+import type { RegistryKind } from '@isthmus/registry';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET, monotonic } from './monotonic.ts';
 import { waitFor } from './wait.ts';
@@ -29,40 +30,60 @@ interface Journey {
   arrived?: number;
 }
 
+/** What is changed: a real registry, or a source in this process. */
+export interface ChangeSource {
+  readonly entry: object;
+  /** Kinds of registries that the bridge knows. Default: its own. */
+  readonly kinds?: readonly RegistryKind[];
+  cluster(service: number): string;
+  /** @param said to be called when a source in this process says it; of a real registry the last byte of its message is taken */
+  change(service: number, instance: number, said: () => void): Promise<void>;
+}
+
 /** A registry, the bridge and a subscriber, with a clock at three places of every change's way. */
 export class ChangeMeter {
-  readonly #registry: BenchRegistry;
+  readonly #registry: ChangeSource;
   readonly #bridge: InProcessBridge;
   readonly #client: XdsClient;
   readonly #journeys: Map<string, Journey>;
 
-  private constructor(registry: BenchRegistry, bridge: InProcessBridge, client: XdsClient, journeys: Map<string, Journey>) {
+  private constructor(registry: ChangeSource, bridge: InProcessBridge, client: XdsClient, journeys: Map<string, Journey>) {
     this.#registry = registry;
     this.#bridge = bridge;
     this.#client = client;
     this.#journeys = journeys;
   }
 
-  /** @param settings of the registry's entry in the config, over the defaults */
-  static async start(registry: BenchRegistry, services: number, settings: object): Promise<ChangeMeter> {
+  /**
+   * @param settings of the registry's entry in the config, over the defaults
+   * @param onStarted the bridge follows its sources
+   */
+  static async start(
+    registry: ChangeSource,
+    services: number,
+    settings: object,
+    onStarted: () => void = () => undefined,
+  ): Promise<ChangeMeter> {
     const numbers = Array.from({ length: services }, (_, n) => n);
     const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
     const journeys = new Map<string, Journey>();
     let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN };
-    const bridge = await InProcessBridge.start([{ ...registry.entry, ...settings }], {
-      onMessage: (at) => (lastMessage = { at: at + THREAD_OFFSET, cpu: threadCpuMs() }),
-      onEvent: (event) => {
+    const taps = {
+      onMessage: (at: number) => (lastMessage = { at: at + THREAD_OFFSET, cpu: threadCpuMs() }),
+      onEvent: (event: SourceEvent) => {
         const journey = journeys.get(clusterOf.get(nameOf(event)) ?? '');
         if (journey !== undefined) journey.message ??= lastMessage;
       },
-      onXds: (event) => {
+      onXds: (event: XdsEvent) => {
         if (event.kind !== 'pushed' || event.type !== EDS) return;
         const now = { at: monotonic(), cpu: threadCpuMs() };
         // A push is sent in the turn of the loop in which it was made: what it holds is told by its arrival.
         writes.push(now);
       },
-    });
+    };
+    const bridge = await InProcessBridge.start([{ ...registry.entry, ...settings }], taps, registry.kinds);
     const writes: Moment[] = [];
+    onStarted();
     await bridge.engine.readiness.ready;
     const client = new XdsClient({ port: bridge.port, transport: 'delta', endpoints: numbers.map((n) => registry.cluster(n)) });
     await waitFor('the client has all endpoints', () => client.endpoints === services, 60_000);
@@ -84,7 +105,11 @@ export class ChangeMeter {
   async change(services: readonly number[], instance: number): Promise<readonly Sample[]> {
     this.#journeys.clear();
     for (const service of services) this.#journeys.set(this.#registry.cluster(service), {});
-    await Promise.all(services.map((service) => this.#registry.change(service, instance)));
+    const said = (service: number) => () => {
+      const journey = this.#journeys.get(this.#registry.cluster(service));
+      if (journey !== undefined) journey.message ??= { at: monotonic(), cpu: threadCpuMs() };
+    };
+    await Promise.all(services.map((service) => this.#registry.change(service, instance, said(service))));
     const done = () => this.#journeys.values().every(({ arrived }) => arrived !== undefined);
     await waitFor(`${services.length} changes at the client`, done, 30_000, 2);
     return [...this.#journeys.values()].map(({ message, written, arrived }) => ({
