@@ -1,32 +1,22 @@
-import { hostMatches, runInSlices } from '@isthmus/model';
-import type { Diagnostic, ListenerPlace, MeshHost, MeshService, TypeUrl } from '@isthmus/model';
+import { runInSlices } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshService, TypeUrl } from '@isthmus/model';
 import { passesEverything } from '@isthmus/policy';
-import type { ScopeDirt } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
-import {
-  CLUSTER_TYPE,
-  ENDPOINT_TYPE,
-  LISTENER_TYPE,
-  ROUTE_TYPE,
-  meshClusters,
-  sidecarListenerKeys,
-  sidecarListeners,
-} from '@isthmus/translate';
-import type { MeshOptions, Proxy, ProxyScope } from '@isthmus/translate';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, meshClusters } from '@isthmus/translate';
+import type { ProxyScope } from '@isthmus/translate';
 import { SnapshotStore } from '@isthmus/xds';
 import type { ResourceChange } from '@isthmus/xds';
+import { isCalledBare } from './called-bare.ts';
 import type { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayEdge } from './gateway-edge.ts';
 import { GrpcTargets } from './grpc-targets.ts';
+import { GroupListeners } from './group-listeners.ts';
 import { GroupRoutes } from './group-routes.ts';
 import type { RulesGate } from './rules-gate.ts';
+import { MissedChanges } from './missed-changes.ts';
+import type { GroupDirt } from './missed-changes.ts';
 import { destinationHosts } from './rules-by-host.ts';
 import type { Translations } from './translations.ts';
-
-export type GroupDirt = Pick<
-  ScopeDirt<Proxy, MeshOptions>,
-  'all' | 'hosts' | 'virtualServices' | 'listeners' | 'gateways' | 'inbound'
->;
 
 type Rule = IstioObject<'VirtualService'>;
 
@@ -34,6 +24,12 @@ const NO_NAMES: readonly string[] = [];
 
 /** A new group's routes are composed in slices so many times, while rules change. */
 const MOST_ROUNDS = 3;
+
+/** Missed changes that a group looks at in one turn of the loop, in some milliseconds. */
+const MOST_AT_ONCE = 100;
+
+/** Resources of a new group that are committed in one turn. */
+const COMMIT_AT_ONCE = 250;
 
 /**
  * What a class of proxies is served, but for what is one node's own. A change first adds and changes, `compose` then moves
@@ -48,18 +44,21 @@ export class MeshGroup {
   readonly #routes: GroupRoutes;
   readonly #grpc: GrpcTargets;
   readonly #edge: GatewayEdge;
+  readonly #listeners: GroupListeners;
   /** By host: the names of its clusters and of its ClusterLoadAssignments. */
   readonly #clusters = new Map<MeshHost, readonly string[]>();
   readonly #endpoints = new Map<MeshHost, readonly string[]>();
-  /** By place: the names of its listeners. */
-  readonly #listeners = new Map<ListenerPlace, readonly string[]>();
-  readonly #dirtyPlaces = new Set<ListenerPlace>();
   /** What no host has any more: taken away with the next routes. */
   readonly #left = noneLeft();
   /** … and with those that are being composed, unless it comes back meanwhile. */
   readonly #leaving = noneLeft();
   #changes: ResourceChange[] = [];
   #filled: Promise<void> | undefined;
+  /** Who has joined it and not left; undefined while nobody ever has. */
+  #members: number | undefined;
+  /** Set while it rests. */
+  #missed: MissedChanges | undefined;
+  #isComposing = false;
 
   constructor(scope: ProxyScope, translations: Translations, consumers: ConsumerPolicies) {
     this.scope = scope;
@@ -68,6 +67,7 @@ export class MeshGroup {
     this.#routes = new GroupRoutes(scope);
     this.#grpc = new GrpcTargets(scope);
     this.#edge = new GatewayEdge(scope);
+    this.#listeners = new GroupListeners(scope);
   }
 
   /** Set while a new group is being filled: nobody is served from it before. */
@@ -75,16 +75,53 @@ export class MeshGroup {
     return this.#filled;
   }
 
+  /** Somebody is served from it. What it missed while nobody was comes at once where that is little, else in slices (`filled`). */
+  join(gate: RulesGate, meshIsSmall: boolean): void {
+    this.#members = (this.#members ?? 0) + 1;
+    const missed = this.#missed;
+    if (missed === undefined) return;
+    this.#missed = undefined;
+    if (gate.isClosed || (!meshIsSmall && missed.size > MOST_AT_ONCE)) return this.#begin(gate, this.#catchUp(missed));
+    for (const _ of this.#catchUp(missed));
+    if (this.hasRoutes) for (const _ of this.compose());
+    this.commit();
+  }
+
+  /** When its last member has left it rests: changes are noted, and looked at when somebody joins. */
+  leave(): void {
+    this.#members = (this.#members ?? 0) - 1;
+    this.#restIfAlone();
+  }
+
+  #restIfAlone(): void {
+    // What is being put together ends first: its steps must not meet those of the next that joins.
+    if (this.#members === 0 && !this.#isComposing && this.#filled === undefined) this.#missed ??= new MissedChanges();
+  }
+
+  *#catchUp(missed: MissedChanges): Generator<void> {
+    for (const host of missed.instances) {
+      this.instances(host);
+      yield;
+    }
+    for (const host of missed.handedOver) yield* this.handOver(host);
+    yield* this.take(missed);
+  }
+
   /** Everything that there is by now, without holding the event loop; changes may come meanwhile, rules too. */
   fillInSlices(gate: RulesGate): void {
-    this.#filled = this.#fillAndCompose(gate).then(() => {
+    this.#begin(gate, this.fill());
+  }
+
+  #begin(gate: RulesGate, steps: Generator<void>): void {
+    this.#filled = this.#fillAndCompose(gate, steps).then(() => {
       this.#filled = undefined;
       this.commit();
+      this.#restIfAlone();
     });
   }
 
-  async #fillAndCompose(gate: RulesGate): Promise<void> {
-    await runInSlices(this.fill());
+  async #fillAndCompose(gate: RulesGate, steps: Generator<void>): Promise<void> {
+    await runInSlices(steps);
     for (let round = 1; ; round += 1) {
       await gate.opened;
       const { revision } = gate;
@@ -92,7 +129,16 @@ export class MeshGroup {
       if (round > MOST_ROUNDS) for (const _ of this.compose());
       else await runInSlices(this.compose());
       // Put together while rules came: some of it is of before, some of after. What is dirty by now is made again.
-      if (gate.revision === revision) return;
+      if (gate.revision === revision) break;
+    }
+    await runInSlices(this.#commitSteps());
+  }
+
+  /** Nobody is served from it yet, so the order is of no matter. */
+  *#commitSteps(): Generator<void> {
+    while (this.#changes.length > COMMIT_AT_ONCE) {
+      this.store.commit(this.#changes.splice(0, COMMIT_AT_ONCE));
+      yield;
     }
   }
 
@@ -112,12 +158,12 @@ export class MeshGroup {
       this.#host(host);
       yield;
     }
-    for (const place of this.#listeners.keys()) this.#dirtyPlaces.add(place);
-    for (const key of sidecarListenerKeys(this.scope)) if (key !== 'fixed' && key !== 'inbound') this.#dirtyPlaces.add(key);
+    this.#listeners.reset();
     yield;
   }
 
   *take(dirt: GroupDirt): Generator<void> {
+    if (this.#missed !== undefined) return this.#missed.add(dirt);
     if (dirt.all) return yield* this.fill();
     if (dirt.inbound) this.#edge.reset(); // a router's own service may map its ports anew
     for (const host of dirt.hosts) {
@@ -135,11 +181,12 @@ export class MeshGroup {
     }
     if (!this.#consumers.isEmpty) for (const rule of dirt.virtualServices) this.#destinations(rule);
     if (dirt.gateways) this.#edge.listeners();
-    for (const place of dirt.listeners) this.#dirtyPlaces.add(place);
+    this.#listeners.touch(dirt.listeners);
   }
 
   /** Plans leave something else to those who call the host. */
   *handOver(host: MeshHost): Generator<void> {
+    if (this.#missed !== undefined) return this.#missed.addHandOver(host);
     this.#host(host);
     for (const rule of this.#routes.rulesOf(host)) this.#destinations(rule);
     yield;
@@ -148,6 +195,7 @@ export class MeshGroup {
 
   /** Its instances changed, and nothing else of it. */
   instances(host: MeshHost): void {
+    if (this.#missed !== undefined) return this.#missed.addInstances(host);
     if (!this.#clusters.has(host) && !this.#endpoints.has(host)) return;
     const service = this.scope.service(host);
     this.#setEndpoints(host, service, service && this.scope.destinationRule(host));
@@ -163,11 +211,12 @@ export class MeshGroup {
 
   /** Listeners, routes or removals are waiting. */
   get hasRoutes(): boolean {
+    if (this.#missed !== undefined) return false;
     return (
       this.#routes.isDirty ||
       this.#grpc.isDirty ||
       this.#edge.isDirty ||
-      this.#dirtyPlaces.size > 0 ||
+      this.#listeners.isDirty ||
       [...this.#left.values()].some(({ size }) => size > 0)
     );
   }
@@ -178,12 +227,22 @@ export class MeshGroup {
   }
 
   *compose(): Generator<void> {
+    this.#isComposing = true;
+    try {
+      yield* this.#compose();
+    } finally {
+      this.#isComposing = false;
+      this.#restIfAlone();
+    }
+  }
+
+  *#compose(): Generator<void> {
     for (const [type, names] of this.#left) {
       for (const name of names) this.#leaving.get(type)?.add(name);
       names.clear();
     }
     const routes = [...(yield* this.#routes.compose()), ...(yield* this.#grpc.changes()), ...(yield* this.#edge.changes())];
-    const listeners = yield* this.#composeListeners();
+    const listeners = yield* this.#listeners.compose();
     const removals = [...this.#leaving].flatMap(([type, names]) =>
       [...names].map((name) => ({ type, name, resource: undefined })),
     );
@@ -191,48 +250,13 @@ export class MeshGroup {
     for (const change of [...listeners, ...routes, ...removals]) this.#changes.push(change);
   }
 
-  *#composeListeners(): Generator<void, readonly ResourceChange[]> {
-    const gone = new Set<string>();
-    const made = new Map<string, ResourceChange>();
-    for (const place of this.#dirtyPlaces) {
-      this.#dirtyPlaces.delete(place);
-      if (this.scope.proxy.grpc || this.scope.proxy.kind === 'router') continue;
-      const resources = sidecarListeners(this.scope, place);
-      for (const name of this.#listeners.get(place) ?? NO_NAMES) gone.add(name);
-      for (const resource of resources) made.set(resource.name, { type: LISTENER_TYPE, name: resource.name, resource });
-      if (resources.length === 0) this.#listeners.delete(place);
-      else
-        this.#listeners.set(
-          place,
-          resources.map(({ name }) => name),
-        );
-      yield;
-    }
-    // With another Sidecar a listener may have moved from one place to another.
-    const left = [...gone].filter((name) => !made.has(name));
-    return [...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })), ...made.values()];
-  }
-
   #destinations(rule: Rule): void {
     for (const host of destinationHosts(rule)) this.#host(host as MeshHost);
   }
 
   #further(host: MeshHost): Parameters<Translations['clusters']>[3] {
-    return { passesTls: this.scope.gateways.some(passesEverything), bare: this.#isCalledBare(host) };
-  }
-
-  /** Whether somebody's process breaks the circuits of a call that ends here: of one to the host, or to another that a rule sends on. */
-  #isCalledBare(host: MeshHost): boolean {
-    const { proxy } = this.scope;
-    if (this.#consumers.isEmpty || proxy.kind === 'router' || proxy.grpc) return false;
-    const leaves = (called: string): boolean => this.#consumers.leaves(proxy.consumer, called);
-    if (leaves(host)) return true;
-    for (const rule of this.#routes.rulesOf(host)) {
-      if (!destinationHosts(rule).includes(host)) continue;
-      for (const called of this.#consumers.hosts())
-        if (leaves(called) && rule.spec.hosts.some((pattern) => hostMatches(called, pattern))) return true;
-    }
-    return false;
+    const bare = isCalledBare(this.scope, this.#consumers, host, () => this.#routes.rulesOf(host));
+    return { passesTls: this.scope.gateways.some(passesEverything), bare };
   }
 
   #host(host: MeshHost): void {

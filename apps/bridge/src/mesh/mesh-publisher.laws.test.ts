@@ -162,13 +162,27 @@ test('whatever changed in whatever order, every node is served what it would be 
     fc.property(
       fc.array(fc.array(anyChange, { minLength: 1, maxLength: 4 }), { maxLength: 8 }),
       fc.array(fc.nat({ max: 8 }), { minLength: NODES.length, maxLength: NODES.length }),
-      (flushes, arrivals) => {
+      fc.array(fc.tuple(fc.nat({ max: NODES.length - 1 }), fc.nat({ max: 8 }), fc.nat({ max: 4 })), { maxLength: 6 }),
+      (flushes, arrivals, absences) => {
         const mesh = openMesh();
         const positions = new Map<string, ConsumerPosition>();
         const state = { services: new Map<string, MeshService>(), objects: new Map<string, IstioObject>() };
         const views: ResourceView[] = [];
+        const ends: ((() => void) | undefined)[] = [];
+        const connect = (n: number): void => {
+          views[n] = viewOf(mesh, NODES[n] as NodeInfo);
+          ends[n] ??= views[n].subscribe(() => undefined);
+        };
+        const disconnect = (n: number): void => {
+          ends[n]?.();
+          ends[n] = undefined;
+        };
         const arrive = (turn: number): void => {
-          for (const [n, info] of NODES.entries()) if (arrivals[n] === turn) views[n] = viewOf(mesh, info);
+          for (const n of NODES.keys()) if (arrivals[n] === turn) connect(n);
+          for (const [n, from, turns] of absences) {
+            if (turn === from) disconnect(n);
+            if (turn === from + turns && views[n] !== undefined) connect(n);
+          }
         };
         for (const [turn, changes] of flushes.entries()) {
           arrive(turn);
@@ -186,8 +200,8 @@ test('whatever changed in whatever order, every node is served what it would be 
         fresh.publisher.queueRules([...state.objects.values()].map((after) => ({ before: undefined, after })));
         fresh.publisher.queuePositions([...positions.values()].filter(({ position }) => position !== undefined));
         flush(fresh);
-        for (const [n, info] of NODES.entries()) {
-          const grown = views[n] ?? viewOf(mesh, info);
+        for (const info of NODES) {
+          const grown = viewOf(mesh, info);
           expect([info.id, contentOf(grown)]).toEqual([info.id, contentOf(viewOf(fresh, info))]);
           for (const type of TYPES) expect(grown.version(type)).toBe(viewOf(fresh, info).version(type));
         }
@@ -227,7 +241,6 @@ function flush(mesh: Mesh): void {
 function viewOf(mesh: Mesh, info: NodeInfo): ResourceView {
   const view = mesh.views.viewFor(info);
   if ('refused' in view) throw new Error(view.refused);
-  view.subscribe(() => undefined);
   return view;
 }
 

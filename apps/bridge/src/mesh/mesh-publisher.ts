@@ -18,8 +18,8 @@ const ROUTES_EVERY_MS = 100;
 /** … but for at most a tenth of the time. */
 const ROUTES_SHARE = 10;
 
-/** Services and VirtualServices that a new group takes in one turn of the loop, in some milliseconds. */
-const FILL_AT_ONCE = 100;
+/** Services and VirtualServices of which a new group takes all in one turn of the loop, in some milliseconds. */
+const SMALL_MESH = 100;
 
 type MeshScope = Scope<Proxy, MeshOptions>;
 
@@ -68,7 +68,7 @@ export class MeshPublisher {
     this.#options = ofMesh(mesh, this.services, new ConsumerPolicies());
     this.#now = now;
     this.#anybody = everybody;
-    this.#everybody = this.groupOf(everybody);
+    this.#everybody = this.join(everybody);
     this.#shown = this.#everybody;
   }
 
@@ -97,7 +97,7 @@ export class MeshPublisher {
       this.#groups.set(key, known);
       this.#byScope.set(scope, known.group);
       const { group } = known;
-      if (this.services.size + this.rules.virtual.size > FILL_AT_ONCE || this.#gate.isClosed) group.fillInSlices(this.#gate);
+      if (!this.#isSmall || this.#gate.isClosed) group.fillInSlices(this.#gate);
       else {
         for (const _ of group.fill());
         for (const _ of group.compose());
@@ -105,6 +105,17 @@ export class MeshPublisher {
       }
     }
     return known.group;
+  }
+
+  /** `groupOf`, for somebody who is served from it until `leave` is called of it; nobody's group takes notes of changes, no more. */
+  join(proxy: Proxy): MeshGroup {
+    const group = this.groupOf(proxy);
+    group.join(this.#gate, this.#isSmall);
+    return group;
+  }
+
+  get #isSmall(): boolean {
+    return this.services.size + this.rules.virtual.size <= SMALL_MESH;
   }
 
   /** The groups that are not in use any more go. */
@@ -191,7 +202,7 @@ export class MeshPublisher {
       this.#gate.open();
     }
     if (renewal !== undefined) {
-      this.#everybody = this.groupOf(this.#anybody);
+      this.#everybody = this.join(this.#anybody);
       this.#own.renewed();
     }
     if (regroups) this.#own.regroup();

@@ -207,6 +207,63 @@ test('a group that nobody is in any more is forgotten after a minute, and made a
   expect(at('gone').resources(CLUSTER_TYPE).has('outbound|80||new.mesh')).toBe(true);
 });
 
+describe('kinds of proxies of which nobody is connected any more', () => {
+  const change = (mesh: Mesh, n: number): number => {
+    let steps = 0;
+    const [before, after] = [RULES[n], RULES[n + 1]];
+    mesh.publisher.queueRules([
+      { before: undefined, after: before },
+      { before, after },
+    ]);
+    for (const _ of mesh.publisher.applyRules()) steps += 1;
+    publish(mesh, `new-${n}.mesh`);
+    for (const _ of mesh.publisher.composeRoutes()) steps += 1;
+    return steps;
+  };
+
+  test('cost a change no translation, however many there are', () => {
+    const [alone, left] = [meshOf(3), meshOf(3)];
+    const gone = Array.from({ length: 8 }, (_, n) => viewFor(left, `gone-${n}`));
+    for (const view of gone) view.subscribe(() => undefined)();
+    const before = gone.map(({ revision }) => revision);
+    for (let n = 0; n < 5; n += 1) expect(change(left, n)).toBe(change(alone, n));
+    expect(gone.map(({ revision }) => revision)).toEqual(before);
+  });
+
+  test.each([1, MANY])('are up to date for who comes back, after %d changes', async (changes) => {
+    const mesh = meshOf(3);
+    const view = viewFor(mesh, 'gone');
+    view.subscribe(() => undefined)();
+    for (let n = 0; n < changes; n += 1) publish(mesh, `later-${n}.mesh`);
+    unpublish(mesh, 's0.mesh');
+    change(mesh, 0);
+    const again = viewFor(mesh, 'gone');
+    expect(again).toBe(view);
+    again.subscribe(() => undefined);
+    expect(again.ready === undefined).toBe(changes === 1);
+    const fresh = viewFor(mesh, 'new');
+    await Promise.all([again.ready, fresh.ready]);
+    for (const type of [CLUSTER_TYPE, LISTENER_TYPE, ROUTE_TYPE]) expect(again.version(type)).toBe(fresh.version(type));
+    publish(mesh, 'last.mesh');
+    expect(again.resources(CLUSTER_TYPE).has('outbound|80||last.mesh')).toBe(true);
+  });
+
+  test('who leaves while a kind is being filled, and comes back, has all of it', async () => {
+    const mesh = meshOf(MANY);
+    const view = viewFor(mesh, 'gone');
+    view.subscribe(() => undefined)();
+    publish(mesh, 'new.mesh');
+    await view.ready;
+    publish(mesh, 'newer.mesh');
+    expect(view.resources(CLUSTER_TYPE).has('outbound|80||newer.mesh')).toBe(false);
+    for (const _ of mesh.publisher.composeRoutes());
+    const again = viewFor(mesh, 'gone');
+    await again.ready;
+    expect(again.resources(CLUSTER_TYPE).size).toBe(MANY + 2);
+    expect(again.version(ROUTE_TYPE)).toBe(mesh.publisher.store.version(ROUTE_TYPE));
+  });
+});
+
 function meshOf(services: number): Mesh {
   const mesh = openMesh();
   for (let n = 0; n < services; n += 1) publish(mesh, `s${n}.mesh`);

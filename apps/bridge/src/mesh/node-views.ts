@@ -41,6 +41,8 @@ interface Node {
   scope: Scope<Proxy, MeshOptions>;
   group: MeshGroup;
   streams: number;
+  /** Its last stream has gone; `late`: what it is told of has changed since. */
+  rest: 'awake' | 'resting' | 'late';
   own: ReadonlyMap<string, TypeUrl>;
 }
 
@@ -63,10 +65,10 @@ export class NodeViews implements ResourceProvider {
     this.#after = after;
     publisher.own = {
       changed: (scope) => {
-        for (const node of this.#nodes.values()) if (node.scope === scope) this.#refresh(node);
+        for (const node of this.#nodes.values()) if (node.scope === scope && isAwake(node)) this.#refresh(node);
       },
       regroup: () => {
-        for (const node of this.#nodes.values()) this.#regroup(node);
+        for (const node of this.#nodes.values()) if (isAwake(node)) this.#regroup(node);
         this.#retain();
       },
       renewed: () => {
@@ -75,7 +77,7 @@ export class NodeViews implements ResourceProvider {
       moved: (before, after) => {
         if (this.#byAddress.size === 0) return;
         const nodes = new Set([...movedAddresses(before, after)].flatMap((address) => [...(this.#byAddress.get(address) ?? [])]));
-        for (const node of nodes) this.#identify(node);
+        for (const node of nodes) if (isAwake(node)) this.#identify(node);
       },
     };
   }
@@ -95,13 +97,13 @@ export class NodeViews implements ResourceProvider {
       node = this.#open(key, said, addresses);
       this.#nodes.set(key, node);
       for (const address of addresses) this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set()).add(node));
-    }
+    } else if (node.rest !== 'awake') this.#wake(node);
     return node.served;
   }
 
   #open(key: string, claimed: Proxy, addresses: readonly string[]): Node {
     const proxy = knownProxy(claimed, addresses, this.#publisher.services);
-    const group = this.#publisher.groupOf(proxy);
+    const group = this.#publisher.join(proxy);
     const view = new OverlayView(group.store);
     const node: Node = {
       key,
@@ -117,6 +119,7 @@ export class NodeViews implements ResourceProvider {
         () => node.group.filled,
       ),
       streams: 0,
+      rest: 'awake',
       own: new Map(),
     };
     this.#refresh(node);
@@ -143,7 +146,12 @@ export class NodeViews implements ResourceProvider {
 
   #count(node: Node, by: 1 | -1): void {
     node.streams += by;
-    if (node.streams > 0 || this.#willSweep) return;
+    if (node.streams > 0) return;
+    if (node.rest === 'awake') {
+      node.rest = 'resting';
+      node.group.leave();
+    }
+    if (this.#willSweep) return;
     this.#willSweep = true;
     this.#after(SWEEP_AFTER_MS, () => {
       this.#willSweep = false;
@@ -151,10 +159,24 @@ export class NodeViews implements ResourceProvider {
     });
   }
 
+  /** Somebody asks for it again. */
+  #wake(node: Node): void {
+    const isLate = node.rest === 'late';
+    node.rest = 'awake';
+    const before = node.group;
+    node.group = this.#publisher.join(node.proxy);
+    if (node.group !== before) node.view.rebase(node.group.store);
+    if (!isLate) return;
+    this.#refresh(node);
+    this.#identify(node);
+  }
+
   /** It keeps what it has until its new group is complete. */
   #regroup(node: Node): void {
-    const group = this.#publisher.groupOf(node.proxy);
-    if (group === node.group) return;
+    const { group: before } = node;
+    const group = this.#publisher.join(node.proxy);
+    before.leave();
+    if (group === before) return;
     node.group = group;
     const move = (): void => {
       if (node.group === group && this.#nodes.get(node.key) === node) node.view.rebase(group.store);
@@ -181,15 +203,25 @@ export class NodeViews implements ResourceProvider {
         if (here?.size === 0) this.#byAddress.delete(address);
       }
       node.view.close();
+      if (node.rest === 'awake') node.group.leave();
       this.#publisher.release(node.scope);
     }
     this.#retain();
     this.#sweepAt = Math.max(SWEEP_AT, this.#nodes.size * 2);
   }
 
+  /** Groups that only resting nodes are of go too: what those are of may have changed. */
   #retain(): void {
-    this.#publisher.retain(new Set([...this.#nodes.values()].map(({ group }) => group)));
+    const awake = [...this.#nodes.values()].filter(({ rest }) => rest === 'awake');
+    this.#publisher.retain(new Set(awake.map(({ group }) => group)));
   }
+}
+
+/** @returns whether it is to be told at once; what rests is told when it wakes */
+function isAwake(node: Node): boolean {
+  if (node.rest === 'awake') return true;
+  node.rest = 'late';
+  return false;
 }
 
 /** A router is dialled at its own addresses: which ports its service maps decides where its Gateways listen. */

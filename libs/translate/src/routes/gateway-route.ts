@@ -106,14 +106,14 @@ function* draftsOf(
   for (const server of servers) {
     for (const rule of scope.virtualServicesOf(server.gateway)) {
       yield;
-      const hosts = hostsInCommon(hostsFor(server.hosts, rule.namespace), rule.spec.hosts);
+      const hosts = hostsOf(server, rule);
       if (hosts.length === 0) continue;
       // As istiod: made for the first server of the gateway on this route, also where the second has another port.
       const key = `${server.gateway} ${rule.namespace}/${rule.name}`;
       const rules = known.get(key) ?? rulesOf(server, rule);
       known.set(key, rules);
       if (rules.specific.length + rules.catchAll.length === 0) continue;
-      for (const host of hosts.map((each) => each.toLowerCase())) draft(drafts, host, server).rules.push(rules);
+      for (const host of hosts) draft(drafts, host, server).rules.push(rules);
     }
     // Hosts that redirect to https need no rule.
     if (server.httpsRedirect) for (const host of server.hosts) draft(drafts, host.toLowerCase(), server);
@@ -127,6 +127,20 @@ function draft(drafts: Map<string, Draft>, host: string, server: RouteServer): D
   drafts.set(host, known);
   return known;
 }
+
+/** What the rule is for at this server, in lower case. Kept, since of a thousand rules one changes at a time. */
+function hostsOf(server: RouteServer, rule: IstioObject<'VirtualService'>): readonly string[] {
+  let known = inCommon.get(rule);
+  if (known === undefined) inCommon.set(rule, (known = new WeakMap()));
+  let hosts = known.get(server.hosts);
+  if (hosts === undefined) {
+    hosts = hostsInCommon(hostsFor(server.hosts, rule.namespace), rule.spec.hosts).map((host) => host.toLowerCase());
+    known.set(server.hosts, hosts);
+  }
+  return hosts;
+}
+
+const inCommon = new WeakMap<IstioObject<'VirtualService'>, WeakMap<readonly string[], readonly string[]>>();
 
 /** The hosts that a rule of this namespace may use. */
 function hostsFor(hosts: readonly string[], namespace: string): readonly string[] {
