@@ -20,6 +20,8 @@ export type Outcome = 'good' | 'bad' | 'dead';
 
 export interface SidecarProbe {
   sidecar(): Promise<Outcome>;
+  /** Nobody can be asked of a target's hosts: each is taken to have some. */
+  readonly asksNobody?: boolean;
   /** @param authority `host:port`. True where nobody can be asked. */
   hasHealthyHosts(authority: string): Promise<boolean>;
 }
@@ -31,6 +33,7 @@ const LONGEST_ANSWER = 4 * 1024 * 1024;
 
 export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
   return {
+    asksNobody: places.adminUrl === undefined,
     async sidecar() {
       const listens = await connects(places.egress);
       if (listens !== 'good') return listens;

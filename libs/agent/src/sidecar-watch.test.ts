@@ -97,4 +97,29 @@ describe('the watch of the sidecar', () => {
     for (let at = 0; at < 2; at += 1) await look();
     expect(new Set(asked.filter((one) => one !== 'sidecar')).size).toBe(20);
   });
+
+  test('has all targets ready with the sidecar where nobody can be asked of their hosts, and says so once', async () => {
+    wanted = Array.from({ length: 500 }, (_, at) => `t${at}:80`);
+    const nobody = new SidecarWatch({
+      now: () => now,
+      wanted: () => wanted,
+      changed: (sidecar) => changes.push(sidecar),
+      probe: {
+        asksNobody: true,
+        sidecar: () => Promise.resolve(outcome),
+        hasHealthyHosts: () => Promise.reject(new Error('nobody is asked')),
+      },
+    });
+    await nobody.look();
+    await nobody.look();
+    expect(wanted.every((authority) => nobody.isReady(authority))).toBe(true);
+    expect(changes).toEqual(['ready', undefined]);
+    wanted = ['t7:80'];
+    await nobody.look();
+    expect([nobody.isReady('t7:80'), nobody.isReady('t8:80')]).toEqual([true, false]);
+    outcome = 'bad';
+    for (let at = 0; at < 2; at += 1) await nobody.look();
+    expect(nobody.isReady('t7:80')).toBe(false);
+    nobody.close();
+  });
 });

@@ -99,6 +99,10 @@ export class SidecarWatch {
   }
 
   async #lookAtTargets(wanted: readonly string[]): Promise<void> {
+    if (this.#options.probe.asksNobody === true) {
+      this.#takeForHealthy(wanted);
+      return;
+    }
     const names = new Set(wanted);
     for (const authority of this.#healthy.keys()) if (!names.has(authority)) this.#healthy.delete(authority);
     const unseen = wanted.filter((authority) => !this.#healthy.has(authority)).slice(0, TARGETS_A_LOOK);
@@ -117,5 +121,12 @@ export class SidecarWatch {
       this.#healthy.set(authority, healthy);
     });
     if (different) this.#options.changed();
+  }
+
+  #takeForHealthy(wanted: readonly string[]): void {
+    if (this.#healthy.size > wanted.length) this.#healthy.clear(); // some have left
+    const before = this.#healthy.size;
+    for (const authority of wanted) this.#healthy.set(authority, true);
+    if (this.#healthy.size !== before) this.#options.changed();
   }
 }
