@@ -8,6 +8,7 @@ import type { Json } from './json-body.ts';
 import type { LargeJson } from './large-json.ts';
 import { decodePayload, encodePayload } from './payload.ts';
 import type { Payload } from './payload.ts';
+import { takeInTurns } from './take-in-turns.ts';
 import type { NacosTiming } from './timing.ts';
 
 export interface ConnectionOptions {
@@ -242,7 +243,7 @@ export class NacosConnection {
       new Metadata(),
       {},
     );
-    stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
+    takeInTurns<Uint8Array>(stream, (bytes) => this.#received(bytes));
     stream.on('error', (error: ServiceError) => {
       const large = error.code === Status.RESOURCE_EXHAUSTED;
       this.#lose(lost(large ? `a push was too large: ${error.details}` : `the stream ended: ${error.details}`, error));
