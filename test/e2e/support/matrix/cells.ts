@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { satisfies } from 'semver';
 
@@ -120,8 +120,8 @@ interface Manifest {
 }
 
 function manifestOf(name: string, folder: string): Manifest {
-  const files = [folder, ROOT].map((root) => join(root, 'node_modules', name, 'package.json'));
-  return JSON.parse(readFileSync(files.find(existsSync) ?? name, 'utf8')) as Manifest;
+  // There and nowhere above: another major that is found instead would be tried under this one's name.
+  return JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as Manifest;
 }
 
 /** The table of docs/agent-clients.md: what is not tried where, and who says so. */
