@@ -11,6 +11,8 @@ export interface AgentReport {
   readonly node: string;
   /** Counts the reports of the process, from 1: a gap shows that some were lost. */
   readonly seq?: number;
+  /** IP addresses of its machine, at most 16: registries list a subscriber by what its client says, which may be none that it connects from. */
+  readonly addresses?: readonly string[];
   /** The plan in force there: how an agent acknowledges. */
   readonly planVersion: string;
   readonly targets: readonly TargetReport[];

@@ -68,8 +68,8 @@ export interface AgentPresence {
    * the epoch. Absent: its agent does not count them, or has not reported of the target.
    */
   readonly byInstance?: { readonly since: number; readonly lastAt?: number };
-  /** Where its connection comes from, an IP address. */
-  readonly address?: string;
+  /** IP addresses: where its connection comes from, and those that it says its machine has. */
+  readonly addresses?: readonly string[];
 }
 
 export interface ProviderWindow {

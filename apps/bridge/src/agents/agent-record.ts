@@ -27,6 +27,7 @@ export class AgentRecord {
   agent: string;
   node: string;
   address: string;
+  addresses: readonly string[] = [];
   streams = 0;
   connectedSince: number | undefined;
   /** Its last sign of life. */
@@ -55,6 +56,7 @@ export class AgentRecord {
     this.agent = report.agent;
     this.node = report.node;
     this.planVersion = report.planVersion;
+    if (report.addresses !== undefined) this.addresses = report.addresses;
     const complete = report.seq !== undefined && this.#seq !== undefined && report.seq === this.#seq + 1;
     this.#seq = report.seq;
     if (!complete) for (const [key, state] of this.targets) this.targets.set(key, withGap(state, at));

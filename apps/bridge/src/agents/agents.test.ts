@@ -234,7 +234,11 @@ describe('reports', () => {
     expect(presence()).toMatchObject({ connected: true, acknowledged: false });
     now += 10;
     await agents.report(report(), from);
-    expect(presence()).toMatchObject({ acknowledged: true, effective: { rung: 'traffic', percent: 100 }, address: '127.0.0.1' });
+    expect(presence()).toMatchObject({
+      acknowledged: true,
+      effective: { rung: 'traffic', percent: 100 },
+      addresses: ['127.0.0.1'],
+    });
     now += 10;
     book.set('orders', ['web'], { ...orders, rung: 'sdk' });
     expect(presence()?.acknowledged).toBe(false);

@@ -131,7 +131,7 @@ export class Fleet implements FleetView {
         instance: record.instance,
         connected: this.#isConnected(record),
         acknowledged: this.#isAcknowledged(record),
-        address: record.address,
+        addresses: [record.address, ...record.addresses],
         ...(state === undefined ? {} : { effective: state.effective }),
         ...(state?.why === undefined ? {} : { why: state.why }),
         ...(state?.byInstance === undefined ? {} : { byInstance: state.byInstance }),

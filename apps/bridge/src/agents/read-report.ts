@@ -62,6 +62,7 @@ const report = z.object({
   agent: short,
   node: short,
   seq: count.optional(),
+  addresses: z.array(short).max(16).optional(),
   planVersion: short,
   targets: z.array(target).max(1_000),
   diagnostics: z.array(z.object({ code: short, where: short, message: words, remedy: words })).max(50),

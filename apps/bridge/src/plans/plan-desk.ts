@@ -99,11 +99,11 @@ async function subscribersOf(
  * address as many are left out as agents are connected from there.
  */
 export function othersIn(subscribers: readonly Subscriber[], agents: readonly AgentPresence[]): readonly string[] {
-  const known = new Map<string, number>();
-  for (const { connected, address = '' } of agents) if (connected) known.set(address, (known.get(address) ?? 0) + 1);
+  const left = agents.filter(({ connected }) => connected);
   return subscribers.flatMap(({ address, client }) => {
-    const left = known.get(address) ?? 0;
-    known.set(address, left - 1);
-    return left > 0 ? [] : [client === '' ? address : `${address} (${client})`];
+    const at = left.findIndex(({ addresses = [] }) => addresses.includes(address));
+    if (at < 0) return [client === '' ? address : `${address} (${client})`];
+    left.splice(at, 1);
+    return [];
   });
 }

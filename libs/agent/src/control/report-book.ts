@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import type { AgentDiagnosticReport, AgentReport, SdkViewReport, TargetReport } from '@isthmus/contract';
 import { rankOf } from '@isthmus/ladder';
 import type { Rung } from '@isthmus/ladder';
@@ -28,6 +29,12 @@ const MOST_DIAGNOSTICS = 20;
 /** Each target is told anew at least this often (in reports), changed or not. */
 const ALL_EVERY = 6;
 
+/** Not those of loopback. */
+function ownAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+  return all.flatMap(({ address, internal }) => (internal ? [] : [address])).slice(0, 16);
+}
+
 /** Makes the reports: what was counted and what is another since the last ones. */
 export class ReportBook {
   readonly #options: ReportBookOptions;
@@ -54,7 +61,15 @@ export class ReportBook {
     const { service, instance, version, planVersion } = this.#options;
     const targets = this.#targets(this.#turn % ALL_EVERY === 0);
     this.#turn += 1;
-    const base = { schema: 1, service, instance, agent: version, node: process.version, planVersion: planVersion() } as const;
+    const base = {
+      schema: 1,
+      service,
+      instance,
+      addresses: ownAddresses(),
+      agent: version,
+      node: process.version,
+      planVersion: planVersion(),
+    } as const;
     const [provider] = askSources((source) => source.provider?.());
     const policies = askSources((source) => source.policies?.()).flat();
     const first: AgentReport = {
