@@ -40,8 +40,8 @@ export const xdsRules: Scenario = {
         'uses at rest; in ours the wait for a file to be complete (100 ms). *Alone*:',
         'our translation without files and streams, CPU of the thread; for istiod its own clocks, `pilot_pushcontext_init_seconds` and',
         '`pilot_xds_push_time` (wall, all types), which it needs anew for each changed rule.',
-        'One client is connected while rules change: kinds of proxies that have gone again are kept up to date for a while by the bridge, and',
-        'eight of them made a change several times as dear. istiod’s CPU for a change has its reading of the whole directory in it; what it uses',
+        'One client is connected while rules change; kinds of proxies that have gone again only note what they miss. istiod’s CPU for a change',
+        'has its reading of the whole directory in it, ours the look at all files of it; what they use',
         'at rest is taken from three seconds, which may not have one.',
       ].join('\n'),
       tables: [
