@@ -3,7 +3,7 @@ import { orderOf, spreadOf } from './paired.ts';
 import type { Sample, Spread } from './paired.ts';
 import { median } from './statistics.ts';
 
-export interface Unmanaged {
+interface Unmanaged {
   readonly way: string;
   /** Medians, of one call. */
   readonly without: { readonly rate: number; readonly cpuUs: number };
@@ -48,7 +48,7 @@ async function measure(port: number, env: Readonly<Record<string, string>>, size
   return found;
 }
 
-export interface UnmanagedSize {
+interface UnmanagedSize {
   readonly generations: number;
   readonly rounds: number;
   readonly calls: number;
