@@ -91,7 +91,7 @@ async function lookUp(): Promise<void> {
 function call(place: Place, path: string): void {
   report.calls += 1;
   const failed = (why: string) => report.failures.push(`${path} at ${place.host}:${place.port}: ${why}`);
-  const outgoing = request({ ...place, path, agent, timeout: 5_000 }, (response) => {
+  const outgoing = request({ ...place, path, agent, timeout: 20_000 }, (response) => {
     let body = '';
     response.setEncoding('utf8');
     response.on('data', (chunk: string) => (body += chunk));
