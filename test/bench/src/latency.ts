@@ -23,7 +23,7 @@ export const latency: Scenario = {
     const measured = [];
     for (const name of ['nacos', 'consul'] as const) measured.push(await measure(name, log));
     log('their bursts again, from a script');
-    const alone = [];
+    const alone: { readonly name: string; readonly bursts: Awaited<ReturnType<typeof replayBursts>> }[] = [];
     for (const { name, bursts } of measured)
       alone.push({ name: `${name}’s, from a script`, bursts: await replayBursts(bursts, SERVICES, INSTANCES) });
     return {

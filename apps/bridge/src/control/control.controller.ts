@@ -228,7 +228,9 @@ export class ControlController {
       const diff = await publicationDiff(this.#engine.sinks, AbortSignal.timeout(25_000));
       await reply.type('application/yaml').send(stringify(diff));
     } else if (format === 'istio')
-      await reply.type('application/yaml').send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher, callersOptions(this.#engine.config, true))}`);
+      await reply
+        .type('application/yaml')
+        .send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher, callersOptions(this.#engine.config, true))}`);
     else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio, json or publications');
   }
 

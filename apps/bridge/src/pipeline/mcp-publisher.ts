@@ -55,7 +55,10 @@ export class McpPublisher {
     const { resources, diagnostics } = service === undefined ? NOTHING : yield* serviceEntryResourceSteps(service);
     keep(this.#diagnostics, host, diagnostics);
     keep(this.#ofCallers, host, callers.diagnostics);
-    const all = [...resources.map((resource) => ({ type: SERVICE_ENTRY_TYPE, resource })), ...callers.objects.map(callerResource)];
+    const all = [
+      ...resources.map((resource) => ({ type: SERVICE_ENTRY_TYPE, resource })),
+      ...callers.objects.map(callerResource),
+    ];
     const named = all.map(({ type, resource: { name } }) => ({ type, name }));
     for (const { type, name } of this.namesOf(host))
       if (!named.some((each) => each.type === type && each.name === name)) this.#push(type, name, undefined);
