@@ -1,7 +1,6 @@
 // What a start of the agent needs in a few files: sixty that are each looked for, read and compiled were half of what `--require` cost.
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
-import ts from 'typescript';
 
 /**
  * Each is what these entries reach at once and no file before it has: what a service does not ask for it does not read. What is loaded
@@ -28,6 +27,8 @@ const LATE = /\?\?= (?:__importDefault\()?require\("(\.[^"]+)"\)/g;
  * @param root the package's folder
  */
 export async function bundle(root) {
+  // Not above: in a fresh clone this file is loaded before anything is installed.
+  const { default: ts } = await import('typescript');
   const texts = new Map();
   const bundleOf = new Map();
   const add = async (file, to) => {
@@ -41,7 +42,7 @@ export async function bundle(root) {
   for (const [to, entries] of BUNDLES) for (const entry of entries) await add(entry, to);
   const linked = (file) => {
     const own = bundleOf.get(file);
-    return withoutComments(texts.get(file)).replaceAll(RELATIVE, (_, needed) => {
+    return withoutComments(ts, texts.get(file)).replaceAll(RELATIVE, (_, needed) => {
       const id = posix.join(dirname(file), needed);
       const other = bundleOf.get(id);
       if (other === own) return `part(${JSON.stringify(id)})`;
@@ -81,7 +82,7 @@ function from(file, to) {
 }
 
 /** They are in the declarations, where they are read. */
-function withoutComments(text) {
+function withoutComments(ts, text) {
   const compilerOptions = { removeComments: true, target: ts.ScriptTarget.ES2021, module: ts.ModuleKind.CommonJS };
   return ts.transpileModule(text, { compilerOptions }).outputText;
 }

@@ -44,7 +44,7 @@ export class Engine {
   readonly #ledger: LocalLedger;
   /** Undefined: one replica. */
   readonly replicas: Replicas | undefined;
-  readonly #publishers = { mcp: new McpPublisher() };
+  readonly publishers = { mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
   readonly #options: EngineOptions;
   #config: BridgeConfig;
@@ -114,10 +114,6 @@ export class Engine {
   /** What proxies are served that nothing tells apart. */
   get xds(): SnapshotStore {
     return this.mesh.publisher.store;
-  }
-
-  get publishers(): { readonly mcp: McpPublisher } {
-    return this.#publishers;
   }
 
   get ledger(): LocalLedger {
