@@ -2,15 +2,10 @@ import { anyIs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { fromBinary } from '@bufbuild/protobuf';
 import { messageOf } from '@isthmus/model';
 import type { TypeUrl } from '@isthmus/model';
-import {
-  ResourceSchema,
-  ServiceEntrySchema,
-  ServiceEntry_Location,
-  ServiceEntry_Resolution,
-  WorkloadEntrySchema,
-} from '@isthmus/proto/istio';
-import type { Resource, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
+import { ResourceSchema, ServiceEntrySchema, WorkloadEntrySchema } from '@isthmus/proto/istio';
+import type { Resource } from '@isthmus/proto/istio';
 import type { PlainServiceEntry, PlainWorkload } from '@isthmus/registry';
+import { plainEntry, plainWorkload } from './plain-entry.ts';
 import { SERVICE_ENTRY } from './types.ts';
 
 /** A ServiceEntry of 4,096 endpoints, the most that Istio takes, has 1 to 2 MB. */
@@ -66,40 +61,5 @@ export function decodeResource(type: TypeUrl, wire: WireResource): Decoded {
     return { kind: 'service', name, version, entry };
   } catch (thrown) {
     return bad(name, `it does not decode: ${messageOf(thrown)}`);
-  }
-}
-
-type Identity = Pick<PlainServiceEntry, 'namespace' | 'name' | 'createdAt' | 'annotations' | 'labels'>;
-
-function plainEntry(spec: ServiceEntry, identity: Identity): PlainServiceEntry {
-  return {
-    ...identity,
-    hosts: spec.hosts.map((host) => host.toLowerCase()),
-    addresses: spec.addresses,
-    ports: spec.ports.map(({ number, name, protocol, targetPort }) => ({ number, name, protocol, targetPort })),
-    resolution: resolutionOf(spec.resolution),
-    external: spec.location === ServiceEntry_Location.MESH_EXTERNAL,
-    subjectAltNames: spec.subjectAltNames,
-    endpoints: spec.endpoints.map((endpoint) => plainWorkload(endpoint, '')),
-    selector: spec.workloadSelector?.labels,
-    exportTo: spec.exportTo,
-  };
-}
-
-function plainWorkload(spec: WorkloadEntry, name: string): PlainWorkload {
-  const { address, ports, labels, network, locality, weight, serviceAccount } = spec;
-  return { name, address, ports, labels, network, locality, weight, serviceAccount };
-}
-
-function resolutionOf(resolution: ServiceEntry_Resolution): PlainServiceEntry['resolution'] {
-  switch (resolution) {
-    case ServiceEntry_Resolution.STATIC:
-      return 'static';
-    case ServiceEntry_Resolution.DNS:
-      return 'dns';
-    case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
-      return 'dns-round-robin';
-    default:
-      return 'none'; // DYNAMIC_DNS is for wildcards, which are no mesh hosts
   }
 }

@@ -5,6 +5,7 @@ import { mcpDoctor } from './doctor.ts';
 import { McpSource } from './source.ts';
 
 export type { McpConfig } from './config.ts';
+export { plainEntry, plainWorkload } from './plain-entry.ts';
 
 /** Another bridge, or any other server of MCP over xDS. */
 export const mcpRegistry: RegistryKind<McpConfig> = {

@@ -1,10 +1,10 @@
 import { parseSourceId, runInSlices, serviceId } from '@isthmus/model';
 import type { Scope, ServiceId, ServiceKey, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import type { IstioConfigStore, ObjectChange } from '@isthmus/policy';
-import { ServiceEntry_Location as Location, ServiceEntry_Resolution as Resolution } from '@isthmus/proto/istio';
-import type { IstioObject, ServiceEntry, WorkloadEntry } from '@isthmus/proto/istio';
+import type { IstioObject } from '@isthmus/proto/istio';
 import { EventChannel, isTooFar, selects, serviceEntryRecord } from '@isthmus/registry';
 import type { PlainServiceEntry, PlainWorkload, RegistrySource } from '@isthmus/registry';
+import { plainEntry, plainWorkload } from '@isthmus/registry-mcp';
 
 /** Label of what an output of Isthmus wrote (libs/outputs). */
 const OWN_MESH = 'isthmus.dev/mesh';
@@ -152,9 +152,9 @@ class HostIndex {
     return [...this.#rejected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rejected]) => rejected);
   }
 
-  #entry(object: IstioObject<'ServiceEntry'>, isThere: boolean): void {
-    const entry = plainEntry(object);
-    if (isTooFar(entry) || object.labels[OWN_MESH] === this.#meshId) return;
+  #entry({ spec, namespace, name, createdAt, annotations, labels }: IstioObject<'ServiceEntry'>, isThere: boolean): void {
+    const entry = plainEntry(spec, { namespace, name, createdAt, annotations, labels });
+    if (isTooFar(entry) || labels[OWN_MESH] === this.#meshId) return;
     for (const host of entry.hosts) {
       put(this.#byHost, host, entry.namespace, entry.name, isThere ? entry : undefined);
       this.#dirty.add(host);
@@ -181,46 +181,4 @@ function put<T>(index: Map<string, Map<string, T>>, at: string, namespace: strin
   else inner.set(`${namespace}/${name}`, value);
   if (inner.size === 0) index.delete(at);
   else index.set(at, inner);
-}
-
-function plainEntry({ namespace, name, createdAt, annotations, labels, spec }: IstioObject<'ServiceEntry'>): PlainServiceEntry {
-  return {
-    namespace,
-    name,
-    createdAt,
-    annotations,
-    labels,
-    hosts: spec.hosts.map((host) => host.toLowerCase()),
-    addresses: spec.addresses,
-    ports: spec.ports.map(({ number, name: portName, protocol, targetPort }) => ({
-      number,
-      name: portName,
-      protocol,
-      targetPort,
-    })),
-    resolution: resolutionOf(spec),
-    external: spec.location === Location.MESH_EXTERNAL,
-    subjectAltNames: spec.subjectAltNames,
-    endpoints: spec.endpoints.map((endpoint) => plainWorkload(endpoint, '')),
-    selector: spec.workloadSelector?.labels,
-    exportTo: spec.exportTo,
-  };
-}
-
-function plainWorkload(spec: WorkloadEntry, name: string): PlainWorkload {
-  const { address, ports, labels, network, locality, weight, serviceAccount } = spec;
-  return { name, address, ports, labels, network, locality, weight, serviceAccount };
-}
-
-function resolutionOf({ resolution }: ServiceEntry): PlainServiceEntry['resolution'] {
-  switch (resolution) {
-    case Resolution.STATIC:
-      return 'static';
-    case Resolution.DNS:
-      return 'dns';
-    case Resolution.DNS_ROUND_ROBIN:
-      return 'dns-round-robin';
-    default:
-      return 'none'; // DYNAMIC_DNS: nearest to where the caller wanted to go
-  }
 }
