@@ -42,7 +42,21 @@ export class RungCaller {
 
   /** @param env what the agent reads, `ISTHMUS_…` */
   static start(ports: readonly number[], env: Readonly<Record<string, string>>): RungCaller {
-    const child = fork(join(import.meta.dirname, 'rung-caller-main.ts'), ports.map(String), {
+    return RungCaller.run('rung-caller-main.ts', ports.map(String), env);
+  }
+
+  /** By gRPC, see `rung-grpc-main.ts`. @param library the package of its `@grpc/grpc-js` */
+  static byGrpc(library: string, target: string, env: Readonly<Record<string, string>>): RungCaller {
+    return RungCaller.run('rung-grpc-main.ts', [library, target], env);
+  }
+
+  /** With a breaker of its own, see `legacy-main.ts`. */
+  static legacy(ports: readonly number[], env: Readonly<Record<string, string>>): RungCaller {
+    return RungCaller.run('legacy-main.ts', ports.map(String), env);
+  }
+
+  private static run(main: string, args: readonly string[], env: Readonly<Record<string, string>>): RungCaller {
+    const child = fork(join(import.meta.dirname, main), args, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: ['--conditions=source', '--no-warnings', '--require', REGISTER],
       env: { ...process.env, ...env },
