@@ -119,6 +119,7 @@ export function describeSinkContract(
         expect((await harness.seen('foreign')).find((instance) => instance.port === 8131)).toEqual(before[0]);
         bridge.withdraw('foreign');
         await sees('foreign', '10.2.3.1:8131');
+        await poll('the bridge is done', async () => bridge.sink.publication('//foreign') === undefined, deadline);
         expect(await harness.seen('foreign')).toEqual(before);
       },
       caseTimeout,
@@ -141,7 +142,8 @@ export function describeSinkContract(
         expect(second.sink.counters.withdrawn).toBe(0);
         second.want(publication('kept', '10.2.4.1:8141'));
         second.openGate();
-        await sees('dropped');
+        await sees('dropped'); // callers do not see it from its first step on, in Eureka DOWN
+        await poll('the bridge is done', async () => second.sink.publication('//dropped') === undefined, deadline);
         await sees('kept', '10.2.4.1:8141');
         expect(second.sink.counters.withdrawn).toBe(1);
       },
