@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
-import { startConsul } from '@isthmus/servers';
+import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, Server } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
@@ -11,7 +11,7 @@ import { ProviderProcess } from './support/provider-process.ts';
 import { SdkCaller } from './support/sdk-caller.ts';
 import { until } from './support/until.ts';
 
-const KINDS = ['consul'] as const;
+const KINDS = ['nacos', 'consul', 'eureka'] as const;
 type Kind = (typeof KINDS)[number];
 
 const serviceOf = (kind: Kind): string => `${kind}-orders`;
@@ -57,22 +57,30 @@ describe('a service that is registered by its SDK and known to the mesh from els
       const answer = await fetch(`${base}${path}`, { headers: { accept: 'application/json' } });
       return answer.status === 404 ? {} : ((await answer.json()) as Record<string, unknown>);
     };
-    return Object.values(await json(`/v1/catalog/service/${serviceOf(kind)}`)).length;
+    if (kind === 'nacos') {
+      const { hosts = [] } = await json(`/nacos/v1/ns/instance/list?serviceName=${serviceOf(kind)}`);
+      return (hosts as unknown[]).length;
+    }
+    if (kind === 'consul') return Object.values(await json(`/v1/catalog/service/${serviceOf(kind)}`)).length;
+    const { application } = await json(`/eureka/apps/${serviceOf(kind)}`);
+    return ((application as { instance?: readonly unknown[] } | undefined)?.instance ?? []).length;
   };
 
   beforeAll(async () => {
-    const consul = await startConsul();
-    Object.assign(registries, { consul });
+    const [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+    Object.assign(registries, { nacos, consul, eureka });
     bridge = await BridgeProcess.prepare(
       [
+        { name: 'n', kind: 'nacos', servers: [`http://127.0.0.1:${nacos.ports.http}`] },
         { name: 'c', kind: 'consul', servers: [`http://127.0.0.1:${consul.ports.http}`] },
+        { name: 'e', kind: 'eureka', servers: [`http://127.0.0.1:${eureka.ports.http}/eureka`], pollInterval: '1s' },
         { name: 'fixed', kind: 'file', path: 'services.yaml' },
       ],
       {
         agents: { open: ['*'], reportEvery: '1s' },
         merge: {
           hosts: KINDS.flatMap((kind) => [
-            { services: `${kind.slice(0, 1)}/*/*/${serviceOf(kind)}`, host: hostOf(kind) }, // prettier-ignore
+            { services: `${kind.slice(0, 1)}/*/*/${serviceOf(kind)}`, host: hostOf(kind) },
             { services: `fixed/*/*/${hostOf(kind)}`, host: hostOf(kind) },
           ]),
         },

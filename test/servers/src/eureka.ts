@@ -96,8 +96,9 @@ function propertiesFor(
     'server.address': '127.0.0.1',
     'spring.application.name': 'eureka',
     'spring.main.banner-mode': 'off',
-    // Eureka takes a peer whose host name equals its own for itself and does not replicate to it.
-    'eureka.instance.hostname': `eureka-${port}`,
+    // Eureka takes a peer whose host name equals its own for itself and does not replicate to it. One alone has to know itself: a renewal
+    // that it replicates to itself after a deregistration registers the instance again.
+    'eureka.instance.hostname': peers.length > 0 ? `eureka-${port}` : '127.0.0.1',
     'eureka.client.register-with-eureka': false,
     'eureka.client.fetch-registry': peers.length > 0,
     'eureka.client.service-url.defaultZone': urls.join(','),
