@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { startEureka, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, EurekaServer, SpringApp } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { hostsOf, startSidecar } from './support/envoy.ts';
+import { connectionsTo, hostsOf, startSidecar } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
 import { giveFile, istioObject } from './support/istio-files.ts';
 import { Instance } from './support/instance.ts';
@@ -126,7 +126,11 @@ describe('callers in many languages', () => {
   );
 
   test('an instance that refuses connections costs nobody an error', async () => {
-    await of('retried').v2.stop();
+    const { v2 } = of('retried');
+    await v2.stop();
+    // A call that crosses the end of a kept connection is none that is refused, and is not tried again.
+    const cluster = `outbound|80||${hostOfService('retried')}`;
+    await until('Envoy has read the ends', async () => (await connectionsTo(envoy, cluster, `${v2.address}:${v2.port}`)) === 0);
     forget('retried');
     for (const language of LANGUAGES) expect([language, await by(language)('retried', 60)]).toEqual([language, { v1: 60 }]);
     expect(of('retried').v1.seen).toHaveLength(180);

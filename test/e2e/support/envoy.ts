@@ -62,6 +62,13 @@ export async function hostsOf(envoy: EnvoyServer<'egress'>, cluster: string): Pr
   return addresses.sort();
 }
 
+/** Connections that Envoy has to one host, `address:port`, of a cluster. */
+export async function connectionsTo(envoy: EnvoyServer<'egress'>, cluster: string, host: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/clusters`)).text();
+  const line = text.split('\n').find((one) => one.startsWith(`${cluster}::${host}::cx_active::`));
+  return Number(line?.split('::').at(-1) ?? Number.NaN);
+}
+
 /** A counter or gauge of Envoy. */
 export async function statOf(envoy: EnvoyServer<'egress'>, name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/stats?filter=^${name.replaceAll('.', '\\.')}$`)).text();
