@@ -111,7 +111,7 @@ async function record(xdsPort: number, into: Outcome[][]): Promise<void> {
 
 async function outcomesOf(
   envoy: EnvoyServer<'egress'>,
-  { call = {}, times = 1, each, shares }: RuleCase,
+  { call = {}, times = 1, each, shares, ejects = false }: RuleCase,
   host: string,
 ): Promise<Outcome[]> {
   const values = each?.values ?? Array.from({ length: times }, () => undefined);
@@ -135,6 +135,7 @@ async function outcomesOf(
         headers: comparable({ ...sent, host: authority.replace(/-shadow$/, '') }),
       })),
     );
+    if (ejects) await hostsOf(envoy, `outbound|80||${host}`);
     outcomes.push({ ...answer, headers: comparable(answer.headers), seen: shares === undefined ? seen : [] });
   }
   return outcomes;

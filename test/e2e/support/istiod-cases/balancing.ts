@@ -66,6 +66,7 @@ export const BALANCING: readonly RuleCase[] = [
     call: { headers: { 'x-ask': 'v1:500' } },
     times: 20,
     isChance: true,
+    ejects: true,
     expects: { status: 0 },
   },
   {

@@ -21,6 +21,8 @@ export interface RuleCase {
   readonly shares?: Readonly<Record<string, number>>;
   /** Which instance is tried first is chance, or the text of a refusal is ours: how often who answered is compared, not each request. */
   readonly isChance?: boolean;
+  /** Ejections are Envoy's main thread's affair: it is asked something after each call, so that it has dealt with the one before. */
+  readonly ejects?: boolean;
   /** Who answers behind istiod, where that is another by design. */
   readonly istiodBy?: string;
   /** What at least must be so, so that two empty outcomes prove nothing: the first call's status, and attempts at the instances. */
