@@ -5,7 +5,7 @@ import { isPassthrough } from './clusters/load-balancer.ts';
 import { portPolicy, subsetPolicy } from './clusters/traffic-policy.ts';
 import { encodeLoadAssignment } from './encode-load-assignment.ts';
 import { decidingLabels, localityRule } from './endpoints/locality-rule.ts';
-import { seenFrom } from './endpoints/locality-priorities.ts';
+import { isAnonymous, seenFrom } from './endpoints/locality-priorities.ts';
 import { hasLabels, labelOf } from './endpoints/topology-labels.ts';
 import { byLocality } from './load-assignment.ts';
 import { bareName, outboundName, sniDnatName } from './names.ts';
@@ -86,7 +86,9 @@ export function localityVariant(service: MeshService, rule: Rule, proxy: Proxy, 
   }
   if (!looksAtPlace) return '';
   const { region, zone, subzone } = proxy.locality;
-  return JSON.stringify([region, zone, subzone, [...labels].sort().map((label) => labelOf(proxy, label) ?? '')]);
+  const values = [...labels].sort().map((label) => labelOf(proxy, label) ?? '');
+  // One of which nothing is known has no priorities; one that has other labels than these has.
+  return JSON.stringify([region, zone, subzone, values, labels.size > 0 && isAnonymous(proxy)]);
 }
 
 function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): boolean {

@@ -98,7 +98,7 @@ function byLabels(proxy: LabelledProxy, groups: readonly LocalityGroup[], labels
 }
 
 /** Nothing is known of it, so nothing can be compared. */
-function isAnonymous({ labels, locality, cluster, network }: LabelledProxy): boolean {
+export function isAnonymous({ labels, locality, cluster, network }: LabelledProxy): boolean {
   return locality.region === '' && cluster === '' && network === '' && Object.keys(labels).length === 0;
 }
 
