@@ -84,6 +84,14 @@ export class Admissions {
     return [...(this.#servicesOf.get(pod) ?? [])];
   }
 
+  /** Where a Pod is admitted for a service. */
+  addressOf(service: ServiceId, pod: string): string | undefined {
+    return this.#ofService
+      .get(service)
+      ?.values()
+      .find((entry) => entry.pod === pod)?.endpoint.address;
+  }
+
   /** Sets what a Pod is for a service. True when that changed something. */
   set(service: ServiceId, pod: string, endpoint: Endpoint | undefined): boolean {
     const admitted = this.#ofService.get(service) ?? new Map<string, { readonly endpoint: Endpoint; readonly pod: string }>();

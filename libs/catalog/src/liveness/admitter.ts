@@ -47,7 +47,12 @@ export class Admitter {
     if (workload !== undefined) {
       for (const name of namesOf(workload, ownership)) for (const id of listings.named(name)) services.add(id);
     }
-    for (const id of services) this.#decide(id, pod, dirty);
+    for (const id of services) {
+      const was = this.#admissions.addressOf(id, pod);
+      this.#decide(id, pod, dirty);
+      // A Pod that took over the address of one which is still known may have been the one admitted there.
+      for (const other of was === undefined ? [] : workloads.at(was)) if (other.id !== pod) this.#decide(id, other.id, dirty);
+    }
   }
 
   /** After listings of a service came or went: the Pods there; all Pods of its name when all of it is new. */
