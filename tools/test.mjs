@@ -1,13 +1,15 @@
 // `npm test`: everything. `--unit`, `--wire`: these tests only (jest.config.mjs); arguments after it go to Jest. The last line is always `N passed, N failed`.
-import { readFile, rm } from 'node:fs/promises';
 import { buildAgent } from './build-agent.mjs';
 import { buildApps } from './build-apps.mjs';
 import { install } from './install.mjs';
+import { jest } from './jest.mjs';
 import { at, projectNode } from './paths.mjs';
 import { main, run, seconds } from './run.mjs';
+import { told } from './second-look.mjs';
 
 const bin = (name) => at('node_modules', '.bin', name);
 const summary = [];
+const onlyAgain = [];
 let passed = 0;
 let failed = 0;
 
@@ -29,37 +31,17 @@ async function step(name, work) {
 
 const check = (name, program, args) => step(name, () => run(bin(program), args));
 
-/** A Jest run streams its output; its own counts go into the sum, a skipped test as a failed one. */
-async function jest(project, args) {
+/** A Jest run's own counts go into the sum. */
+async function tests(project, args, options) {
   const began = performance.now();
-  const file = at('node_modules', '.cache', 'isthmus', `${project}-tests.json`);
-  await rm(file, { force: true });
-  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const program = at('node_modules', 'jest', 'bin', 'jest.js');
-  const options = ['--selectProjects', project, '--json', `--outputFile=${file}`, ...args];
-  const { code } = await run(projectNode(), [...flags, program, ...options], { stream: true });
-  const counts = await readCounts(file);
-  // Jest can end badly with no test failed: a crash, a coverage threshold, nothing found.
-  const bad = counts.failed + counts.skipped || (code === 0 ? 0 : 1);
+  const counts = await jest(project, args, options);
   passed += counts.passed;
-  failed += bad;
+  failed += counts.failed;
+  onlyAgain.push(...counts.onlyAgain);
+  const name = `${project === 'together' ? 'unit' : project} tests: ${counts.passed} passed, ${counts.failed} failed`;
   const skipped = counts.skipped > 0 ? ` (${counts.skipped} skipped, which counts as failed)` : '';
-  summary.push(
-    `${bad === 0 ? '✓' : '✗'} ${`${project === 'together' ? 'unit' : project} tests: ${counts.passed} passed, ${bad} failed`.padEnd(34)} ${seconds(began).padStart(9)}${skipped}`,
-  );
-}
-
-async function readCounts(file) {
-  try {
-    const result = JSON.parse(await readFile(file, 'utf8'));
-    return {
-      passed: result.numPassedTests,
-      failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
-      skipped: result.numPendingTests + result.numTodoTests,
-    };
-  } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
-  }
+  const again = counts.onlyAgain.length > 0 ? `, ${counts.onlyAgain.length} files only when run again alone` : '';
+  summary.push(`${counts.failed === 0 ? '✓' : '✗'} ${name.padEnd(34)} ${seconds(began).padStart(9)}${skipped}${again}`);
 }
 
 const node = (args) => run(projectNode(), args);
@@ -78,9 +60,9 @@ async function checks() {
 async function all() {
   // Builds of servers are mostly waiting for the network or, when cold, minutes of Go: beside everything that needs no server.
   const servers = provision();
-  await Promise.all([jest('together', ['--maxWorkers=2']), checks()]);
+  await Promise.all([tests('together', ['--maxWorkers=2']), checks()]);
   // They mostly wait: more of them than there are cores.
-  await jest('wire', ['--maxWorkers=4']);
+  await tests('wire', ['--maxWorkers=4']);
   await step('build (nest)', async () => {
     await buildApps();
     await buildAgent();
@@ -88,7 +70,7 @@ async function all() {
   });
   await servers;
   // Servers that start, leases that end: with two workers half of two cores is idle.
-  await jest('real', ['--maxWorkers=3']);
+  await tests('real', ['--maxWorkers=3'], { again: true });
 }
 
 main(async () => {
@@ -98,9 +80,9 @@ main(async () => {
   const rest = args.filter((arg) => arg !== '--unit' && arg !== '--wire');
   // A third of the unit tests' time is waiting for sockets and short timers, most of the wires' for outages. Who names files means
   // files; all of them are faster by the workspace.
-  if (args.includes('--unit')) await jest(rest.length > 0 ? 'unit' : 'together', ['--maxWorkers=3', ...rest]);
-  else if (args.includes('--wire')) await jest('wire', ['--maxWorkers=4', ...rest]);
+  if (args.includes('--unit')) await tests(rest.length > 0 ? 'unit' : 'together', ['--maxWorkers=3', ...rest]);
+  else if (args.includes('--wire')) await tests('wire', ['--maxWorkers=4', ...rest]);
   else await all();
-  process.stdout.write(`\n${summary.join('\n')}\n\n${seconds(began)}\n${passed} passed, ${failed} failed\n`);
+  process.stdout.write(`${told(onlyAgain)}\n${summary.join('\n')}\n\n${seconds(began)}\n${passed} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
 });
