@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { selfSigned } from '@isthmus/translate/testing';
 import type { ClientsAnswer, ClientsOrder } from './support/agent-clients-main.ts';
 import { startSidecar } from './support/envoy.ts';
 import { GrpcBackend } from './support/grpc-backend.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { AgentView, DiagnosticList, ItemList, PlanView, ReplicaView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul } from '@isthmus/servers';
 import type { ConsulServer } from '@isthmus/servers';
 import { Authority } from './support/authority.ts';
@@ -13,7 +14,6 @@ import { Counting } from './support/matrix/counting.ts';
 import { MatrixApp } from './support/matrix/matrix-app.ts';
 import { SecureControl } from './support/secure-control.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentView, ItemList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, NacosServer } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 const TOKEN = 'a-token-of-the-service-web';

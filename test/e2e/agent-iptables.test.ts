@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { AgentPlan } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { PodNetwork } from '@isthmus/servers';
 import { startCli } from './support/cli.ts';
 import { PodApplication } from './support/pod-application.ts';
@@ -12,7 +13,6 @@ import { PodLoad } from './support/pod-load.ts';
 import type { LoadedCall } from './support/pod-load.ts';
 import { PodSidecar } from './support/pod-sidecar.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { provide, servers, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { ConsulServer, EurekaServer, NacosServer } from '@isthmus/servers';
 import { ROOT } from '../docs/pages.ts';
@@ -11,7 +12,6 @@ import { callersOn, refusedTable, registriesOn } from './support/matrix/cells.ts
 import { Counting } from './support/matrix/counting.ts';
 import { MatrixApp } from './support/matrix/matrix-app.ts';
 import type { Joining } from './support/matrix/matrix-app.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 const CALLS = 5;

@@ -5,11 +5,11 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, HeldView, ItemList, ServiceView, SourceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startEureka } from '@isthmus/servers';
 import type { EurekaServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { EurekaClient } from './support/eureka-client.ts';
-import { until } from './support/until.ts';
 
 describe('the bridge as a process', () => {
   let eureka: EurekaServer;

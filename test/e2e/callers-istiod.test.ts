@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { DiagnosticList } from '@isthmus/contract';
 import { POLICIES, markOf } from '@isthmus/ladder';
 import type { Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import { startIstiod, startKubernetes } from '@isthmus/servers';
 import type { EnvoyServer, IstiodServer, KubernetesServer } from '@isthmus/servers';
 import { parseAllDocuments, stringify } from 'yaml';
@@ -12,7 +13,6 @@ import { startCli } from './support/cli.ts';
 import { CountingService } from './support/counting-service.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, rejectedOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { HeldView, ItemList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startEnvoy, startEureka } from '@isthmus/servers';
 import type { EnvoyServer, EurekaServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
@@ -12,7 +13,6 @@ import { startCli } from './support/cli.ts';
 import type { CliOutcome } from './support/cli.ts';
 import { callEgress } from './support/egress.ts';
 import { EurekaClient } from './support/eureka-client.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'payments.eureka';
 const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';

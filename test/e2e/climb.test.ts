@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { AgentView, ItemList } from '@isthmus/contract';
 import type { Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
@@ -10,7 +11,6 @@ import { CountingService } from './support/counting-service.ts';
 import { hostsOf, rejectedOf, startSidecar } from './support/envoy.ts';
 import { RungCaller } from './support/rung-caller.ts';
 import type { CallEnd } from './support/rung-caller.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

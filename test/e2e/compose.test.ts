@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerEngine } from '@isthmus/servers';
 import { makeImages } from './support/compose-images.ts';
 import { startCli } from './support/cli.ts';
-import { until } from './support/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MINUTES = 60_000;

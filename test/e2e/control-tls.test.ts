@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePorts } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const TLS = join(import.meta.dirname, '../../libs/xds/src/testdata');
 

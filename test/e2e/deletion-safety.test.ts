@@ -12,11 +12,11 @@ import type {
   ServiceDetail,
   SourceView,
 } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul, startEurekaCluster } from '@isthmus/servers';
 import type { ConsulServer, EurekaServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { EurekaClient } from './support/eureka-client.ts';
-import { until } from './support/until.ts';
 
 /** docs/adr/0011-deletion-safety.md and docs/mapping.md, on real servers and the built bridge. */
 describe('deletion safety on a real Consul', () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ServiceView, SourceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startDubboProvider, startZookeeper } from '@isthmus/servers';
 import type { DubboProvider, EnvoyServer, ZookeeperServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 const MAPPED = 'isthmus.greeter.zookeeper';
 

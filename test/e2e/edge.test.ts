@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { freePorts, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
@@ -16,7 +17,6 @@ import { Backend } from './support/backend.ts';
 import { startCli } from './support/cli.ts';
 import { rejectedOf } from './support/envoy.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

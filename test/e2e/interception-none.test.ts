@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { freePorts, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
@@ -9,7 +10,6 @@ import { Backend } from './support/backend.ts';
 import { startCli } from './support/cli.ts';
 import { rejectedOf } from './support/envoy.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

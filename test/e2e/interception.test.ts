@@ -2,6 +2,7 @@ import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { PodNetwork } from '@isthmus/servers';
 import { startCli } from './support/cli.ts';
@@ -9,7 +10,6 @@ import { PodApplication } from './support/pod-application.ts';
 import { PodSidecar } from './support/pod-sidecar.ts';
 import type { CaptureMode } from './support/pod-sidecar.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

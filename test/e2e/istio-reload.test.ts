@@ -2,13 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { DiagnosticList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
 import { rejectedOf, startSidecar } from './support/envoy.ts';
 import { serviceEntry } from './support/service-entry.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

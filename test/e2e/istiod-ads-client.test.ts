@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { provide } from '@isthmus/servers';
 import { LineProcess } from './support/line-process.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

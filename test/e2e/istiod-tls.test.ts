@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startIstiod } from '@isthmus/servers';
 import type { IstiodServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const TLS = join(import.meta.dirname, '../../libs/registry-consul/src/testdata/tls');
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startEureka, startIstiod } from '@isthmus/servers';
 import type { EnvoyServer, EurekaServer, IstiodServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
@@ -7,7 +8,6 @@ import { BridgeProcess } from './support/bridge.ts';
 import { callEgress, shares } from './support/egress.ts';
 import { hostsOf, startSidecar, statOf } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'payments.eureka';
 const CLUSTER = `outbound|80||${HOST}`;

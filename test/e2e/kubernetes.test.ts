@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ItemList, SourceView } from '@isthmus/contract';
 import { ENDPOINT_SLICES } from '@isthmus/kube';
+import { until } from '@isthmus/model/testing';
 import { serviceObject, sliceObject, sliceOf } from '@isthmus/registry-kubernetes/testing';
 import type { EnvoyServer, KubernetesServer } from '@isthmus/servers';
 import { startKubernetes } from '@isthmus/servers';
@@ -8,7 +9,6 @@ import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 const host = (name: string, namespace = 'shop') => `${name}.${namespace}.svc.cluster.local`;
 const ordersCluster = `outbound|80||${host('orders')}`;

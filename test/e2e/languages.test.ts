@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startEureka, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, EurekaServer, SpringApp } from '@isthmus/servers';
@@ -10,7 +11,6 @@ import { giveFile, istioObject } from './support/istio-files.ts';
 import { Instance } from './support/instance.ts';
 import { hostOfService, nodeCaller, pythonCaller, springCaller } from './support/language-callers.ts';
 import type { LanguageCaller } from './support/language-callers.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

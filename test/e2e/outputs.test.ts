@@ -1,5 +1,6 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startIstiod, startKubernetes } from '@isthmus/servers';
 import type { IstiodServer, KubernetesServer } from '@isthmus/servers';
@@ -7,7 +8,6 @@ import { stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
 import { clustersOf, endpointsOf, routeOf } from './support/sidecar-view.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

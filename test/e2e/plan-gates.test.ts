@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, NacosServer } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 const TOKEN = 'a-token-of-the-service-web';

@@ -3,9 +3,9 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, ItemList, PlanAuditView, PlanChangeView, PlanDetail, PlanView, Problem } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { ROOT } from '../docs/pages.ts';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const CLI = join(ROOT, 'dist/apps/cli/apps/cli/src/main.js');
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ItemList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startConsul, startEureka, startKubernetes, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, SpringApp, SpringOptions } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
@@ -10,7 +11,6 @@ import { MovingPods } from './support/moving-pods.ts';
 import { Pods } from './support/pods.ts';
 import { SteadyCaller } from './support/steady-caller.ts';
 import type { Outcome } from './support/steady-caller.ts';
-import { until } from './support/until.ts';
 
 /** Kubernetes takes such addresses for Pods, and this machine has them. */
 const [A, B, C] = ['127.0.4.11', '127.0.4.12', '127.0.4.13'] as const;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ExplainAnswer, ItemList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
@@ -10,7 +11,6 @@ import { MovingPods } from './support/moving-pods.ts';
 import { Pods } from './support/pods.ts';
 import { SteadyCaller } from './support/steady-caller.ts';
 import type { Outcome } from './support/steady-caller.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 /** Kubernetes takes such addresses for Pods (not for EndpointSlices), and this machine has them. */

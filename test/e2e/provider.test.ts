@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, Server } from '@isthmus/servers';
@@ -9,7 +10,6 @@ import { hostsOf, startSidecar } from './support/envoy.ts';
 import { LoadCaller } from './support/load-caller.ts';
 import { ProviderProcess } from './support/provider-process.ts';
 import { SdkCaller } from './support/sdk-caller.ts';
-import { until } from './support/until.ts';
 
 const HOSTS = { nacos: 'orders.default-group.public.nacos', consul: 'orders.dc1.consul', eureka: 'orders.eureka' } as const;
 type Kind = keyof typeof HOSTS;

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, provide } from '@isthmus/servers';
 import { startCli } from './support/cli.ts';
 import { GrpcBackend } from './support/grpc-backend.ts';
 import type { GrpcAnswers } from './support/grpc-names.ts';
 import { LineProcess } from './support/line-process.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePorts } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
-import { until } from './support/until.ts';
 
 const LIBS = join(import.meta.dirname, '../../libs');
 const OLD = { cert: join(LIBS, 'xds/src/testdata/tls.crt'), key: join(LIBS, 'xds/src/testdata/tls.key') };

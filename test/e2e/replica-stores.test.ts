@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { DiagnosticList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startEureka, startKubernetes, startNacos2 } from '@isthmus/servers';
 import type { EurekaServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
@@ -10,7 +11,6 @@ import { hostsOf, startSidecar, statOf } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
 import { MCP_TYPES, ReplicaSet, XDS_TYPES } from './support/replica-set.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-import { until } from './support/until.ts';
 import { XdsView } from './support/xds-view.ts';
 
 jest.setTimeout(240_000);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { DiagnosticList, HeldView, ItemList, PublicationList, ReplicaView, ServiceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul, startEureka } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer, EurekaServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
@@ -14,7 +15,6 @@ import { EurekaClient } from './support/eureka-client.ts';
 import { HeadLog } from './support/head-log.ts';
 import { PassingLog } from './support/passing-log.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
-import { until } from './support/until.ts';
 import { XdsView } from './support/xds-view.ts';
 
 jest.setTimeout(180_000);

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, Server } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
@@ -9,7 +10,6 @@ import { hostsOf, startSidecar } from './support/envoy.ts';
 import { LoadCaller } from './support/load-caller.ts';
 import { ProviderProcess } from './support/provider-process.ts';
 import { SdkCaller } from './support/sdk-caller.ts';
-import { until } from './support/until.ts';
 
 const KINDS = ['nacos', 'consul', 'eureka'] as const;
 type Kind = (typeof KINDS)[number];

@@ -6,6 +6,7 @@ import { status } from '@grpc/grpc-js';
 import type { AgentPlan } from '@isthmus/contract';
 import { keptBy, markOf } from '@isthmus/ladder';
 import type { Policy, Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
@@ -13,7 +14,6 @@ import { CountingGrpc } from './support/counting-grpc.ts';
 import { hostsOf, rejectedOf, startSidecar } from './support/envoy.ts';
 import { RungCaller } from './support/rung-caller.ts';
 import type { CallEnd } from './support/rung-caller.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

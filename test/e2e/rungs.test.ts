@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { keptBy, markOf } from '@isthmus/ladder';
 import type { Policy, Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
@@ -14,7 +15,6 @@ import { callEgress } from './support/egress.ts';
 import { hostsOf, rejectedOf, startSidecar, sumOfStats } from './support/envoy.ts';
 import { RungCaller } from './support/rung-caller.ts';
 import type { CallEnd } from './support/rung-caller.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

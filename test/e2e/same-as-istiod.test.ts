@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { freePorts, startIstiod } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
@@ -13,7 +14,6 @@ import { Instance } from './support/instance.ts';
 import { CASES, hostOf, objectsOf } from './support/istiod-cases.ts';
 import type { RuleCase } from './support/istiod-cases/rule-case.ts';
 import { giveFile, istioObject, serviceEntry } from './support/istio-files.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(300_000);
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ItemList, ProxyView, RejectedProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, provide, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { Authority } from './support/authority.ts';
@@ -15,7 +16,6 @@ import { GrpcBackend } from './support/grpc-backend.ts';
 import type { GrpcAnswers } from './support/grpc-names.ts';
 import { LineProcess } from './support/line-process.ts';
 import { serviceEntry } from './support/service-entry.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(180_000);
 

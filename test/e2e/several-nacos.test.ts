@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ConflictView, ItemList, ServiceView, SourceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { NacosServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 

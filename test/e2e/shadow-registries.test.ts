@@ -1,6 +1,7 @@
 // What npm consul and eureka-js-client see, and what the mesh does, while a Pod is evicted and another one comes. Both at once: Eureka's window is 90 s.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, EndpointView, ItemList, ShadowView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startConsul, startEureka, startKubernetes } from '@isthmus/servers';
 import type { ConsulServer, EurekaServer, KubernetesServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
@@ -9,7 +10,6 @@ import { EurekaClient } from './support/eureka-client.ts';
 import { MovingPods } from './support/moving-pods.ts';
 import { Pods } from './support/pods.ts';
 import { SdkCaller } from './support/sdk-caller.ts';
-import { until } from './support/until.ts';
 
 /** Kubernetes takes such addresses for Pods, and this machine has them. */
 const [A, B, C] = ['127.0.6.11', '127.0.6.12', '127.0.6.13'] as const;

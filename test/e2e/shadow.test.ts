@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ShadowView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { NacosServer } from '@isthmus/servers';
 import { ROOT } from '../docs/pages.ts';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 const CLI = join(ROOT, 'dist/apps/cli/apps/cli/src/main.js');

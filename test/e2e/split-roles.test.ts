@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExplainAnswer, ItemList, SourceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, NacosServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ServiceView, SourceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer, EurekaServer, NacosServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
@@ -7,7 +8,6 @@ import { BridgeProcess } from './support/bridge.ts';
 import { shares } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
-import { until } from './support/until.ts';
 
 const HOSTS = ['orders.default-group.public.nacos', 'inventory.dc1.consul', 'payments.eureka'] as const;
 

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { Backend } from './support/backend.ts';
@@ -9,7 +10,6 @@ import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
 import { callEgress, shares } from './support/egress.ts';
 import { startSidecar, statOf } from './support/envoy.ts';
-import { until } from './support/until.ts';
 
 jest.setTimeout(120_000);
 

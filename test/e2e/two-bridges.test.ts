@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PublicationList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { startConsul, startNacos2 } from '@isthmus/servers';
 import type { ConsulServer, NacosServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 const PATIENCE_MS = 90_000;
 /** Longer than any bridge needs from a registry's change to its own write: what has not come by then does not come. */

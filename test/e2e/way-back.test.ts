@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExplainAnswer, PublicationDiff, PublicationList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { freePorts, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer, EurekaServer, NacosServer } from '@isthmus/servers';
 import { parse, stringify } from 'yaml';
@@ -13,7 +14,6 @@ import { EurekaClient } from './support/eureka-client.ts';
 import { startGateway } from './support/gateway.ts';
 import { SdkCaller } from './support/sdk-caller.ts';
 import type { CallerReport } from './support/sdk-caller.ts';
-import { until } from './support/until.ts';
 
 const PATIENCE_MS = 90_000;
 

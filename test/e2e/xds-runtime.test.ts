@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import type { ProxyList } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { RuntimeSchema } from '@isthmus/proto/envoy';
 import { RTDS } from '@isthmus/xds';
 import { deltaClient } from '@isthmus/xds/testing';
 import type { DeltaClient } from '@isthmus/xds/testing';
 import { freePorts } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
-import { until } from './support/until.ts';
 
 let bridge: BridgeProcess;
 let registries: object[];

@@ -1,9 +1,9 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { AgentPlan } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { Diagnostics } from './diagnostics.ts';
 import type { AgentDiagnostic } from './diagnostics.ts';
 import { followPlanFile } from './plan-file.ts';
@@ -18,12 +18,6 @@ const follow = (): void => {
   const diagnostics = new Diagnostics({ emit: (one) => said.push(one), now: () => 0 });
   unfollow = followPlanFile(file, (plan) => plans.push(plan), diagnostics);
 };
-const until = async (condition: () => boolean): Promise<void> => {
-  const end = Date.now() + 20_000;
-  while (!condition() && Date.now() < end) await pause(5);
-  expect(condition()).toBe(true);
-};
-
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'isthmus-plan-'));
   file = join(directory, 'plan.json');
@@ -40,10 +34,10 @@ test('a plan file is read at once, and again when it is written or replaced', as
   follow();
   expect(plans.map(({ version }) => version)).toEqual(['1']);
   writeFileSync(file, text('2'));
-  await until(() => plans.at(-1)?.version === '2');
+  await until('version 2', () => plans.at(-1)?.version === '2');
   writeFileSync(`${file}.new`, text('3'));
   renameSync(`${file}.new`, file);
-  await until(() => plans.at(-1)?.version === '3');
+  await until('version 3', () => plans.at(-1)?.version === '3');
   expect(said).toEqual([]);
 });
 
@@ -51,11 +45,11 @@ test('a plan file that is not there yet, or bad, is said, and leaves the plan be
   follow();
   expect(said).toMatchObject([{ code: 'plan-refused', where: file }]);
   writeFileSync(file, text('1'));
-  await until(() => plans.length === 1);
+  await until('the first plan', () => plans.length === 1);
   writeFileSync(file, '<html>');
   writeFileSync(`${file}.new`, text('2'));
   renameSync(`${file}.new`, file);
-  await until(() => plans.length === 2);
+  await until('the second plan', () => plans.length === 2);
   expect(plans.map(({ version }) => version)).toEqual(['1', '2']);
 });
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { MemoryLedger, SharedLedger } from '@isthmus/ledger';
 import { MemoryServer, MemoryStore } from '@isthmus/ledger/testing';
 import type { Diagnostic, MeshHost } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { Catalog } from './catalog.ts';
 import { DEFAULT_RULES } from './merge-rules.ts';
 import { DEFAULT_GUARD } from './removal-guard.ts';
@@ -49,14 +50,6 @@ function replica(server: MemoryServer, id: string, leaseMs: number): Replica {
   const made: Replica = { catalog, ledger, store, dirty, pass: (ms) => (now += ms) };
   replicas.push(made);
   return made;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function pair(leaseMs = 10_000): Promise<{ readonly leader: Replica; readonly follower: Replica }> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { LeaseSink, alwaysWriter, publicationId } from '@isthmus/registry';
 import { describeSinkContract, testLedger, testPublication } from '@isthmus/registry/testing';
 import type { SinkHarness } from '@isthmus/registry/testing';
@@ -28,15 +29,11 @@ describe('Eureka without authentication', () => {
     const wanted = Array.from({ length: 500 }, (_, n) => testPublication(`many-${n}`, [`10.3.${n >> 8}.${n & 255}:80`], 30_000));
     for (const publication of wanted) sink.want(publicationId(publication.at), publication);
     const all = () => [...sink.publications()];
-    const until = async (condition: () => boolean) => {
-      const end = Date.now() + 240_000;
-      while (!condition() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(condition()).toBe(true);
-    };
-    await until(() => all().length === 500 && all().every((p) => p.state === 'published') && sink.counters.renewed >= 500);
+    const published = () => all().length === 500 && all().every((p) => p.state === 'published');
+    await until('all are published and renewed', () => published() && sink.counters.renewed >= 500, 240_000);
     expect(await harness.seen('many-499')).toHaveLength(1);
     for (const publication of wanted) sink.want(publicationId(publication.at), undefined);
-    await until(() => all().length === 0);
+    await until('all are withdrawn', () => all().length === 0, 240_000);
     expect(await harness.seen('many-499')).toEqual([]);
     abort.abort();
     await running;

@@ -13,6 +13,7 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { MeshService, Resource } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import type { EnvoyServer } from '@isthmus/servers';
 import { clustersOf } from './clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
@@ -113,15 +114,15 @@ describe('a real Envoy', () => {
   test('ejects an instance after seven errors in a row, and takes it back when its time is over', async () => {
     const failing = instance('failing');
     failing.answer = 500;
-    await until(async () => (await call('outbound|80||errors.nacos')) !== '' && failing.calls === 7);
+    await until('the calls that eject', async () => (await call('outbound|80||errors.nacos')) !== '' && failing.calls === 7);
     // Envoy ejects in its main thread, a moment after the seventh.
-    await until(async () => (await stat('errors.nacos.*outlier_detection.ejections_active')) === 1);
+    await until('it is ejected', async () => (await stat('errors.nacos.*outlier_detection.ejections_active')) === 1);
     const others = instance('a').calls + instance('b').calls;
     for (let i = 0; i < 50; i++) await call('outbound|80||errors.nacos');
     expect(failing.calls).toBe(7);
     expect(instance('a').calls + instance('b').calls).toBe(others + 50);
     failing.answer = 200;
-    await until(async () => (await call('outbound|80||errors.nacos')) === 'failing');
+    await until('it is back', async () => (await call('outbound|80||errors.nacos')) === 'failing');
     expect(await stat('errors.nacos.*outlier_detection.ejections_active')).toBe(0);
   }, 60_000);
 
@@ -135,17 +136,17 @@ describe('a real Envoy', () => {
   test('stays in the caller’s zone until that fails, then leaves it', async () => {
     for (let i = 0; i < 20; i++) expect(await call('outbound|80||places.nacos')).toBe('near');
     instance('near').answer = 503;
-    await until(async () => (await call('outbound|80||places.nacos')) === 'far');
+    await until('the far one answers', async () => (await call('outbound|80||places.nacos')) === 'far');
   }, 60_000);
 
   test('calls no instance whose checks fail, and the well one that an annotation has checked', async () => {
     const [well, ill] = [instance('well'), instance('ill')];
-    await until(async () => (await call('outbound|80||checked.nacos')) === 'well');
+    await until('the well one answers', async () => (await call('outbound|80||checked.nacos')) === 'well');
     for (let i = 0; i < 20; i++) await call('outbound|80||checked.nacos');
     expect(ill.calls).toBe(0);
     ill.health = 200;
     well.health = 503;
-    await until(async () => (await call('outbound|80||checked.nacos')) === 'ill');
+    await until('the ill one answers', async () => (await call('outbound|80||checked.nacos')) === 'ill');
   }, 60_000);
 
   test('speaks TLS with the files of the rule, and to nobody whose certificate another authority signed', async () => {
@@ -264,11 +265,6 @@ function call(cluster: string): Promise<string> {
 async function stat(name: string): Promise<number> {
   const { body } = await http(envoy.ports.admin, `/stats?filter=${name}$`);
   return Number(/: (\d+)/.exec(body)?.[1]);
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await holds())) if (Date.now() > deadline) throw new Error('did not come true within 30 s');
 }
 
 function instance(name: string): Instance {

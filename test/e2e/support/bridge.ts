@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { freePorts } from '@isthmus/servers';
 import { stringify } from 'yaml';
-import { until } from './until.ts';
 
 const MAIN = join(import.meta.dirname, '../../../dist/apps/bridge/apps/bridge/src/main.js');
 

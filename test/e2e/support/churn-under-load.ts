@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '@isthmus/model/testing';
 import { freePorts } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { Backend } from './backend.ts';
@@ -10,7 +11,6 @@ import { startSidecar, sumOfStats } from './envoy.ts';
 import { giveFile } from './istio-files.ts';
 import { LoadCaller } from './load-caller.ts';
 import { ShiftingFiles } from './shifting-files.ts';
-import { until } from './until.ts';
 
 export interface ChurnOptions {
   readonly seconds: number;

@@ -2,10 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { provide, servers, spawnGuarded, tail } from '@isthmus/servers';
 import type { Guarded, Pod } from '@isthmus/servers';
 import type { PodApplication } from './pod-application.ts';
-import { until } from './until.ts';
 
 /** As Istio's injected proxies have it. */
 const PROXY_USER = '1337';

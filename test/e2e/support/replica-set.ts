@@ -1,6 +1,6 @@
 import type { ItemList, ReplicaView, ServiceView } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { BridgeProcess } from './bridge.ts';
-import { until } from './until.ts';
 import { XdsView } from './xds-view.ts';
 
 const TYPES = ['cluster.v3.Cluster', 'endpoint.v3.ClusterLoadAssignment', 'route.v3.RouteConfiguration', 'listener.v3.Listener'];

@@ -1,4 +1,4 @@
-import { until } from './until.ts';
+import { until } from '@isthmus/model/testing';
 
 export interface Outcome {
   readonly calls: number;

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { until } from '@isthmus/model/testing';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawnGuarded } from './guard.ts';
 import { processExists } from './lock.ts';
-import { eventually } from './testing/eventually.ts';
 
 let dir: string;
 
@@ -29,8 +29,8 @@ test('a child whose parent is killed by SIGKILL is killed too, and its directory
   }
   expect(processExists(child)).toBe(true);
   parent.kill('SIGKILL');
-  await eventually('the child is gone', () => !processExists(child));
-  await eventually('its directory is gone', () => !existsSync(dir));
+  await until('the child is gone', () => !processExists(child));
+  await until('its directory is gone', () => !existsSync(dir));
 });
 
 test('a child that ends by itself says with which code, and leaves its directory', async () => {
@@ -47,9 +47,9 @@ test('a command that does not exist ends with 127', async () => {
 test('killing the group takes what the child has started along, paused or not', async () => {
   const child = await start('sh', '-c', 'sleep 600 & echo $!; wait');
   let grandchild = 0;
-  await eventually('it has started one', async () => (grandchild = Number(await readFile(join(dir, 'log'), 'utf8'))) > 0);
+  await until('it has started one', async () => (grandchild = Number(await readFile(join(dir, 'log'), 'utf8'))) > 0);
   child.signal('SIGSTOP');
   await child.killGroup();
-  await eventually('both are gone', () => !processExists(child.pid) && !processExists(grandchild));
+  await until('both are gone', () => !processExists(child.pid) && !processExists(grandchild));
   expect(existsSync(dir)).toBe(true);
 });

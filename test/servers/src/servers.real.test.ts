@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { until } from '@isthmus/model/testing';
 import { describe, expect, test } from '@jest/globals';
 import {
   fourLetterWord,
@@ -21,7 +22,6 @@ import {
 } from './index.ts';
 import { processExists } from './lock.ts';
 import { accepts } from './probe.ts';
-import { eventually } from './testing/eventually.ts';
 
 const patient = 120_000;
 
@@ -99,7 +99,7 @@ describe('every server starts on free ports, answers, and leaves nothing when it
         async ({ ports }) => {
           const listed = async () =>
             (await http(ports['http'] ?? 0, '/instances/caller')).body.includes(`"port":${ports['http']}`);
-          await eventually('it lists itself', listed, 20_000);
+          await until('it lists itself', listed, 20_000);
           expect(await status(ports['http'], '/call/nobody')).toBe(502);
         },
       );
@@ -200,7 +200,7 @@ test(
         body: JSON.stringify({ instance }),
       });
       expect(response.status).toBe(204);
-      await eventually('the second knows it', async () => (await status(second?.ports.http, '/eureka/apps/ORDERS')) === 200);
+      await until('the second knows it', async () => (await status(second?.ports.http, '/eureka/apps/ORDERS')) === 200);
     } finally {
       await Promise.all([first?.stop(), second?.stop()]);
     }
@@ -213,7 +213,7 @@ test(
   async () => {
     await using first = await startConsul();
     await using second = await startConsul({ datacenter: 'dc2', joinWan: [first.ports.serfWan] });
-    await eventually('dc1 can ask dc2', async () => (await status(first.ports.http, '/v1/catalog/nodes?dc=dc2')) === 200);
+    await until('dc1 can ask dc2', async () => (await status(first.ports.http, '/v1/catalog/nodes?dc=dc2')) === 200);
     expect(await status(second.ports.http, '/v1/catalog/nodes?dc=dc1')).toBe(200);
   },
   patient,
@@ -274,8 +274,8 @@ test(
     const { pid = 0, dir = '' } = said ?? {};
     expect(processExists(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await eventually('the server is gone', () => !processExists(pid));
-    await eventually('its directory is gone', () => !existsSync(dir));
+    await until('the server is gone', () => !processExists(pid));
+    await until('its directory is gone', () => !existsSync(dir));
   },
   patient,
 );

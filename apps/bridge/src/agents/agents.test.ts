@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AgentReport, AgentTarget } from '@isthmus/contract';
 import { viewHash } from '@isthmus/ladder';
 import type { MeshHost, MeshService } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { AgentTargets } from '@isthmus/plans';
 import { Agents } from './agents.ts';
 import type { Leader } from './forward-reports.ts';
@@ -17,14 +18,6 @@ import { Client } from './testing/stream-client.ts';
 const orders: AgentTarget = { host: 'orders.shop', port: 80, rung: 'traffic', addresses: [] };
 const HOST = 'orders.shop' as MeshHost;
 const id = { host: 'orders.shop', port: 80 };
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 let stopped: AbortController;
 let agents: Agents;

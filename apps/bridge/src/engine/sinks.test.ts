@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { MemoryLedger } from '@isthmus/ledger';
 import { systemClock } from '@isthmus/model';
 import type { Ledger, SourceId } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { publicationId } from '@isthmus/registry';
 import { MemoryRegistry, testPublication } from '@isthmus/registry/testing';
 import type { BridgeConfig } from './bridge-config.ts';
@@ -33,14 +34,6 @@ function sinks(registry: MemoryRegistry, ledger: Ledger, publish: readonly { to:
   return made;
 }
 
-const until = async (condition: () => Promise<boolean> | boolean) => {
-  const end = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in 10 s');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
-
 describe('the sinks of a config', () => {
   test('are those that it publishes into', () => {
     const registry = new MemoryRegistry();
@@ -56,15 +49,15 @@ describe('the sinks of a config', () => {
     const before = sinks(registry, ledger, [{ to: 'target', services: ['*'] }]);
     const publication = testPublication('orders', ['10.0.0.1:80'], 2_000);
     before.all[0]?.want(publicationId(publication.at), publication);
-    await until(async () => (await registry.seen('orders')).length === 1);
+    await until('it is registered', async () => (await registry.seen('orders')).length === 1);
     abort.splice(0)[0]?.abort();
 
     const after = sinks(registry, ledger, []);
-    await until(() => (after.all[0]?.counters.renewed ?? 0) > 1);
+    await until('it is renewed', () => (after.all[0]?.counters.renewed ?? 0) > 1);
     expect(await registry.seen('orders')).toHaveLength(1);
     after.takeComplete(['k8s' as SourceId]);
-    await until(async () => (await registry.seen('orders')).length === 0);
-    await until(() => ledger.entries('publication').size === 0);
+    await until('it is deregistered', async () => (await registry.seen('orders')).length === 0);
+    await until('the ledger has forgotten it', () => ledger.entries('publication').size === 0);
     expect(sinks(registry, ledger, []).all).toEqual([]);
   });
 

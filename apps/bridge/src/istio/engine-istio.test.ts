@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '@isthmus/config';
 import { FileLedger } from '@isthmus/ledger';
 import type { MeshHost } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { explain } from '../control/explain.ts';
 import { Engine } from '../engine/engine.ts';
 import { registryKinds } from '../registries.ts';
@@ -61,11 +61,6 @@ async function start(): Promise<Engine> {
   engine = new Engine(config({ dir: 'istio.d' }), await FileLedger.open(join(directory, 'ledger')));
   engine.start();
   return engine;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 15_000; !condition(); await wait(10))
-    if (performance.now() > end) throw new Error(`not so in time: ${what}`);
 }
 
 const served = (of: Engine) => JSON.stringify([...of.istio.store.objects()].map(({ kind, name }) => [kind, name]));

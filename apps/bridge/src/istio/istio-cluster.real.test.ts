@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NAMESPACES, apiVersionOf, pathOf } from '@isthmus/kube';
+import { until } from '@isthmus/model/testing';
 import { IstioConfigStore } from '@isthmus/policy';
 import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
@@ -56,11 +56,6 @@ async function follow(user: string) {
     await running;
   };
   return { store, cluster, names, said, end };
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 30_000; !condition(); await wait(20))
-    if (performance.now() > end) throw new Error(`not so in time: ${what}`);
 }
 
 const SPECS: Readonly<Record<string, object>> = {

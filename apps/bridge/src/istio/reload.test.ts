@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseConfig } from '@isthmus/config';
 import { FileLedger } from '@isthmus/ledger';
+import { until } from '@isthmus/model/testing';
 import { ClusterSchema, RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { CLUSTER_TYPE, ROUTE_TYPE } from '@isthmus/translate';
 import type { ResourceView } from '@isthmus/xds';
@@ -60,11 +60,6 @@ function config(istio: object) {
   const parsed = parseConfig(join(directory, 'isthmus.yaml'), new TextEncoder().encode(text), { kinds: registryKinds });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.config;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 15_000; !condition(); await wait(10))
-    if (performance.now() > end) throw new Error(`not so in time: ${what}`);
 }
 
 function node(): ResourceView {

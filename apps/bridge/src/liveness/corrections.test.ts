@@ -5,6 +5,7 @@ import type { CorrectConfig } from '@isthmus/config';
 import { MemoryLedger } from '@isthmus/ledger';
 import { IsthmusError, serviceId } from '@isthmus/model';
 import type { ServiceRecord, SourceId, WorkloadEvent } from '@isthmus/model';
+import { until as eventually } from '@isthmus/model/testing';
 import type { CorrectionOutcome } from '@isthmus/registry';
 import { Corrections } from './corrections.ts';
 
@@ -68,13 +69,7 @@ function setUp(config: CorrectConfig | undefined = CONFIG, ledger = new MemoryLe
   };
   const over = new AbortController();
   const running = corrections.run(over.signal);
-  const until = async (condition: () => boolean) => {
-    const end = Date.now() + 5_000;
-    while (!condition()) {
-      if (Date.now() > end) throw new Error(`not within 5 s; written: ${written.join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
+  const until = (condition: () => boolean) => eventually(() => `the next write; written: ${written.join()}`, condition);
   const stop = async () => {
     over.abort();
     await running;

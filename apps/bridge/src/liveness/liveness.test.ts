@@ -9,6 +9,7 @@ import { parseConfig } from '@isthmus/config';
 import { FileLedger } from '@isthmus/ledger';
 import { scopeOf, serviceId } from '@isthmus/model';
 import type { ServiceRecord, SourceEvent, SourceId, WorkloadEvent } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { EventChannel } from '@isthmus/registry';
 import type { RegistryKind } from '@isthmus/registry';
 import { ENDPOINT_TYPE, SERVICE_ENTRY_TYPE } from '@isthmus/translate';
@@ -91,13 +92,6 @@ ${more}`;
       { kind: 'snapshot', scope: scopeOf(listed.key), services: new Map([[serviceId(listed.key), listed]]) },
       { kind: 'status', scope: scopeOf(listed.key), status: { state: 'live' } },
     );
-  const until = async (what: string, condition: () => boolean) => {
-    const end = Date.now() + 10_000;
-    while (!condition()) {
-      if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
   /** The bytes of an output hold the address as text. */
   const has = (store: Engine['xds'], type: string, address: string) =>
     [...store.resources(type).values()].some(({ bytes }) => Buffer.from(bytes).includes(address));

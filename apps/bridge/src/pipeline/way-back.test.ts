@@ -5,6 +5,7 @@ import type { PublishConfig } from '@isthmus/config';
 import { MemoryLedger } from '@isthmus/ledger';
 import { scopeOf, systemClock } from '@isthmus/model';
 import type { Ledger, MeshHost, ServiceRecord, SourceEvent, SourceId, SourceStatus } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { LeaseSink, alwaysWriter } from '@isthmus/registry';
 import { MemoryRegistry } from '@isthmus/registry/testing';
 import { completeSources } from '../engine/sinks.ts';
@@ -60,13 +61,6 @@ function line(registry: MemoryRegistry, ledger: Ledger = new MemoryLedger(), con
   return { catalog, clock, sink, publisher, stop, publish, say: (event: SourceEvent) => publish(catalog.apply(event)) };
 }
 
-const until = async (what: string, condition: () => Promise<boolean> | boolean) => {
-  const end = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
 const services = (count: number) =>
   Array.from({ length: count }, (_, n) => record(`s${n}`, [endpoint({ address: `10.0.0.${n + 1}` })]));
 const inRegistry = async (registry: MemoryRegistry, all: readonly ServiceRecord[]) => {

@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { SharedLedger } from '@isthmus/ledger';
 import { MemoryServer, MemoryStore } from '@isthmus/ledger/testing';
+import { until } from '@isthmus/model/testing';
 import { specify, steer } from './plan-changes.ts';
 import { PlanWorld, memoryLedger, planOf, planText } from './testing/plan-world.ts';
 
@@ -31,11 +31,6 @@ function replica(server: MemoryServer, id: string): Replica {
   const made = { ledger, store, world: new PlanWorld(ledger) };
   open.push(made);
   return made;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 20_000; !condition(); await pause(5))
-    if (performance.now() > end) throw new Error(`it did not come to that: ${what}`);
 }
 
 const leads = ({ ledger }: Replica): boolean => ledger.writer.isWriter();

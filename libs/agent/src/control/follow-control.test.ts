@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AgentPlan, AgentReport, AgentTarget } from '@isthmus/contract';
+import { until } from '@isthmus/model/testing';
 import { Diagnostics } from '../diagnostics.ts';
 import type { AgentDiagnostic } from '../diagnostics.ts';
 import { ArmCounts } from './arm-counts.ts';
@@ -17,14 +18,6 @@ const orders: AgentTarget = { host: 'orders.shop', port: 80, rung: 'traffic', ad
 const planEvent = (version: string, ...targets: readonly object[]): string =>
   `id: e.${version}\nevent: plan\ndata: ${JSON.stringify({ schema: 1, version, targets })}\n\n`;
 const hello = `event: hello\ndata: ${JSON.stringify({ schema: 1, bridge: 'test', pingMs: 1_000, reportEveryMs: 1_000 })}\n\n`;
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 /** A control API that answers what the test says. */
 class ScriptedControl {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Rung } from '@isthmus/ladder';
+import { until } from '@isthmus/model/testing';
 import { serveNames } from '../grpc/testing/names-server.ts';
 import { serve } from '../http/recorded-server.ts';
 import type { Server } from '../http/recorded-server.ts';
@@ -52,11 +53,6 @@ async function ask(port: number, path: string, headers: Readonly<Record<string, 
   return (await answer.json()) as Record<string, unknown>;
 }
 
-async function until(what: string, done: () => Promise<boolean>): Promise<void> {
-  for (const ends = performance.now() + 30_000; !(await done());)
-    if (performance.now() > ends) throw new Error(`${what}: not within 30 s; ${log}`);
-}
-
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'isthmus-nest-'));
   instance = await serve('instance');
@@ -86,7 +82,10 @@ describe.each([
     expect(instance.seen).toMatchObject([{ method: 'PUT', url: '/handle', body: '{"a":1}' }, { url: '/module' }]);
 
     await plan('traffic');
-    await until('traffic', async () => (await ask(port, 'call'))['rung'] === 'traffic');
+    await until(
+      () => `traffic; ${log}`,
+      async () => (await ask(port, 'call'))['rung'] === 'traffic',
+    );
     const trace = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
     expect(await ask(port, 'call', trace)).toMatchObject({ text: 'egress', desired: 'traffic' });
     expect(await ask(port, 'module', trace)).toEqual({ text: 'egress' });
@@ -107,7 +106,10 @@ describe.each([
       info: { isthmus: { lower: [`${TARGET}:80: sdk, not traffic`] } },
     });
     await plan('retired', []);
-    await until('down', async () => (await ask(port, 'checked'))['status'] === 'error');
+    await until(
+      () => `down; ${log}`,
+      async () => (await ask(port, 'checked'))['status'] === 'error',
+    );
     expect(await ask(port, 'checked')).toMatchObject({ error: { isthmus: { status: 'down' } } });
 
     const closed = once(child, 'message', { signal: AbortSignal.timeout(20_000) });
@@ -123,10 +125,16 @@ describe.each([
       const port = await start(folder, { ...env, NEST_EGRESS: `127.0.0.1:${servers[1].port}` });
       expect(await ask(port, 'channel')).toEqual({ value: 'instance' });
       await plan('traffic', addresses);
-      await until('it moves', async () => (await ask(port, 'channel'))['value'] === 'egress');
+      await until(
+        () => `it moves; ${log}`,
+        async () => (await ask(port, 'channel'))['value'] === 'egress',
+      );
       expect(servers[1].authorities[0]).toBe(`${TARGET}:80`);
       await plan('sdk', addresses);
-      await until('it comes back', async () => (await ask(port, 'channel'))['value'] === 'instance');
+      await until(
+        () => `it comes back; ${log}`,
+        async () => (await ask(port, 'channel'))['value'] === 'instance',
+      );
     } finally {
       for (const one of servers) one.kill();
     }

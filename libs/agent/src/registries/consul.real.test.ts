@@ -1,8 +1,8 @@
+import { until } from '@isthmus/model/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startConsul } from '@isthmus/servers';
 import type { ConsulServer } from '@isthmus/servers';
 import { HoldingProxy } from './testing/holding-proxy.ts';
-import { until } from './testing/until.ts';
 import { WatchedClient } from './testing/watched-client.ts';
 import type { ClientOrder } from './testing/watched-client.ts';
 

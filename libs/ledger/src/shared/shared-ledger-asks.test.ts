@@ -1,3 +1,4 @@
+import { until } from '@isthmus/model/testing';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { MemoryServer } from '../testing/memory-store.ts';
 import {
@@ -9,7 +10,6 @@ import {
   replica,
   vipsOf,
 } from '../testing/shared-replicas.ts';
-import { until } from '../testing/until.ts';
 import { parseHead } from './head.ts';
 
 afterEach(async () => {

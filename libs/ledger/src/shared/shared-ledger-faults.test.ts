@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { IsthmusError } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { MemoryLedger } from '../memory-ledger.ts';
 import { MemoryServer, MemoryStore } from '../testing/memory-store.ts';
-import { until } from '../testing/until.ts';
 import { SharedLedger } from './shared-ledger.ts';
 import type { LocalLedger } from './shared-ledger.ts';
 

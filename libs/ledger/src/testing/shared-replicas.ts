@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { Diagnostic } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { MemoryLedger } from '../memory-ledger.ts';
 import { parseHead } from '../shared/head.ts';
 import { SharedLedger } from '../shared/shared-ledger.ts';
 import type { LocalLedger } from '../shared/shared-ledger.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { MemoryServer } from './memory-store.ts';
-import { until } from './until.ts';
 
 const LEASE_MS = 300;
 

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import type { LedgerStore } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { MemoryLedger } from '../memory-ledger.ts';
 import { SharedLedger } from '../shared/shared-ledger.ts';
-import { until } from './until.ts';
 
 export interface StoreHarness {
   /** A replica's way to one and the same place; each call is another client. */

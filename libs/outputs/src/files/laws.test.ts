@@ -1,6 +1,7 @@
+import { until } from '@isthmus/model/testing';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Hosts, until } from '../testing/hosts.ts';
+import { Hosts } from '../testing/hosts.ts';
 import { headerOf } from './file-format.ts';
 import { FilesOutput } from './files-output.ts';
 import type { FileSystem } from './file-system.ts';

@@ -4,7 +4,8 @@ import type { Resource } from '@isthmus/kube';
 import { FakeApi } from '@isthmus/kube/testing';
 import { soleWriter } from '@isthmus/model';
 import type { MeshHost, MeshObject } from '@isthmus/model';
-import { Hosts, until } from '../testing/hosts.ts';
+import { until } from '@isthmus/model/testing';
+import { Hosts } from '../testing/hosts.ts';
 import { KubernetesOutput } from './kubernetes-output.ts';
 
 const HOST = 'orders.nacos' as MeshHost;

@@ -1,12 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { KubeClient, openAccess } from '@isthmus/kube';
 import { soleWriter } from '@isthmus/model';
+import { until } from '@isthmus/model/testing';
 import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
 import { istioObjects } from '@isthmus/translate';
 import type { Render } from '../object-output.ts';
 import { fullService as service } from '../testing/full-service.ts';
-import { Hosts, until } from '../testing/hosts.ts';
+import { Hosts } from '../testing/hosts.ts';
 import { KubernetesOutput } from './kubernetes-output.ts';
 import type { KubernetesOutputOptions } from './kubernetes-output.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { until } from '@isthmus/model/testing';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { IstioConfigStore } from './istio-config-store.ts';
 import { IstioDirectory } from './istio-directory.ts';
@@ -39,11 +39,6 @@ function open(root = dir) {
   });
   const names = () => [...store.objects()].map(({ namespace, name }) => `${namespace}/${name}`).sort();
   return { store, reads, trouble, directory, names };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !condition(); await wait(5))
-    if (performance.now() > end) throw new Error('it did not come to that');
 }
 
 describe('reading', () => {
@@ -100,16 +95,16 @@ describe('watching', () => {
     await writeFile(join(dir, 'a.yaml'), rule('a'));
     const { directory, names } = open();
     const watching = directory.watch(stop.signal);
-    await until(() => names().join() === 'shop/a');
+    await until('a', () => names().join() === 'shop/a');
     await mkdir(join(dir, 'deep'));
-    await until(() => names().join() === 'shop/a');
+    await until('a alone', () => names().join() === 'shop/a');
     await writeFile(join(dir, 'deep/b.yaml'), rule('b'));
-    await until(() => names().join() === 'shop/a,shop/b');
+    await until('a and b', () => names().join() === 'shop/a,shop/b');
     await writeFile(join(dir, 'new'), rule('c'));
     await rename(join(dir, 'new'), join(dir, 'a.yaml'));
-    await until(() => names().join() === 'shop/b,shop/c');
+    await until('b and c', () => names().join() === 'shop/b,shop/c');
     await rm(join(dir, 'deep'), { recursive: true });
-    await until(() => names().join() === 'shop/c');
+    await until('c', () => names().join() === 'shop/c');
     stop.abort();
     await watching;
   });
@@ -123,10 +118,10 @@ describe('watching', () => {
     await symlink('..data/a.yaml', join(dir, 'a.yaml'));
     const { directory, names } = open();
     const watching = directory.watch(stop.signal);
-    await until(() => names().join() === 'shop/v1');
+    await until('version 1', () => names().join() === 'shop/v1');
     await symlink('..v2', join(dir, '..tmp'));
     await rename(join(dir, '..tmp'), join(dir, '..data'));
-    await until(() => names().join() === 'shop/v2');
+    await until('version 2', () => names().join() === 'shop/v2');
     stop.abort();
     await watching;
   });
@@ -140,10 +135,10 @@ describe('watching', () => {
       await writeFile(join(dir, version, 'a.yaml'), rule(version));
       await symlink(version, join(dir, 'next'));
       await rename(join(dir, 'next'), link);
-      await until(() => names().join() === `shop/${version}`);
+      await until(version, () => names().join() === `shop/${version}`);
     }
     await writeFile(join(dir, 'two/a.yaml'), rule('three'));
-    await until(() => names().join() === 'shop/three');
+    await until('version three', () => names().join() === 'shop/three');
     stop.abort();
     await watching;
   });

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePorts, http, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
@@ -161,7 +162,7 @@ describe('the rules of a VirtualService in a real Envoy', () => {
   test('send a copy to the mirror, with the Host as it was', async () => {
     expect((await call({ host: 'mirror.example', path: '/copy' })).seen?.name).not.toBe('shadow');
     const shadow = instances[2] as EchoServer;
-    await until(() => shadow.seen.length > 0);
+    await until('the shadow has a call', () => shadow.seen.length > 0);
     expect(shadow.seen[0]).toMatchObject({ url: '/copy', host: 'mirror.example' });
   });
 
@@ -251,14 +252,6 @@ async function stat(filter: string): Promise<readonly string[]> {
 async function injected(what: 'delays' | 'aborts'): Promise<number> {
   const lines = await stat(`fault\\.${what}_injected$`);
   return lines.reduce((sum, line) => sum + Number(line.split(': ')[1]), 0);
-}
-
-async function until(done: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!done()) {
-    if (performance.now() > deadline) throw new Error('it did not come');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 function atHost(name: string, http: readonly object[]): ObjectSketch {
