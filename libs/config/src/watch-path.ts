@@ -1,11 +1,14 @@
 import { watch } from 'node:fs';
-import type { FSWatcher } from 'node:fs';
+import type { FSWatcher, Stats } from 'node:fs';
 import { readlink, realpath, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 export interface PathWatchOptions {
-  /** The file may have changed, or come or gone. Not called again before the promise it gives has resolved. */
-  readonly onChange: () => Promise<void> | void;
+  /**
+   * The file may have changed, or come or gone. Not called again before the promise it gives has resolved.
+   * @param entries of the watched directories, as paths, to which something has happened; undefined: it may be any
+   */
+  readonly onChange: (entries: ReadonlySet<string> | undefined) => Promise<void> | void;
   /** Changes can no longer be seen. */
   readonly onBlind: (cause: unknown) => void;
   readonly signal: AbortSignal;
@@ -16,11 +19,16 @@ export interface PathWatchOptions {
 /** Where something else in the directory is written all the time, no quiet comes: then it is enough to wait this many times longer. */
 const MOST_WAITS = 10;
 const MOST_LINKS = 40;
+/**
+ * With more events at once entries are not told any more. The kernel's queue has 16,384 by default; what it drops then Node is not told
+ * of, but of those before.
+ */
+const MOST_EVENTS = 1_000;
 
 /**
  * Watches the directories of a file, not the file: editors and Kubernetes replace it (rename, `..data` symlink), and a watch
  * on a file follows the old one. The directories are looked up again after every event: links move, and a directory that was
- * removed and made again is another one. Resolves when the watch is set up, and calls `onChange` once soon after that.
+ * removed and made again is another one. Resolves when the watch is set up, and calls `onChange` once soon after that, for any entry.
  */
 export async function watchPath(path: string, options: PathWatchOptions): Promise<void> {
   const { signal, quietMs = 100 } = options;
@@ -29,6 +37,9 @@ export async function watchPath(path: string, options: PathWatchOptions): Promis
   let waits = 0;
   let running = false;
   let again = false;
+  let events = 0;
+  /** Undefined: it may be any. */
+  let entries: Set<string> | undefined;
 
   const stop = (): void => {
     clearTimeout(timer);
@@ -41,6 +52,16 @@ export async function watchPath(path: string, options: PathWatchOptions): Promis
     waits += 1;
     timer = setTimeout(() => void look(), quietMs);
   };
+  const happened = (directory: string, name: string | null): void => {
+    events += 1;
+    if (name === null || events > MOST_EVENTS) entries = undefined;
+    else entries?.add(join(directory, name));
+    soon();
+  };
+  const anything = (): void => {
+    entries = undefined;
+    soon();
+  };
   const look = async (): Promise<void> => {
     timer = undefined;
     waits = 0;
@@ -50,8 +71,11 @@ export async function watchPath(path: string, options: PathWatchOptions): Promis
     try {
       while (again && !signal.aborted) {
         again = false;
-        if (await refresh()) soon(); // what happened there before it was watched
-        if (!signal.aborted) await options.onChange();
+        const told = entries;
+        entries = new Set();
+        events = 0;
+        if (await refresh()) anything(); // what happened there before it was watched
+        if (!signal.aborted) await options.onChange(told);
       }
     } finally {
       running = false;
@@ -70,7 +94,8 @@ export async function watchPath(path: string, options: PathWatchOptions): Promis
     for (const [directory, identity] of wanted) {
       if (watched.has(directory)) continue;
       try {
-        watched.set(directory, { identity, watcher: watch(directory, { persistent: false }, soon).on('error', options.onBlind) });
+        const watcher = watch(directory, { persistent: false }, (_, name) => happened(directory, name));
+        watched.set(directory, { identity, watcher: watcher.on('error', options.onBlind) });
         isNew = true;
       } catch (cause) {
         options.onBlind(cause);
@@ -82,7 +107,7 @@ export async function watchPath(path: string, options: PathWatchOptions): Promis
   if (signal.aborted) return;
   signal.addEventListener('abort', stop, { once: true });
   await refresh();
-  soon();
+  anything();
 }
 
 /** Of the path, of every link on the way and of the file itself, with what tells a directory from its successor. */
@@ -92,7 +117,7 @@ async function directoriesOf(path: string): Promise<ReadonlyMap<string, string>>
     // A directory that is gone comes back in its parent.
     for (let at = dirname(file); ; at = dirname(at)) {
       const found = await stat(at).catch(() => undefined);
-      if (found?.isDirectory() === true) return void directories.set(at, `${found.dev} ${found.ino}`);
+      if (found?.isDirectory() === true) return void directories.set(at, directoryIdentity(found));
       if (at === dirname(at)) return;
     }
   };
@@ -106,4 +131,9 @@ async function directoriesOf(path: string): Promise<ReadonlyMap<string, string>>
   const real = await realpath(path).catch(() => undefined);
   if (real !== undefined) await add(real);
   return directories;
+}
+
+/** Tells a directory from another one in its place, which often gets the same number. */
+export function directoryIdentity({ dev, ino, birthtimeMs }: Stats): string {
+  return `${dev} ${ino} ${birthtimeMs}`;
 }

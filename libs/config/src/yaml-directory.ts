@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { messageOf, runInSlices } from '@isthmus/model';
 import { readBounded } from './read-bounded.ts';
-import { watchPath } from './watch-path.ts';
+import { directoryIdentity, watchPath } from './watch-path.ts';
 
 const MOST_FILES = 10_000;
 const MOST_DEPTH = 8;
 /** Files that are looked at side by side. */
 const AT_ONCE = 64;
+/** Between two looks at everything, ms: a watch that lost an event, or a link behind a link, costs no more than that. */
+const LOOK_EVERY = 300_000;
 const NAMES = /^[^.].*\.(?:ya?ml|json)$/;
 
 /** What is read in a directory: `Read` is what a file says, its problems included. */
@@ -29,11 +31,14 @@ export interface DirectoryOptions<Read> {
   readonly onTrouble: (what: string | undefined) => void;
   /** See `watchPath`. */
   readonly quietMs?: number;
+  /** Between two looks at everything, in which nothing is read that looks as before, ms. Default 5 min. */
+  readonly lookEveryMs?: number;
 }
 
 /**
  * The YAML files below a directory, whose changed ones are read and parsed again; a directory that is gone is not one that is
  * empty. Directories, the links to them and linked files are watched: Kubernetes swaps a link for all files of a ConfigMap.
+ * A file that is written costs the look at that file; directories, links and hidden names that come, go or change one at all files.
  */
 export class YamlDirectory<Read> {
   readonly #options: DirectoryOptions<Read>;
@@ -43,7 +48,10 @@ export class YamlDirectory<Read> {
   /** By path; another directory in the place of one is watched anew. */
   readonly #watches = new Map<string, { readonly identity: string; readonly abort: AbortController }>();
   #scanning: Promise<void> | undefined;
-  #again = false;
+  /** To be looked at: entries, or everything. */
+  #due: Set<string> | 'everything' = new Set();
+  /** The last look at everything could see everything. */
+  #isWhole = false;
 
   constructor(options: DirectoryOptions<Read>) {
     this.#options = options;
@@ -52,7 +60,11 @@ export class YamlDirectory<Read> {
 
   /** Reads what has changed since the last time. Never throws. Calls while it runs are one more look after it. */
   scan(): Promise<void> {
-    this.#again = true;
+    this.#due = 'everything';
+    return this.#scanDue();
+  }
+
+  #scanDue(): Promise<void> {
     this.#scanning ??= this.#scanAll().finally(() => (this.#scanning = undefined));
     return this.#scanning;
   }
@@ -63,19 +75,24 @@ export class YamlDirectory<Read> {
       signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
     );
     await this.#watchAll(signal);
+    const looks = setInterval(() => void this.#changedAnywhere(signal), this.#options.lookEveryMs ?? LOOK_EVERY).unref();
     await stopped;
+    clearInterval(looks);
     for (const { abort } of this.#watches.values()) abort.abort();
     this.#watches.clear();
     await this.#scanning;
   }
 
   async #scanAll(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
+    while (this.#due === 'everything' || this.#due.size > 0) {
+      const due = this.#due;
+      this.#due = new Set();
       try {
-        await this.#scanOnce();
+        if (due === 'everything') await this.#scanOnce();
+        else await this.#lookAt(due);
         this.#options.onTrouble(undefined);
       } catch (cause) {
+        this.#isWhole = false;
         this.#options.onTrouble(
           `cannot be read: ${READ_ERRORS[(cause as NodeJS.ErrnoException).code ?? ''] ?? messageOf(cause)}`,
         );
@@ -85,6 +102,7 @@ export class YamlDirectory<Read> {
 
   async #scanOnce(): Promise<void> {
     const { files } = await this.#list();
+    this.#isWhole = true;
     const changed = new Map<string, Read | undefined>();
     const here = new Set(files);
     for (const path of this.#files.keys()) if (!here.has(path)) changed.set(path, undefined);
@@ -93,12 +111,34 @@ export class YamlDirectory<Read> {
       const some = files.slice(from, from + AT_ONCE);
       const looks = await Promise.all(some.map(lookOf));
       for (const [n, path] of some.entries()) {
-        if (looks[n] !== undefined && looks[n] === this.#files.get(path)?.look) continue;
-        const file = await this.#readChanged(path);
+        const file = await this.#readIfOther(path, looks[n]);
         if (file !== undefined) changed.set(path, file);
       }
     }
     if (changed.size > 0) await this.#options.onFiles(changed);
+  }
+
+  /** Files that may have come, gone or changed. */
+  async #lookAt(paths: ReadonlySet<string>): Promise<void> {
+    const changed = new Map<string, Read | undefined>();
+    for (const path of paths) {
+      const isGone = await lstat(path).then(
+        () => false,
+        ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+      );
+      if (isGone) {
+        if (this.#files.delete(path)) changed.set(path, undefined);
+        continue;
+      }
+      const file = await this.#readIfOther(path, await lookOf(path));
+      if (file !== undefined) changed.set(path, file);
+    }
+    if (changed.size > 0) await this.#options.onFiles(changed);
+  }
+
+  /** Undefined: it is as it was. @param look undefined where it cannot be said */
+  async #readIfOther(path: string, look: string | undefined): Promise<Read | undefined> {
+    return look !== undefined && look === this.#files.get(path)?.look ? undefined : this.#readChanged(path);
   }
 
   /** Undefined: it says what it said. */
@@ -126,8 +166,7 @@ export class YamlDirectory<Read> {
     const files: string[] = [];
     const watched = new Map([[this.#root, '']]);
     const walk = async (dir: string, depth: number): Promise<void> => {
-      const { dev, ino } = await stat(dir);
-      watched.set(`${dir}/*`, `${dev} ${ino}`);
+      watched.set(`${dir}/*`, directoryIdentity(await stat(dir)));
       for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
         const { name } = entry;
         if (name.startsWith('.')) continue;
@@ -162,16 +201,42 @@ export class YamlDirectory<Read> {
       this.#watches.set(path, { identity, abort });
       await watchPath(path, {
         signal: AbortSignal.any([signal, abort.signal]),
-        onChange: () => this.#changed(signal),
+        onChange: (entries) => this.#changed(path, entries, signal),
         onBlind: (cause) => this.#options.onTrouble(`cannot be watched: ${messageOf(cause)}`),
         ...(this.#options.quietMs === undefined ? {} : { quietMs: this.#options.quietMs }),
       });
     }
   }
 
-  async #changed(signal: AbortSignal): Promise<void> {
+  /** @param watched a key of `#watches` @param entries see `watchPath` */
+  async #changed(watched: string, entries: ReadonlySet<string> | undefined, signal: AbortSignal): Promise<void> {
+    const few = entries && this.#isWhole ? await this.#filesAmong(watched, entries) : undefined;
+    if (few === undefined) return this.#changedAnywhere(signal);
+    if (this.#due !== 'everything') for (const path of few) this.#due.add(path);
+    if (few.length > 0) await this.#scanDue();
+  }
+
+  async #changedAnywhere(signal: AbortSignal): Promise<void> {
     await this.scan();
     if (!signal.aborted) await this.#watchAll(signal);
+  }
+
+  /** The files that may be others now; undefined: everything has to be looked at. */
+  async #filesAmong(watched: string, entries: ReadonlySet<string>): Promise<readonly string[] | undefined> {
+    const root = await stat(this.#root).then(directoryIdentity, () => undefined);
+    if (entries.has(this.#root) || root !== this.#watches.get(`${this.#root}/*`)?.identity) return undefined; // what is gone may be all of it
+    if (watched === this.#root) return [];
+    if (!watched.endsWith('/*')) return [watched]; // a link, or what is behind it
+    const files: string[] = [];
+    for (const path of entries) {
+      const entry = await lstat(path).catch(() => undefined);
+      const isLink = entry?.isSymbolicLink() ?? false;
+      if (entry?.isDirectory() === true || this.#watches.has(`${path}/*`) || isLink !== this.#watches.has(path)) return undefined;
+      if (!NAMES.test(basename(path))) continue;
+      if (entry !== undefined && !this.#files.has(path) && this.#files.size >= MOST_FILES) return undefined;
+      files.push(path);
+    }
+    return files;
   }
 }
 

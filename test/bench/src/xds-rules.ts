@@ -41,8 +41,7 @@ export const xdsRules: Scenario = {
         'our translation without files and streams, CPU of the thread; for istiod its own clocks, `pilot_pushcontext_init_seconds` and',
         '`pilot_xds_push_time` (wall, all types), which it needs anew for each changed rule.',
         'One client is connected while rules change; kinds of proxies that have gone again only note what they miss. istiod’s CPU for a change',
-        'has its reading of the whole directory in it, ours the look at all files of it; what they use',
-        'at rest is taken from three seconds, which may not have one.',
+        'has its reading of the whole directory in it; what they use at rest is taken from three seconds, which may not have one.',
       ].join('\n'),
       tables: [
         {
