@@ -4,6 +4,7 @@ import type { MeshHost } from '@isthmus/model';
 import { AgentTargets, NO_CALLS, NO_VIEWS, readMigrations } from '@isthmus/plans';
 import type { AgentPresence, FleetChange, ProviderWindow, Subscribers, TargetEvidence, WrittenMigration } from '@isthmus/plans';
 import { specify } from '../plan-changes.ts';
+import type { Change, Refused } from '../plan-changes.ts';
 import { Plans } from '../plans.ts';
 import type { PlansParts } from '../plans.ts';
 import type { TargetFacts } from '../target-facts.ts';
@@ -16,6 +17,9 @@ export const ORDERS: TargetFacts = {
   registrations: [],
   elsewhere: 1,
 };
+
+/** Steps of ten minutes each: `shadow`, then 5 % of `traffic`. */
+export const TWO_STEPS = '{ rung: shadow, for: 10m }, { rung: traffic, percent: 5, for: 10m }';
 
 export const WEB: AgentPresence = { service: 'web', instance: 'web-1', connected: true, acknowledged: true };
 
@@ -102,6 +106,11 @@ export class PlanWorld {
     const [target] = this.book.targetsFor(service);
     return target === undefined ? undefined : `${target.rung} ${target.percent}`;
   }
+}
+
+/** What a command or a write is refused with. */
+export function refusal(change: Change | Refused): string | undefined {
+  return 'refused' in change ? change.refused : undefined;
 }
 
 export function planOf(text: string): WrittenMigration {
