@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { serviceId } from '@isthmus/model';
+import { isFoundByCaller, serviceId } from '@isthmus/model';
 import type { Clock, Ledger, MeshHost, ServiceId, ServiceRecord } from '@isthmus/model';
 import type { CompiledRules } from './merge-rules.ts';
 import type { VipDecision } from './merge-service.ts';
@@ -11,6 +11,13 @@ import { PendingVips } from './pending-vips.ts';
  */
 const PREFIX = '240.241';
 const SIZE = 65_536;
+
+const NO_ADDRESS: VipDecision = { vip: undefined, diagnostics: [] };
+
+/** Who is sent to an address of ours would be passed on to it: where callers say where to, none is given out. */
+function isDialled([first]: readonly ServiceRecord[]): boolean {
+  return first?.declared !== undefined && isFoundByCaller(first.declared);
+}
 
 interface Claim {
   readonly record: ServiceRecord;
@@ -79,7 +86,7 @@ export class Vips {
   addressOf(host: MeshHost, members: readonly ServiceRecord[]): VipDecision {
     const declaring = members.find(({ vip }) => vip !== undefined);
     const declared = declaring?.vip;
-    if (declaring === undefined || declared === undefined) return this.#undeclared(host);
+    if (declaring === undefined || declared === undefined) return isDialled(members) ? NO_ADDRESS : this.#undeclared(host);
     const winner = this.#winner(declared);
     if (winner === undefined || winner.host === host) {
       this.pending?.decided(host);

@@ -22,7 +22,7 @@ export { isEmptyPlan, planOf } from './output-plan.ts';
 export type { OutputPlan, PlannedWrite } from './output-plan.ts';
 export { backoff, jittered, pause } from './pause.ts';
 export { sameData, sameRecord } from './same-record.ts';
-export { formatLocality } from './service.ts';
+export { formatLocality, isFoundByCaller } from './service.ts';
 export type { MeshEndpoint, MeshService, Resolution, ServiceDeclaration, ServicePort, ServiceRecord } from './service.ts';
 export { ANYWHERE, listenerPlaces, parseCidr, serviceAddresses } from './service-addresses.ts';
 export type { Cidr, ListenerPlace } from './service-addresses.ts';

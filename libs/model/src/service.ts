@@ -4,9 +4,10 @@ import type { MeshHost, ServiceId, ServiceKey } from './ids.ts';
 
 /**
  * How callers' proxies find the instances. `static`: addresses from EDS; `dns`: names, all of their addresses;
- * `dns-round-robin`: names, the first address (Envoy's LOGICAL_DNS); `none`: the address that the caller dialled.
+ * `dns-round-robin`: names, the first address (Envoy's LOGICAL_DNS); `none`: the address that the caller dialled; `dynamic-dns`,
+ * of wildcard hosts only: the name that the caller asks for.
  */
-export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'none';
+export type Resolution = 'static' | 'dns' | 'dns-round-robin' | 'none' | 'dynamic-dns';
 
 /** What only a ServiceEntry says of a service; registries leave it out. */
 export interface ServiceDeclaration {
@@ -87,6 +88,11 @@ export interface MeshService {
   /** Set where a part of it was read from another bridge: all service ids, there or here, that it was made from; sorted. */
   readonly importedFrom?: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Whether no registry and no proxy knows instances beforehand: callers say where to, by an address or by a name. */
+export function isFoundByCaller({ resolution }: Pick<MeshService, 'resolution'>): boolean {
+  return resolution === 'none' || resolution === 'dynamic-dns';
 }
 
 export function formatLocality(l: Locality): string {

@@ -33,7 +33,9 @@ function resolutionOf(resolution: ServiceEntry_Resolution): PlainServiceEntry['r
       return 'dns';
     case ServiceEntry_Resolution.DNS_ROUND_ROBIN:
       return 'dns-round-robin';
+    case ServiceEntry_Resolution.DYNAMIC_DNS:
+      return 'dynamic-dns';
     default:
-      return 'none'; // also DYNAMIC_DNS: nearest to where the caller wanted to go
+      return 'none';
   }
 }

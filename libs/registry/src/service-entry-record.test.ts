@@ -144,6 +144,12 @@ describe('a record made of ServiceEntries', () => {
     });
   });
 
+  test('goes by what callers name only below a wildcard: of one name, Istio waits for its endpoints', () => {
+    const resolutionOf = (host: string) =>
+      recordOf([entry({ hosts: [host], resolution: 'dynamic-dns', endpoints: [] })]).declared?.resolution;
+    expect([resolutionOf('*.example.com'), resolutionOf('www.example.com')]).toEqual(['dynamic-dns', 'static']);
+  });
+
   test('takes the locality of an endpoint from its label where it says none, dots for slashes', () => {
     const [endpoint] = entry().endpoints;
     const at = (locality: string, labels: Readonly<Record<string, string>>) =>

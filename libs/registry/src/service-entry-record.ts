@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { NOWHERE, PROTOCOLS, parseDeclaredHost, serviceId } from '@isthmus/model';
+import { NOWHERE, PROTOCOLS, isWildcardHost, parseDeclaredHost, serviceId } from '@isthmus/model';
 import type { Diagnostic, Locality, Protocol, Resolution, ServiceDeclaration, ServiceKey, ServicePort } from '@isthmus/model';
 import { printable } from './build-endpoint.ts';
 import type { RawInstance } from './build-endpoint.ts';
@@ -16,7 +16,7 @@ export interface PlainServiceEntry {
   readonly hosts: readonly string[];
   readonly addresses: readonly string[];
   readonly ports: readonly PlainPort[];
-  /** `dns`: without endpoints the host itself is dialled. `none`: wherever the caller wanted to go. */
+  /** `dns`: without endpoints the host itself is dialled. `none`: wherever the caller wanted to go. `dynamic-dns`: whom the caller names. */
   readonly resolution: Resolution;
   /** `MESH_EXTERNAL`, which is Istio's default; ours is not, because it changes what proxies do. */
   readonly external?: boolean;
@@ -101,7 +101,7 @@ export function serviceEntryRecord(
   const origins = [...new Set(members.flatMap(originsOf))].sort();
   return buildRecord(key, parseDeclaredHost(key.name), instances, {
     ports,
-    declared: declarationOf(members),
+    declared: declarationOf(key.name, members),
     ...(vip === undefined ? {} : { vip }),
     ...(namespace === '' ? {} : { meshNamespace: namespace }),
     ...(exportTo === undefined ? {} : { exportTo }),
@@ -111,10 +111,12 @@ export function serviceEntryRecord(
 }
 
 /** What the joined entries say together; of what only one can say the oldest decides. */
-function declarationOf(entries: readonly PlainServiceEntry[]): ServiceDeclaration {
+function declarationOf(host: string, entries: readonly PlainServiceEntry[]): ServiceDeclaration {
   const [oldest] = entries;
+  const { resolution = 'static' } = oldest ?? {};
   return {
-    resolution: oldest?.resolution ?? 'static',
+    // DYNAMIC_DNS is for wildcards: of another host, which a source may send unchecked, Istio waits for endpoints.
+    resolution: resolution === 'dynamic-dns' && !isWildcardHost(host) ? 'static' : resolution,
     addresses: [...new Set(entries.flatMap(({ addresses }) => addresses))].filter(
       (address) => isIP(address.split('/')[0] ?? '') !== 0,
     ),

@@ -54,7 +54,7 @@ export function endpointResources(service: MeshService): readonly Resource[] {
  * there are none.
  */
 export function sniDnatEndpoints(service: MeshService, rule: Rule, proxy: Proxy): readonly Resource[] {
-  if (service.declared?.external === true || !hasAssignments(service, proxy)) return [];
+  if (service.declared?.external === true || (service.resolution !== 'dynamic-dns' && !hasAssignments(service, proxy))) return [];
   return service.ports.flatMap((port) => {
     const { localities } = byLocality(service, servingEndpoints(service, port.name));
     const empty = { localities: localities.map(({ locality }) => ({ locality, weight: 0, members: [] })) };

@@ -5,7 +5,7 @@ export { bareClusters, clusterResources, clusterVariant, clustersOf, sniDnatClus
 export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
 export { bareEndpoints, endpointResources, endpointVariant, endpointsOf, sniDnatEndpoints } from './endpoints.ts';
-export { entryDiagnostics, ruleDiagnostics } from './rule-diagnostics.ts';
+export { ruleDiagnostics } from './rule-diagnostics.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '@isthmus/model';
-import { ClientTLSSettings_TLSmode as Mode, ServiceEntry_Resolution as Resolution } from '@isthmus/proto/istio';
+import { ClientTLSSettings_TLSmode as Mode } from '@isthmus/proto/istio';
 import type { IstioObject, TrafficPolicy } from '@isthmus/proto/istio';
 import { EJECTION_ANNOTATION, parseEjection } from './clusters/ejection.ts';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './clusters/health-checks.ts';
@@ -30,22 +30,6 @@ export function ruleDiagnostics(rule: IstioObject<'DestinationRule'>): readonly 
   for (const { place, policy } of policies)
     for (const one of unsupported(policy)) say(`${place}: ${one.what}`, one.meaning, one.remedy);
   return found;
-}
-
-/** The same of a ServiceEntry. */
-export function entryDiagnostics({ place, namespace, name, spec }: IstioObject<'ServiceEntry'>): readonly Diagnostic[] {
-  if (spec.resolution !== Resolution.DYNAMIC_DNS) return [];
-  return [
-    {
-      code: 'istio.warning',
-      severity: 'warning',
-      where: place,
-      what: `ServiceEntry ${namespace}/${name}: spec.resolution is DYNAMIC_DNS, which Isthmus takes as NONE`,
-      meaning:
-        'proxies do not resolve the name that the caller asks for: an intercepted call goes to the address that the caller dialled, whatever name it claims, and one through the explicit egress listener nowhere',
-      remedy: 'use NONE where that is meant; for names that are known write a ServiceEntry for each, with resolution DNS',
-    },
-  ];
 }
 
 interface Unsupported {

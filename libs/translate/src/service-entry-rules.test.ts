@@ -37,6 +37,16 @@ describe('a ServiceEntry', () => {
     ['DNS-1123', { hosts: [`${'a.'.repeat(127)}a`] }],
     ['no IP', { addresses: ['a.b'] }],
     ['no port', { ports: [] }],
+    ['goes by names', { hosts: ['*.a.com'], addresses: ['10.0.0.1'], resolution: ServiceEntry_Resolution.DYNAMIC_DNS }],
+    [
+      'name nobody',
+      {
+        hosts: ['*.a.com'],
+        addresses: [],
+        resolution: ServiceEntry_Resolution.DYNAMIC_DNS,
+        ports: [{ name: 'mongo', number: 9000, protocol: 'MONGO' }],
+      },
+    ],
     [
       'the most is 256',
       { ports: Array.from({ length: 257 }, (_, i) => ({ name: `http-${i + 1}`, number: i + 1, protocol: 'HTTP' })) },

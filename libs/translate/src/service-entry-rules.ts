@@ -15,6 +15,8 @@ const RESOLVED: ReadonlySet<ServiceEntry_Resolution> = new Set([
   ServiceEntry_Resolution.DNS,
   ServiceEntry_Resolution.DNS_ROUND_ROBIN,
 ]);
+/** What DYNAMIC_DNS can go by: a name in each request, or as SNI. */
+const NAMING: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC', 'TLS']);
 const MOST_LABELS = 256;
 const MOST_PORTS = 256;
 const LONGEST_LOCALITY = 2048;
@@ -34,6 +36,8 @@ export function serviceEntryFaults(entry: ServiceEntry): readonly string[] {
     else if (host.startsWith('*') && entry.endpoints.length === 0 && RESOLVED.has(entry.resolution))
       faults.push(`host ${host} cannot be resolved, and the service has no endpoints`);
   }
+  if (entry.resolution === ServiceEntry_Resolution.DYNAMIC_DNS && entry.addresses.length > 0)
+    faults.push('addresses are set, and resolution DYNAMIC_DNS goes by names');
   for (const address of entry.addresses) if (isIP(address) === 0) faults.push(`address ${address} is no IP`);
   if (entry.ports.length === 0) faults.push('it has no port');
   if (entry.ports.length > MOST_PORTS) faults.push(`${entry.ports.length} ports, the most is ${MOST_PORTS}`);
@@ -44,6 +48,8 @@ export function serviceEntryFaults(entry: ServiceEntry): readonly string[] {
       faults.push(`port name ${name} is no DNS label of at most 62 characters`);
     if (!isPort(number)) faults.push(`port ${number} is not between 1 and 65535`);
     if (!PORT_PROTOCOLS.has(protocol)) faults.push(`port ${name} has the unknown protocol ${protocol}`);
+    if (entry.resolution === ServiceEntry_Resolution.DYNAMIC_DNS && !NAMING.has(protocol))
+      faults.push(`port ${name} has the protocol ${protocol}, in which callers name nobody whose address could be looked up`);
     if (names.has(name)) faults.push(`port name ${name} is used twice`);
     if (numbers.has(number)) faults.push(`port ${number} is used twice`);
     names.add(name);

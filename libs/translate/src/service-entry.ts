@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { isFoundByCaller } from '@isthmus/model';
 import { ServiceEntrySchema, ServiceEntry_Location, ServiceEntry_Resolution, WorkloadEntrySchema } from '@isthmus/proto/istio';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Diagnostic, Endpoint, Locality, MeshService, ServicePort } from '@isthmus/model';
@@ -99,17 +100,18 @@ const RESOLUTIONS = {
   static: ServiceEntry_Resolution.STATIC,
   dns: ServiceEntry_Resolution.DNS,
   'dns-round-robin': ServiceEntry_Resolution.DNS_ROUND_ROBIN,
+  'dynamic-dns': ServiceEntry_Resolution.DYNAMIC_DNS,
 } as const;
 
 function build(service: MeshService, port: ServicePort, endpoints: readonly Endpoint[]): ServiceEntry {
   return create(ServiceEntrySchema, {
     hosts: [service.host],
-    addresses: service.vip === undefined ? [] : [service.vip],
+    addresses: service.vip === undefined || service.resolution === 'dynamic-dns' ? [] : [service.vip],
     ports: [{ number: port.number, name: port.name, protocol: port.protocol.toUpperCase() }],
     // Unset would mean MESH_EXTERNAL. Plaintext all the same: mTLS is used only towards endpoints that name a service account.
     location: service.declared?.external === true ? ServiceEntry_Location.MESH_EXTERNAL : ServiceEntry_Location.MESH_INTERNAL,
     resolution: RESOLUTIONS[service.resolution],
-    endpoints: service.resolution === 'none' ? [] : endpoints.map((endpoint) => workloadEntry(endpoint, port)),
+    endpoints: isFoundByCaller(service) ? [] : endpoints.map((endpoint) => workloadEntry(endpoint, port)),
     exportTo: exportTo(service),
   });
 }

@@ -19,6 +19,8 @@ export interface Call {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
+  /** Of a listener on 127.0.0.1; default: the explicit egress. */
+  readonly port?: number;
 }
 
 export interface Answer {
@@ -27,6 +29,13 @@ export interface Answer {
   /** What the instance saw; undefined where Envoy answered itself. */
   readonly seen: Seen | undefined;
   readonly body: string;
+}
+
+export interface FedEnvoyOptions {
+  /** Of listeners on 127.0.0.1. */
+  readonly ports?: readonly number[];
+  /** Port of a DNS server on loopback, instead of the machine's. */
+  readonly resolver?: number;
 }
 
 /** A stock Envoy with the resources of one side, as they are, called through its explicit egress listener. */
@@ -42,11 +51,13 @@ export class FedEnvoy implements AsyncDisposable {
     this.#dir = dir;
   }
 
-  /** @param egress port of the listener; of the others none is opened */
-  static async start(set: ResourceSet, egress: number): Promise<FedEnvoy> {
+  /** @param egress port of the explicit egress listener; of the others only those at `more` are opened */
+  static async start(set: ResourceSet, egress: number, more: FedEnvoyOptions = {}): Promise<FedEnvoy> {
     const dir = await mkdtemp(join(tmpdir(), 'isthmus-behaviour-'));
     const files = new FilesystemXds(join(dir, 'xds'));
-    const listeners = Object.entries(set.listeners).filter(([name]) => name === `127.0.0.1_${egress}`);
+    const listeners = Object.entries(set.listeners).filter(([name]) =>
+      [egress, ...(more.ports ?? [])].some((port) => name === `127.0.0.1_${port}`),
+    );
     await files.write(
       new Map([
         [CLUSTER_TYPE, resources(ClusterSchema, set.clusters)],
@@ -55,12 +66,16 @@ export class FedEnvoy implements AsyncDisposable {
         [ROUTE_TYPE, resources(RouteConfigurationSchema, set.routes)],
       ]),
     );
-    return new FedEnvoy(await startEnvoy({ bootstrap: files.bootstrap(), readyWhen: 'live' }), egress, dir);
+    return new FedEnvoy(
+      await startEnvoy({ bootstrap: { ...files.bootstrap(), ...resolvingBy(more.resolver) }, readyWhen: 'live' }),
+      egress,
+      dir,
+    );
   }
 
-  call({ host, path = '/', method = 'GET', headers = {} }: Call): Promise<Answer> {
+  call({ host, path = '/', method = 'GET', headers = {}, port = this.#egress }: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: this.#egress, path, method, agent: this.#agent, headers: { ...headers, host } };
+      const options = { host: '127.0.0.1', port, path, method, agent: this.#agent, headers: { ...headers, host } };
       request(options, (response) => {
         let body = '';
         response.setEncoding('utf8').on('data', (text: string) => (body += text));
@@ -89,6 +104,16 @@ export class FedEnvoy implements AsyncDisposable {
     await this.#envoy.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+function resolvingBy(port: number | undefined): object {
+  if (port === undefined) return {};
+  const typed_config = {
+    '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+    resolvers: [{ socket_address: { address: '127.0.0.1', port_value: port } }],
+    dns_resolver_options: { no_default_search_domain: true },
+  };
+  return { typed_dns_resolver_config: { name: 'envoy.network.dns_resolver.cares', typed_config } };
 }
 
 function resources(schema: DescMessage, set: Readonly<Record<string, JsonObject>>) {

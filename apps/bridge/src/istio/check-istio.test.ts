@@ -82,10 +82,3 @@ test('Gateways that want the same port of a router are told of: what is left out
     'warning d.yaml:1:1 Gateway edge/d: port 8080 with the host shop.example is Gateway edge/a’s too, at a.yaml:1:1',
   ]);
 });
-
-test('a resolution that is not in this version is told of by its field', async () => {
-  const spec = '{ hosts: ["*.example"], resolution: DYNAMIC_DNS, ports: [{ number: 443, name: tls, protocol: TLS }] }';
-  expect(await problems({ 'a.yaml': `kind: ServiceEntry, metadata: { name: api, namespace: shop }, spec: ${spec}` })).toEqual([
-    'warning a.yaml:1:1 ServiceEntry shop/api: spec.resolution is DYNAMIC_DNS, which Isthmus takes as NONE',
-  ]);
-});

@@ -3,7 +3,7 @@ import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, HostConflicts, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
-import { entryDiagnostics, ruleDiagnostics } from '@isthmus/translate';
+import { ruleDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
 import { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayConflicts } from './gateway-conflicts.ts';
@@ -74,10 +74,6 @@ export class Rules implements RuleIndex {
       this.#say(was, rule === undefined ? [] : ruleDiagnostics(rule));
       if (rule === undefined) this.destinations.delete(was.namespace, was.name);
       else this.destinations.set(rule);
-    }
-    if (was.kind === 'ServiceEntry') {
-      const entry = after as IstioObject<'ServiceEntry'> | undefined;
-      this.#say(was, entry === undefined ? [] : entryDiagnostics(entry));
     }
     return [{ before, after } satisfies ObjectChange<IstioKind>];
   }

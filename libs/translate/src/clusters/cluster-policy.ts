@@ -28,8 +28,11 @@ export interface PolicyInputs {
   readonly policy: Policy | undefined;
   /** The port's protocol is one that runs on HTTP/2. */
   readonly http2: boolean;
-  /** Hosts are the addresses that callers dialled: nothing to balance. */
-  readonly originalDst: boolean;
+  /**
+   * Which hosts there are: `known`, by endpoints or by names that are looked up beforehand; `dialled`, the addresses that callers dialled;
+   * `named`, what callers name, looked up when they do. In the last two there is nothing to balance.
+   */
+  readonly hosts: 'known' | 'dialled' | 'named';
   /** Without ejection and limits; hosts are balanced as with them. */
   readonly bare: boolean;
   /** SNI routing for other meshes: TLS is the caller's own and passes through. */
@@ -50,7 +53,7 @@ export function encodePolicy(inputs: PolicyInputs): Uint8Array {
 function clusterOf({
   policy = {},
   mesh,
-  originalDst,
+  hosts,
   bare,
   sniDnat,
   healthCheck,
@@ -67,13 +70,13 @@ function clusterOf({
     ...connectionLimits(bare ? withoutLimits(connectionPool) : connectionPool, retryBudget, mesh),
     ...(policy.outlierDetection !== undefined &&
       !bare && { outlierDetection: outlierDetection(policy.outlierDetection, ejection) }),
-    commonLbConfig: commonBalancing(policy, mesh),
-    ...(originalDst ? { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED } : balancing(loadBalancer)),
-    ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls))),
+    ...(hosts !== 'named' && { commonLbConfig: commonBalancing(policy, mesh) }),
+    ...(hosts === 'known' ? balancing(loadBalancer) : { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED }),
+    ...httpOptionsField(withNames(httpOptions(http2, connectionPool), tls && namesByRequest(tls, hosts === 'named'))),
     ...(!sniDnat && proxyProtocol !== undefined
       ? { transportSocket: proxyProtocolSocket(proxyProtocol, socket) }
       : socket && { transportSocket: socket }),
-    ...(healthCheck !== undefined && { healthChecks: healthChecks(healthCheck, http2) }),
+    ...(healthCheck !== undefined && hosts !== 'named' && { healthChecks: healthChecks(healthCheck, http2) }),
   };
 }
 

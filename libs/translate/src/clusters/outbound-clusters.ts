@@ -10,6 +10,7 @@ import { resource } from '../resource.ts';
 import { servingEndpoints } from '../serving-endpoints.ts';
 import { addressFamily } from './address-family.ts';
 import { dnsHead, edsHead, originalDstHead } from './discovery.ts';
+import { canForward, forwardProxyHead } from './forward-proxy.ts';
 import { isPassthrough } from './load-balancer.ts';
 import { policyBytes } from './policy-bytes.ts';
 import { isHttp2 } from './port-protocol.ts';
@@ -22,7 +23,7 @@ import type { Policy } from './traffic-policy.ts';
 type Rule = IstioObject<'DestinationRule'> | undefined;
 
 /** How a cluster's hosts are found. */
-type Finding = 'eds' | 'dns' | 'dns-round-robin' | 'original-dst';
+type Finding = 'eds' | 'dns' | 'dns-round-robin' | 'original-dst' | 'forward-proxy';
 
 /**
  * `sni-dnat`: for gateways that pass TLS through to the cluster that the SNI names. `bare`: without ejection and limits, for callers
@@ -69,7 +70,8 @@ interface Part {
 
 function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
   const { service, rule } = seen;
-  const finding = findingOf(service, seen.proxy);
+  const finding = findingOf(seen);
+  if (finding === 'forward-proxy' && !canForward(port)) return [];
   // Istio has no cluster for a name without instances. One that is only out of service stays, so that it can come back.
   if (isDns(service) && !service.endpoints.some(({ portName }) => portName === port.name)) return [];
   const endpoints = isDns(service) ? servingEndpoints(service, port.name) : [];
@@ -79,10 +81,13 @@ function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
     subset: undefined,
     policy,
     before: finding,
-    finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : finding,
+    finding: isPassthrough(policy?.loadBalancer) && finding !== 'forward-proxy' ? 'original-dst' : finding,
     endpoints,
   };
-  const subsets = rule === undefined ? [] : rule.spec.subsets.map((subset) => subsetPart(rule.spec, subset, whole));
+  const subsets =
+    rule === undefined || service.resolution === 'dynamic-dns'
+      ? []
+      : rule.spec.subsets.map((subset) => subsetPart(rule.spec, subset, whole));
   return [whole, ...subsets].filter((part) => part.subset === undefined || hasHosts(part)).map((part) => cluster(seen, part));
 }
 
@@ -107,10 +112,10 @@ function cluster(seen: Seen, part: Part): Resource {
   const tail = policyBytes(rule, place(rule, port, subset), {
     policy,
     http2: isHttp2(port.protocol),
-    originalDst: finding === 'original-dst',
+    hosts: finding === 'original-dst' ? 'dialled' : finding === 'forward-proxy' ? 'named' : 'known',
     bare: mode === 'bare',
     sniDnat: mode === 'sni-dnat',
-    alternativeNames: service.declared?.subjectAltNames ?? [],
+    alternativeNames: finding === 'forward-proxy' ? [] : (service.declared?.subjectAltNames ?? []),
     mesh,
   });
   return resource(name, joinParts([head(name, seen, part), tail]));
@@ -133,6 +138,8 @@ function head(name: string, { service, proxy, mesh }: Seen, { port, policy, befo
       const assignment = proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy, mesh));
       return dnsHead(name, use, addressFamily(proxy), assignment);
     }
+    case 'forward-proxy':
+      return forwardProxyHead(name, service.host, proxy, port, policy);
     default:
       return finding satisfies never;
   }
@@ -146,7 +153,7 @@ function hasHosts({ before, endpoints }: Part): boolean {
   return (before !== 'dns' && before !== 'dns-round-robin') || endpoints.length > 0;
 }
 
-function findingOf({ resolution }: MeshService, proxy: Proxy | undefined): Finding {
+function findingOf({ service: { resolution }, proxy, mode }: Seen): Finding {
   switch (resolution) {
     case 'static':
       return 'eds';
@@ -156,6 +163,8 @@ function findingOf({ resolution }: MeshService, proxy: Proxy | undefined): Findi
     case 'none':
       // Nobody dials through a router: it has to be told.
       return proxy?.kind === 'router' ? 'eds' : 'original-dst';
+    case 'dynamic-dns':
+      return mode === 'sni-dnat' ? 'eds' : 'forward-proxy';
     default:
       return resolution satisfies never;
   }

@@ -26,10 +26,10 @@ interface Annotated {
  * @param place which of the rule's policies it is: a port, a subset
  */
 export function policyBytes(rule: Rule | undefined, place: string, inputs: Omit<PolicyInputs, keyof Annotated>): Uint8Array {
-  const { http2, originalDst, bare, sniDnat, alternativeNames, mesh } = inputs;
+  const { http2, hosts, bare, sniDnat, alternativeNames, mesh } = inputs;
   const known = rule === undefined ? plainOf(mesh) : byRule(mesh, rule);
   const names = inputs.policy?.tls === undefined ? '' : alternativeNames.join(' ');
-  const key = `${place} ${http2 ? 2 : 1}${originalDst ? 'o' : ''}${bare ? 'b' : ''}${sniDnat ? 's' : ''} ${names}`;
+  const key = `${place} ${http2 ? 2 : 1}${hosts}${bare ? 'b' : ''}${sniDnat ? 's' : ''} ${names}`;
   let bytes = known.get(key);
   if (bytes === undefined) known.set(key, (bytes = encodePolicy({ ...inputs, ...annotatedBy(rule) })));
   return bytes;

@@ -65,13 +65,14 @@ export function tlsSocket(tls: ClientTLSSettings, http2: boolean, alternativeNam
   return socket('envoy.transport_sockets.tls', anyPack(UpstreamTlsContextSchema, context));
 }
 
-/** The name of the caller's request is what the server must show, unless the rule says which names. */
-export function namesByRequest(tls: ClientTLSSettings): HttpInit['upstreamHttpProtocolOptions'] {
-  if (tls.sni !== '') return undefined;
-  return {
-    autoSni: true,
-    autoSanValidation: tls.subjectAltNames.length === 0 && tls.insecureSkipVerify !== true,
-  };
+/**
+ * The name of the caller's request is what the server must show, unless the rule says which names.
+ * @param named hosts are what callers name (`forwardProxyHead`): it must be that name whatever else the rule says
+ */
+export function namesByRequest(tls: ClientTLSSettings, named: boolean): HttpInit['upstreamHttpProtocolOptions'] {
+  const autoSni = tls.sni === '';
+  const autoSanValidation = (named || (autoSni && tls.subjectAltNames.length === 0)) && tls.insecureSkipVerify !== true;
+  return autoSni || autoSanValidation ? { autoSni, autoSanValidation } : undefined;
 }
 
 /** PROXY protocol around what is there, or around plain TCP. */

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import type { IstioObject, IstioSpecs } from '@isthmus/proto/istio';
 import type { ProxyScope } from '../scope.ts';
+import { sniForwardProxyFilter } from './forward-proxy.ts';
 import { typed } from './typed.ts';
 import type { Typed } from './typed.ts';
 
@@ -50,7 +51,9 @@ export function serviceConnection(
   servicePort: number,
 ): readonly Typed[] {
   const cluster = `outbound|${servicePort}||${service.host}`;
-  return filters(port, cluster, cluster, scope.destinationRule(service.host)?.spec, '');
+  const lookUp = sniForwardProxyFilter(service, scope.proxy, port.number);
+  const passOn = filters(port, cluster, cluster, scope.destinationRule(service.host)?.spec, '');
+  return lookUp === undefined ? passOn : [lookUp, ...passOn];
 }
 
 /** Filters that hand a connection, as it is, to a cluster that its rule is about; never through another proxy. */

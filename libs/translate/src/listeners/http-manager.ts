@@ -20,6 +20,8 @@ export interface HttpManager {
   /** Name of a RouteConfiguration, or one inside. */
   readonly route: string | Extract<Manager['routeSpecifier'], { case: 'routeConfig' }>;
   readonly grpcWeb?: boolean;
+  /** Right before the router. */
+  readonly last?: Typed | undefined;
   /** Believes `x-forwarded-for` only from trusted proxies and adds the caller: at the edge. */
   readonly useRemoteAddress?: boolean;
   /** What is special to the place. */
@@ -35,17 +37,16 @@ const FILTERS: readonly Typed[] = [
   }),
   typed('envoy.filters.http.fault', HTTPFaultSchema),
   typed('envoy.filters.http.cors', CorsSchema),
-  ROUTER,
 ];
 const REQUEST_ID = packed(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true });
 
 /** The connection manager that istiod makes, less the filters that only Istio's own Envoy has. */
-export function httpManager({ statPrefix, route, grpcWeb, useRemoteAddress, options }: HttpManager): Typed {
+export function httpManager({ statPrefix, route, grpcWeb, last, useRemoteAddress, options }: HttpManager): Typed {
   return typed('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     ...options,
     statPrefix,
     routeSpecifier: typeof route === 'string' ? fromRds(route) : route,
-    httpFilters: [...(grpcWeb === true ? [GRPC_WEB] : []), ...FILTERS],
+    httpFilters: [...(grpcWeb === true ? [GRPC_WEB] : []), ...FILTERS, ...(last === undefined ? [] : [last]), ROUTER],
     // The instance, not Envoy, decides on Expect: 100-continue.
     proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: 'websocket' }],

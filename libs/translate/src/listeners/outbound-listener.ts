@@ -1,6 +1,7 @@
 import { TrafficDirection } from '@isthmus/proto/envoy';
 import { matchOf, matchesAll } from './chain.ts';
 import type { Chain } from './chain.ts';
+import { needsServerName } from './forward-proxy.ts';
 import { HTTP_INSPECTOR, TLS_INSPECTOR } from './inspectors.ts';
 import { HANDSHAKE_TIMEOUT, tlsSocket } from './listener.ts';
 import type { ChainInit, ListenerInit } from './listener.ts';
@@ -24,7 +25,9 @@ export function listenerName(address: string, port: number): string {
 
 export function outboundListener({ binds, port, bindToPort, chains, otherwise }: OutboundListener): ListenerInit {
   const [address = '', ...more] = binds;
-  const needsName = chains.some(({ serverNames = [], tls }) => serverNames.length > 0 || tls !== undefined);
+  const needsName = chains.some(
+    ({ serverNames = [], tls, filters }) => serverNames.length > 0 || tls !== undefined || needsServerName(filters),
+  );
   const needsHttp = chains.some(({ applicationProtocols = [] }) => applicationProtocols.length > 0);
   const matching = chains.filter((chain) => !matchesAll(chain)).map(chainOf);
   // Chains that match everything are never two: `conflicts` has kept the first.

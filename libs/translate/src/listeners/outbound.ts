@@ -5,6 +5,7 @@ import { INBOUND_PORT, OUTBOUND_PORT, unknownDestination } from './catch-all.ts'
 import { PLAIN_HTTP, RAW, matchKey } from './chain.ts';
 import type { Chain } from './chain.ts';
 import type { ConnectionPort } from './connection-filters.ts';
+import { forwardProxyFilter } from './forward-proxy.ts';
 import { httpManager } from './http-manager.ts';
 import { instancesOf } from './instances.ts';
 import { bindsOf } from './ip-mode.ts';
@@ -234,9 +235,16 @@ function isReserved({ port, binds }: Wanted, shape: 'http' | 'tcp', own: Binds):
   return binds.length > 0 ? binds[0] === own.wildcards[0] : shape === 'http';
 }
 
-function httpChain({ port }: Wanted, bind: string): Chain {
+function httpChain({ scope, service, port }: Wanted, bind: string): Chain {
   const route = port.number === 0 ? bind : `${port.number}`;
   return {
-    filters: [httpManager({ statPrefix: `outbound_${bind}_${port.number}`, route, grpcWeb: port.protocol === 'grpc-web' })],
+    filters: [
+      httpManager({
+        statPrefix: `outbound_${bind}_${port.number}`,
+        route,
+        grpcWeb: port.protocol === 'grpc-web',
+        last: forwardProxyFilter(service, scope.proxy),
+      }),
+    ],
   };
 }

@@ -71,11 +71,12 @@ function tlsChains(at: ServedAt, rules: readonly VirtualService[]): readonly Cha
   return chains.length > 0 ? chains : [toService({ ...at, destinations }, namesOf({ ...at, destinations }))];
 }
 
-/** Where services share an address, or have none, the name that the client asks for tells them apart. */
+/** Where services share an address, or have none, the name that the client asks for tells them apart; of a wildcard it says who is meant. */
 function namesOf({ service, bind, address, destinations }: ServedAt): readonly string[] {
   const isRange = address.includes('/');
   const isNowhere = (text: string): boolean => text === ANYWHERE || text === '::';
-  return destinations.length > 0 || isRange || (isNowhere(address) && isNowhere(bind)) ? [service.host] : [];
+  const isShared = destinations.length > 0 || isRange || (isNowhere(address) && isNowhere(bind));
+  return isShared || service.resolution === 'dynamic-dns' ? [service.host] : [];
 }
 
 function tcpChains(at: ServedAt, rules: readonly VirtualService[]): readonly Chain[] {

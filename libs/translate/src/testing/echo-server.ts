@@ -27,9 +27,10 @@ export class EchoServer implements AsyncDisposable {
     });
   }
 
-  static async start(name: string): Promise<EchoServer> {
+  /** @param at default: a free port of 127.0.0.1 */
+  static async start(name: string, at = { address: '127.0.0.1', port: 0 }): Promise<EchoServer> {
     const echo = new EchoServer(name);
-    await new Promise<void>((resolve) => echo.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => echo.#server.listen(at.port, at.address, resolve));
     return echo;
   }
 
