@@ -6,6 +6,7 @@ import { AnswerError } from './answer-error.ts';
 import type { ReadFailure } from './answer-error.ts';
 import type { EurekaConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
+import { DeltaCheck } from './delta-check.ts';
 import { now } from './fetch-answer.ts';
 import type { Read, Reader } from './reader-thread.ts';
 import type { ReadRequest } from './reader.ts';
@@ -43,6 +44,7 @@ export class Poll {
   #continuity: Continuity | undefined;
   /** Servers that refuse deltas (`disable-delta`). */
   readonly #withoutDelta = new Set<string>();
+  readonly #check = new DeltaCheck();
   #nextFullAt = 0;
 
   constructor(id: SourceId, config: EurekaConfig, deps: SourceDeps, reader: Reader, emit: (event: SourceEvent) => void) {
@@ -119,7 +121,7 @@ export class Poll {
     let delta: DeltaOutcome = 'refused';
     if (inReach && !this.#withoutDelta.has(server)) {
       delta = await this.#readDelta(last);
-      if (delta === 'proven') return true;
+      if (delta === 'proven' && !(await this.#isOld(last))) return true;
     }
     const continues = inReach && !last.interrupted && delta !== 'restarted';
     if (continues && clock.now() < this.#nextFullAt) return true;
@@ -129,10 +131,11 @@ export class Poll {
   }
 
   async #readDelta(last: Continuity): Promise<DeltaOutcome> {
-    const { server } = last;
+    const { server, interrupted: wasLost } = last;
+    const oldVersion = wasLost ? undefined : this.#check.oldVersion(server);
     let read: Read;
     try {
-      read = await this.#read(server, { kind: 'delta' });
+      read = await this.#read(server, { kind: 'delta', ...(oldVersion === undefined ? {} : { oldVersion }) });
     } catch (thrown) {
       // Switched off (403), or a proxy or an old server that has no such path: the full list may still be there.
       const { status } = failureOf(thrown);
@@ -143,10 +146,24 @@ export class Poll {
     const restarted = version !== undefined && last.version !== undefined && version < last.version;
     const proven = hashMatches && !restarted;
     await this.#view.delta(read, proven);
-    const interrupted = last.interrupted && !proven;
+    const interrupted = wasLost && !proven;
     this.#continuity = { server, at: this.#deps.clock.now(), version, interrupted };
     if (proven) return 'proven';
     return restarted ? 'restarted' : 'missed';
+  }
+
+  /** The server repeats a delta that lacks changes. */
+  async #isOld({ server, interrupted }: Continuity): Promise<boolean> {
+    const { clock } = this.#deps;
+    if (interrupted || !this.#check.isDue(server, this.#continuity?.version, clock.now())) return false;
+    let agrees = true;
+    try {
+      agrees = (await this.#read(server, { kind: 'check' })).summary.hashMatches;
+    } catch (thrown) {
+      // The delta was read, which is what counts: a server, or what stands before it, that gives no XML cannot be checked.
+      if (!(thrown instanceof AnswerError)) throw thrown;
+    }
+    return this.#check.took(agrees, clock.now());
   }
 
   async #readFull(server: string, continues: boolean, refuseEmpty: boolean): Promise<boolean> {
@@ -156,18 +173,19 @@ export class Poll {
     // Nothing was known: there is nothing to lose. An empty list never follows from changes that were only missed.
     const trusted = this.#view.isEmpty || (continues && read.summary.applications > 0);
     await this.#view.full(read, trusted);
+    this.#check.tookAll(read.summary.hashMatches, clock.now());
     const pauseMs = this.#withoutDelta.has(server) ? FULL_READ_POLLS * this.#config.pollInterval : 0;
     this.#nextFullAt = clock.now() + Math.max(pauseMs, FULL_READ_REST * read.summary.tookMs);
     this.#continuity = { server, at: clock.now(), version: undefined, interrupted: false };
     return true;
   }
 
-  async #read(server: string, request: Pick<ReadRequest, 'kind' | 'refuseEmpty'>): Promise<Read> {
+  async #read(server: string, request: Pick<ReadRequest, 'kind' | 'refuseEmpty' | 'oldVersion'>): Promise<Read> {
     const { timeout, maxAnswerMegabytes } = this.#config;
     const credentials = await readCredentials(this.#config, this.#deps.baseDir);
     const mostBytes = maxAnswerMegabytes * 1024 * 1024;
     const read = await this.#reader.read({ url: server, timeoutMs: timeout, mostBytes, ...request, ...credentials });
-    this.#deps.onMessage?.(read.summary.lastByteAt + this.#clockOffset);
+    if (request.kind !== 'check') this.#deps.onMessage?.(read.summary.lastByteAt + this.#clockOffset);
     return read;
   }
 }

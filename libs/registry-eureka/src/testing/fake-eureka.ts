@@ -17,6 +17,9 @@ export interface ScriptedAnswer {
   readonly hang?: boolean;
 }
 
+/** `check`: the delta in XML. */
+type AnswerKind = 'full' | 'delta' | 'check';
+
 interface Change {
   readonly at: number;
   readonly instance: WireInstance;
@@ -46,7 +49,11 @@ export class FakeEureka {
   readonly requests: string[] = [];
   /** A list whose status counts do not agree with this makes readers read everything again. */
   hashOverride: string | undefined;
-  readonly #scripts = new Map<'full' | 'delta', ScriptedAnswer>();
+  /** Answers come from a cache that every change empties, as those of a real server; without it each one is made anew. */
+  caches = false;
+  readonly #cache = new Map<AnswerKind, string>();
+  #whileMaking: { readonly kind: AnswerKind; readonly change: () => void } | undefined;
+  readonly #scripts = new Map<AnswerKind, ScriptedAnswer>();
   readonly #pages = new Map<string, string>();
 
   readonly #tls: { readonly certFile: string; readonly keyFile: string } | undefined;
@@ -92,6 +99,7 @@ export class FakeEureka {
   /** What a restart does to a server without peers. */
   forgetEverything(): void {
     this.#apps.clear();
+    this.#cache.clear();
     this.#changes = [];
     this.#version = 0;
   }
@@ -107,9 +115,14 @@ export class FakeEureka {
   }
 
   /** Undefined takes the script back. */
-  script(kind: 'full' | 'delta', answer: ScriptedAnswer | undefined): void {
+  script(kind: AnswerKind, answer: ScriptedAnswer | undefined): void {
     if (answer === undefined) this.#scripts.delete(kind);
     else this.#scripts.set(kind, answer);
+  }
+
+  /** A change that comes while an answer is made for the cache, and so is not in it (google/guava#1881); once. */
+  whileMaking(kind: AnswerKind, change: () => void): void {
+    this.#whileMaking = { kind, change };
   }
 
   /** Another page of the server: its dashboard at `/`, its `/eureka/status`. */
@@ -153,14 +166,17 @@ export class FakeEureka {
     const oldest = Date.now() - DELTA_MS;
     this.#changes = this.#changes.filter((change) => change.at > oldest);
     this.#changes.push({ at: Date.now(), instance: changed });
+    this.#cache.clear();
     return changed;
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? '';
-    this.requests.push(path);
+    const asksXml = request.headers.accept === 'application/xml';
+    this.requests.push(asksXml ? `${path} in XML` : path);
     if (this.#hanging) return;
-    const kind = path === '/eureka/apps/delta' ? 'delta' : path === '/eureka/apps/' ? 'full' : undefined;
+    const delta = asksXml ? 'check' : 'delta';
+    const kind = path === '/eureka/apps/delta' ? delta : path === '/eureka/apps/' ? 'full' : undefined;
     const script = kind && this.#scripts.get(kind);
     if (script !== undefined) return sendScript(response, script);
     if (this.account !== undefined && request.headers.authorization !== `Basic ${Buffer.from(this.account).toString('base64')}`) {
@@ -172,11 +188,34 @@ export class FakeEureka {
       response.writeHead(page === undefined ? 404 : 200).end(page);
       return;
     }
-    const instances = kind === 'full' ? [...this.#apps.values()].flatMap((app) => [...app.values()]) : this.#lastChanges();
-    const body = Buffer.from(JSON.stringify(this.#list(kind, instances)));
+    const body = Buffer.from(this.#body(kind));
     const gzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
-    response.writeHead(200, { 'content-type': 'application/json', ...(gzip ? { 'content-encoding': 'gzip' } : {}) });
+    const type = kind === 'check' ? 'application/xml' : 'application/json';
+    response.writeHead(200, { 'content-type': type, ...(gzip ? { 'content-encoding': 'gzip' } : {}) });
     response.end(gzip ? gzipSync(body, { level: 1 }) : body);
+  }
+
+  #body(kind: AnswerKind): string {
+    const cached = this.caches ? this.#cache.get(kind) : undefined;
+    if (cached !== undefined) return cached;
+    const instances = kind === 'full' ? [...this.#apps.values()].flatMap((app) => [...app.values()]) : this.#lastChanges();
+    const made = kind === 'check' ? this.#xml(instances) : JSON.stringify(this.#list(kind, instances));
+    if (this.#whileMaking?.kind === kind) {
+      this.#whileMaking.change();
+      this.#whileMaking = undefined;
+    }
+    this.#cache.set(kind, made);
+    return made;
+  }
+
+  /** As much of the XML as tells its age. */
+  #xml(instances: readonly WireInstance[]): string {
+    this.#version += 1;
+    const changes = instances.map(
+      (one) => `    <lastUpdatedTimestamp>${String(one['lastUpdatedTimestamp'])}</lastUpdatedTimestamp>`,
+    );
+    const head = `  <versions__delta>${this.#version}</versions__delta>\n  <apps__hashcode>${this.hashOverride ?? this.#hash()}</apps__hashcode>`;
+    return `<applications>\n${head}\n${changes.join('\n')}\n</applications>\n`;
   }
 
   /** The last change of each instance: the queue refers to one object an instance. */
