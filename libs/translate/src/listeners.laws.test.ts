@@ -13,6 +13,7 @@ import type { ListenerKey } from './listeners/sidecar-listeners.ts';
 import type { Proxy } from './proxy.ts';
 import type { MeshOptions } from './scope.ts';
 import { meshService } from './testing/mesh-service.ts';
+import { proxyOf } from './testing/sketches.ts';
 
 const mesh: MeshOptions = { domain: 'cluster.local', rootNamespace: 'root', outbound: 'allow-any' };
 const PORTS = (['http', 'tcp', 'tls', 'grpc', 'mongo'] as const).map((protocol, n) => ({
@@ -149,23 +150,11 @@ function serviceOf({
   ...sketch
 }: typeof service extends fc.Arbitrary<infer T> ? T : never): MeshService {
   const endpoints = addresses.map((address) => ({ address, port: 8080, portName: sketch.ports[0]?.name ?? '' }));
-  const made = meshService({ ...sketch, endpoints, ...(vip && { vip }) });
-  return { ...made, namespace: sketch.host.split('.')[1] ?? '', ...(exportTo && { exportTo }) };
+  const namespace = sketch.host.split('.')[1] ?? '';
+  return meshService({ ...sketch, namespace, endpoints, ...(vip && { vip }), ...(exportTo && { exportTo }) });
 }
 
-const base: Proxy = {
-  kind: 'sidecar',
-  grpc: false,
-  namespace: 'shop',
-  dnsDomain: 'shop.svc.cluster.local',
-  addresses: ['10.9.9.9'],
-  labels: {},
-  interception: 'redirect',
-  egress: undefined,
-  locality: { region: '', zone: '', subzone: '' },
-  cluster: '',
-  network: '',
-};
+const base = proxyOf();
 const proxies: readonly Proxy[] = [base, { ...base, interception: 'none', namespace: 'pay' }, { ...base, kind: 'router' }];
 
 function made(scope: Scope<Proxy, MeshOptions>, key: Key): readonly Resource[] {

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { positionOf } from '@isthmus/ladder';
 import type { Rung } from '@isthmus/ladder';
-import type { MeshHost, MeshObject, MeshService } from '@isthmus/model';
+import type { MeshHost, MeshObject } from '@isthmus/model';
 import { DestinationRules, parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { objectYaml } from '@isthmus/translate';
+import { meshService } from '@isthmus/translate/testing';
 import { parseAllDocuments } from 'yaml';
 import { callersOf, callersYaml } from './callers.ts';
 import type { CallersOptions } from './callers.ts';
@@ -12,16 +13,7 @@ import type { MeshPublisher } from './mesh-publisher.ts';
 import { openMesh } from './open-mesh.ts';
 
 const HOST = 'orders.mesh' as MeshHost;
-const ORDERS: MeshService = {
-  host: HOST,
-  namespace: 'isthmus',
-  resolution: 'static',
-  ports: [{ number: 80, name: 'http', protocol: 'http' }],
-  endpoints: [],
-  origins: [],
-  vip: '240.241.0.1',
-  diagnostics: [],
-};
+const ORDERS = meshService({ host: HOST, ports: [{ number: 80, name: 'http', protocol: 'http' }], vip: '240.241.0.1' });
 const ROOT = 'istio-system';
 const OPTIONS: CallersOptions = { namespaces: ['front', 'shop'], rootNamespace: ROOT, areOldest: true };
 const RULE = `apiVersion: networking.istio.io/v1

@@ -3,6 +3,7 @@ import { NOWHERE } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { Proxy } from '@isthmus/translate';
+import { proxyOf } from '@isthmus/translate/testing';
 import { Distinctions } from './distinctions.ts';
 
 const web = proxy({ app: 'web', version: 'v1', 'pod-template-hash': 'abc' });
@@ -96,19 +97,7 @@ test.each([
 });
 
 function proxy(labels: Readonly<Record<string, string>>): Proxy {
-  return {
-    kind: 'sidecar',
-    grpc: false,
-    namespace: 'shop',
-    dnsDomain: 'shop.svc.cluster.local',
-    addresses: ['10.0.0.1'],
-    labels,
-    interception: 'explicit',
-    egress: undefined,
-    locality: zone('a'),
-    cluster: '',
-    network: '',
-  };
+  return proxyOf({ addresses: ['10.0.0.1'], labels, interception: 'explicit', locality: zone('a') });
 }
 
 function zone(name: string): Proxy['locality'] {

@@ -1,26 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { fromBinary } from '@bufbuild/protobuf';
-import { NOWHERE } from '@isthmus/model';
 import type { MeshHost, MeshService } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
 import { RouteConfigurationSchema } from '@isthmus/proto/envoy';
 import { ROUTE_TYPE } from '@isthmus/translate';
-import type { Proxy } from '@isthmus/translate';
+import { meshService, proxyOf } from '@isthmus/translate/testing';
 import { MeshPublisher } from './mesh-publisher.ts';
 
-const PROXY: Proxy = {
-  kind: 'sidecar',
-  grpc: false,
-  namespace: 'shop',
-  dnsDomain: 'shop.svc.cluster.local',
-  addresses: [],
-  labels: {},
-  interception: 'explicit',
-  egress: undefined,
-  locality: NOWHERE,
-  cluster: '',
-  network: '',
-};
+const PROXY = proxyOf({ addresses: [], interception: 'explicit' });
 const HOSTS = ['orders.mesh', 'payments.mesh', 'carts.mesh'] as MeshHost[];
 
 test('a Sidecar that changes takes no host from the routes, wherever a flush is interrupted', () => {
@@ -97,14 +84,5 @@ function object(kind: string, name: string, spec: string) {
 }
 
 function service(host: MeshHost): MeshService {
-  return {
-    host,
-    namespace: 'shop',
-    resolution: 'static',
-    ports: [{ number: 80, name: 'http', protocol: 'http' }],
-    endpoints: [],
-    origins: [],
-    vip: '240.241.0.1',
-    diagnostics: [],
-  };
+  return meshService({ host, namespace: 'shop', ports: [{ number: 80, name: 'http', protocol: 'http' }], vip: '240.241.0.1' });
 }

@@ -1,20 +1,12 @@
 import { expect, test } from '@jest/globals';
-import type { MeshHost, MeshService } from '@isthmus/model';
+import type { MeshHost } from '@isthmus/model';
 import { parseIstioYaml } from '@isthmus/policy';
+import { meshService } from '@isthmus/translate/testing';
 import { meshTimeout } from './mesh-timeout.ts';
 import { openMesh } from './open-mesh.ts';
 
 const HOST = 'orders.mesh' as MeshHost;
-const ORDERS: MeshService = {
-  host: HOST,
-  namespace: 'isthmus',
-  resolution: 'static',
-  ports: [{ number: 80, name: 'http', protocol: 'http' }],
-  endpoints: [],
-  origins: [],
-  vip: '240.241.0.1',
-  diagnostics: [],
-};
+const ORDERS = meshService({ host: HOST, ports: [{ number: 80, name: 'http', protocol: 'http' }], vip: '240.241.0.1' });
 
 /** Of a VirtualService of the host with these routes. */
 function timeoutOf(http: string, hosts: string = HOST): number | undefined {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { Endpoint, MeshHost, MeshService, ServiceId } from '@isthmus/model';
 import { LISTENER_TYPE } from '@isthmus/translate';
+import { meshService } from '@isthmus/translate/testing';
 import type { ResourceView } from '@isthmus/xds';
 import { openMesh } from './open-mesh.ts';
 import type { Mesh } from './open-mesh.ts';
@@ -25,38 +25,16 @@ test('a workload that becomes an instance of a service without an address loses 
 });
 
 function publish(mesh: Mesh, addresses: readonly string[]): void {
-  const origin = 'istio///db' as ServiceId;
-  const service: MeshService = {
-    host: 'db.shop.svc.cluster.local' as MeshHost,
+  const service = meshService({
+    host: 'db.shop.svc.cluster.local',
     namespace: 'shop',
     resolution: 'none',
     ports: [{ number: 3306, name: 'tcp', protocol: 'tcp' }],
-    endpoints: addresses.map((address) => ({ origin, portName: 'tcp', endpoint: endpointOf(address) })),
-    origins: [origin],
-    vip: undefined,
-    diagnostics: [],
-  };
+    endpoints: addresses.map((address) => ({ address, port: 3306 })),
+  });
   mesh.publisher.publish(service.host, service);
   mesh.publisher.commit();
   for (const _ of mesh.publisher.composeRoutes());
-}
-
-function endpointOf(address: string): Endpoint {
-  return {
-    instanceId: address,
-    address,
-    addressType: 'ip',
-    port: 3306,
-    protocol: 'tcp',
-    weight: 1,
-    health: 'healthy',
-    labels: {},
-    metadata: {},
-    locality: { region: '', zone: '', subzone: '' },
-    cluster: '',
-    network: '',
-    identity: '',
-  };
 }
 
 function viewOf(mesh: Mesh, address: string): ResourceView {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { NOWHERE } from '@isthmus/model';
-import type { MeshHost, MeshService, ServiceId } from '@isthmus/model';
+import type { MeshHost, MeshService } from '@isthmus/model';
+import { meshService } from '@isthmus/translate/testing';
 import { ServiceIndex } from './service-index.ts';
 
 const anyService = fc.array(
@@ -47,33 +47,5 @@ test('an unhealthy instance is found too, and an endpoint of a port that is gone
 });
 
 function service(host: string, instances: readonly { readonly address: string; readonly port: number }[]): MeshService {
-  const port = { number: 80, name: 'http-80', protocol: 'http' as const };
-  return {
-    host: host as MeshHost,
-    namespace: 'isthmus',
-    resolution: 'static',
-    ports: [port],
-    endpoints: instances.map(({ address, port: number }, n) => ({
-      origin: 'shop/public/DEFAULT_GROUP/a' as ServiceId,
-      portName: port.name,
-      endpoint: {
-        instanceId: String(n),
-        address,
-        addressType: 'ip',
-        port: number,
-        protocol: 'http',
-        weight: 1,
-        health: 'healthy',
-        locality: NOWHERE,
-        labels: {},
-        metadata: {},
-        cluster: '',
-        network: '',
-        identity: '',
-      },
-    })),
-    origins: [],
-    vip: undefined,
-    diagnostics: [],
-  };
+  return meshService({ host, endpoints: instances.map((instance, n) => ({ ...instance, instanceId: String(n) })) });
 }

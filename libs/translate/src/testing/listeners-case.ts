@@ -12,12 +12,12 @@ import type { Proxy } from '../proxy.ts';
 import type { MeshOptions, OwnPort, ProxyScope } from '../scope.ts';
 import { meshService } from './mesh-service.ts';
 import type { ServiceSketch } from './mesh-service.ts';
+import { proxyOf } from './sketches.ts';
 
 interface Header {
   readonly proxy?: Partial<Proxy>;
   readonly outbound?: MeshOptions['outbound'];
-  readonly services?: readonly (ServiceSketch &
-    Partial<Pick<MeshService, 'namespace' | 'exportTo'>> & { readonly addresses?: string[] })[];
+  readonly services?: readonly (ServiceSketch & { readonly addresses?: string[] })[];
   /** Proxyless gRPC: the names that it asks for. */
   readonly asks?: readonly string[];
 }
@@ -70,31 +70,13 @@ export function scopeOf({ proxy, outbound, services = [] }: Header, yaml: string
   return scopes.scopeFor({ ...WEB, ...proxy });
 }
 
-const WEB: Proxy = {
-  kind: 'sidecar',
-  grpc: false,
-  namespace: 'shop',
-  dnsDomain: 'shop.svc.cluster.local',
-  addresses: ['10.9.9.9'],
-  labels: { app: 'web' },
-  interception: 'redirect',
-  egress: undefined,
-  locality: { region: '', zone: '', subzone: '' },
-  cluster: '',
-  network: '',
-};
+const WEB = proxyOf({ labels: { app: 'web' } });
 
-function serviceOf({ addresses, namespace, exportTo, ...sketch }: NonNullable<Header['services']>[number]): MeshService {
-  const service = meshService(sketch);
-  const declared = addresses && {
-    resolution: service.resolution,
-    addresses,
-    external: false,
-    createdAt: 0,
-    labels: {},
-    subjectAltNames: [],
-  };
-  return { ...service, namespace: namespace ?? 'shop', ...(exportTo && { exportTo }), ...(declared && { declared }) };
+function serviceOf({ addresses, ...sketch }: NonNullable<Header['services']>[number]): MeshService {
+  const service = meshService({ namespace: 'shop', ...sketch });
+  const { resolution } = service;
+  const declared = { resolution, addresses: addresses ?? [], external: false, createdAt: 0, labels: {}, subjectAltNames: [] };
+  return { ...service, ...(addresses && { declared }) };
 }
 
 function served(services: Iterable<MeshService>, ip: string): readonly OwnPort[] {

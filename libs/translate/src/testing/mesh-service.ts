@@ -5,12 +5,15 @@ import type { Endpoint, Locality, MeshHost, MeshService, ServiceId, ServicePort 
 /** A service as the test data writes it: everything that is left out is ordinary. */
 export interface ServiceSketch {
   readonly host: string;
+  /** Default: isthmus, that of registries' services. */
+  readonly namespace?: string;
   readonly resolution?: MeshService['resolution'];
   /** Default: http on 80. */
   readonly ports?: readonly ServicePort[];
   readonly endpoints?: readonly EndpointSketch[];
   readonly vip?: string;
   readonly origins?: readonly string[];
+  readonly exportTo?: readonly string[];
 }
 
 export type EndpointSketch = Partial<Omit<Endpoint, 'locality' | 'metadata'>> & {
@@ -27,7 +30,7 @@ export function meshService(sketch: ServiceSketch): MeshService {
   const origins = (sketch.origins ?? ['shop/public/DEFAULT_GROUP/orders']) as readonly ServiceId[];
   return {
     host: sketch.host as MeshHost,
-    namespace: 'isthmus',
+    namespace: sketch.namespace ?? 'isthmus',
     resolution: sketch.resolution ?? 'static',
     ports,
     endpoints: (sketch.endpoints ?? []).map(({ portName, ...endpoint }) => {
@@ -36,6 +39,7 @@ export function meshService(sketch: ServiceSketch): MeshService {
     }),
     origins,
     vip: sketch.vip,
+    ...(sketch.exportTo && { exportTo: sketch.exportTo }),
     diagnostics: [],
   };
 }

@@ -10,6 +10,7 @@ import type { RouteServer } from '../routes/gateway-route.ts';
 import type { EgressScope, MeshOptions, ProxyScope } from '../scope.ts';
 import { meshService } from './mesh-service.ts';
 import type { ServiceSketch } from './mesh-service.ts';
+import { proxyOf } from './sketches.ts';
 
 export interface ObjectSketch {
   readonly name?: string;
@@ -32,20 +33,6 @@ export interface MeshSketch {
   readonly servers?: Readonly<Record<string, readonly RouteServer[]>>;
 }
 
-const PROXY: Proxy = {
-  kind: 'sidecar',
-  grpc: false,
-  namespace: 'shop',
-  dnsDomain: 'shop.svc.cluster.local',
-  addresses: ['10.0.0.1'],
-  labels: {},
-  interception: 'redirect',
-  egress: undefined,
-  locality: { region: '', zone: '', subzone: '' },
-  cluster: '',
-  network: '',
-};
-
 /** A scope in which everything is visible. */
 export function routeScope(sketch: MeshSketch): ProxyScope {
   const services = new Map((sketch.services ?? []).map((each) => [each.host as MeshHost, meshService(each)]));
@@ -54,7 +41,7 @@ export function routeScope(sketch: MeshSketch): ProxyScope {
   const bound = (gateway: string) =>
     rules.filter(({ spec }) => (spec.gateways.length === 0 ? gateway === 'mesh' : spec.gateways.includes(gateway)));
   return {
-    proxy: { ...PROXY, ...sketch.proxy },
+    proxy: { ...proxyOf({ addresses: ['10.0.0.1'] }), ...sketch.proxy },
     mesh: { domain: 'cluster.local', rootNamespace: 'istio-system', outbound: 'allow-any', ...sketch.mesh },
     egress: [egressScope(services, bound('mesh'))],
     sidecar: undefined,
