@@ -45,9 +45,14 @@ export function renderView(model: ViewModel, columns: number): readonly string[]
     ),
     ...model.notes.map((note, i) => labelled(i === 0 ? 'so far' : '', note)),
     ...(model.tries.length > 0 ? [''] : []),
-    ...model.tries.map(({ command, why }, i) => labelled(i === 0 ? 'try' : '', `${command}    # ${why}`)),
+    ...renderTries(model),
   ];
   return lines.map((line) => (line.length > columns ? `${line.slice(0, Math.max(0, columns - 1))}…` : line));
+}
+
+/** What to try next, a line a command. */
+export function renderTries({ tries }: ViewModel): readonly string[] {
+  return tries.map(({ command, why }, i) => labelled(i === 0 ? 'try' : '', `${command}    # ${why}`));
 }
 
 /** The same in one line, for logs. */

@@ -46,3 +46,19 @@ test('anywhere else there is a line every five seconds', () => {
   expect(written).toHaveLength(3);
   expect(written.every((text) => !text.includes('\u001B') && text.endsWith('\n'))).toBe(true);
 });
+
+test('anywhere else the console and what to try are said once, when everything is there to be tried', () => {
+  const { screen: log, written, pass } = screen(false);
+  log.draw(model);
+  const ready = {
+    ...model,
+    console: 'http://127.0.0.1:15080',
+    tries: [{ command: 'npx isthmus get services', why: 'the mesh' }],
+  };
+  for (let line = 0; line < 3; line += 1) {
+    pass(5_000);
+    log.draw(ready);
+  }
+  const said = written.filter((text) => text.includes('npx isthmus get services    # the mesh'));
+  expect(said).toEqual([expect.stringContaining('console http://127.0.0.1:15080\n')]);
+});

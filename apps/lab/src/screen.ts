@@ -1,5 +1,5 @@
 /** Where the live view is drawn: over itself on a terminal, a line now and then anywhere else. */
-import { renderLine, renderView, type ViewModel } from './live-view.ts';
+import { renderLine, renderTries, renderView, type ViewModel } from './live-view.ts';
 
 export interface Output {
   readonly isTTY?: boolean;
@@ -15,6 +15,7 @@ export class Screen {
   readonly #now: () => number;
   #drawn = 0;
   #lastLineAt = Number.NEGATIVE_INFINITY;
+  #hasSaidTries = false;
 
   constructor(out: Output, now: () => number = () => performance.now()) {
     this.#out = out;
@@ -31,6 +32,9 @@ export class Screen {
     if (this.#now() - this.#lastLineAt < lineEveryMs) return;
     this.#lastLineAt = this.#now();
     this.#out.write(`${renderLine(model)}\n`);
+    if (this.#hasSaidTries || model.tries.length === 0) return;
+    this.#hasSaidTries = true;
+    this.#out.write(`console ${model.console}\n${renderTries(model).join('\n')}\n`);
   }
 
   /** A line that stays, above the view. */
