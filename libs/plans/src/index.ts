@@ -28,7 +28,7 @@ export { proofOf } from './retirement.ts';
 export type { Proof, Subscribers } from './retirement.ts';
 export { since } from './step-evidence.ts';
 export { holdersOf } from './withdrawal.ts';
-export type { RegistrationNow, WithdrawnRegistration } from './withdrawal.ts';
+export type { RegistrationNow, Withdrawal, WithdrawnRegistration } from './withdrawal.ts';
 export type { StepEvidence } from './step-evidence.ts';
 export { ShadowBook } from './shadow-book.ts';
 export type { ShadowReport, StandingDivergence } from './shadow-book.ts';

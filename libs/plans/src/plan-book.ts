@@ -85,8 +85,8 @@ export class AgentTargets implements PlanBook {
     this.#withdrawn.set(plan, registrations);
   }
 
+  /** Its consumers are told of no such target any more; what it keeps out of registries is `withdraw`'s. */
   delete(plan: string): void {
-    this.#withdrawn.set(plan, []);
     const page = this.#pages.get(plan);
     if (page === undefined) return;
     this.#forget(plan, page);

@@ -73,9 +73,11 @@ export function isRetired(migration: Migration, state: PlanState): boolean {
   return stepOf(migration, state)?.rung === 'retired';
 }
 
-/** What its providers are told to keep out of their registries. */
-export function withdrawnIn(migration: Migration, { state, withdrawal }: PlanStatus): Withdrawal['registrations'] {
-  return withdrawal !== undefined && isRetired(migration, state) ? withdrawal.registrations : [];
+/** What its providers are told to keep out of their registries. @param migration undefined: this version does not understand it */
+export function withdrawnIn(migration: Migration | undefined, { state, withdrawal }: PlanStatus): Withdrawal['registrations'] {
+  if (withdrawal === undefined) return [];
+  const isOut = migration === undefined ? 'step' in state : isRetired(migration, state);
+  return isOut ? withdrawal.registrations : [];
 }
 
 /** `step 3 of 7, traffic 5 %` */

@@ -42,6 +42,13 @@ describe('a stream', () => {
     expect([said(own), said(late), said(other)]).toEqual([[[], [sdkName], []], [[sdkName], []], [[]]]);
   });
 
+  test('is not told at all before the ledger was read: who asks keeps what it has', async () => {
+    world.isReady = false;
+    expect(world.agents.refusal('web')).toEqual({ why: 'not-ready', retryAfterS: 1 });
+    world.isReady = true;
+    expect(world.agents.refusal('web')).toBeUndefined();
+  });
+
   test('goes on where it was cut, and begins anew where that is not known', async () => {
     world.book.set('orders', ['web'], orders);
     const first = await world.connect();

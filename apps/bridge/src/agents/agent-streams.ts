@@ -30,7 +30,7 @@ export interface AgentStreamsOptions {
   readonly closed: (stream: OpenStream) => void;
 }
 
-export type Refusal = { readonly why: 'full' | 'service-full' | 'too-fast'; readonly retryAfterS: number };
+export type Refusal = { readonly why: 'full' | 'service-full' | 'too-fast' | 'not-ready'; readonly retryAfterS: number };
 
 /** What one stream may have unread beside what it begins with: more than a ring. */
 const MOST_UNREAD = 4 * 1024 * 1024;

@@ -14,6 +14,7 @@ const parts = {
   now: () => 0,
   merged: () => undefined,
   leader: () => ({ kind: 'here' as const }),
+  isReady: () => true,
 };
 
 describe('tokens', () => {

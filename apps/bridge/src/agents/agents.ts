@@ -23,6 +23,8 @@ export interface AgentsParts {
   readonly now: () => number;
   readonly merged: (host: MeshHost) => MeshService | undefined;
   readonly leader: () => Leader;
+  /** The ledger was read. Before that nobody knows what agents were told, and they keep it. */
+  readonly isReady: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -104,7 +106,7 @@ export class Agents {
   }
 
   refusal(service: string): Refusal | undefined {
-    return this.streams.refusal(service);
+    return this.#parts.isReady() ? this.streams.refusal(service) : { why: 'not-ready', retryAfterS: 1 };
   }
 
   openStream(claim: StreamClaim, response: ServerResponse): void {

@@ -16,8 +16,14 @@ export function openAgents(config: BridgeConfig, engine: () => Engine, signal: A
     now: () => steadyClock.now(),
     merged: (host) => engine().catalog.merged(host),
     leader: () => leaderOf(engine()),
+    isReady: () => hasLedger(engine()),
     signal,
   });
+}
+
+/** A ledger of one replica is read before it serves; the store of several may answer later. */
+function hasLedger({ replicas }: Engine): boolean {
+  return replicas === undefined || replicas.ledger.status.epoch > 0;
 }
 
 function leaderOf({ replicas }: Engine): Leader {

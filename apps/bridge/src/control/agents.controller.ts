@@ -9,6 +9,7 @@ import {
   ApiProduces,
   ApiQuery,
   ApiTags,
+  ApiServiceUnavailableResponse,
   ApiTooManyRequestsResponse,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
@@ -71,6 +72,7 @@ export class AgentsController {
   @ApiBadRequestResponse({ description: 'No service or instance', ...answerOf('Problem') })
   @ApiUnauthorizedResponse({ description: 'No valid token', ...answerOf('Problem') })
   @ApiForbiddenResponse({ description: 'The token is of another service', ...answerOf('Problem') })
+  @ApiServiceUnavailableResponse({ description: 'The ledger of several replicas was not read yet', ...answerOf('Problem') })
   @ApiTooManyRequestsResponse({ description: 'Too many streams; Retry-After says when', ...answerOf('Problem') })
   stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply, @Query() query: Record<string, unknown>): void {
     const { service, instance, agent = '', node = '' } = query;
@@ -81,6 +83,8 @@ export class AgentsController {
     const refusal = this.#agents.refusal(service);
     if (refusal !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterS));
+      if (refusal.why === 'not-ready')
+        throw new ProblemException(503, 'Not ready', WHY[refusal.why], 'agents keep what they were told last, and come again');
       throw new ProblemException(429, 'Too many streams', WHY[refusal.why], 'raise agents.maxStreams or maxStreamsPerService');
     }
     const lastId = request.headers['last-event-id'];
@@ -138,6 +142,7 @@ export class AgentsController {
 }
 
 const WHY = {
+  'not-ready': 'the ledger that the replicas share was not read yet, so nobody knows where the plans are',
   full: 'this bridge has as many agents as it may',
   'service-full': 'this service has as many agents as it may',
   'too-fast': 'agents of this service come faster than they may',

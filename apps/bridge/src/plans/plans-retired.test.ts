@@ -62,6 +62,28 @@ describe('retired', () => {
     expect(withdrawnAgain(world)).toEqual([SDK_NAME]);
   });
 
+  test('stays said by a bridge that starts again and knows nothing of the target yet, or does not understand the plan', async () => {
+    const { world, text } = atTop();
+    world.apply(text);
+    await settled(world);
+    world.agents = [{ ...WEB, effective: { rung: 'retired', percent: 100 }, byInstance: { since: AN_HOUR_AGO } }];
+    world.reports();
+    const again = new PlanWorld(world.ledger);
+    const told: string[] = [];
+    again.book.onWithdrawn((service) => told.push(`${service} ${String(again.book.withdrawnOf(service))}`));
+    expect([again.book.withdrawnOf('orders'), again.told()]).toEqual([[SDK_NAME], 'retired 100']);
+    const unknowing = new PlanWorld(world.ledger, undefined);
+    expect([unknowing.book.withdrawnOf('orders'), unknowing.told()]).toEqual([[SDK_NAME], 'retired 100']);
+    expect(unknowing.book.targetsFor('web')).toMatchObject([{ host: ORDERS.host, addresses: [], sdkNames: [SDK_NAME] }]);
+    unknowing.facts = world.facts;
+    unknowing.plans.touch(new Set([ORDERS.host]));
+    expect(unknowing.book.targetsFor('web')).toMatchObject([{ addresses: ORDERS.addresses }]);
+    const row = world.plans.store.get('orders')!;
+    world.ledger.put('plan', 'orders', { ...row, document: { apiVersion: 'isthmus.dev/v9' } });
+    const older = new PlanWorld(world.ledger, undefined);
+    expect([older.book.withdrawnOf('orders'), older.told(), told]).toEqual([[SDK_NAME], undefined, []]);
+  });
+
   /** As a bridge that is started on the same ledger tells its providers. */
   const withdrawnAgain = ({ ledger, facts }: PlanWorld): readonly string[] => {
     const again = new PlanWorld(ledger);

@@ -17,6 +17,7 @@ import { agentTarget, describeTarget, evidenceOf, overlapOf, serviceNamesOf } fr
 import type { PlanEntry } from './plan-entry.ts';
 import { planDiagnostic } from './plan-diagnostics.ts';
 import { PlanStore } from './plan-store.ts';
+import { factsOfWithdrawn } from './target-facts.ts';
 import type { Registration, TargetFacts } from './target-facts.ts';
 
 export interface PlansParts {
@@ -149,6 +150,7 @@ export class Plans {
       before?.timer?.();
       this.#entries.delete(name);
       this.#parts.book.delete(name);
+      this.#parts.book.withdraw(name, []);
       for (const entry of this.#entries.values()) if (entry.overlaps === name) this.#targetChanged(entry);
       return;
     }
@@ -171,15 +173,11 @@ export class Plans {
 
   #targetChanged(entry: PlanEntry): void {
     const { migration } = entry;
+    this.#tellProviders(entry);
     if (migration === undefined) return this.#parts.book.delete(entry.name);
     entry.facts = this.#factsOf(entry, migration) ?? entry.facts;
     entry.overlaps = this.#overlapping(entry, migration);
     if (entry.facts === undefined || entry.overlaps !== undefined) return this.#parts.book.delete(entry.name);
-    const withdrawn = withdrawnIn(migration, entry.row.status);
-    this.#parts.book.withdraw(
-      entry.name,
-      withdrawn.flatMap(({ key, sdkName }) => serviceNamesOf(key).map((service) => ({ service, sdkName }))),
-    );
     this.#parts.book.set(
       entry.name,
       migration.consumers,
@@ -188,12 +186,21 @@ export class Plans {
     this.#look(entry);
   }
 
-  /** A target that is named by a registration which went is known by its host. */
-  #factsOf({ row }: PlanEntry, { target }: Migration): TargetFacts | undefined {
+  /** By the ledger alone: a bridge that has just started and knows no target yet must not let them register again. */
+  #tellProviders({ name, migration, row }: PlanEntry): void {
+    const names = withdrawnIn(migration, row.status).flatMap(({ key, sdkName }) =>
+      serviceNamesOf(key).map((service) => ({ service, sdkName })),
+    );
+    this.#parts.book.withdraw(name, names);
+  }
+
+  /** A target that is named by a registration which went is known by its host, and one that nobody knows (yet) by what went. */
+  #factsOf(entry: PlanEntry, { target }: Migration): TargetFacts | undefined {
     const found = this.#parts.factsOf(target);
-    const { withdrawal } = row.status;
+    const { withdrawal } = entry.row.status;
     if (found !== undefined || withdrawal === undefined) return found;
-    return this.#parts.factsOf({ kind: 'host', host: withdrawal.host as MeshHost, port: withdrawal.port });
+    const byHost = this.#parts.factsOf({ kind: 'host', host: withdrawal.host as MeshHost, port: withdrawal.port });
+    return byHost ?? entry.facts ?? factsOfWithdrawn(withdrawal);
   }
 
   /** A plan of the same target and consumer that agents are told of already. */

@@ -1,7 +1,7 @@
 import type { Catalog } from '@isthmus/catalog';
 import { isHttpLike, scopeId, serviceId, takesTraffic } from '@isthmus/model';
 import type { MeshHost, ServiceKey } from '@isthmus/model';
-import type { PlanTarget } from '@isthmus/plans';
+import type { PlanTarget, Withdrawal } from '@isthmus/plans';
 import type { RegistryKind } from '@isthmus/registry';
 
 /** What the catalog says of a plan's target now. */
@@ -60,6 +60,12 @@ export function targetFacts(
     registrations,
     elsewhere: elsewhere.size,
   };
+}
+
+/** Of a target that was retired while no registry has been read that knows it: its consumers stay where they are, no SDK would find it. */
+export function factsOfWithdrawn({ host, port, registrations }: Withdrawal): TargetFacts {
+  const sdkNames = [...new Set(registrations.map(({ sdkName }) => sdkName))].sort();
+  return { host: host as MeshHost, port, addresses: [], sdkNames, registrations: [], elsewhere: 0 };
 }
 
 /** `nacos/public/DEFAULT_GROUP/orders`, as SDKs and agents name it. */

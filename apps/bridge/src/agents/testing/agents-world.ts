@@ -25,6 +25,7 @@ export class AgentsWorld {
   /** Epoch milliseconds. */
   now = 1_000_000;
   leader: Leader = { kind: 'here' };
+  isReady = true;
   limits = { maxStreams: 100, maxStreamsPerService: 50, maxAgents: 100 };
   readonly #stopped = new AbortController();
   readonly #services = new Map<MeshHost, MeshService>();
@@ -46,6 +47,7 @@ export class AgentsWorld {
       now: () => world.now,
       merged: (host) => world.#services.get(host),
       leader: () => world.leader,
+      isReady: () => world.isReady,
       signal: world.#stopped.signal,
     });
     world.agents.follow(world.book);

@@ -40,8 +40,10 @@ export class PlanWorld {
   readonly #waits = new Map<() => void, number>();
   readonly #fleet = new Set<(change: FleetChange) => void>();
 
-  constructor(ledger: LocalLedger = memoryLedger()) {
+  /** @param facts what is known of the target when it starts */
+  constructor(ledger: LocalLedger = memoryLedger(), ...facts: readonly [facts?: TargetFacts | undefined]) {
     this.ledger = ledger;
+    if (facts.length > 0) [this.facts] = facts;
     const parts: PlansParts = {
       ledger,
       book: this.book,
