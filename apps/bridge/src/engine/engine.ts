@@ -22,14 +22,13 @@ import type { PartsOptions } from './engine-parts.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Readiness } from './readiness.ts';
 import { Replicas } from './replicas.ts';
-import { needsRestart } from './needs-restart.ts';
+import { needsRestart, withoutRestart } from './needs-restart.ts';
 import { ObjectOutputs } from './object-outputs.ts';
 import { callersFor, mcpParts } from './publish-callers.ts';
 import { completeSources } from './sinks.ts';
 import type { Sinks } from './sinks.ts';
 
-/** How often waiting removals are looked at, ms. */
-const CONFIRM_MS = 1_000;
+const CONFIRM_MS = 1_000; // how often waiting removals are looked at
 
 /**
  * The adapter's lifetime: the pipeline of the config in force, on stores that outlive it. A changed config gets a new
@@ -47,6 +46,7 @@ export class Engine {
   readonly publishers = { mcp: new McpPublisher() };
   readonly #listeners = new Set<() => void>();
   readonly #options: EngineOptions;
+  readonly #started: BridgeConfig; // what is bound once is as in this one
   #config: BridgeConfig;
   #catalog: Catalog;
   #liveness: Liveness;
@@ -54,7 +54,6 @@ export class Engine {
   #sinks: Sinks;
   /** Migration plans; outlive a change of the config, as agents do. */
   readonly plans: PlanDesk;
-  /** Files and Kubernetes. */
   readonly objects: ObjectOutputs;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -69,6 +68,7 @@ export class Engine {
 
   constructor(config: BridgeConfig, ledger: LocalLedger, options: EngineOptions = {}) {
     this.#options = options;
+    this.#started = config;
     this.#config = config;
     this.#ledger = ledger;
     this.istio = new IstioRules(config);
@@ -78,10 +78,9 @@ export class Engine {
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
     this.#sinks = makeSinks(this.#parts, this.replicas);
     this.objects = new ObjectOutputs({
-      config,
-      cluster: options.cluster,
+      ...{ config, cluster: options.cluster, merged: (host) => this.#catalog.merged(host) },
       writer: options.writer ?? this.replicas?.writerOf(config),
-      ...{ merged: (host) => this.#catalog.merged(host), callers: callersFor(this.mesh.publisher, config, false) },
+      callers: callersFor(this.mesh.publisher, () => this.#config, false),
     });
     this.plans = new PlanDesk({
       ...{ ledger, config: () => this.#config, catalog: () => this.#catalog },
@@ -111,7 +110,6 @@ export class Engine {
     return this.#sinks;
   }
 
-  /** What proxies are served that nothing tells apart. */
   get xds(): SnapshotStore {
     return this.mesh.publisher.store;
   }
@@ -170,13 +168,14 @@ export class Engine {
     return this.#changing;
   }
 
-  async #reconfigure(config: BridgeConfig): Promise<void> {
+  async #reconfigure(changed: BridgeConfig): Promise<void> {
     if (this.#stopped) return;
-    this.#reload = needsRestart(this.#config, config);
+    this.#reload = needsRestart(this.#started, changed);
+    const config = withoutRestart(this.#started, changed);
     this.#stop.abort();
     await this.#running;
     const before = [...this.#catalog.hosts()];
-    this.objects.reset();
+    this.objects.reconfigure(config);
     this.istio.reconfigure(config, this.mesh.publisher);
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);

@@ -2,23 +2,49 @@ import { formatListen } from '@isthmus/config';
 import type { Diagnostic } from '@isthmus/model';
 import type { BridgeConfig } from './bridge-config.ts';
 
-/** What a changed config says of what is opened once: sockets, files, whom there are names and objects for. */
-export function needsRestart(before: BridgeConfig, after: BridgeConfig): readonly Diagnostic[] {
-  const bound = ({ outputs, control, ledger, roles, istio, plans, agents: { tokensFile, open } }: BridgeConfig) => {
-    const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
-    // Names of nodes end in the domain, and the outputs have objects in callers' namespaces.
-    const { domain, callerNamespaces } = istio;
-    return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, domain, callerNamespaces, plans, tokensFile, open]);
+/** What a changed config says of what is opened once: sockets, files, whom there are names for. @param started the config at the start */
+export function needsRestart(started: BridgeConfig, changed: BridgeConfig): readonly Diagnostic[] {
+  return [...domainStays(started, changed), ...boundStays(started, changed)];
+}
+
+/** The changed config as far as it can be in force: what an output is not opened or closed for is served as before. */
+export function withoutRestart(started: BridgeConfig, changed: BridgeConfig): BridgeConfig {
+  const { xds } = started.outputs;
+  const runtime = changed.outputs.xds?.runtime ?? {};
+  return {
+    ...changed,
+    outputs: { ...started.outputs, ...(xds !== undefined && { xds: { ...xds, runtime } }) },
+    istio: { ...changed.istio, domain: started.istio.domain },
   };
-  if (bound(before) === bound(after)) return [];
-  return [
-    {
-      code: 'config.reload',
-      severity: 'warning',
-      where: after.file,
-      what: 'outputs, control, ledger, roles, plans, istio.domain, istio.callerNamespaces or who may be an agent changed',
-      meaning: `the bridge still listens where it did (control at ${formatListen(before.control.listen)}); everything else of the new config is in force`,
-      remedy: 'restart the bridge to use them; proxies keep what they have meanwhile',
-    },
-  ];
+}
+
+/** Proxies have it in their ids, and every short name in a rule ends in it: half of them would mean other services than the other half. */
+function* domainStays({ istio: { domain } }: BridgeConfig, { file, istio }: BridgeConfig): Generator<Diagnostic> {
+  if (istio.domain === domain) return;
+  yield {
+    code: 'config.reload',
+    severity: 'warning',
+    where: file,
+    what: `istio.domain is ${JSON.stringify(istio.domain)} now, and stays ${JSON.stringify(domain)} in the bridge that runs`,
+    meaning:
+      'every short name of a rule would mean another service while proxies still have the old domain; all else is in force',
+    remedy: `restart the bridge, and proxies with ids that end in the new domain; or set istio.domain back to ${domain}`,
+  };
+}
+
+function* boundStays(started: BridgeConfig, changed: BridgeConfig): Generator<Diagnostic> {
+  if (bound(started) === bound(changed)) return;
+  yield {
+    code: 'config.reload',
+    severity: 'warning',
+    where: changed.file,
+    what: 'outputs, control, ledger, roles, plans or who may be an agent changed',
+    meaning: `the bridge still listens where it did (control at ${formatListen(started.control.listen)}); everything else of the new config is in force`,
+    remedy: 'restart the bridge to use them; proxies keep what they have meanwhile',
+  };
+}
+
+function bound({ outputs, control, ledger, roles, plans, agents: { tokensFile, open } }: BridgeConfig): string {
+  const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
+  return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, plans, tokensFile, open]);
 }

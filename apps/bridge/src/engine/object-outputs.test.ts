@@ -9,6 +9,7 @@ import { MemoryLedger } from '@isthmus/ledger';
 import { serviceId } from '@isthmus/model';
 import type { MeshHost, SourceId } from '@isthmus/model';
 import { registryKinds } from '../registries.ts';
+import type { BridgeConfig } from './bridge-config.ts';
 import { ObjectOutputs } from './object-outputs.ts';
 
 let dir: string;
@@ -35,7 +36,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-function outputs(more = ''): ObjectOutputs {
+function config(more: string): BridgeConfig {
   const text = `version: 1
 meshId: shop
 registries: [{ name: a, kind: file, path: a.yaml }, { name: b, kind: file, path: b.yaml }]
@@ -43,8 +44,12 @@ outputs: { files: { dir: out }${more} }
 `;
   const result = parseConfig(join(dir, 'isthmus.yaml'), Buffer.from(text), { kinds: registryKinds });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
+
+function outputs(more = ''): ObjectOutputs {
   const made = new ObjectOutputs({
-    config: result.config,
+    config: config(more),
     cluster: undefined,
     writer: undefined,
     merged: (host) => catalog.merged(host),
@@ -94,7 +99,7 @@ test('leftovers of an earlier run stay until every registry of the config has be
   await settled(second);
   expect(await files()).toEqual(['orders.test.yaml', 'payments.test.yaml']);
   expect(second.waits).toBe(false);
-  second.reset();
+  second.reconfigure(config(''));
   expect(second.waits).toBe(true);
 });
 

@@ -37,6 +37,7 @@ export interface ObjectOutputsParts {
 /** The outputs that keep objects, files and Kubernetes, as long as the bridge runs: a changed config changes what they are told. */
 export class ObjectOutputs {
   readonly all: readonly ObjectOutput[];
+  readonly #kubernetes: KubernetesOutput | undefined;
   readonly #merged: ObjectOutputsParts['merged'];
   readonly #callers: ObjectOutputsParts['callers'];
   readonly #diagnostics = new Map<MeshHost, readonly Diagnostic[]>();
@@ -52,20 +53,18 @@ export class ObjectOutputs {
     const render = (host: MeshHost): readonly MeshObject[] => this.#render(host);
     const { maxRemovalPercent, confirmAfterMs } = guard;
     const { namespace, allNamespaces = false } = kubernetes ?? {};
+    if (kubernetes !== undefined && cluster !== undefined)
+      this.#kubernetes = new KubernetesOutput({
+        ...kubernetes,
+        name: `kubernetes ${kubernetes.registry ?? cluster.access.server}/${allNamespaces ? '*' : namespace}`,
+        namespace: allNamespaces ? undefined : namespace,
+        client: cluster,
+        callerNamespaces: config.istio.callerNamespaces,
+        ...{ meshId, render, writer, maxRemovalPercent, confirmAfterMs },
+      });
     this.all = [
       ...(files === undefined ? [] : [new FilesOutput({ dir: files.dir, meshId, render, toYaml: objectYaml })]),
-      ...(kubernetes === undefined || cluster === undefined
-        ? []
-        : [
-            new KubernetesOutput({
-              ...kubernetes,
-              name: `kubernetes ${kubernetes.registry ?? cluster.access.server}/${allNamespaces ? '*' : namespace}`,
-              namespace: allNamespaces ? undefined : namespace,
-              client: cluster,
-              callerNamespaces: config.istio.callerNamespaces,
-              ...{ meshId, render, writer, maxRemovalPercent, confirmAfterMs },
-            }),
-          ]),
+      ...(this.#kubernetes === undefined ? [] : [this.#kubernetes]),
     ];
   }
 
@@ -84,9 +83,10 @@ export class ObjectOutputs {
     this.#setComplete(sources.every((source) => complete.has(source)));
   }
 
-  /** The sources are read anew. */
-  reset(): void {
+  /** The sources are read anew, by another config; every host is touched then. */
+  reconfigure({ istio }: Pick<BridgeConfig, 'istio'>): void {
     this.#setComplete(false);
+    this.#kubernetes?.setCallerNamespaces(istio.callerNamespaces);
   }
 
   /** Of writing, of callers, and what Istio would refuse of services (which the MCP output says too, where there is one). */

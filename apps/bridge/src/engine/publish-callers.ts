@@ -13,13 +13,17 @@ export function callersOptions({ istio }: BridgeConfig, areOldest: boolean): Cal
   return { namespaces: istio.callerNamespaces, rootNamespace: istio.rootNamespace, areOldest };
 }
 
-/** What an output publishes for the callers of a host. */
-export function callersFor(publisher: MeshPublisher, config: BridgeConfig, areOldest: boolean): (host: MeshHost) => Callers {
-  const options = callersOptions(config, areOldest);
-  if (options.namespaces.length > 0) return (host) => callersOf(publisher, host, options);
-  // Sidecars that this bridge serves itself need none of it.
-  if (config.outputs.xds !== undefined) return () => NOTHING;
+/** What an output publishes for the callers of a host, by the config that is in force when it is asked. */
+export function callersFor(
+  publisher: MeshPublisher,
+  config: () => BridgeConfig,
+  areOldest: boolean,
+): (host: MeshHost) => Callers {
   return (host) => {
+    const options = callersOptions(config(), areOldest);
+    if (options.namespaces.length > 0) return callersOf(publisher, host, options);
+    // Sidecars that this bridge serves itself need none of it.
+    if (config().outputs.xds !== undefined) return NOTHING;
     const isUnsaid = publisher.services.get(host) !== undefined && publisher.rules.consumers.entriesOf(host).length > 0;
     return isUnsaid ? { objects: [], diagnostics: [unsaid(host)] } : NOTHING;
   };
@@ -35,7 +39,7 @@ interface McpOwner {
 /** Of a pipeline; undefined: no MCP output. */
 export function mcpParts({ config, mesh, mcp: store, publishers }: McpOwner): PipelineParts['mcp'] {
   if (config.outputs.mcp === undefined) return undefined;
-  return { publisher: publishers.mcp, store, callers: callersFor(mesh.publisher, config, true) };
+  return { publisher: publishers.mcp, store, callers: callersFor(mesh.publisher, () => config, true) };
 }
 
 const NOTHING: Callers = { objects: [], diagnostics: [] };

@@ -73,15 +73,15 @@ function node(): ResourceView {
   return view;
 }
 
-function connectTimeout(view: Pick<ResourceView, 'resources'>): number | undefined {
-  const cluster = view.resources(CLUSTER_TYPE).get(CLUSTER);
+function connectTimeout(view: Pick<ResourceView, 'resources'>, name = CLUSTER): number | undefined {
+  const cluster = view.resources(CLUSTER_TYPE).get(name);
   return cluster && Number(fromBinary(ClusterSchema, cluster.bytes).connectTimeout?.seconds);
 }
 
-function timeout(view: Pick<ResourceView, 'resources'>): number | undefined {
+function timeout(view: Pick<ResourceView, 'resources'>, service = 'api.example.com'): number | undefined {
   const route = view.resources(ROUTE_TYPE).get('80');
   const hosts = route && fromBinary(RouteConfigurationSchema, route.bytes).virtualHosts;
-  const action = hosts?.find(({ name }) => name.startsWith('api.example.com'))?.routes[0]?.action;
+  const action = hosts?.find(({ name }) => name.startsWith(service))?.routes[0]?.action;
   return action?.case === 'route' ? Number(action.value.timeout?.seconds) : undefined;
 }
 
@@ -128,7 +128,23 @@ test('another directory takes the place of the first once it has been read; one 
   expect([[...engine.istio.store.objects()].length, reloads()]).toEqual([0, []]);
 });
 
-test('what names end in takes a restart, and that is said', async () => {
-  await engine.reconfigure(config({ dir: 'a', domain: 'mesh.example' }));
-  expect(reloads()).toEqual([expect.stringContaining('istio.domain')]);
+test('what names end in takes a restart, and that is said until it is set back; all else of the change counts', async () => {
+  const short = rule('3s').replaceAll('api.example.com', 'api');
+  await writeFile(join(directory, 'a/rules.yaml'), `${ENTRY.replace('api.example.com', 'api.shop.svc.cluster.local')}${short}`);
+  const view = node();
+  const seconds = () => timeout(view, 'api.shop.svc.cluster.local');
+  await until('it is served by its short name', () => seconds() === 3);
+  await engine.reconfigure(config({ dir: 'a', domain: 'mesh.example', connectTimeout: '4s' }));
+  const stays = 'istio.domain is "mesh.example" now, and stays "cluster.local" in the bridge that runs';
+  expect(reloads()).toEqual([stays]);
+  const host = 'outbound|80||api.shop.svc.cluster.local';
+  await until('the other change', () => connectTimeout(view, host) === 4);
+  expect([seconds(), engine.config.istio.domain]).toEqual([3, 'cluster.local']);
+
+  await engine.reconfigure(config({ dir: 'a', domain: 'mesh.example', connectTimeout: '5s' }));
+  await until('another change', () => connectTimeout(view, host) === 5);
+  expect([seconds(), reloads()]).toEqual([3, [stays]]);
+
+  await engine.reconfigure(config({ dir: 'a', connectTimeout: '5s' }));
+  expect(reloads()).toEqual([]);
 });

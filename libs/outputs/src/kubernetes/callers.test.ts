@@ -13,6 +13,7 @@ let api: FakeApi;
 let client: KubeClient;
 let hosts: Hosts;
 let planned: boolean;
+let callers: readonly string[];
 let timeout: string;
 let stop: AbortController;
 let running: Promise<void>[];
@@ -24,6 +25,7 @@ beforeEach(async () => {
   hosts = new Hosts();
   hosts.set(HOST, 1);
   [planned, timeout] = [true, '1s'];
+  callers = ['front', 'shop'];
   stop = new AbortController();
   running = [];
 });
@@ -43,7 +45,7 @@ const rule = (kind: string, namespace: string, spec: object): MeshObject => ({
 });
 const render = (host: MeshHost): readonly MeshObject[] => [
   ...hosts.render(host),
-  ...(planned ? ['front', 'shop'] : []).flatMap((namespace) => [
+  ...(planned ? callers : []).flatMap((namespace) => [
     rule('VirtualService', namespace, { hosts: [HOST], http: [{ timeout, route: [{ destination: { host: HOST } }] }] }),
     rule('DestinationRule', namespace, { host: HOST, trafficPolicy: { loadBalancer: { simple: 'LEAST_REQUEST' } } }),
   ]),
@@ -133,4 +135,34 @@ test('without namespaces of callers nobody needs rights to rules', async () => {
   const output = start([]);
   await settled(output);
   expect([output.diagnostics(), all(SERVICE_ENTRIES)]).toEqual([[], [`isthmus/${HOST}`]]);
+});
+
+test('callers in other namespaces are told while it runs, and what was for those who are left out goes', async () => {
+  const output = start();
+  await settled(output);
+  callers = ['new', 'shop'];
+  output.setCallerNamespaces(callers);
+  output.touch([HOST]);
+  const there = [`new/callers-of.${HOST}`, `shop/callers-of.${HOST}`];
+  await until('it is where it should be', () => JSON.stringify(all(VIRTUAL_SERVICES).sort()) === JSON.stringify(there));
+  await settled(output);
+  expect([all(DESTINATION_RULES).sort(), output.diagnostics()]).toEqual([there, []]);
+  expect((await output.plan([HOST], stop.signal)).unchanged).toBe(5);
+  // Who deletes it there is seen.
+  api.remove(VIRTUAL_SERVICES, `callers-of.${HOST}`, 'new');
+  await until('it is back', () => all(VIRTUAL_SERVICES).length === 2);
+});
+
+test('a namespace that cannot be seen stops writing until it is left out again', async () => {
+  planned = false;
+  const output = start([]);
+  await settled(output);
+  api.forbidden.add('list virtualservices').add('list destinationrules');
+  output.setCallerNamespaces(['mistyped']);
+  await until('it is said', () => output.diagnostics().some(({ code }) => code === 'output.unwritable'));
+  hosts.set(HOST, 2);
+  output.touch([HOST]);
+  output.setCallerNamespaces([]);
+  await settled(output);
+  expect(output.diagnostics()).toEqual([]);
 });

@@ -56,12 +56,14 @@ export class KubernetesOutput implements ObjectOutput {
   readonly #keys = new Map<string, readonly string[]>();
   readonly #wanted = new Map<string, { readonly host: MeshHost; readonly digest: string }>();
   readonly #view: OwnView;
+  #callerNamespaces: readonly string[];
   #works = false;
   #heldSince: number | undefined;
 
   constructor(options: KubernetesOutputOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#callerNamespaces = options.callerNamespaces;
     this.#bucket = new TokenBucket(options.rate);
     this.#drift = new Drift((key) => this.#check(key));
     this.#queue = new WorkQueue<string>({
@@ -98,6 +100,12 @@ export class KubernetesOutput implements ObjectOutput {
     if (this.#gate.set(isComplete)) this.#queue.add(SWEEP);
   }
 
+  /** They count for hosts that are touched after it. */
+  setCallerNamespaces(namespaces: readonly string[]): void {
+    this.#callerNamespaces = namespaces;
+    this.#view.setCallerNamespaces(namespaces);
+  }
+
   diagnostics(): readonly Diagnostic[] {
     return this.#problems.list();
   }
@@ -105,7 +113,7 @@ export class KubernetesOutput implements ObjectOutput {
   async plan(hosts: Iterable<MeshHost>, signal: AbortSignal): Promise<OutputPlan> {
     const wanted: MeshObject[] = [];
     await runInSlices(this.#collect(hosts, wanted));
-    return planObjects(this.name, wanted, { ...this.#options, signal });
+    return planObjects(this.name, wanted, { ...this.#options, callerNamespaces: this.#callerNamespaces, signal });
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -47,9 +47,12 @@ export interface OwnViewOptions extends OwnPlaces {
 export class OwnView {
   readonly observed = new Map<string, Observed>();
   readonly #options: OwnViewOptions;
-  readonly #places: readonly OwnPlace[];
+  #places: readonly OwnPlace[];
   readonly #live = new Set<OwnPlace>();
   readonly #errors = new Map<OwnPlace, KubeError>();
+  readonly #stops = new Map<OwnPlace, AbortController>();
+  /** As long as it runs. */
+  #start: ((place: OwnPlace) => void) | undefined;
 
   constructor(options: OwnViewOptions) {
     this.#options = options;
@@ -62,7 +65,46 @@ export class OwnView {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#places.map((place) => this.#watch(place, signal)));
+    const running = new Set<Promise<void>>();
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    this.#start = (place) => {
+      const stop = new AbortController();
+      this.#stops.set(place, stop);
+      const watch = this.#watch(place, AbortSignal.any([signal, stop.signal])).then(() => void running.delete(watch), reject);
+      running.add(watch);
+    };
+    for (const place of this.#places) this.#start(place);
+    const aborted = new Promise<void>((done) =>
+      signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
+    );
+    await Promise.race([aborted, failed]);
+    this.#start = undefined;
+    await Promise.all(running);
+  }
+
+  /**
+   * Callers are in other namespaces from now on. What is seen stays in sight, because what of ours is there has to go; a place that
+   * could not be seen is forgotten.
+   */
+  setCallerNamespaces(callerNamespaces: readonly string[]): void {
+    const wanted = placesOf({ ...this.#options, callerNamespaces });
+    const isSame = (a: OwnPlace, b: OwnPlace): boolean => a.resource === b.resource && a.namespace === b.namespace;
+    const isKept = (place: OwnPlace): boolean => this.#live.has(place) || wanted.some((one) => isSame(one, place));
+    for (const place of this.#places) {
+      if (isKept(place)) continue;
+      this.#stops.get(place)?.abort();
+      this.#errors.delete(place);
+    }
+    const kept = this.#places.filter(isKept);
+    const added = wanted.filter((one) => !kept.some((place) => isSame(one, place)));
+    this.#places = [...kept, ...added];
+    for (const place of added) this.#start?.(place);
+    this.#turned();
+  }
+
+  #turned(): void {
+    const [error] = this.#errors.values();
+    this.#options.turned(error);
   }
 
   async #watch(place: OwnPlace, signal: AbortSignal): Promise<void> {
@@ -80,7 +122,7 @@ export class OwnView {
   }
 
   #take(place: OwnPlace, event: InformerEvent<Observed>): void {
-    const { changed, turned } = this.#options;
+    const { changed } = this.#options;
     const { kind } = place.resource;
     switch (event.kind) {
       case 'snapshot': {
@@ -101,8 +143,7 @@ export class OwnView {
         else this.#live.delete(place);
         if (status.state === 'stale') this.#errors.set(place, status.error);
         else this.#errors.delete(place);
-        const [error] = this.#errors.values();
-        return turned(error);
+        return this.#turned();
       }
       default:
         event satisfies never;
