@@ -1,5 +1,6 @@
 import { IsthmusError, pause, scopeId } from '@isthmus/model';
 import { scopeDiagnostic } from '@isthmus/registry';
+import { AskInTurns } from './ask-in-turns.ts';
 import { NacosConnection } from './connection.ts';
 import type { ConnectionEnd, ConnectionOptions } from './connection.ts';
 import type { Json } from './json-body.ts';
@@ -25,6 +26,7 @@ export class GrpcSession {
   readonly #connection: NacosConnection;
   readonly #groups = new Map<string, GroupReader>();
   readonly #ask: Ask;
+  readonly #turns = new AskInTurns();
   readonly #fuzzy: FuzzyWatch | undefined;
   readonly #over = new AbortController();
   #suspect = false;
@@ -197,6 +199,7 @@ export class GrpcSession {
 
   /** A token may have been revoked, or lost with a restart: one new login, then the answer counts. */
   async #askLoggedIn(type: string, body: Json): Promise<Json> {
+    await this.#turns.room();
     try {
       return await this.#connection.request(type, body);
     } catch (thrown) {

@@ -43,8 +43,8 @@ class Shelves {
   }
 
   *to(namespace: string): Iterable<MeshService> {
-    for (const { service } of this.#shared.get(namespace)?.items ?? []) yield service;
-    for (const { service } of this.#public.items) yield service;
+    for (const piece of this.#shared.get(namespace)?.pieces ?? []) for (const { service } of piece) yield service;
+    for (const piece of this.#public.pieces) for (const { service } of piece) yield service;
   }
 }
 
