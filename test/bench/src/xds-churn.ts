@@ -22,12 +22,22 @@ export const xdsChurn: Scenario = {
       about: [
         `${SERVICES} services × ${INSTANCES} instances, ${STREAMS} streams, half of them delta; ${PER_SECOND} services a second change the weight of an`,
         `instance, for ${SECONDS} s. A change has arrived at a stream when it has that weight or a later one of the same service; from the`,
-        'registry’s event, in the way through istiod too. CPU: of the process that serves.',
+        'registry’s event, in the way through istiod too. CPU: of the process that serves. Messages: of endpoints, to one stream; a stream',
+        'that has not answered the last one gets the next changes in one.',
       ].join('\n'),
       tables: [
         {
           title: 'Change → client',
-          columns: ['server', 'p50 ms', 'p99 ms', 'longest ms', 'lost', 'CPU % of a core'],
+          columns: [
+            'server',
+            'p50 ms',
+            'p99 ms',
+            'longest ms',
+            'lost',
+            'CPU % of a core',
+            'messages a stream',
+            'CPU µs a message',
+          ],
           rows: measured.map((m) => [
             m.name,
             figure(m.p50),
@@ -35,6 +45,8 @@ export const xdsChurn: Scenario = {
             figure(m.longest),
             String(m.lost),
             figure(m.corePercent),
+            figure(m.messages / STREAMS),
+            figure((m.corePercent * SECONDS * 10_000) / m.messages),
           ]),
         },
       ],
@@ -53,6 +65,7 @@ interface Measured {
   readonly longest: number;
   readonly lost: number;
   readonly corePercent: number;
+  readonly messages: number;
 }
 
 async function measure(name: SubjectName, log: (line: string) => void): Promise<Measured> {
@@ -74,7 +87,7 @@ async function measure(name: SubjectName, log: (line: string) => void): Promise<
   const changes = await subject.churn(PER_SECOND, SECONDS);
   const corePercent = (subject.cost.cpuMs - cpu) / (SECONDS * 10);
   await pause(name === 'isthmus' ? 2_000 : 15_000); // istiod pushes every 10 s while its quiet never comes
-  const { p50, p99, longest, lost } = await swarm.lags(changes);
+  const { p50, p99, longest, lost, messages } = await swarm.lags(changes);
   log(`${name}: p50 ${figure(p50, 'ms')}, p99 ${figure(p99, 'ms')}, ${lost} lost, ${figure(corePercent)} % of a core`);
-  return { name, p50, p99, longest, lost, corePercent };
+  return { name, p50, p99, longest, lost, corePercent, messages };
 }

@@ -9,12 +9,16 @@ import {
   DiscoveryResponseSchema,
 } from '@isthmus/proto/discovery';
 import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
-import { CDS, EDS } from '@isthmus/xds';
+import { CDS, EDS, LDS, RDS } from '@isthmus/xds';
 import { monotonic } from './monotonic.ts';
 import type { ClientSetup, Arrival } from './xds-client.ts';
 
-const { port, transport, endpoints, contents = false } = workerData as ClientSetup;
-const node = { id: 'sidecar~127.0.0.1~bench.default~default.svc.cluster.local', cluster: 'bench' };
+const { port, transport, endpoints, contents = false, routes = false } = workerData as ClientSetup;
+const node = {
+  id: 'sidecar~127.0.0.1~bench.default~default.svc.cluster.local',
+  cluster: 'bench',
+  ...(routes ? { metadata: { NAMESPACE: 'default', INTERCEPTION_MODE: 'REDIRECT' } } : {}),
+};
 const method = transport === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
 const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
 const asIs = (bytes: Buffer): Buffer => bytes;
@@ -33,6 +37,10 @@ stream.on('data', (bytes: Buffer) => {
 if (transport === 'delta') {
   sendDelta({ node, typeUrl: CDS, resourceNamesSubscribe: ['*'] });
   if (endpoints !== undefined) sendDelta({ typeUrl: EDS, resourceNamesSubscribe: [...endpoints] });
+  if (routes) {
+    sendDelta({ typeUrl: LDS, resourceNamesSubscribe: ['*'] });
+    sendDelta({ typeUrl: RDS, resourceNamesSubscribe: ['80'] });
+  }
 } else {
   sendSotw({ node, typeUrl: CDS, resourceNames: ['*'] });
   if (endpoints !== undefined) sendSotw({ typeUrl: EDS, resourceNames: [...endpoints] });

@@ -8,6 +8,8 @@ export interface ClientSetup {
   readonly endpoints: readonly string[] | undefined;
   /** Decode what endpoints say, too: `Arrival.contents`. Default: names only. */
   readonly contents?: boolean;
+  /** As a sidecar that intercepts, with all listeners and the routes of port 80. Default: endpoints and clusters only. */
+  readonly routes?: boolean;
 }
 
 /** One response, as its bytes came. */
@@ -46,8 +48,13 @@ export class XdsClient {
 
   /** Names of endpoints that it has got. */
   get endpoints(): number {
+    return this.has(EDS);
+  }
+
+  /** Names of a type that it has got. */
+  has(type: string): number {
     if (this.#failure !== undefined) throw this.#failure;
-    return this.#seen.get(EDS)?.size ?? 0;
+    return this.#seen.get(type)?.size ?? 0;
   }
 
   async close(): Promise<void> {

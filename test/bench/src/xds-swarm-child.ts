@@ -28,7 +28,15 @@ export type SwarmSays =
   | { readonly kind: 'synced'; readonly firstMs: number; readonly medianMs: number; readonly lastMs: number }
   /** Each has got endpoints since `arm`; `monotonic()` of the first and the last one's answer. */
   | { readonly kind: 'all'; readonly firstAt: number; readonly lastAt: number; readonly messages: number; readonly bytes: number }
-  | { readonly kind: 'lags'; readonly p50: number; readonly p99: number; readonly longest: number; readonly lost: number }
+  /** `messages`: of endpoints, since all were synced or `arm`. */
+  | {
+      readonly kind: 'lags';
+      readonly p50: number;
+      readonly p99: number;
+      readonly longest: number;
+      readonly lost: number;
+      readonly messages: number;
+    }
   | { readonly kind: 'ended'; readonly reason: string }
   | { readonly kind: 'armed' };
 
@@ -179,5 +187,5 @@ function lags(changes: readonly Change[]): SwarmSays {
       if (came === undefined) lost += 1;
       else all.push(came[1] - at);
     }
-  return { kind: 'lags', p50: percentile(all, 0.5), p99: percentile(all, 0.99), longest: percentile(all, 1), lost };
+  return { kind: 'lags', p50: percentile(all, 0.5), p99: percentile(all, 0.99), longest: percentile(all, 1), lost, messages };
 }
