@@ -1,58 +1,9 @@
-import { MemoryLedger } from '@isthmus/ledger';
 import { describe, expect, test } from '@jest/globals';
-import { serviceId } from '@isthmus/model';
-import type { ServiceId, ServiceRecord, SourceId, Workload, WorkloadEvent } from '@isthmus/model';
-import fc from 'fast-check';
+import type { ServiceId, Workload } from '@isthmus/model';
+import { crossChecked, gone, live, runs, stale } from '../testing/cross-checked.ts';
 import { endpoint, record } from '../testing/records.ts';
 import { workload, workloadSnapshot } from '../testing/workloads.ts';
-import { CrossCheck } from './cross-check.ts';
-import type { CrossCheckOptions } from './cross-check-options.ts';
 import { EVICTIONS } from './eviction-guard.ts';
-import { DEFAULT_OWNERSHIP } from './ownership.ts';
-
-const GUARD = { maxRemovalPercent: 50, minEndpoints: 10, confirmAfterMs: 30_000 };
-const live: WorkloadEvent = { kind: 'status', status: { state: 'live' } };
-const stale: WorkloadEvent = { kind: 'status', status: { state: 'stale', since: 1, cause: 'connection refused' } };
-const gone = (name: string): WorkloadEvent => ({ kind: 'remove', id: `shop/${name}` });
-const runs = (w: Workload): WorkloadEvent => ({ kind: 'upsert', workload: w });
-
-function setUp(options: Partial<CrossCheckOptions> = {}) {
-  const clock = { time: 1_000_000, now: () => clock.time };
-  const ledger = new MemoryLedger();
-  const check = new CrossCheck({
-    source: 'k8s' as SourceId,
-    matches: () => true,
-    podCidrs: ['10.0.0.0/16'],
-    ownership: DEFAULT_OWNERSHIP,
-    admit: [],
-    guard: GUARD,
-    ledger,
-    clock,
-    ...options,
-  });
-  const records = new Map<ServiceId, ServiceRecord>();
-  const list = (...listed: readonly ServiceRecord[]): ReadonlySet<ServiceId> => {
-    const dirty = new Set<ServiceId>();
-    for (const r of listed) {
-      records.set(serviceId(r.key), r);
-      check.put(serviceId(r.key), r, dirty);
-    }
-    return dirty;
-  };
-  const say = (...events: readonly WorkloadEvent[]): ReadonlySet<ServiceId> => {
-    const dirty = new Set<ServiceId>();
-    for (const event of events) for (const _ of check.applySteps(event, dirty));
-    return dirty;
-  };
-  /** `address:port health` of a service as callers see it. */
-  const sees = (name = 'orders'): readonly string[] => {
-    const id = serviceId(record(name, []).key);
-    const known = records.get(id);
-    const view = known === undefined ? undefined : check.view(id, known);
-    return view?.endpoints.map((e) => `${e.address}:${e.port} ${e.health}`) ?? [];
-  };
-  return { check, clock, ledger, list, say, sees };
-}
 
 const ordersAt = (...addresses: readonly string[]) =>
   record(
@@ -64,7 +15,7 @@ const pods = (count: number, fields: Partial<Workload> = {}) =>
 
 describe('the cross-check', () => {
   test('a Pod that goes takes its endpoint with it while the registry still lists it (nacos#12707, nacos#7297)', () => {
-    const { list, say, sees, check } = setUp();
+    const { list, say, sees, check } = crossChecked();
     list(ordersAt('10.0.0.1', '10.0.0.2'));
     say(workloadSnapshot([workload('orders-1'), workload('orders-2', { addresses: ['10.0.0.2'] })]), live);
     expect(sees()).toEqual(['10.0.0.1:8080 healthy', '10.0.0.2:8080 healthy']);
@@ -74,7 +25,7 @@ describe('the cross-check', () => {
   });
 
   test('a Pod that goes takes the endpoints of all declared ports that lead to it, as one listing', () => {
-    const { list, say, sees, check } = setUp();
+    const { list, say, sees, check } = crossChecked();
     const both = () => record('orders', [endpoint({ portName: 'http-web' }), endpoint({ portName: 'http-admin' })]);
     list(both());
     say(workloadSnapshot([workload('orders-1')]), live, gone('orders-1'));
@@ -86,7 +37,7 @@ describe('the cross-check', () => {
   });
 
   test('an endpoint comes back with its Pod', () => {
-    const { list, say, sees, ledger } = setUp();
+    const { list, say, sees, ledger } = crossChecked();
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('orders-1', { ready: false })]), live);
     expect(sees()).toEqual(['10.0.0.1:8080 evicted']);
@@ -97,14 +48,14 @@ describe('the cross-check', () => {
   });
 
   test('what a registry lists of a Pod that is not there is evicted as soon as it is listed', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     say(workloadSnapshot([]), live);
     list(ordersAt('10.0.0.1', '192.168.0.1'));
     expect(sees()).toEqual(['10.0.0.1:8080 evicted', '192.168.0.1:8080 healthy']);
   });
 
   test('a view that was never complete, or is stale, evicts nothing', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([]));
     expect(sees()).toEqual(['10.0.0.1:8080 healthy']);
@@ -113,7 +64,7 @@ describe('the cross-check', () => {
   });
 
   test('where the Pods of some namespaces only are known, an address without a Pod proves nothing, and a Pod that goes does', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(ordersAt('10.0.0.1', '10.0.0.2'));
     say(workloadSnapshot([workload('orders-1')]), { kind: 'status', status: { state: 'partial', cause: 'shop only' } });
     expect(sees()).toEqual(['10.0.0.1:8080 healthy', '10.0.0.2:8080 healthy']);
@@ -122,7 +73,7 @@ describe('the cross-check', () => {
   });
 
   test('what was evicted stays evicted while the view is stale, and is judged anew when it is live', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([]), live, stale);
     expect(sees()).toEqual(['10.0.0.1:8080 evicted']);
@@ -133,11 +84,11 @@ describe('the cross-check', () => {
   });
 
   test('a bridge that starts again knows what it evicted, also of an address that is in no range', () => {
-    const before = setUp({ podCidrs: [] });
+    const before = crossChecked({ podCidrs: [] });
     before.list(ordersAt('10.0.0.1'));
     before.say(workloadSnapshot([workload('orders-1')]), live, gone('orders-1'));
     expect(before.sees()).toEqual(['10.0.0.1:8080 evicted']);
-    const after = setUp({ podCidrs: [], ledger: before.ledger });
+    const after = crossChecked({ podCidrs: [], ledger: before.ledger });
     after.list(ordersAt('10.0.0.1'));
     expect(after.sees()).toEqual(['10.0.0.1:8080 evicted']);
     after.say(workloadSnapshot([]), live);
@@ -145,17 +96,17 @@ describe('the cross-check', () => {
   });
 
   test('what is listed no more when a bridge starts again is forgotten', () => {
-    const before = setUp();
+    const before = crossChecked();
     before.list(ordersAt('10.0.0.1', '10.0.0.2'));
     before.say(workloadSnapshot([]), live);
-    const after = setUp({ ledger: before.ledger });
+    const after = crossChecked({ ledger: before.ledger });
     after.list(ordersAt('10.0.0.2'));
     after.say(workloadSnapshot([]), live);
     expect([...before.ledger.entries('evicted').keys()]).toEqual(['a/ns/g/orders 10.0.0.2 8080']);
   });
 
   test('an address that is registered anew is judged anew', () => {
-    const { list, say, sees } = setUp({ podCidrs: [] });
+    const { list, say, sees } = crossChecked({ podCidrs: [] });
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('orders-1')]), live, gone('orders-1'));
     list(ordersAt());
@@ -164,14 +115,14 @@ describe('the cross-check', () => {
   });
 
   test('an address that went to another workload is not of the service any more', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('orders-1')]), live, gone('orders-1'), runs(workload('payments-1', { owner: 'payments' })));
     expect(sees()).toEqual(['10.0.0.1:8080 evicted']);
   });
 
   test('a Pod that shows up by the name of a service makes names count for it', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('payments-1', { owner: 'payments' })]), live);
     expect(sees()).toEqual(['10.0.0.1:8080 healthy']);
@@ -182,7 +133,7 @@ describe('the cross-check', () => {
   });
 
   test("a Pod's event costs the services that list its addresses, whatever the others are", () => {
-    const { list, say } = setUp();
+    const { list, say } = crossChecked();
     for (let n = 0; n < 200; n += 1) list(record(`other-${n}`, [endpoint({ address: `172.16.0.${n}` })]));
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('orders-1')]), live);
@@ -195,7 +146,7 @@ describe('the guard of evictions', () => {
   const evicted = (sees: readonly string[]) => sees.filter((text) => text.endsWith('evicted')).length;
 
   test('more than the share in one event is held, shown, and goes when it is confirmed', () => {
-    const { list, say, sees, check, clock } = setUp();
+    const { list, say, sees, check, clock } = crossChecked();
     list(twenty());
     say(workloadSnapshot(pods(20)), live, workloadSnapshot(pods(5)));
     expect(evicted(sees())).toBe(0);
@@ -215,7 +166,7 @@ describe('the guard of evictions', () => {
   });
 
   test('an operator lets it through', () => {
-    const { list, say, sees, check } = setUp();
+    const { list, say, sees, check } = crossChecked();
     list(twenty());
     say(workloadSnapshot(pods(20)), live, workloadSnapshot([]));
     const dirty = new Set<ServiceId>();
@@ -225,14 +176,14 @@ describe('the guard of evictions', () => {
   });
 
   test('one by one counts like at once: what is beyond the share waits', () => {
-    const { list, say, sees } = setUp();
+    const { list, say, sees } = crossChecked();
     list(twenty());
     say(workloadSnapshot(pods(20)), live, ...pods(20).map((_, n) => gone(`orders-${n}`)));
     expect(evicted(sees())).toBe(10);
   });
 
   test('what comes back meanwhile is not evicted, and time without a live view confirms nothing', () => {
-    const { list, say, sees, check, clock } = setUp();
+    const { list, say, sees, check, clock } = crossChecked();
     list(twenty());
     say(workloadSnapshot(pods(20)), live, workloadSnapshot([]), stale);
     clock.time += 60_000;
@@ -250,7 +201,7 @@ describe('a Ready Pod that the registry does not list yet', () => {
     workload('orders-2', { addresses: ['10.0.0.2'], ports: [{ name: 'http', port: 8080 }], ...fields });
 
   test('is admitted, and leaves when the registry lists it or when it goes', () => {
-    const { list, say, sees, check } = setUp({ admit: [rule] });
+    const { list, say, sees, check } = crossChecked({ admit: [rule] });
     list(ordersAt('10.0.0.1'));
     say(workloadSnapshot([workload('orders-1')]), live);
     expect([...say(runs(pod()))]).toEqual(['a/ns/g/orders']);
@@ -267,7 +218,7 @@ describe('a Ready Pod that the registry does not list yet', () => {
 
   test('is not admitted without a rule, from another namespace, under another name, unready, or without one port', () => {
     const admitted = (w: Workload, admit = [rule]) => {
-      const { list, say, check } = setUp({ admit });
+      const { list, say, check } = crossChecked({ admit });
       list(ordersAt('10.0.0.1'));
       say(workloadSnapshot([workload('orders-1'), w]), live);
       return check.admitted;
@@ -279,77 +230,5 @@ describe('a Ready Pod that the registry does not list yet', () => {
     expect(admitted(pod({ ready: false }))).toBe(0);
     expect(admitted(pod({ ports: [] }))).toBe(0);
     expect(admitted(pod({ ports: [], annotations: { 'isthmus.dev/port': '8080' } }))).toBe(1);
-  });
-});
-
-describe('the law: incremental = full recompute', () => {
-  const UNGUARDED = { ...GUARD, minEndpoints: Number.POSITIVE_INFINITY };
-  const rule = { matches: () => true, namespaces: ['shop'], port: 8080 };
-  const names = ['orders', 'payments', 'stock'] as const;
-  const address = fc.integer({ min: 0, max: 5 }).map((n) => `10.0.0.${n}`);
-  const listing = fc.tuple(fc.constantFrom(...names), fc.uniqueArray(address, { maxLength: 4 }));
-  const podOf = fc
-    .record({
-      n: fc.integer({ min: 0, max: 5 }),
-      address,
-      owner: fc.constantFrom(...names),
-      ready: fc.boolean(),
-      hostNetwork: fc.boolean(),
-    })
-    .map(({ n, address: at, ...fields }) => workload(`pod-${n}`, { addresses: [at], ...fields }));
-  const step = fc.oneof(
-    listing.map(([name, addresses]) => ({
-      record: record(
-        name,
-        addresses.map((at) => endpoint({ address: at })),
-      ),
-    })),
-    podOf.map((w) => ({ event: runs(w) })),
-    fc.integer({ min: 0, max: 5 }).map((n) => ({ event: gone(`pod-${n}`) })),
-    fc.uniqueArray(podOf, { maxLength: 4, selector: (w) => w.id }).map((all) => ({ event: workloadSnapshot(all) })),
-    fc.constantFrom(live, stale).map((event) => ({ event })),
-  );
-
-  test('after any events, what it shows is what a new one makes of the same state and ledger', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const one = setUp({ guard: UNGUARDED, admit: [rule] });
-        const pods_ = new Map<string, Workload>();
-        const records = new Map<string, ServiceRecord>();
-        for (const s of [...steps, { event: live }]) {
-          if ('record' in s) {
-            records.set(s.record.key.name, s.record);
-            one.list(s.record);
-            continue;
-          }
-          one.say(s.event);
-          if (s.event.kind === 'upsert') pods_.set(s.event.workload.id, s.event.workload);
-          if (s.event.kind === 'remove') pods_.delete(s.event.id);
-          if (s.event.kind === 'snapshot') {
-            pods_.clear();
-            for (const [id, w] of s.event.workloads) pods_.set(id, w);
-          }
-        }
-        const shown = names.map((name) => one.sees(name));
-        const two = setUp({ guard: UNGUARDED, admit: [rule], ledger: one.ledger });
-        two.list(...records.values());
-        two.say(workloadSnapshot([...pods_.values()]), live);
-        expect(names.map((name) => two.sees(name))).toEqual(shown);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  test('whatever happens before the view is live, nothing is evicted', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const { list, say, sees } = setUp({ guard: UNGUARDED });
-        for (const s of steps) {
-          if ('record' in s) list(s.record);
-          else if (s.event.kind !== 'status') say(s.event);
-        }
-        expect(names.flatMap((name) => sees(name)).filter((text) => !text.endsWith('healthy'))).toEqual([]);
-      }),
-    );
   });
 });
