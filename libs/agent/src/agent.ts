@@ -135,7 +135,7 @@ export function startAgent(options: AgentOptions): Agent {
       ...{ adopt, diagnostics, now },
       targets: () => reportedTargets(decider, watch, views),
       ask: (host, port) => views.ask(host, port),
-      withdraw: (names) => provider?.withdraw(names),
+      withdraw: (names, listed) => provider?.withdraw(names, listed),
       connected: (isConnected) => discovery.connected(isConnected),
     });
     control.views.onChange((authority, view) => discovery.take(authority, view?.endpoints));

@@ -1,6 +1,7 @@
 import type { Rung } from '@isthmus/ladder';
 import type { TargetCounts } from './control/arm-counts.ts';
 import type { ClientSeam } from './http/client-seam.ts';
+import type { Balancer } from './views/balancer.ts';
 
 /**
  * What the subpaths (`/http`, `/undici`, `/grpc`, `/nest`) have of the agent of the process, which may be another copy of the package, in
@@ -26,4 +27,6 @@ export interface TargetPlace {
   readonly originatesTls: boolean;
   /** Where its calls are counted by whoever makes them past the seams of HTTP. */
   readonly counts: TargetCounts;
+  /** From `discovery` up: picks among the mesh's view; undefined where nobody is to be picked, and of an older agent. */
+  readonly balancer?: Balancer | undefined;
 }

@@ -99,7 +99,16 @@ export class Decider {
     if (entry === undefined) return undefined;
     const { effective } = this.#ladders.get(authority) ?? START;
     const { desired, addresses, originatesTls, counts } = entry;
-    return { desired: desired.rung, effective: effective.rung, percent: effective.percent, addresses, originatesTls, counts };
+    const { rung, percent } = effective;
+    return {
+      desired: desired.rung,
+      effective: rung,
+      percent,
+      addresses,
+      originatesTls,
+      counts,
+      balancer: this.#balancerOf(authority),
+    };
   }
 
   /**

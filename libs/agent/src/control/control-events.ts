@@ -10,7 +10,7 @@ export type ControlEvent =
   | { readonly kind: 'gone'; readonly version: string; readonly host: string; readonly port: number }
   | { readonly kind: 'endpoints'; readonly endpoints: TargetEndpoints }
   | { readonly kind: 'view'; readonly view: TargetViewHash }
-  | { readonly kind: 'registrations'; readonly withdrawn: readonly string[] }
+  | { readonly kind: 'registrations'; readonly withdrawn: readonly string[]; readonly listed: readonly string[] }
   | { readonly kind: 'ask'; readonly host: string; readonly port: number }
   /** A newer bridge's: it knows that older agents pass it over. */
   | { readonly kind: 'unknown' };
@@ -54,13 +54,17 @@ export function readControlEvent({ event, data }: StreamEvent): ControlEvent {
         view: { ...placeOf(value), hash: textOf(value['hash'], 'hash'), endpoints: Number(value['endpoints']) || 0 },
       };
     case 'registrations': {
-      const { withdrawn } = value;
-      if (!Array.isArray(withdrawn) || withdrawn.length > MOST_NAMES) throw new Error('withdrawn is no list that can be meant');
-      return { kind: 'registrations', withdrawn: withdrawn.map((name) => textOf(name, 'withdrawn')) };
+      const { withdrawn, listed = [] } = value;
+      return { kind: 'registrations', withdrawn: namesOf(withdrawn, 'withdrawn'), listed: namesOf(listed, 'listed') };
     }
     default:
       return { kind: 'ask', ...placeOf(value) };
   }
+}
+
+function namesOf(value: unknown, what: string): readonly string[] {
+  if (!Array.isArray(value) || value.length > MOST_NAMES) throw new Error(`${what} is no list that can be meant`);
+  return value.map((name) => textOf(name, what));
 }
 
 const KNOWN: ReadonlySet<string> = new Set(['hello', 'target', 'gone', 'endpoints', 'view', 'registrations', 'ask']);

@@ -26,8 +26,8 @@ export interface ControlParts extends ControlOptions {
   readonly targets: () => Iterable<ReportedTarget>;
   /** The endpoints that the SDK has of a target go into its next report. */
   readonly ask: (host: string, port: number) => void;
-  /** What this process keeps out of its registries from now on; all the rest it registers as ever. */
-  readonly withdraw?: (names: readonly string[]) => void;
+  /** What this process keeps out of its registries from now on, and which of it is listed there all the same; all the rest it registers as ever. */
+  readonly withdraw?: (names: readonly string[], listed: readonly string[]) => void;
   /** Whether the control plane is there to confirm what it said. */
   readonly connected?: (isConnected: boolean) => void;
   readonly diagnostics: Diagnostics;
@@ -115,7 +115,7 @@ export function followControl(parts: ControlParts): Control {
       return;
     }
     if (event.kind === 'registrations') {
-      parts.withdraw?.(event.withdrawn);
+      parts.withdraw?.(event.withdrawn, event.listed);
       return;
     }
     const news = state.take(event);

@@ -82,10 +82,13 @@ function marksOf(
 const AT_TRAFFIC = [[MARK_HEADER, markOf(keptBy('traffic', []))]] as const;
 
 function count(access: ClientAccess | undefined, authority: string, peer: string, ms: number, failed: boolean): void {
-  const counts = access?.target(authority)?.counts;
-  if (access === undefined || counts === undefined) return;
+  const target = access?.target(authority);
+  if (access === undefined || target === undefined) return;
+  const { counts, effective, percent } = target;
   const { host, port } = access.seam.egress;
-  const arm = peer === `${host}:${port}` || peer === `[${host}]:${port}` ? counts.mesh : counts.sdk;
+  // At `discovery` the peer is an instance either way: only where all channels are in the share is it known whose pick it was.
+  const isMesh = peer === `${host}:${port}` || peer === `[${host}]:${port}` || (effective === 'discovery' && percent === 100);
+  const arm = isMesh ? counts.mesh : counts.sdk;
   arm.attempted();
   arm.ended(ms, failed);
 }

@@ -2,14 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { currentAgent, whenAgent } from '../process-agent.ts';
 import { callInterceptor } from './call-interceptor.ts';
 import type { GrpcInterceptor, GrpcInterceptors } from './call-interceptor.ts';
+import { discoveryConfig } from './discovery-config.ts';
+import type { GrpcJs } from './grpc-js.ts';
+import { instanceConfig, instancePolicy } from './instance-policy.ts';
+import type { BalancedChannel } from './instance-policy.ts';
 import { ResolvedChannel } from './isthmus-resolver.ts';
 import type { GrpcInstances } from './isthmus-resolver.ts';
 import { reporterTo } from './resolver-listener.ts';
-import type { AnyListener, GrpcJs } from './resolver-listener.ts';
+import type { AnyListener } from './resolver-listener.ts';
 
 export type { GrpcInterceptor, GrpcInterceptors } from './call-interceptor.ts';
 export type { GrpcInstances } from './isthmus-resolver.ts';
-export type { GrpcJs } from './resolver-listener.ts';
+export type { GrpcJs } from './grpc-js.ts';
 
 export interface GrpcOptions {
   /** Instances as the application finds them; those of the plan by default. */
@@ -24,6 +28,20 @@ interface GrpcUri {
 const processId = randomUUID();
 let channels = 0;
 
+/** How the agent balances: a name of this copy of the package only, for the resolver of another one knows nothing of its channels. */
+const POLICY = `isthmus-${processId}`;
+const balanced = new Map<string, BalancedChannel>();
+const withPolicy = new WeakSet<GrpcJs>();
+
+/** @returns the policy for one channel, as this version of grpc-js takes it */
+function policyOf(grpc: GrpcJs, channel: string): object {
+  const Config = instanceConfig(POLICY) as new (channel: string) => object;
+  if (!withPolicy.has(grpc))
+    grpc.experimental.registerLoadBalancerType(POLICY, instancePolicy(grpc, POLICY, balanced) as never, Config as never);
+  withPolicy.add(grpc);
+  return grpc.experimental.parseLoadBalancingConfig === undefined ? new Config(channel) : { [POLICY]: { channel } };
+}
+
 /**
  * Makes channels to `isthmus:HOST:PORT` follow the plan: `new OrdersClient('isthmus:orders.default-group.public.nacos:80', …)`, or `url` of Nest's
  * `ClientGrpc`. `:authority` is HOST:PORT, at the instances too. A channel moves as a whole: a share is one of channels, not of calls.
@@ -33,11 +51,15 @@ let channels = 0;
 export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
   class IsthmusResolver {
     readonly #channel: ResolvedChannel;
+    readonly #id: string;
 
-    constructor(target: GrpcUri, listener: AnyListener) {
+    constructor(target: GrpcUri, listener: AnyListener, own: Readonly<Record<string, unknown>> = {}) {
       channels += 1;
+      this.#id = String(channels);
       this.#channel = new ResolvedChannel({
         authority: authorityOf(target),
+        discovery: discoveryConfig(own['grpc.service_config'], policyOf(grpc, this.#id)),
+        tellAgain: grpc.experimental.parseLoadBalancingConfig === undefined,
         reporter: reporterTo(listener, grpc),
         access: () => currentAgent()?.clients,
         instances: options.instances,
@@ -52,11 +74,14 @@ export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
     }
 
     updateResolution(): void {
+      // Again after `destroy`, too: a channel that was idle has its resolver back.
+      balanced.set(this.#id, { balancer: () => this.#channel.balancer, unreachable: () => this.#channel.unreachable() });
       this.#channel.update();
     }
 
     destroy(): void {
       this.#channel.destroy();
+      balanced.delete(this.#id);
     }
   }
   grpc.experimental.registerResolver('isthmus', IsthmusResolver);

@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import type https from 'node:https';
 import net from 'node:net';
+import type { Decision } from '../decision-table.ts';
 import { ownSocket } from '../followed-sockets.ts';
 import type { Place } from '../sidecar-probe.ts';
 import type { HeaderReader } from '../sticky.ts';
@@ -13,6 +14,7 @@ import { EgressAgent, isEgressAgent } from './egress-agent.ts';
 import type { AgentInternals } from './egress-agent.ts';
 import { instanceMover } from './instance-mover.ts';
 import type { ConnectionSeam, MovedCall } from './replayable-connection.ts';
+import { dialAsSdk, serverNameOf, whyNotElsewhere } from './secure-dial.ts';
 
 /** The agent that is to have a request instead of its own; undefined where it stays. Never throws. */
 export type CallMover = (agent: http.Agent, request: http.ClientRequest, options: http.RequestOptions) => http.Agent | undefined;
@@ -45,23 +47,22 @@ export function callMover(seam: ClientSeam, connect: (place: Place) => net.Socke
       if (decision.counts !== undefined) countRequest(request, decision.counts);
       return undefined;
     }
-    const originatesTls = decision.kind === 'sidecar' && decision.originatesTls;
-    const why =
-      whyNot(agent, request, options) ?? (secure ? whyNotSecure(agent, options, decision.kind, originatesTls) : undefined);
+    const serverName = secure && decision.kind === 'instance' ? serverNameOf(agent, request, options) : undefined;
+    const why = whyNot(agent, request, options) ?? (secure ? whyNotSecure(agent, options, decision, serverName) : undefined);
     if (why !== undefined) {
       const message = `a call to ${decision.authority} stays on the SDK: ${why}`;
       notMovable(seam, `${options.host}:${port}`, message, 'leave it so, or call the service as docs/agent-clients.md says');
       return undefined;
     }
     if (decision.counts !== undefined) countRequest(request, decision.counts);
-    if (decision.kind === 'instance') return toInstance(agent, request, options, decision);
+    if (decision.kind === 'instance') return toInstance(agent, request, options, decision, serverName);
     const beside = egressAgents.get(agent) ?? new EgressAgent(() => connections, agent);
     egressAgents.set(agent, beside);
     calls.set(request, {
       authority: decision.authority,
       method: request.method,
       instance: { host: options.host, port },
-      ...(secure ? { dial: () => dialSecurely(agent as https.Agent, request, options) } : {}),
+      ...(secure ? { dial: () => dialAsSdk(agent, request, options) } : {}),
       more: [...traceHeadersFor(readRequest, request), ...(decision.marks ?? [])],
       ...(decision.counts === undefined ? {} : { counts: decision.counts }),
     });
@@ -95,27 +96,17 @@ function whyNot(agent: http.Agent, request: http.ClientRequest, options: http.Re
 function whyNotSecure(
   agent: http.Agent,
   options: https.RequestOptions,
-  to: 'instance' | 'sidecar',
-  originatesTls = false,
+  decision: Exclude<Decision, { readonly kind: 'sdk' }>,
+  serverName = '',
 ): string | undefined {
-  if (to === 'instance') return 'it is HTTPS, and another instance may have another certificate';
-  if (!originatesTls) return 'it is HTTPS, and the plan does not say that the sidecar originates TLS (originatesTls)';
+  if (decision.kind === 'instance')
+    return decision.balancer.refuses(serverName)
+      ? `another instance has no certificate for ${serverName}`
+      : whyNotElsewhere(agent, serverName, options);
+  if (decision.originatesTls !== true)
+    return 'it is HTTPS, and the plan does not say that the sidecar originates TLS (originatesTls)';
   const { options: own = {} } = agent as unknown as { readonly options?: https.AgentOptions };
   if ([options, own].some(({ cert, key, pfx }) => (cert ?? key ?? pfx) !== undefined && (cert ?? key ?? pfx) !== null))
     return 'it has a client certificate of its own, which the sidecar has not got';
   return undefined;
-}
-
-/** The way back: as the application's agent would have connected, with its own authorities and name of the server. */
-function dialSecurely(agent: https.Agent, request: http.ClientRequest, options: https.RequestOptions): net.Socket {
-  const { createConnection, options: own } = agent as unknown as {
-    createConnection(options: object): net.Socket;
-    readonly options: object;
-  };
-  // As Node's agent does it: its own options win, and the name is that of the Host header.
-  const merged: https.RequestOptions = { ...options, ...own };
-  const named = String(request.getHeader('host') ?? options.host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, ''); // prettier-ignore
-  const servername = merged.servername ?? (net.isIP(named) === 0 ? named : '');
-  // A path would be that of a Unix socket. A session of the agent's cache is not asked for: this is the way back.
-  return createConnection.call(agent, { ...merged, servername, path: null });
 }

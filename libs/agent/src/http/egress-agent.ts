@@ -1,4 +1,5 @@
 import http from 'node:http';
+import https from 'node:https';
 import type net from 'node:net';
 import { ReplayableConnection } from './replayable-connection.ts';
 import type { ConnectionSeam } from './replayable-connection.ts';
@@ -50,5 +51,12 @@ export class EgressAgent extends http.Agent {
   override keepSocketAlive(socket: net.Socket): boolean {
     if ((socket as unknown as ReplayableConnection).isSpent) return false;
     return (http.Agent.prototype as unknown as AgentInternals).keepSocketAlive.call(this, socket);
+  }
+}
+
+/** The same for instances that are dialled by TLS: connections are apart by all that TLS was asked for, as those of Node's own agent. */
+export class SecureEgressAgent extends EgressAgent {
+  override getName(options: https.RequestOptions = {}): string {
+    return https.Agent.prototype.getName.call(this, options);
   }
 }

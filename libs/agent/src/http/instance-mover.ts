@@ -5,8 +5,9 @@ import type { Place } from '../sidecar-probe.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { traceHeadersFor } from '../trace-context.ts';
 import type { Balancer, Instance } from '../views/balancer.ts';
-import { EgressAgent } from './egress-agent.ts';
+import { EgressAgent, SecureEgressAgent } from './egress-agent.ts';
 import type { ConnectionSeam, MovedCall } from './replayable-connection.ts';
+import { NOT_ITS_NAME, dialAsSdk, dialInstance } from './secure-dial.ts';
 
 export type InstanceDecision = Extract<Decision, { readonly kind: 'instance' }>;
 
@@ -16,22 +17,32 @@ export type InstanceMover = (
   request: http.ClientRequest,
   options: http.RequestOptions,
   decision: InstanceDecision,
+  /** By HTTPS: the name that the instance's certificate has to have. */
+  serverName?: string,
 ) => http.Agent | undefined;
 
 /** Instances may be in another zone; one that takes longer than this to connect to is as good as none. */
 const CONNECT_WITHIN_MS = 1_000;
+/** A handshake of TLS is two more turns of the way, and a signature. */
+const SECURE_WITHIN_MS = 2_000;
 
 /** In the options of a request, which Node's agents copy to those of its connection. */
 const PICKED = Symbol('isthmus.picked');
 
 interface WithPick {
-  [PICKED]?: { readonly instance: Instance; readonly balancer: Balancer };
+  [PICKED]?: {
+    readonly instance: Instance;
+    readonly balancer: Balancer;
+    readonly agent: http.Agent;
+    readonly serverName: string | undefined;
+  };
 }
 
 /**
  * At `discovery`: the request goes to the instance that the agent picked, on connections to that instance. One that cannot be
  * connected to is left alone for a while, and the call goes where the SDK sent it: nothing of it had left. Host is what it would be had
- * the SDK picked that instance; one that the application set itself stays, and so does the service's own name.
+ * the SDK picked that instance; one that the application set itself stays, and so does the service's own name. By HTTPS Host and the name that the certificate is checked
+ * by stay what they were, whichever instance is dialled.
  * @param calls where connections look up what belongs to a request
  */
 export function instanceMover(
@@ -42,42 +53,70 @@ export function instanceMover(
   const agents = new WeakMap<http.Agent, EgressAgent>();
   const seamOf = (options: http.ClientRequestArgs & WithPick): ConnectionSeam => {
     const picked = options[PICKED];
+    const { agent, serverName } = picked ?? {};
     return {
       egress: { host: options.host ?? '', port: Number(options.port) },
-      connectWithinMs: CONNECT_WITHIN_MS,
+      connectWithinMs: serverName === undefined ? CONNECT_WITHIN_MS : SECURE_WITHIN_MS,
       onlyUnsent: true,
-      connect,
+      connect:
+        agent === undefined || serverName === undefined ? connect : (place) => dialInstance(agent, options, serverName, place),
       callOf: (request) => calls.get(request),
-      failed: (outcome) => picked?.balancer.failed(picked.instance, outcome),
+      failed: (outcome, code) => {
+        if (code === NOT_ITS_NAME && serverName !== undefined) picked?.balancer.refuse(serverName);
+        else picked?.balancer.failed(picked.instance, outcome);
+      },
     };
   };
-  return (agent, request, options, { authority, balancer, counts }) => {
+  return (agent, request, options, { authority, balancer, counts }, serverName) => {
     const instance = balancer.pick();
     const { host } = options;
-    const port = Number(options.port ?? 80);
+    const secure = serverName !== undefined;
+    const port = Number(options.port ?? (secure ? 443 : 80));
     if (instance === undefined || typeof host !== 'string') return undefined;
-    const beside = agents.get(agent) ?? new EgressAgent(seamOf, agent);
+    const beside = (agents.get(agent) ?? secure) ? new SecureEgressAgent(seamOf, agent) : new EgressAgent(seamOf, agent);
     agents.set(agent, beside);
     const isByName = `${host}:${port}` === authority;
+    // A service that was called by its name has no instance that an SDK picked.
+    const otherwise = isByName ? laterPick(balancer, { host, port }) : { host, port };
     calls.set(request, {
-      authority: hostFor(readRequest(request, 'host'), host, port, isByName, instance),
+      authority: hostFor(readRequest(request, 'host'), host, port, isByName || secure, instance),
       method: request.method,
-      // A service that was called by its name has no instance that an SDK picked.
-      instance: isByName ? laterPick(balancer, { host, port }) : { host, port },
+      instance: otherwise,
+      ...(secure ? { dial: wayBack(agent, request, options, serverName, otherwise) } : {}),
       more: traceHeadersFor(readRequest, request),
       ...(counts === undefined ? {} : { counts }),
     });
     if (balancer.algorithm === 'least-outstanding') countUnderWay(request, instance);
-    Object.assign(options, { host: instance.host, port: instance.port, [PICKED]: { instance, balancer } });
+    Object.assign(options, {
+      host: instance.host,
+      port: instance.port,
+      ...(secure ? { servername: serverName } : {}),
+      [PICKED]: { instance, balancer, agent, serverName },
+    });
     return beside;
   };
 }
 
-function hostFor(written: string | undefined, host: string, port: number, isByName: boolean, instance: Instance): string {
+function hostFor(written: string | undefined, host: string, port: number, keeps: boolean, instance: Instance): string {
   const bracketed = host.includes(':') ? `[${host}]` : host;
   const isItsAddress = written === undefined || written === `${bracketed}:${port}` || (port === 80 && written === bracketed);
-  if (isByName) return written ?? `${bracketed}:${port}`;
+  if (keeps) return written ?? `${bracketed}:${port}`;
   return isItsAddress ? instance.authority : written;
+}
+
+/** To where the SDK sent it, or where nobody did to another pick; by TLS, with the name that it had. */
+function wayBack(
+  agent: http.Agent,
+  request: http.ClientRequest,
+  options: http.RequestOptions,
+  serverName: string,
+  otherwise: Place,
+): () => net.Socket {
+  const asWritten = { ...options };
+  return () =>
+    otherwise.host === asWritten.host
+      ? dialAsSdk(agent, request, asWritten)
+      : dialInstance(agent, asWritten, serverName, otherwise);
 }
 
 function laterPick(balancer: Balancer, otherwise: Place): Place {

@@ -1,8 +1,8 @@
-import net from 'node:net';
-import { Duplex } from 'node:stream';
+import type net from 'node:net';
 import type { ArmCounts } from '../control/arm-counts.ts';
 import type { Place } from '../sidecar-probe.ts';
 import { headEnd, headFor, isIdempotent } from './request-head.ts';
+import { SocketFacade, isSecure } from './socket-facade.ts';
 import { hasUnreadEnd } from './unread-end.ts';
 
 /** One request on its way to the sidecar, and where it would have gone. */
@@ -21,15 +21,15 @@ export interface MovedCall {
 export interface ConnectionSeam {
   /** Where it goes: the egress, or at `discovery` the instance that the agent picked. */
   readonly egress: Place;
-  /** 250 by default: the egress is on the same machine. */
+  /** Of TLS with its handshake. 250 by default: the egress is on the same machine. */
   readonly connectWithinMs?: number;
   /** Only what never left goes to the other instance: at `discovery` the process has its own retries. */
   readonly onlyUnsent?: boolean;
   readonly connect: (place: Place) => net.Socket;
   /** The call of a `ClientRequest`. */
   readonly callOf: (request: object) => MovedCall | undefined;
-  /** The egress did not do: `dead` when nobody listens. */
-  readonly failed: (outcome: 'bad' | 'dead') => void;
+  /** The egress did not do: `dead` when nobody listens, or when it is not who its certificate should say. @param code of the error, if there was one */
+  readonly failed: (outcome: 'bad' | 'dead', code?: string) => void;
 }
 
 /** More than this is not kept for a second way. */
@@ -42,13 +42,10 @@ const CONNECT_WITHIN_MS = 250;
  * that the SDK picked after all, once, if it never left (whatever its method), or if it is idempotent and at most 64 KiB. That is a
  * fallback and no retry: the answer of a sidecar, whatever it is, is the answer.
  */
-export class ReplayableConnection extends Duplex {
+export class ReplayableConnection extends SocketFacade {
   /** Set by Node's client: the request that has this connection. */
   declare _httpMessage: object | null | undefined;
-  /** Read by Node's agent. */
-  timeout = 0;
   readonly #seam: ConnectionSeam;
-  #socket: net.Socket | undefined;
   /** `egress`: of any call; `instance`: of the present call only. */
   #way: 'egress' | 'instance' = 'egress';
   #connected = false;
@@ -59,7 +56,6 @@ export class ReplayableConnection extends Duplex {
   #keptBytes = 0;
   #headSent = false;
   #written: ((error?: Error | null) => void) | undefined;
-  #keptAlive: readonly [boolean, number] | undefined;
 
   constructor(seam: ConnectionSeam) {
     super({ allowHalfOpen: false, emitClose: true });
@@ -67,7 +63,7 @@ export class ReplayableConnection extends Duplex {
     try {
       this.#open(() => seam.connect(seam.egress));
     } catch {
-      this.#socket = undefined; // the first write finds another way
+      this.socket = undefined; // the first write finds another way
       seam.failed('bad');
     }
   }
@@ -77,57 +73,8 @@ export class ReplayableConnection extends Duplex {
     return this.#way === 'instance';
   }
 
-  get connecting(): boolean {
-    return this.#socket?.connecting ?? false;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#socket?.remoteAddress;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#socket?.remotePort;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#socket?.localAddress;
-  }
-
-  get localPort(): number | undefined {
-    return this.#socket?.localPort;
-  }
-
-  /** As a socket's: 0 takes the callback away again, which Node's client does before it keeps a connection for the next request. */
-  setTimeout(ms: number, callback?: () => void): this {
-    this.timeout = ms;
-    this.#socket?.setTimeout(ms);
-    if (callback !== undefined && ms === 0) this.removeListener('timeout', callback);
-    else if (callback !== undefined) this.once('timeout', callback);
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this; // is on
-  }
-
-  setKeepAlive(enable = false, delay = 0): this {
-    this.#keptAlive = [enable, delay];
-    this.#socket?.setKeepAlive(enable, delay);
-    return this;
-  }
-
-  ref(): this {
-    this.#socket?.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#socket?.unref();
-    return this;
-  }
-
   override _read(): void {
-    this.#socket?.resume();
+    this.socket?.resume();
   }
 
   override _write(chunk: Buffer, _encoding: string, written: (error?: Error | null) => void): void {
@@ -135,20 +82,20 @@ export class ReplayableConnection extends Duplex {
     if (request !== this.#request) this.#begin(request);
     this.#written = written;
     this.#keep(chunk);
-    if (this.#socket === undefined)
+    if (this.socket === undefined)
       this.#fallBack(); // it was lost before anything was written
     else if (this.#way === 'instance' || this.#headSent) this.#send(chunk);
     else this.#sendHead();
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#socket?.end();
+    this.socket?.end();
     done();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
+    const socket = this.socket;
+    this.socket = undefined;
     this.#kept = undefined;
     socket?.destroy();
     done(error);
@@ -176,6 +123,8 @@ export class ReplayableConnection extends Duplex {
   }
 
   #sendHead(): void {
+    // Not a byte before its certificate has been checked.
+    if (isSecure(this.socket) && !this.#connected) return;
     const bytes = Buffer.concat(this.#kept ?? []);
     const end = headEnd(bytes);
     if (end === -1) {
@@ -200,14 +149,14 @@ export class ReplayableConnection extends Duplex {
 
   /** Asked only for what could not be sent again. */
   #isGone(): boolean {
-    const socket = this.#socket;
+    const socket = this.socket;
     return this.#connected && socket !== undefined && !isIdempotent(this.#call?.method ?? '') && hasUnreadEnd(socket);
   }
 
   #send(bytes: Buffer): void {
-    const socket = this.#socket;
+    const socket = this.socket;
     // What failed to be written is dealt with when the socket is closed.
-    socket?.write(bytes, (error) => socket === this.#socket && (error === undefined || error === null) && this.#isWritten());
+    socket?.write(bytes, (error) => socket === this.socket && (error === undefined || error === null) && this.#isWritten());
   }
 
   #isWritten(): void {
@@ -218,26 +167,30 @@ export class ReplayableConnection extends Duplex {
 
   #open(connect: () => net.Socket): void {
     const socket = connect();
-    this.#socket = socket;
+    this.socket = socket;
     this.#connected = false;
     let cause: NodeJS.ErrnoException | undefined;
-    const mine = (): boolean => socket === this.#socket;
+    const mine = (): boolean => socket === this.socket;
     const late =
       this.#way === 'egress'
         ? setTimeout(
-            () => setImmediate(() => socket.connecting && socket.destroy()),
+            () => setImmediate(() => mine() && !this.#connected && socket.destroy()),
             this.#seam.connectWithinMs ?? CONNECT_WITHIN_MS,
           )
         : undefined;
     socket.setNoDelay(true);
     if (this.timeout > 0) socket.setTimeout(this.timeout);
-    if (this.#keptAlive !== undefined) socket.setKeepAlive(...this.#keptAlive);
-    socket.on('connect', () => {
+    if (this.keptAlive !== undefined) socket.setKeepAlive(...this.keptAlive);
+    const secure = isSecure(socket);
+    socket.on(secure ? 'secureConnect' : 'connect', () => {
       clearTimeout(late);
       if (!mine()) return;
       this.#connected = true;
       this.#letGo();
       this.emit('connect');
+      if (!secure) return;
+      this.emit('secureConnect');
+      if (this.#way === 'egress' && !this.#headSent && this.#written !== undefined) this.#sendHead();
     });
     socket.on('timeout', () => mine() && this.emit('timeout'));
     socket.on('data', (chunk: Buffer) => {
@@ -250,14 +203,14 @@ export class ReplayableConnection extends Duplex {
     socket.on('error', (error: NodeJS.ErrnoException) => (cause = error));
     socket.on('close', () => {
       clearTimeout(late);
-      if (mine()) this.#lost(cause);
+      if (mine()) this.#lost(cause, secure);
     });
   }
 
-  #lost(cause: NodeJS.ErrnoException | undefined): void {
-    this.#socket = undefined;
+  #lost(cause: NodeJS.ErrnoException | undefined, secure: boolean): void {
+    this.socket = undefined;
     if (this.#way === 'egress' && !(this.#connected && cause === undefined && this.#answered))
-      this.#seam.failed(cause?.code === 'ECONNREFUSED' ? 'dead' : 'bad');
+      this.#seam.failed(isDead(cause?.code, secure && !this.#connected) ? 'dead' : 'bad', cause?.code);
     if (this.#request === undefined) return; // no request yet: the first write finds another way
     const unanswered = this.#way === 'egress' && !this.#answered && this.#call !== undefined && this.#kept !== undefined;
     const mayRepeat = this.#seam.onlyUnsent !== true && isIdempotent(this.#call?.method ?? '');
@@ -275,8 +228,8 @@ export class ReplayableConnection extends Duplex {
       return;
     }
     this.#call?.counts?.fellBack();
-    const before = this.#socket;
-    this.#socket = undefined;
+    const before = this.socket;
+    this.socket = undefined;
     before?.destroy();
     this.#way = 'instance';
     this.#kept = undefined;
@@ -288,4 +241,9 @@ export class ReplayableConnection extends Duplex {
     }
     this.#send(Buffer.concat(kept));
   }
+}
+
+/** Of TLS: what a certificate says does not change within seconds. */
+function isDead(code: string | undefined, inHandshake: boolean): boolean {
+  return code === 'ECONNREFUSED' || (inHandshake && code !== undefined && code !== 'ECONNRESET');
 }

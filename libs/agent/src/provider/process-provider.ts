@@ -24,8 +24,11 @@ export interface ProcessProviderOptions extends InboundOptions {
 }
 
 export interface ProcessProvider {
-  /** What the control plane wants out of the registries, `KIND/NAMESPACE/GROUP/NAME`; everything else is registered. */
-  withdraw(names: readonly string[]): void;
+  /**
+   * What the control plane wants out of the registries, `KIND/NAMESPACE/GROUP/NAME`; everything else is registered.
+   * @param listed those of them that their registry lists all the same
+   */
+  withdraw(names: readonly string[], listed: readonly string[]): void;
   close(): void;
 }
 
@@ -79,6 +82,7 @@ export function followProcess(options: ProcessProviderOptions, diagnostics: Diag
     withdrawn: processWithdrawn(),
     mayRegister: () => current()?.state !== 'leaving' && current()?.state !== 'left',
     setTimer,
+    random: Math.random,
     changed: () => options.changed?.(),
     done: (registration, way) => diagnostics.report(diagnosticOf(registration, way)),
   });
@@ -96,7 +100,7 @@ export function followProcess(options: ProcessProviderOptions, diagnostics: Diag
   if (shutdownOn.length > 0)
     undo.push(shutdownOnSignal(() => current() ?? createProvider({ servers: () => [...servers] }), { signals: shutdownOn }));
   return {
-    withdraw: (names) => withdrawals.follow(names),
+    withdraw: (names, listed) => withdrawals.follow(names, listed),
     close() {
       withdrawals.close();
       for (const one of undo.reverse()) one();

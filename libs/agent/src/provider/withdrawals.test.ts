@@ -49,6 +49,7 @@ function withdrawals(): Withdrawals {
       timers.set(run, ms);
       return () => void timers.delete(run);
     },
+    random: () => 0.5,
     changed: () => undefined,
     done: ({ id }, way) => void done.push(`${id} ${way}`),
   });
@@ -149,6 +150,42 @@ describe('what a plan has retired', () => {
     kept.follow([]);
     await settled();
     expect(done.slice(-3)).toEqual(IN);
+  });
+
+  test('is deregistered again while its registry lists it all the same, each time later, and no more when it does not', async () => {
+    book.add(registration('a'));
+    const kept = withdrawals();
+    kept.follow([ORDERS]);
+    await settled();
+    kept.follow([ORDERS], [ORDERS]);
+    kept.follow([ORDERS], [ORDERS]);
+    expect([...timers.values()]).toEqual([1_500]);
+    refuses = 'eureka answered 404';
+    await fire();
+    expect([done, [...timers.values()]]).toEqual([[...OUT, 'a deregister'], [3_000]]);
+    for (let time = 0; time < 10; time += 1) await fire();
+    expect([...timers.values()]).toEqual([45_000]);
+    expect(kept.states()).toEqual([{ sdkName: ORDERS, state: 'withdrawn' }]);
+    kept.follow([ORDERS], []);
+    expect(timers.size).toBe(0);
+    refuses = undefined;
+    kept.follow([ORDERS], [ORDERS]);
+    expect([...timers.values()]).toEqual([1_500]);
+    kept.follow([]);
+    await settled();
+    expect([timers.size, done.slice(-3)]).toEqual([0, IN]);
+  });
+
+  test('is not deregistered again on the way back, nor after its owner took it out', async () => {
+    const one = registration('a');
+    book.add(one);
+    const kept = withdrawals();
+    kept.follow([ORDERS], [ORDERS]);
+    await settled();
+    expect([...timers.values()]).toEqual([1_500]);
+    await one.deregister();
+    await settled();
+    expect(timers.size).toBe(0);
   });
 
   test('is known to the agent that takes the place of this one, in the same process', async () => {

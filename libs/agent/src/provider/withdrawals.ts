@@ -17,6 +17,8 @@ export interface WithdrawalsOptions {
   readonly mayRegister: () => boolean;
   /** Calls once after so many ms. @returns what ends the wait */
   readonly setTimer: (ms: number, run: () => void) => () => void;
+  /** 0 up to 1. */
+  readonly random: () => number;
   /** `states` may be others. */
   readonly changed: () => void;
   readonly done: (registration: Registration, way: Way) => void;
@@ -26,6 +28,9 @@ export type Way = 'out' | 'in';
 
 const AGAIN_MS = 1_000;
 const LONGEST_MS = 30_000;
+/** What is out and listed all the same: the registry may be late (30 s), so there is no hurry, and it may do it again. */
+const LISTED_MS = 2_000;
+const LISTED_LONGEST_MS = 60_000;
 
 interface Failure {
   readonly way: Way;
@@ -44,6 +49,9 @@ export class Withdrawals {
   readonly #underWay = new Set<string>();
   readonly #failures = new Map<string, Failure>();
   readonly #unfollow: (() => void) | undefined;
+  /** Of what is out and listed all the same: how often it was deregistered again, and the wait for the next time. */
+  readonly #relapses = new Map<string, { readonly times: number; readonly cancel: () => void }>();
+  #listed: readonly string[] = [];
   /** Undefined: nothing was said yet. */
   #wanted: readonly string[] | undefined;
   #closed = false;
@@ -58,9 +66,13 @@ export class Withdrawals {
     });
   }
 
-  /** @param names `KIND/NAMESPACE/GROUP/NAME` that are kept out from now on; all others are registered */
-  follow(names: readonly string[]): void {
+  /**
+   * @param names `KIND/NAMESPACE/GROUP/NAME` that are kept out from now on; all others are registered
+   * @param listed those of them that their registry lists all the same
+   */
+  follow(names: readonly string[], listed: readonly string[] = []): void {
     this.#wanted = names;
+    this.#listed = listed;
     this.#look();
   }
 
@@ -76,6 +88,7 @@ export class Withdrawals {
     this.#closed = true;
     this.#unfollow?.();
     for (const { cancel } of this.#failures.values()) cancel();
+    for (const { cancel } of this.#relapses.values()) cancel();
   }
 
   #stateOf(id: string, { sdkName }: Registration, isOut: boolean): RegistrationReport[] {
@@ -93,6 +106,51 @@ export class Withdrawals {
         if (mayRegister()) this.#begin(registration, 'in');
       } else if (!isOut) this.#begin(registration, 'out');
     }
+    this.#lookAtListed();
+  }
+
+  #lookAtListed(): void {
+    const { withdrawn } = this.#options;
+    for (const [id, { cancel }] of this.#relapses) {
+      const one = withdrawn.get(id);
+      if (one !== undefined && this.#isListed(one)) continue;
+      cancel();
+      this.#relapses.delete(id);
+    }
+    for (const one of withdrawn.values())
+      if (this.#isListed(one) && !this.#relapses.has(one.registration.id)) this.#deregisterLater(one, 0);
+  }
+
+  #isListed({ registration, isOut }: Withdrawn): boolean {
+    const { sdkName } = registration;
+    const isNamed = sdkName !== undefined && this.#listed.some((listed) => isSameSdkName(sdkName, listed));
+    return isOut && isNamed && this.#isWantedOut(registration);
+  }
+
+  /** Spread, so that the processes of a service do not all come at once. */
+  #deregisterLater({ registration }: Withdrawn, times: number): void {
+    const { setTimer, random } = this.#options;
+    const longest = Math.min(LISTED_LONGEST_MS, LISTED_MS * 2 ** Math.min(times, 10));
+    const cancel = setTimer(longest * (0.5 + random() / 2), () => void this.#deregisterAgain(registration, times));
+    this.#relapses.set(registration.id, { times, cancel });
+  }
+
+  async #deregisterAgain(registration: Registration, times: number): Promise<void> {
+    const { id } = registration;
+    const isStill = (): Withdrawn | undefined => {
+      const one = this.#options.withdrawn.get(id);
+      return one !== undefined && !this.#closed && this.#isListed(one) ? one : undefined;
+    };
+    if (isStill() !== undefined && !this.#underWay.has(id)) {
+      this.#underWay.add(id);
+      // A registry that does not have it says so; where it has it still, the control plane goes on naming it.
+      await registration.deregister().catch(() => undefined);
+      this.#underWay.delete(id);
+    }
+    const one = isStill();
+    if (one === undefined) this.#relapses.delete(id);
+    else this.#deregisterLater(one, times + 1);
+    this.#look();
   }
 
   #isWantedOut({ sdkName }: Registration): boolean {

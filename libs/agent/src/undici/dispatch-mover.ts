@@ -9,11 +9,20 @@ import { falling } from './falling-handler.ts';
 import type { Handler } from './falling-handler.ts';
 import { toInstance } from './dispatch-to-instance.ts';
 
-/** Dispatches a call by `below`, to the egress where the plan wants it there. A fault of the agent leaves it as it was. */
-export function dispatchBy(seam: ClientSeam, below: Dispatch, options: DispatchOptions, handler: Handler): boolean {
+/**
+ * Dispatches a call by `below`, to where the plan wants it. A fault of the agent leaves it as it was.
+ * @param dispatcher whose `dispatch` `below` is; without it calls by HTTPS go to no other instance
+ */
+export function dispatchBy(
+  seam: ClientSeam,
+  below: Dispatch,
+  options: DispatchOptions,
+  handler: Handler,
+  dispatcher: object = {},
+): boolean {
   let way: readonly [DispatchOptions, Handler] | undefined;
   try {
-    way = otherWay(seam, below, options, handler);
+    way = otherWay(seam, below, options, handler, dispatcher);
   } catch (error) {
     agentFault(seam, 'undici', error);
   }
@@ -25,6 +34,7 @@ function otherWay(
   below: Dispatch,
   options: DispatchOptions,
   handler: Handler,
+  dispatcher: object,
 ): readonly [DispatchOptions, Handler] | undefined {
   const { origin } = options;
   if (origin === undefined || options.upgrade || options.method === 'CONNECT') return undefined;
@@ -33,7 +43,7 @@ function otherWay(
   const decision = seam.decide(place.host, place.port, readDispatched, options.headers);
   const { counts } = decision;
   if (decision.kind === 'sdk') return counts === undefined ? undefined : [options, counting(handler, counts)];
-  if (decision.kind === 'instance') return place.secure ? undefined : toInstance(below, options, handler, place, decision);
+  if (decision.kind === 'instance') return toInstance({ seam, below, dispatcher }, options, handler, place, decision);
   if (place.secure && decision.originatesTls !== true) {
     const message = `a call to ${decision.authority} stays on the SDK: it is HTTPS, and the plan does not say that the sidecar originates TLS (originatesTls)`;
     const remedy = 'leave it so, or call the service as docs/agent-clients.md says';

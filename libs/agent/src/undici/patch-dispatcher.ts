@@ -97,7 +97,7 @@ function layeredOn(before: Dispatcher, layer: Layer, seam: () => ClientSeam | un
   const below = before.dispatch.bind(before) as Dispatch;
   const dispatch: Dispatch = (options, handler) => {
     const current = seam();
-    return current === undefined ? below(options, handler) : dispatchBy(current, below, options, handler);
+    return current === undefined ? below(options, handler) : dispatchBy(current, below, options, handler, before);
   };
   // What undici's own `compose` makes (from 7 on; that of 6 loses what `dispatch` returns, and 5 has none).
   const layered: Layered = new Proxy(before, {

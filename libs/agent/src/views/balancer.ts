@@ -46,6 +46,8 @@ const SPARE = 1.4;
 /** An instance that refused, or that failed thrice, is left alone for so long. */
 const DOWN_MS = 10_000;
 const STRIKES = 3;
+/** A certificate that has not the name by which the service is called: its instances have names of their own, and only the SDK knows them. */
+const REFUSED_MS = 60_000;
 /** More than this share down at once is rather the network here: then nobody is. */
 const MOST_DOWN = 0.5;
 
@@ -72,6 +74,9 @@ export class Balancer {
   #turn = 0;
   /** When an instance that is down is to be tried again. */
   #nextUp = Number.POSITIVE_INFINITY;
+  readonly #listeners = new Set<() => void>();
+  /** Until when calls by these names are not to be picked for, ms. */
+  readonly #refused = new Map<string, number>();
 
   constructor(options: BalancerOptions) {
     this.algorithm = options.algorithm;
@@ -82,6 +87,22 @@ export class Balancer {
   /** Somebody can be picked. */
   get hasAnybody(): boolean {
     return this.#own.instances.length + this.#others.instances.length > 0;
+  }
+
+  /** All that calls go to, also those left alone for a while: for clients that keep a connection to each. */
+  get instances(): readonly Instance[] {
+    return [...this.#instances.values()];
+  }
+
+  /** @param authority `10.0.0.7:8080` */
+  instanceAt(authority: string): Instance | undefined {
+    return this.#instances.get(authority);
+  }
+
+  /** Told after each new view. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** The mesh's view is this now. What is known of an instance that stays is kept. */
@@ -110,6 +131,7 @@ export class Balancer {
     }
     this.#instances = next;
     this.#pools();
+    for (const listener of this.#listeners) listener();
   }
 
   /** @returns undefined where nobody is to be called: the SDK's pick stands */
@@ -141,6 +163,15 @@ export class Balancer {
     instance.strikes = 0;
     instance.downUntil = this.#options.now() + DOWN_MS;
     this.#pools();
+  }
+
+  /** An instance has no certificate for this name. */
+  refuse(serverName: string): void {
+    this.#refused.set(serverName, this.#options.now() + REFUSED_MS);
+  }
+
+  refuses(serverName: string): boolean {
+    return this.#refused.size > 0 && (this.#refused.get(serverName) ?? 0) > this.#options.now();
   }
 
   #draw(): number {
