@@ -83,6 +83,26 @@ describe('the bridge as a process', () => {
     expect((await ask('/api/v1/export?format=xml', { host: '127.0.0.1' })).status).toBe(400);
   });
 
+  test('what no handler sees is a problem with a remedy too', async () => {
+    const host = { host: '127.0.0.1' };
+    for (const [path, status] of [
+      ['/nowhere', 404],
+      ['/api/v1/endpoints?host=a&host=b', 400],
+      ['/api/v1/explain?q=a&q=b', 400],
+    ] as const) {
+      const { body, headers } = await ask(path, host);
+      expect(JSON.parse(body)).toMatchObject({ status, detail: expect.any(String), remedy: expect.any(String) });
+      expect(headers['content-type']).toContain('application/problem+json');
+    }
+    const post = async (type: string, body: string): Promise<unknown> => {
+      const headers = { authorization: `Bearer ${await bridge.adminToken()}`, 'content-type': type };
+      return (await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/plans`, { method: 'POST', headers, body })).json();
+    };
+    expect(await post('application/json', '{')).toMatchObject({ status: 400, remedy: expect.any(String) });
+    expect(await post('text/csv', 'a,b')).toMatchObject({ status: 415, remedy: expect.stringContaining('application/yaml') });
+    expect(await post('application/json', JSON.stringify('x'.repeat(100_000)))).toMatchObject({ status: 413 });
+  });
+
   test('exports what it publishes as ServiceEntries', async () => {
     const { body } = await ask('/api/v1/export?format=istio', { host: '127.0.0.1' });
     expect(body).toContain('kind: ServiceEntry');

@@ -20,6 +20,7 @@ import { LONGEST_REPORT } from './agents/read-report.ts';
 import { BridgeModule } from './bridge.module.ts';
 import { AdminTokens } from './control/admin-token.ts';
 import { apiDocument } from './control/api-document.ts';
+import { ProblemFilter } from './control/problem.ts';
 import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
@@ -122,6 +123,7 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
     if (route.url === '/api/v1/agents/reports') route.bodyLimit = LONGEST_REPORT;
   });
   guardRequests(http, config.control, tokens, agents.tokens);
+  app.useGlobalFilters(new ProblemFilter(log));
   SwaggerModule.setup('api/docs', app, apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
   for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });
   try {

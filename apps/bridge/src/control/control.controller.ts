@@ -40,6 +40,7 @@ import { Engine } from '../engine/engine.ts';
 import { callersOptions } from '../engine/publish-callers.ts';
 import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
+import { catalogDiagnostics, listDiagnostics } from './diagnostics.ts';
 import { explain } from './explain.ts';
 import { liveEvents } from './live-events.ts';
 import { heldLivenessViews, livenessDiagnostics } from './liveness-views.ts';
@@ -47,7 +48,6 @@ import { ProblemException } from './problem.ts';
 import { publicationDiff } from './publications.ts';
 import { elsewhere, replicaView } from './replica.ts';
 import {
-  catalogDiagnostics,
   conflictViews,
   endpointViews,
   heldViews,
@@ -57,9 +57,6 @@ import {
   serviceView,
   sourceView,
 } from './views.ts';
-
-/** Rows of `diagnostics` in one answer; the counts go on. */
-const MOST_DIAGNOSTICS = 1_000;
 
 const HOST_QUERY = { name: 'host', required: false, description: 'Part of a host' };
 
@@ -184,16 +181,11 @@ export class ControlController {
   }
 
   @Get('diagnostics')
-  @ApiOperation({ summary: 'Everything that is wrong, and how to mend it' })
+  @ApiOperation({ summary: 'Everything that is wrong, and how to mend it; the first 1,000, and how many of each code there are' })
+  @ApiQuery({ name: 'of', required: false, description: 'Only of this code, or whose place contains it' })
   @ApiOkResponse(answerOf('DiagnosticList'))
-  diagnostics(): DiagnosticList {
-    const items: Diagnostic[] = [];
-    const counts: Record<string, number> = {};
-    for (const d of this.#diagnostics()) {
-      counts[d.code] = (counts[d.code] ?? 0) + 1;
-      if (items.length < MOST_DIAGNOSTICS) items.push(d);
-    }
-    return { items, counts };
+  diagnostics(@Query('of') of?: string): DiagnosticList {
+    return listDiagnostics(this.#diagnostics(), of);
   }
 
   @Get('explain')

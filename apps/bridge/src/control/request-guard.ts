@@ -77,7 +77,14 @@ function refuse(
       'send "Authorization: Bearer TOKEN"; the token is in admin.token beside the ledger, or in control.auth.tokensFile',
     );
   }
-  return undefined;
+  return givenTwice(request);
+}
+
+/** Every parameter is one text: what handlers take for one must not be a list. */
+function givenTwice({ query }: FastifyRequest): Problem | undefined {
+  const name = Object.entries(query as Record<string, unknown>).find(([, value]) => typeof value !== 'string')?.[0];
+  if (name === undefined) return undefined;
+  return problem(400, 'Given twice', `the parameter ${JSON.stringify(name)} is there more than once`, 'give it once');
 }
 
 /** Without port and brackets, in lower case. */

@@ -1,6 +1,6 @@
 import type { Catalog, ScopeState } from '@isthmus/catalog';
 import type { ConflictView, EndpointView, HeldView, ServiceDetail, ServiceView, SourceView } from '@isthmus/contract';
-import { formatDuration, formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
+import { formatLocality, scopeId, scopeOf, serviceId, takesTraffic } from '@isthmus/model';
 import type { Diagnostic, MeshEndpoint, MeshHost, MeshService, SourceId } from '@isthmus/model';
 import { ageOf, ageOfRecord, agesOfHost, retainedView } from './ages.ts';
 
@@ -149,38 +149,9 @@ export function heldViews(catalog: Catalog): readonly HeldView[] {
   });
 }
 
-/** Everything that is wrong with what the registries said, in a stable order. */
-export function* catalogDiagnostics(catalog: Catalog, maxAgeMs: number): Generator<Diagnostic> {
-  for (const state of catalog.scopes()) {
-    yield* state.diagnostics;
-    yield* tooOld(state, catalog.now(), maxAgeMs);
-    for (const { record } of state.records.values()) yield* record.diagnostics;
-  }
-  for (const { diagnostic } of conflicts(catalog)) yield diagnostic;
-  for (const held of heldViews(catalog)) {
-    yield {
-      code: 'removal.held',
-      severity: 'warning',
-      where: held.scope,
-      what: `${held.removing} of ${held.of} endpoints are no longer listed`,
-      meaning: 'they stay until the registry has said so for a while',
-      remedy: `wait, look at \`isthmus get held\`, or let it through: isthmus release-held ${held.scope}`,
-    };
-  }
-}
-
-/** Said loudly, and served all the same: what is deleted because nobody answers is an outage (rule 1). */
-function* tooOld(state: ScopeState, now: number, maxAgeMs: number): Generator<Diagnostic> {
-  const age = ageOf(state, now);
-  if (age === undefined || age <= maxAgeMs || state.records.size === 0) return;
-  yield {
-    code: 'scope.too-old',
-    severity: 'error',
-    where: scopeId(state.scope),
-    what: `what is known of it is ${formatDuration(age)} old, more than ledger.maxAge`,
-    meaning: `its ${state.size} endpoints are served all the same; many of them may be dead`,
-    remedy: 'bring the registry back, or take it out of the config: then what it said goes',
-  };
+/** Of those conflicts. */
+export function conflictDiagnostics(catalog: Catalog): readonly Diagnostic[] {
+  return conflicts(catalog).map(({ diagnostic }) => diagnostic);
 }
 
 export function kindOf(

@@ -43,6 +43,8 @@ interface Listing {
   readonly data: unknown;
   readonly size: number;
   readonly table: () => string;
+  /** What the rows do not say, on stderr. */
+  readonly note?: string | undefined;
 }
 
 type Lister = (client: ControlClient, name: string | undefined, now: number) => Promise<Listing>;
@@ -126,10 +128,14 @@ const LISTERS = {
     return { data, size: items.length, table: () => renderTable(publicationColumns, items) };
   },
   diagnostics: async (client, name) => {
-    const { items, counts } = await client.get<DiagnosticList>('/diagnostics');
+    const query = name === undefined ? '' : `?of=${encodeURIComponent(name)}`;
+    const { items, counts } = await client.get<DiagnosticList>(`/diagnostics${query}`);
+    // A bridge that does not know the parameter gives all.
     const shown = items.filter((d) => name === undefined || d.code === name || d.where.includes(name));
     const data = name === undefined ? { items: shown, counts } : { items: shown };
-    return { data, size: shown.length, table: () => renderTable(diagnosticColumns, shown) };
+    const more = shown.length < items.length ? 0 : Object.values(counts).reduce((sum, count) => sum + count, -items.length);
+    const note = more > 0 ? `${more} more are not listed; name a code, or a part of their place: ${codes(counts)}` : undefined;
+    return { data, size: shown.length, table: () => renderTable(diagnosticColumns, shown), note };
   },
 } satisfies Record<string, Lister>;
 
@@ -137,6 +143,11 @@ type Kind = keyof typeof LISTERS;
 
 function listing<Item>(items: readonly Item[], table: (items: readonly Item[]) => string): Listing {
   return { data: { items }, size: items.length, table: () => table(items) };
+}
+
+function codes(counts: DiagnosticList['counts']): string {
+  const byCount = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  return byCount.map(([code, count]) => `${code} (${count})`).join(', ');
 }
 
 export function addGet(program: Command, io: Io): void {
@@ -166,8 +177,9 @@ Exit code 1 when a name is given and there is no such thing.`,
     );
   withOutput(withControl(command, io)).action(async (kind: Kind, name: string | undefined, options: ReadOptions) => {
     const lister: Lister = LISTERS[kind];
-    const { data, size, table } = await lister(readClient(options, io), name, io.now());
+    const { data, size, table, note } = await lister(readClient(options, io), name, io.now());
     if (size > 0 || options.output !== 'table') print(io, options.output, data, table);
+    if (note !== undefined) io.stderr.write(`${note}\n`);
     if (size > 0) return;
     if (name !== undefined)
       throw new CliError(EXIT.found, `there is nothing named ${name} among the ${kind}; \`isthmus get ${kind}\` lists them.`);

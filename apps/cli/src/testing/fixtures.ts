@@ -3,7 +3,7 @@ import { agents } from './bad-night/agents.ts';
 import { healthyHost, staleHost, twoClaims } from './bad-night/explained.ts';
 import { NODE, ORDERS, detail, endpoints, replica, services, sources } from './bad-night/mesh.ts';
 import { proxies, proxyConfig } from './bad-night/proxies.ts';
-import { conflicts, corrections, diagnostics, diff, held, publications, same } from './bad-night/trouble.ts';
+import { conflicts, corrections, diagnostics, diff, held, publications, same, weightDiagnostics } from './bad-night/trouble.ts';
 import { shadow } from './bad-night/shadow.ts';
 import type { FakeRoutes } from './fake-control.ts';
 
@@ -38,6 +38,7 @@ export const badNight: FakeRoutes = {
   'GET /api/v1/proxies': { body: proxies },
   [`GET /api/v1/proxies/${encodeURIComponent(NODE)}/config`]: { body: proxyConfig },
   'GET /api/v1/diagnostics': { body: diagnostics },
+  'GET /api/v1/diagnostics?of=weight.invalid': { body: weightDiagnostics },
   [`GET /api/v1/explain?q=${ORDERS}`]: answer(ORDERS, healthyHost),
   'GET /api/v1/explain?q=10.1.0.22': answer('10.1.0.22', staleHost),
   'GET /api/v1/explain?q=payments.mesh': answer('payments.mesh', twoClaims),

@@ -72,8 +72,10 @@ export const diagnostics: DiagnosticList = {
       remedy: 'start the registry, or check registries[1].servers',
     },
   ],
-  counts: { 'weight.invalid': 1, 'registry.unreachable': 1 },
+  counts: { 'weight.invalid': 1, 'registry.unreachable': 1, 'address.hostname': 1203 },
 };
+
+export const weightDiagnostics: DiagnosticList = { items: [weightDiagnostic], counts: { 'weight.invalid': 1 } };
 
 export const corrections: ItemList<CorrectionView> = {
   items: [
