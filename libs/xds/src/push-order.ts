@@ -32,6 +32,8 @@ export class PushOrder {
   /** Endpoints of clusters that were sent over another stream than theirs: the answer to CDS does not tell that they are warm. */
   readonly #cold = new Set<string>();
   #leftoversSince: number | undefined;
+  /** A stream that has answered has leftovers, or had some. */
+  #mayHaveLeftovers = false;
 
   constructor(streamsOf: (type: TypeUrl) => Iterable<TypeStream>) {
     this.#streamsOf = streamsOf;
@@ -76,8 +78,10 @@ export class PushOrder {
     for (const name of names) this.#cold.add(name);
   }
 
-  /** A stream of endpoints has answered. */
-  endpointsAnswered({ subscription }: TypeStream): void {
+  /** What a client has brought along is known by its first answer. */
+  answered({ type, subscription }: TypeStream): void {
+    if (subscription.leftovers.size > 0) this.#mayHaveLeftovers = true;
+    if (type !== EDS) return;
     for (const name of this.#cold) if (subscription.wants(name) && !subscription.isPending(name)) this.#cold.delete(name);
   }
 
@@ -86,9 +90,10 @@ export class PushOrder {
    * @returns ms until it is worth to look again without a new answer; `dropped`: they may go; `none`: there are none
    */
   dropLeftovers(now: number): number | 'dropped' | 'none' {
-    // Asked for at every answer of every client, and nearly always none.
+    if (!this.#mayHaveLeftovers) return 'none'; // asked for at every answer of every client
     if (!this.#hasLeftovers(CDS) && !this.#hasLeftovers(EDS)) {
       this.#leftoversSince = undefined;
+      this.#mayHaveLeftovers = false;
       return 'none';
     }
     const kept = [...this.#streamsOf(CDS), ...this.#streamsOf(EDS)];

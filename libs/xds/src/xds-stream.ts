@@ -217,7 +217,7 @@ export class XdsStream implements RetirementMember {
     const nack = stream.noteAnswer(verdict, version, now);
     if (nack === undefined) onEvent({ kind: 'acked', node: node.id, type, version, ms: now - at });
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
-    if (type === EDS) family.order.endpointsAnswered(stream);
+    family.order.answered(stream);
     family.wakeOthers(this);
   }
 
