@@ -4,6 +4,7 @@ import type { SourceEvent } from '@isthmus/model';
 import type { RegistryKind } from '@isthmus/registry';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET, monotonic } from './monotonic.ts';
+import { starvedMs } from './run-delay.ts';
 import { waitFor } from './wait.ts';
 import { XdsClient } from './xds-client.ts';
 
@@ -17,11 +18,14 @@ export interface Sample {
   readonly arrived: number;
   /** ms of CPU that the bridge's thread had between message and write: what is missing there, others had. */
   readonly cpu: number;
+  /** ms in that time in which it was ready to run and had no CPU. */
+  readonly starved: number;
 }
 
 interface Moment {
   readonly at: number;
   readonly cpu: number;
+  readonly starved: number;
 }
 
 interface Journey {
@@ -67,16 +71,16 @@ export class ChangeMeter {
     const numbers = Array.from({ length: services }, (_, n) => n);
     const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
     const journeys = new Map<string, Journey>();
-    let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN };
+    let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN, starved: Number.NaN };
     const taps = {
-      onMessage: (at: number) => (lastMessage = { at: at + THREAD_OFFSET, cpu: threadCpuMs() }),
+      onMessage: (at: number) => (lastMessage = momentAt(at + THREAD_OFFSET)),
       onEvent: (event: SourceEvent) => {
         const journey = journeys.get(clusterOf.get(nameOf(event)) ?? '');
         if (journey !== undefined) journey.message ??= lastMessage;
       },
       onXds: (event: XdsEvent) => {
         if (event.kind !== 'pushed' || event.type !== EDS) return;
-        const now = { at: monotonic(), cpu: threadCpuMs() };
+        const now = momentAt(monotonic());
         // A push is sent in the turn of the loop in which it was made: what it holds is told by its arrival.
         writes.push(now);
       },
@@ -107,7 +111,7 @@ export class ChangeMeter {
     for (const service of services) this.#journeys.set(this.#registry.cluster(service), {});
     const said = (service: number) => () => {
       const journey = this.#journeys.get(this.#registry.cluster(service));
-      if (journey !== undefined) journey.message ??= { at: monotonic(), cpu: threadCpuMs() };
+      if (journey !== undefined) journey.message ??= momentAt(monotonic());
     };
     await Promise.all(services.map((service) => this.#registry.change(service, instance, said(service))));
     const done = () => this.#journeys.values().every(({ arrived }) => arrived !== undefined);
@@ -117,6 +121,7 @@ export class ChangeMeter {
       written: written?.at ?? Number.NaN,
       arrived: arrived ?? Number.NaN,
       cpu: (written?.cpu ?? Number.NaN) - (message?.cpu ?? Number.NaN),
+      starved: (written?.starved ?? Number.NaN) - (message?.starved ?? Number.NaN),
     }));
   }
 
@@ -126,9 +131,9 @@ export class ChangeMeter {
   }
 }
 
-function threadCpuMs(): number {
+function momentAt(at: number): Moment {
   const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
+  return { at, cpu: (user + system) / 1_000, starved: starvedMs() };
 }
 
 function nameOf(event: SourceEvent): string {

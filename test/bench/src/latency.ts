@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startRegistry } from './bench-registry.ts';
 import { ChangeMeter } from './changes.ts';
@@ -30,7 +31,7 @@ export const latency: Scenario = {
       about: [
         `${SERVICES} services × ${INSTANCES} instances in a real registry; the engine with its file ledger, MCP and xDS servers in one`,
         'process; a delta client that subscribes to all endpoints in a thread of its own. *Written*: the response was given to the',
-        'socket; *arrived*: the client’s thread has read its bytes; *own CPU*: what the bridge’s thread computed from the message until then. Lone changes (weight of one instance) one after the other, each',
+        'socket; *arrived*: the client’s thread has read its bytes; *own CPU*: what the bridge’s thread computed from the message until then; *ready without a CPU*: for how long the kernel’s scheduler let it wait in that time (schedstat). Lone changes (weight of one instance) one after the other, each',
         `awaited at the client; then ${BURSTS} times ${BURST} services changed at once, where every change is followed by itself.`,
         '*From a script*: the same changes at the same distances from a source in the bridge’s process, no registry beside it.',
         `Consul is asked over ${SETTINGS.consul.maxConnections} connections at most, one blocking query for each service.`,
@@ -55,15 +56,38 @@ export const latency: Scenario = {
         },
         {
           title: `${BURST} changes at once, ms`,
-          columns: ['registry', 'bursts', 'arrived p50', 'p99', 'longest', 'messages came within', 'responses'],
+          columns: [
+            'registry',
+            'bursts',
+            ...['arrived p50', 'p99', 'longest'],
+            ...['of the longest: written after', 'own CPU', 'ready without a CPU'],
+            'messages came within',
+            'responses',
+          ],
           rows: [...measured, ...alone].map(({ name, bursts }) => [
             name,
             String(bursts.length),
             ...spread(bursts.flat().map((s) => s.arrived - s.message)),
+            ...longestParts(bursts.flat()),
             figure(
               largest(bursts.map((burst) => largest(burst.map((s) => s.message)) - Math.min(...burst.map((s) => s.message)))),
             ),
             String(new Set(bursts.flat().map((s) => s.arrived)).size),
+          ]),
+        },
+        {
+          title: 'CPU during the bursts, cores',
+          columns: [
+            'registry',
+            'the registry’s process',
+            'the bridge’s, with what makes the changes and the client',
+            'both',
+            'of',
+          ],
+          rows: measured.map(({ name, used }) => [
+            name,
+            ...[used.registryMs, used.ownMs, used.registryMs + used.ownMs].map((ms) => figure(ms / used.wallMs)),
+            String(availableParallelism()),
           ]),
         },
       ],
@@ -96,6 +120,8 @@ interface Measured {
   readonly name: keyof typeof SETTINGS;
   readonly lone: readonly Sample[];
   readonly bursts: readonly (readonly Sample[])[];
+  /** From each burst's first change until the last was at the client. */
+  readonly used: { readonly wallMs: number; readonly registryMs: number; readonly ownMs: number };
 }
 
 async function measure(name: keyof typeof SETTINGS, log: (line: string) => void): Promise<Measured> {
@@ -111,12 +137,18 @@ async function measure(name: keyof typeof SETTINGS, log: (line: string) => void)
         await pause(Math.random() * 40); // no rhythm of ours with a timer of theirs
       }
       const bursts: (readonly Sample[])[] = [];
+      const used = { wallMs: 0, registryMs: 0, ownMs: 0 };
       for (let n = 0; n < BURSTS; n += 1) {
         const services = Array.from({ length: BURST }, (_, i) => (i * 2 + n) % SERVICES);
+        const before = { at: performance.now(), registry: registry.cpuMs, own: process.cpuUsage() };
         bursts.push(await meter.change(services, n % INSTANCES));
+        const { user, system } = process.cpuUsage(before.own);
+        used.wallMs += performance.now() - before.at;
+        used.registryMs += registry.cpuMs - before.registry;
+        used.ownMs += (user + system) / 1_000;
         await pause(3_000); // Nacos repeats pushes under load: let it finish
       }
-      return { name, lone, bursts };
+      return { name, lone, bursts, used };
     } finally {
       await meter.close();
     }
@@ -130,8 +162,17 @@ function starved(samples: readonly Sample[]): string {
   const slowest = samples.toSorted((a, b) => b.arrived - b.message - (a.arrived - a.message));
   const some = slowest.slice(0, Math.max(1, Math.ceil(samples.length / 100)));
   const mean = (of: (sample: Sample) => number) => some.reduce((sum, sample) => sum + of(sample), 0) / some.length;
-  const [wall, written, cpu] = [mean((s) => s.arrived - s.message), mean((s) => s.written - s.message), mean((s) => s.cpu)];
-  return `the slowest hundredth took ${figure(wall, 'ms')} on average, ${figure(written, 'ms')} of it until written, in which the bridge’s thread had ${figure(cpu, 'ms')} of CPU: the rest is waiting for a CPU (see the load)`;
+  const [wall, written] = [mean((s) => s.arrived - s.message), mean((s) => s.written - s.message)];
+  const [cpu, starved] = [mean((s) => s.cpu), mean((s) => s.starved)];
+  return `the slowest hundredth took ${figure(wall, 'ms')} on average, ${figure(written, 'ms')} of it until written, in which the bridge’s thread had ${figure(cpu, 'ms')} of CPU and was ready to run without one for ${figure(starved, 'ms')}`;
+}
+
+/** The change that waited longest, by the kernel's count of its way to the socket. */
+function longestParts(samples: readonly Sample[]): readonly string[] {
+  const [longest] = samples.toSorted((a, b) => b.arrived - b.message - (a.arrived - a.message));
+  return longest === undefined
+    ? ['', '', '']
+    : [longest.written - longest.message, longest.cpu, longest.starved].map((ms) => figure(ms));
 }
 
 function spread(values: readonly number[]): readonly string[] {
