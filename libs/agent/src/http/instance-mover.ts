@@ -41,8 +41,8 @@ interface WithPick {
 /**
  * At `discovery`: the request goes to the instance that the agent picked, on connections to that instance. One that cannot be
  * connected to is left alone for a while, and the call goes where the SDK sent it: nothing of it had left. Host is what it would be had
- * the SDK picked that instance; one that the application set itself stays, and so does the service's own name. By HTTPS Host and the name that the certificate is checked
- * by stay what they were, whichever instance is dialled.
+ * the SDK picked that instance; one that the application set itself stays, and so does the service's own name. By HTTPS Host and the
+ * name that the certificate is checked by stay what they were, whichever instance is dialled.
  * @param calls where connections look up what belongs to a request
  */
 export function instanceMover(
@@ -73,7 +73,7 @@ export function instanceMover(
     const secure = serverName !== undefined;
     const port = Number(options.port ?? (secure ? 443 : 80));
     if (instance === undefined || typeof host !== 'string') return undefined;
-    const beside = (agents.get(agent) ?? secure) ? new SecureEgressAgent(seamOf, agent) : new EgressAgent(seamOf, agent);
+    const beside = agents.get(agent) ?? new (secure ? SecureEgressAgent : EgressAgent)(seamOf, agent);
     agents.set(agent, beside);
     const isByName = `${host}:${port}` === authority;
     // A service that was called by its name has no instance that an SDK picked.

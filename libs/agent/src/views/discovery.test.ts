@@ -161,6 +161,26 @@ describe.each([
   });
 });
 
+test('calls by one agent that keeps connections have one to each instance that is picked', async () => {
+  adopt([target()]);
+  discovery.take('orders.mesh:80', [at(one.port)]);
+  const undo = patchHttp(seam);
+  const agent = new http.Agent({ keepAlive: true });
+  const ports = new Set<number | undefined>();
+  for (let turn = 0; turn < 5; turn += 1)
+    await new Promise<void>((resolve) => {
+      const sent = http.get({ host: '127.0.0.1', port: picked.port, agent }, (response) => {
+        ports.add(response.socket.localPort);
+        response.resume().once('end', () => setImmediate(resolve));
+      });
+      expect(sent.agent).toBe(agent);
+    });
+  expect(ports.size).toBe(1);
+  expect(seen()).toEqual([0, 5, 0]);
+  undo();
+  agent.destroy();
+});
+
 describe('a plan', () => {
   test('from a file has its addresses for instances at discovery, and only there', () => {
     adopt([target(), { ...target(), host: 'users.mesh', rung: 'traffic', addresses: ['10.0.0.9:80'] }], true);
