@@ -40,7 +40,11 @@ export function becomeApp(
   if (process.execve === undefined) {
     throw new CliError(EXIT.found, `this system cannot replace a process; run \`node ${entry} ${args.join(' ')}\` instead.`);
   }
-  return process.execve(process.execPath, [process.execPath, '--enable-source-maps', ...YOUNG_GENERATION, ...OLD_GENERATION, entry, ...args], {
-    ...env,
-  } as NodeJS.ProcessEnv);
+  return process.execve(
+    process.execPath,
+    [process.execPath, '--enable-source-maps', ...YOUNG_GENERATION, ...OLD_GENERATION, entry, ...args],
+    {
+      ...env,
+    } as NodeJS.ProcessEnv,
+  );
 }
