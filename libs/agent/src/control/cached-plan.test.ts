@@ -52,7 +52,7 @@ describe('the plan on disk', () => {
     await world.inForce('2');
   });
 
-  test('that cannot be written is world.said, and the plan is in force', async () => {
+  test('that cannot be written is said, and the plan is in force', async () => {
     writeFileSync(join(world.directory, 'file'), '');
     world.bridge.stream = world.bridge.says(hello, planEvent('1', orders));
     world.follow({ cacheDir: join(world.directory, 'file', 'below') });

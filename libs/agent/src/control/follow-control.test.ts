@@ -11,7 +11,7 @@ beforeEach(async () => void (world = await FollowedControl.open()));
 afterEach(() => world.close());
 
 describe('the plan of the control plane', () => {
-  test('is in force as soon as it is world.said, and so is each change of a target', async () => {
+  test('is in force as soon as it is said, and so is each change of a target', async () => {
     world.bridge.stream = world.bridge.says(hello, planEvent('1', orders));
     world.follow();
     await world.inForce('1');
@@ -46,7 +46,12 @@ describe('the plan of the control plane', () => {
     const event = (host: string): string =>
       `event: endpoints\ndata: ${JSON.stringify({ host, port: 80, hash: 'h', endpoints })}\n\n`;
     const shadowed = { ...orders, host: 'payments.shop', rung: 'shadow' };
-    world.bridge.stream = world.bridge.says(hello, planEvent('1', orders, shadowed), event('orders.shop'), event('payments.shop'));
+    world.bridge.stream = world.bridge.says(
+      hello,
+      planEvent('1', orders, shadowed),
+      event('orders.shop'),
+      event('payments.shop'),
+    );
     const { views } = world.follow();
     await until('addresses', () => world.adopted.at(-1)?.targets[0]?.addresses.length === 2);
     expect(world.adopted.at(-1)?.targets.map(({ addresses }) => addresses)).toEqual([
@@ -57,7 +62,11 @@ describe('the plan of the control plane', () => {
   });
 
   test('is asked for the view of the SDK, and reports at once', async () => {
-    world.bridge.stream = world.bridge.says(hello, planEvent('1', orders), 'event: ask\ndata: {"host":"orders.shop","port":80}\n\n');
+    world.bridge.stream = world.bridge.says(
+      hello,
+      planEvent('1', orders),
+      'event: ask\ndata: {"host":"orders.shop","port":80}\n\n',
+    );
     world.follow();
     await until('asked', () => world.asked.length === 1 && world.bridge.reports.length > 0);
     expect(world.asked).toEqual(['orders.shop:80']);
