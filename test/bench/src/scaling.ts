@@ -107,6 +107,16 @@ function targetsOf(lines: readonly Measured[], floor: number): readonly Target[]
         measured: median(large.cpu) / median(small.cpu),
         ...(large.transport === 'sotw' ? { because } : {}),
       },
+      ...(large.transport === 'sotw'
+        ? [
+            {
+              what: `${name}: the same, without what receiving the names costs a bare server`,
+              unit: '',
+              atMost: MOST,
+              measured: (median(large.cpu) - floor) / median(small.cpu),
+            },
+          ]
+        : []),
       {
         what: `${name}: wall time p50 ${sized}`,
         unit: '',
