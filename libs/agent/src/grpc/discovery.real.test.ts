@@ -1,5 +1,11 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AgentTarget, ViewEndpoint } from '@isthmus/contract';
+import { Authority } from '../../../../test/e2e/support/authority.ts';
+import type { IssuedFiles } from '../../../../test/e2e/support/authority.ts';
 import { ViewAgent, endpoint } from '../views/testing/view-agent.ts';
 import { registerGrpc } from './index.ts';
 import { VERSIONS } from './testing/grpc-versions.ts';
@@ -231,6 +237,27 @@ describe.each(Object.entries(VERSIONS))('at discovery a channel of grpc-js %s', 
     await untilOnly(by, 'six');
     servers.get('six')?.kill();
     await until('calls fail', () => call(by).then(() => false, (error: { details: string }) => error.details.includes('no instance of the mesh can be connected to'))); // prettier-ignore
+  }, 120_000);
+});
+
+describe.each(Object.entries(VERSIONS))('by TLS a channel of grpc-js %s', (_, grpc) => {
+  test('calls only instances whose certificate has the name of the service', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'isthmus-grpc-tls-'));
+    const authority = await Authority.make(dir, 'ca');
+    const by = async ({ certFile, keyFile }: IssuedFiles): Promise<NamesOptions> => {
+      const pair = { cert_chain: await readFile(certFile), private_key: await readFile(keyFile) };
+      return { credentials: ServerCredentials.createSsl(null, [pair]) };
+    };
+    await serve('orders', await by(await authority.issue('orders', 'DNS:orders.mesh')));
+    await serve('users', await by(await authority.issue('users', 'DNS:users.mesh, IP:127.0.0.1')));
+    plan();
+    view(at('users'), at('orders'));
+    registerGrpc(grpc);
+    const client = new grpc.Client(`isthmus:${AUTHORITY}`, grpc.credentials.createSsl(await readFile(authority.certFile)));
+    clients.push(client);
+    expect(await many(client, 200)).toEqual({ orders: 200 });
+    expect(servers.get('users')?.authorities).toEqual([]);
+    await rm(dir, { recursive: true, force: true });
   }, 120_000);
 });
 
