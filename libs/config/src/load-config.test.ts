@@ -80,9 +80,9 @@ describe('a config file', () => {
     const missing = await loadConfig(join(directory, 'no.yaml'), { kinds: testKinds });
     const isDirectory = await loadConfig(directory, { kinds: testKinds });
     await rm(directory, { recursive: true });
-    expect([missing, isDirectory].map((r) => (r.ok ? '' : r.problems[0]?.what))).toEqual([
-      'cannot be read: there is no such file',
-      'cannot be read: it is a directory',
+    expect([missing, isDirectory].map((r) => (r.ok ? '' : `${r.problems[0]?.what}; ${r.problems[0]?.remedy}`))).toEqual([
+      'cannot be read: there is no such file; check the path given with -c; docs/config.md has a config to start from',
+      'cannot be read: it is a directory; name the file in it: -c DIRECTORY/isthmus.yaml',
     ]);
   });
 

@@ -52,10 +52,7 @@ export async function loadConfig<Kind extends ConfigurableKind>(
       column: 1,
       what: `cannot be read: ${READ_ERRORS[code ?? ''] ?? (cause instanceof Error ? cause.message : String(cause))}`,
       why: 'the bridge does nothing without a config',
-      remedy:
-        code === 'ENOENT'
-          ? 'check the path given with -c; docs/config.md has a config to start from'
-          : 'make it readable for this user',
+      remedy: READ_REMEDIES[code ?? ''] ?? 'make it readable for this user',
     };
     return { ok: false, problems: [problem] };
   }
@@ -66,6 +63,11 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
+};
+
+const READ_REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 'check the path given with -c; docs/config.md has a config to start from',
+  EISDIR: 'name the file in it: -c DIRECTORY/isthmus.yaml',
 };
 
 /** `loadConfig` of a text; `file` is its name in messages and where relative paths start from. */
