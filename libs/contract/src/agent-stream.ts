@@ -58,6 +58,8 @@ export interface TargetViewHash {
 export interface WithdrawnRegistrations {
   /** `KIND/NAMESPACE/GROUP/NAME`, sorted. */
   readonly withdrawn: readonly string[];
+  /** Those of them that their registry lists all the same: they are deregistered again, again and again while it does. */
+  readonly listed?: readonly string[];
 }
 
 /** An instance, as an SDK or the mesh sees it. */

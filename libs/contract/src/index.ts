@@ -54,6 +54,7 @@ export type {
   TargetEndpoints,
   TargetViewHash,
   ViewEndpoint,
+  WithdrawnRegistrations,
 } from './agent-stream.ts';
 export type { PlanAuditView, PlanChangeView, PlanDetail, PlanGateView, PlanProofView, PlanView } from './plan-views.ts';
 export type { AgentTargetView, AgentView, LiftFieldView, LiftView, ReportedPolicy } from './agent-views.ts';

@@ -37,6 +37,7 @@ export type DiagnosticCode =
   | 'plan.callers'
   | 'plan.invalid'
   | 'plan.refused'
+  | 'plan.still-listed'
   | 'plan.unknown-target'
   | 'plan.unreadable'
   | 'port.invalid'

@@ -27,7 +27,7 @@ export type { ReadMigrations, WrittenMigration } from './read-migrations.ts';
 export { proofOf } from './retirement.ts';
 export type { Proof, Subscribers } from './retirement.ts';
 export { since } from './step-evidence.ts';
-export { holdersOf } from './withdrawal.ts';
+export { holdersOf, stillListedAfter } from './withdrawal.ts';
 export type { RegistrationNow, Withdrawal, WithdrawnRegistration } from './withdrawal.ts';
 export type { StepEvidence } from './step-evidence.ts';
 export { ShadowBook } from './shadow-book.ts';

@@ -15,6 +15,8 @@ export interface PlanBook {
   onChange(listener: (change: BookChange) => void): () => void;
   /** What the processes of a service keep out of their registries, `KIND/NAMESPACE/GROUP/NAME`, sorted. */
   withdrawnOf(service: string): readonly string[];
+  /** Those of them that the registry lists all the same: somebody else has registered them again, or the registry itself has. */
+  stillListedOf(service: string): readonly string[];
   /** Called with the service whose answer is another, at once. Returns what ends it. */
   onWithdrawn(listener: (service: string) => void): () => void;
 }
@@ -74,6 +76,10 @@ export class AgentTargets implements PlanBook {
 
   withdrawnOf(service: string): readonly string[] {
     return this.#withdrawn.of(service);
+  }
+
+  stillListedOf(service: string): readonly string[] {
+    return this.#withdrawn.listedOf(service);
   }
 
   onWithdrawn(listener: (service: string) => void): () => void {

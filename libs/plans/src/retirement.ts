@@ -133,8 +133,11 @@ function registrationsItem({ key, sdkName, listed, holders }: RegistrationNow): 
       outcome: 'proven',
       why: `all ${listed} of ${sdkName} were registered by processes whose agents can take them out`,
     };
-  const why = `${held} of ${listed} of ${sdkName} at ${key.source} were registered by a process whose agent could take them out`;
-  return { about, outcome: 'unknown', why };
+  const out = holders.some(({ withdrawn }) => withdrawn > 0);
+  const why = out
+    ? `${key.source} still lists ${listed - held} of ${sdkName} that an agent took out`
+    : `${held} of ${listed} of ${sdkName} at ${key.source} were registered by a process whose agent could take them out`;
+  return { about, outcome: out ? 'refuted' : 'unknown', why };
 }
 
 /** Calls that name an instance go through the sidecar as well, but without the registration the SDK has none to name. */

@@ -66,8 +66,21 @@ export function stillListed(withdrawal: Withdrawal, now: readonly RegistrationNo
     if (listed === 0) return [];
     if (listed === undefined) return [unreadable(key)];
     const held = holders.filter(({ registered }) => registered > 0);
-    return [`${key.source} still lists ${listed} of ${sdkName}${because(held)}`];
+    const isOut = held.length === 0 && holders.some(({ withdrawn }) => withdrawn > 0);
+    const again = isOut ? ', which agents took out: they deregister it again' : '';
+    return [`${key.source} still lists ${listed} of ${sdkName}${again}${because(held)}`];
   });
+}
+
+/** Of a plan that is over: what is listed again; a registry that cannot be read now says nothing of it. */
+export function stillListedAfter(
+  { withdrawal }: { readonly withdrawal?: Withdrawal | undefined },
+  evidence: { readonly registrations: readonly RegistrationNow[] } | undefined,
+): readonly string[] {
+  const known = evidence?.registrations.filter(({ listed }) => listed !== undefined) ?? [];
+  if (withdrawal === undefined) return [];
+  const named = withdrawal.registrations.filter(({ key }) => known.some((one) => serviceId(one.key) === serviceId(key)));
+  return stillListed({ ...withdrawal, registrations: named }, known);
 }
 
 /**

@@ -3,6 +3,8 @@ export interface WithdrawnName {
   /** As the registry has it, and as its agents are called. */
   readonly service: string;
   readonly sdkName: string;
+  /** The registry lists it all the same. */
+  readonly isListed: boolean;
 }
 
 /** By plan and by service; who is told of a service hears only of its own changes. */
@@ -11,8 +13,11 @@ export class WithdrawnNames {
   readonly #listeners = new Set<(service: string) => void>();
 
   of(service: string): readonly string[] {
-    const names = [...this.#plans.values()].flat().filter((one) => one.service === service);
-    return [...new Set(names.map(({ sdkName }) => sdkName))].sort();
+    return sdkNames(this.#of(service));
+  }
+
+  listedOf(service: string): readonly string[] {
+    return sdkNames(this.#of(service).filter(({ isListed }) => isListed));
   }
 
   set(plan: string, names: readonly WithdrawnName[]): void {
@@ -24,8 +29,16 @@ export class WithdrawnNames {
     for (const service of services) for (const listener of this.#listeners) listener(service);
   }
 
+  #of(service: string): readonly WithdrawnName[] {
+    return [...this.#plans.values()].flat().filter((one) => one.service === service);
+  }
+
   onChange(listener: (service: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
+}
+
+function sdkNames(names: readonly WithdrawnName[]): readonly string[] {
+  return [...new Set(names.map(({ sdkName }) => sdkName))].sort();
 }

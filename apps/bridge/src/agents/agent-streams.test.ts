@@ -34,7 +34,7 @@ describe('a stream', () => {
     const said = (client: Client) => client.of('registrations').map(({ data }) => data['withdrawn']);
     const [own, other] = [await world.connect('orders'), await world.connect()];
     await until('both', () => said(own).length === 1 && said(other).length === 1);
-    world.book.withdraw('orders', [{ service: 'orders', sdkName }]);
+    world.book.withdraw('orders', [{ service: 'orders', sdkName, isListed: false }]);
     const late = await world.connect('orders', 'b');
     await until('late', () => said(late).length === 1);
     world.book.withdraw('orders', []);

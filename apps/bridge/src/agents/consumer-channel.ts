@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AgentTarget } from '@isthmus/contract';
+import type { AgentTarget, WithdrawnRegistrations } from '@isthmus/contract';
 import { rankOf } from '@isthmus/ladder';
 import type { PlanBook, TargetId } from '@isthmus/plans';
 import { EventRing, encodeEvent } from './event-ring.ts';
@@ -129,7 +129,10 @@ export class ConsumerChannel implements FeedUser {
   }
 
   get #withdrawnJson(): string {
-    return JSON.stringify({ withdrawn: this.#options.book.withdrawnOf(this.#options.service) });
+    const { book, service } = this.#options;
+    const listed = book.stillListedOf(service);
+    const withdrawn = { withdrawn: book.withdrawnOf(service), ...(listed.length === 0 ? {} : { listed }) };
+    return JSON.stringify(withdrawn satisfies WithdrawnRegistrations);
   }
 
   /** The last of it has the id: who lost the connection before that begins anew. */

@@ -45,6 +45,16 @@ export const planDiagnostic = {
     meaning: 'agents are told of the other plan alone: with two, nobody could say where a call is',
     remedy: 'delete one of the two, or give them different consumers',
   }),
+  stillListed: (name: string, what: readonly string[]): Diagnostic => ({
+    code: 'plan.still-listed',
+    severity: 'warning',
+    where: `plan ${name}`,
+    what: what.join('; '),
+    meaning:
+      'callers that find it by their SDK still do; the agents of its providers deregister it again, each at most every 2 to 60 s, until it is gone',
+    remedy:
+      'if it does not go, look for who registers it: a process without an agent, or a Eureka that replicates to itself (docs/facts.md)',
+  }),
   unknownTarget: (name: string, target: string): Diagnostic => ({
     code: 'plan.unknown-target',
     severity: 'warning',

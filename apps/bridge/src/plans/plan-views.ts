@@ -1,5 +1,5 @@
 import type { PlanAuditView, PlanDetail, PlanView } from '@isthmus/contract';
-import { judge, positionIn, stepOf, verdictOf } from '@isthmus/plans';
+import { judge, positionIn, stepOf, stillListedAfter, verdictOf } from '@isthmus/plans';
 import type { AgentPresence } from '@isthmus/plans';
 import { describeTarget } from './plan-entry.ts';
 import type { PlanEntry } from './plan-entry.ts';
@@ -52,7 +52,7 @@ export function planDetail(plans: Plans, entry: PlanEntry): PlanDetail {
   const verdict = kind === 'running' || kind === 'returning' ? verdictOf(migration, row.status, evidence, plans.now) : undefined;
   return {
     ...none,
-    waitsFor: verdict?.kind === 'wait' ? verdict.why : [],
+    waitsFor: verdict?.kind === 'wait' ? verdict.why : kind === 'done' ? stillListedAfter(row.status, evidence) : [],
     ...(verdict?.kind === 'wait' && verdict.dueAt !== undefined ? { dueAt: verdict.dueAt } : {}),
     gates: step === undefined ? [] : judge(step, evidence, row.status.reference),
     proof: evidence.proof.items,

@@ -62,6 +62,33 @@ describe('retired', () => {
     expect(withdrawnAgain(world)).toEqual([SDK_NAME]);
   });
 
+  test('what a registry lists again afterwards is told to its agents, and said, until it is gone', async () => {
+    const { world, text } = atTop();
+    world.apply(text);
+    await settled(world);
+    world.agents = [{ ...WEB, effective: { rung: 'retired', percent: 100 }, byInstance: { since: AN_HOUR_AGO } }];
+    world.reports();
+    const lists = (listed: number | undefined): void => {
+      world.facts = { ...world.facts!, registrations: world.facts!.registrations.map((r) => ({ ...r, listed })) };
+      world.plans.touch(new Set([ORDERS.host]));
+    };
+    const said = () => [
+      world.book.stillListedOf('orders'),
+      planDetail(world.plans, world.plans.get('orders')!).waitsFor,
+      [...world.plans.diagnostics()].map(({ code }) => code),
+    ];
+    lists(0);
+    expect([world.plans.get('orders')?.row.status.state.kind, ...said()]).toEqual(['done', [], [], []]);
+    world.providers = [{ ...quiet(world.now), registrations: [{ sdkName: SDK_NAME, state: 'withdrawn' }] }];
+    lists(1);
+    const why = `shop still lists 1 of ${SDK_NAME}, which agents took out: they deregister it again`;
+    expect(said()).toEqual([[SDK_NAME], [why], ['plan.still-listed']]);
+    lists(undefined);
+    expect(said()).toEqual([[], [], []]);
+    lists(0);
+    expect(said()).toEqual([[], [], []]);
+  });
+
   test('stays said by a bridge that starts again and knows nothing of the target yet, or does not understand the plan', async () => {
     const { world, text } = atTop();
     world.apply(text);

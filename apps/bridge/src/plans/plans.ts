@@ -1,6 +1,6 @@
 import type { LocalLedger } from '@isthmus/ledger';
 import type { Clock, Diagnostic, MeshHost, ServiceKey } from '@isthmus/model';
-import { advance, migrationFrom, verdictOf, withEntries, withdrawnIn } from '@isthmus/plans';
+import { advance, migrationFrom, stillListedAfter, verdictOf, withEntries, withdrawnIn } from '@isthmus/plans';
 import type {
   Advance,
   AgentTargets,
@@ -136,10 +136,15 @@ export class Plans {
   }
 
   *diagnostics(): Generator<Diagnostic> {
-    for (const { name, row, migration, facts, overlaps } of this.all()) {
+    for (const entry of this.all()) {
+      const { name, row, migration, facts, overlaps } = entry;
       if (migration === undefined) yield planDiagnostic.unreadableRow(name, row.origin);
       else if (overlaps !== undefined) yield planDiagnostic.overlap(name, overlaps, facts?.host ?? '');
       else if (facts === undefined) yield planDiagnostic.unknownTarget(name, describeTarget(migration.target));
+      else if (row.status.state.kind === 'done') {
+        const what = stillListedAfter(row.status, this.evidence(entry));
+        if (what.length > 0) yield planDiagnostic.stillListed(name, what);
+      }
     }
   }
 
@@ -188,9 +193,11 @@ export class Plans {
 
   /** By the ledger alone: a bridge that has just started and knows no target yet must not let them register again. */
   #tellProviders({ name, migration, row }: PlanEntry): void {
-    const names = withdrawnIn(migration, row.status).flatMap(({ key, sdkName }) =>
-      serviceNamesOf(key).map((service) => ({ service, sdkName })),
-    );
+    const names = withdrawnIn(migration, row.status).flatMap(({ key, sdkName }) => {
+      // A registry of its own accord brings back what was taken out (Eureka that replicates to itself): its agents are told again.
+      const isListed = (this.#parts.listedOf(key) ?? 0) > 0;
+      return serviceNamesOf(key).map((service) => ({ service, sdkName, isListed }));
+    });
     this.#parts.book.withdraw(name, names);
   }
 
