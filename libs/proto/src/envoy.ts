@@ -53,7 +53,10 @@ export {
 export { FilterConfigSchema as SniDynamicForwardProxyFilterSchema } from './gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.ts';
 export { TcpProxySchema } from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 export { CaresDnsResolverConfigSchema } from './gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts';
-export { TlsParameters_TlsProtocol } from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+export {
+  CertificateValidationContext_TrustChainVerification,
+  TlsParameters_TlsProtocol,
+} from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 export { ProxyProtocolUpstreamTransportSchema } from './gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 export { RawBufferSchema } from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 export { UuidRequestIdConfigSchema } from './gen/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';

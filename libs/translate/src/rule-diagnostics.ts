@@ -44,7 +44,6 @@ function unsupported(policy: TrafficPolicy | undefined): readonly Unsupported[] 
   return [
     ...(modes.some(({ mode }) => mode === Mode.ISTIO_MUTUAL) ? [NO_AUTHORITY] : []),
     ...(modes.some(({ credentialName }) => credentialName !== '') ? [NO_SECRETS] : []),
-    ...(policy.tunnel === undefined ? [] : [NO_TUNNEL]),
   ];
 }
 
@@ -57,9 +56,4 @@ const NO_SECRETS: Unsupported = {
   what: 'tls.credentialName names a Secret, and Isthmus does not deliver secrets yet',
   meaning: 'no call goes out: each is refused rather than sent in clear',
   remedy: 'use caCertificates, clientCertificate and privateKey with files on the callers’ machines',
-};
-const NO_TUNNEL: Unsupported = {
-  what: 'tunnel is not in this version',
-  meaning: 'connections go straight to the service',
-  remedy: 'take it out, or keep such calls on a mesh with istiod',
 };

@@ -1,3 +1,4 @@
+import { CertificateValidationContext_TrustChainVerification as Trust } from '@isthmus/proto/envoy';
 import { ServerTLSSettings_TLSmode, isCipherSuite } from '@isthmus/proto/istio';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { DownstreamTlsContextSchema } from '@isthmus/proto/envoy';
@@ -41,6 +42,8 @@ export function downstreamTls(tls: Settings): Context {
           value: {
             ...(tls.caCertificates !== '' && { trustedCa: file(tls.caCertificates) }),
             ...(tls.caCrl !== '' && { crl: file(tls.caCrl) }),
+            // A certificate is asked for, and whose it is does not matter.
+            ...(tls.insecureSkipVerify === true && { trustChainVerification: Trust.ACCEPT_UNTRUSTED }),
             matchSubjectAltNames: tls.subjectAltNames.map((name) => ({ matchPattern: { case: 'exact' as const, value: name } })),
           },
         },
