@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Rung } from '@isthmus/ladder';
 import type { CallerAnswer, CallerOrder } from './client-caller.worker.ts';
-import { serve } from './http/recorded-server.ts';
-import type { Server } from './http/recorded-server.ts';
+import { serve } from './http/testing/recorded-server.ts';
+import type { Server } from './http/testing/recorded-server.ts';
 
 const HTTP1 = ['http', 'agentkeepalive', 'axios', 'axios with agentkeepalive', 'got', 'node-fetch', 'superagent'];
 const ALL = [...HTTP1, 'fetch', 'undici without a dispatcher of its own'];

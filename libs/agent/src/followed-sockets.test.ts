@@ -3,8 +3,8 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { followSockets, ownSocket } from './followed-sockets.ts';
-import { serve } from './http/recorded-server.ts';
-import type { Server } from './http/recorded-server.ts';
+import { serve } from './http/testing/recorded-server.ts';
+import type { Server } from './http/testing/recorded-server.ts';
 import { recordedSeam } from './http/testing/recorded-seam.ts';
 import type { RecordedSeam } from './http/testing/recorded-seam.ts';
 

@@ -2,8 +2,8 @@ import http from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AgentInternals } from './egress-agent.ts';
 import { patchHttp } from './patch-http.ts';
-import { serve } from './recorded-server.ts';
-import type { Server } from './recorded-server.ts';
+import { serve } from './testing/recorded-server.ts';
+import type { Server } from './testing/recorded-server.ts';
 import { recordedSeam } from './testing/recorded-seam.ts';
 import type { RecordedSeam } from './testing/recorded-seam.ts';
 

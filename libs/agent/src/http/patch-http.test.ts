@@ -7,26 +7,8 @@ import { Diagnostics } from '../diagnostics.ts';
 import type { AgentDiagnostic } from '../diagnostics.ts';
 import type { ClientSeam } from './client-seam.ts';
 import { patchHttp } from './patch-http.ts';
-import { serve } from './recorded-server.ts';
-import type { Server } from './recorded-server.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
-function call(options: http.RequestOptions, body?: string | Buffer): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = http.request({ host: '127.0.0.1', ...options }, (response) => {
-      let text = '';
-      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
-      response.on('error', reject);
-    });
-    request.on('error', reject);
-    request.end(body);
-  });
-}
+import { call, serve } from './testing/recorded-server.ts';
+import type { Server } from './testing/recorded-server.ts';
 
 let instance: Server;
 let egress: Server;
@@ -224,9 +206,7 @@ describe('when the sidecar is gone', () => {
 
 describe('calls are counted', () => {
   let counts: ArmCounts;
-  beforeEach(() => {
-    counts = new ArmCounts();
-  });
+  beforeEach(() => void (counts = new ArmCounts()));
   const taken = (): readonly number[] => {
     const { calls, failures, attempts, latency } = counts.take();
     return [calls, failures, attempts, latency.reduce((sum, one) => sum + one, 0)];

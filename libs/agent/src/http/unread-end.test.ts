@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { patchHttp } from './patch-http.ts';
-import { serve } from './recorded-server.ts';
-import type { Server } from './recorded-server.ts';
+import { serve } from './testing/recorded-server.ts';
+import type { Server } from './testing/recorded-server.ts';
 import { recordedSeam } from './testing/recorded-seam.ts';
 import { hasUnreadEnd } from './unread-end.ts';
 

@@ -9,8 +9,8 @@ import { selfSigned } from '@isthmus/translate/testing';
 import type { Certificate } from '@isthmus/translate/testing';
 import type { Agent } from '../agent.ts';
 import { wrapAgent, wrapRequest } from './index.ts';
-import { serve } from './recorded-server.ts';
-import type { Server } from './recorded-server.ts';
+import { serve } from './testing/recorded-server.ts';
+import type { Server } from './testing/recorded-server.ts';
 import { recordedSeam } from './testing/recorded-seam.ts';
 import type { RecordedSeam } from './testing/recorded-seam.ts';
 

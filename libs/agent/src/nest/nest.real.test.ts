@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Rung } from '@isthmus/ladder';
 import { until } from '@isthmus/model/testing';
 import { serveNames } from '../grpc/testing/names-server.ts';
-import { serve } from '../http/recorded-server.ts';
-import type { Server } from '../http/recorded-server.ts';
+import { serve } from '../http/testing/recorded-server.ts';
+import type { Server } from '../http/testing/recorded-server.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const TARGET = 'orders.default-group.public.nacos';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { serve } from '../http/recorded-server.ts';
-import type { Server } from '../http/recorded-server.ts';
+import { serve } from '../http/testing/recorded-server.ts';
+import type { Server } from '../http/testing/recorded-server.ts';
 import type { FetchOrder, FetchReport } from './fetch-caller.worker.ts';
 
 let instance: Server;

@@ -5,8 +5,8 @@ import undici6 from 'undici-6';
 import undici7 from 'undici-7';
 import type { Agent } from '../agent.ts';
 import type { Decision } from '../decision-table.ts';
-import { serve } from '../http/recorded-server.ts';
-import type { Server } from '../http/recorded-server.ts';
+import { serve } from '../http/testing/recorded-server.ts';
+import type { Server } from '../http/testing/recorded-server.ts';
 import { wrapDispatcher } from './index.ts';
 
 type Undici = typeof undici8;

@@ -6,8 +6,8 @@ import { Decider } from '../decider.ts';
 import { Diagnostics } from '../diagnostics.ts';
 import type { ClientSeam } from '../http/client-seam.ts';
 import { patchHttp } from '../http/patch-http.ts';
-import { serve } from '../http/recorded-server.ts';
-import type { Server } from '../http/recorded-server.ts';
+import { serve } from '../http/testing/recorded-server.ts';
+import type { Server } from '../http/testing/recorded-server.ts';
 import { wrapped } from '../undici/patch-dispatcher.ts';
 import { Discovery } from './discovery.ts';
 

@@ -39,3 +39,22 @@ export async function serve(
       }),
   };
 }
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A plain call of Node's own client. */
+export function call(options: http.RequestOptions, body?: string | Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: '127.0.0.1', ...options }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
