@@ -9,7 +9,6 @@ export { ruleDiagnostics } from './rule-diagnostics.ts';
 export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 export { egressListener } from './listeners.ts';
-export type { EgressAddress } from './listeners.ts';
 export { serviceEntryResourceSteps, serviceEntryResources } from './service-entry-resource.ts';
 export type { ServiceEntryResources } from './service-entry-resource.ts';
 export { MCP_MESH_CONFIG, SERVICE_ENTRY_TYPE, MCP_TYPES } from './mcp-types.ts';
@@ -18,7 +17,7 @@ export { compareVirtualHosts, composeRoute, composeRouteSteps } from './route.ts
 export { virtualHosts } from './virtual-hosts.ts';
 export type { EncodedVirtualHost } from './virtual-hosts.ts';
 export { validateServiceEntry } from './service-entry-rules.ts';
-export type { Proxy } from './proxy.ts';
+export type { EgressAddress, Proxy } from './proxy.ts';
 export type { ClusterDefaults, EgressScope, MeshOptions, OwnPort, ProxyScope } from './scope.ts';
 export { RUNTIME_TYPE, runtimeLayer } from './runtime-layer.ts';
 export type { RuntimeValues } from './runtime-layer.ts';

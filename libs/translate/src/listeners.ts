@@ -3,13 +3,7 @@ import { httpManager } from './listeners/http-manager.ts';
 import { listenerResource } from './listeners/listener.ts';
 import { outboundListener } from './listeners/outbound-listener.ts';
 import { EGRESS_ROUTE } from './names.ts';
-
-/** Where callers reach the mesh by naming a service in the Host header. */
-export interface EgressAddress {
-  /** IP literal, `127.0.0.1` beside a workload. */
-  readonly address: string;
-  readonly port: number;
-}
+import type { EgressAddress } from './proxy.ts';
 
 /** The explicit egress listener: HTTP, routed by Host over `http_proxy`, absolute URLs (HTTP_PROXY) and WebSockets included. */
 export function egressListener({ address, port }: EgressAddress): Resource {

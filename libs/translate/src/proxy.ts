@@ -1,5 +1,11 @@
 import type { Locality } from '@isthmus/model';
-import type { EgressAddress } from './listeners.ts';
+
+/** Where callers reach the mesh by naming a service in the Host header. */
+export interface EgressAddress {
+  /** IP literal, `127.0.0.1` beside a workload. */
+  readonly address: string;
+  readonly port: number;
+}
 
 /** All of a node that its resources depend on. Nodes with an equal one are one group and share every byte. */
 export interface Proxy {
