@@ -89,6 +89,8 @@ describe('the bridge as a process', () => {
       ['/nowhere', 404],
       ['/api/v1/endpoints?host=a&host=b', 400],
       ['/api/v1/explain?q=a&q=b', 400],
+      ['/api/v1/plans/%E0%A4%A', 400],
+      [`/api/v1/plans/${'x'.repeat(2_000)}`, 414],
     ] as const) {
       const { body, headers } = await ask(path, host);
       expect(JSON.parse(body)).toMatchObject({ status, detail: expect.any(String), remedy: expect.any(String) });

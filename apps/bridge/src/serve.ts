@@ -20,7 +20,7 @@ import { LONGEST_REPORT } from './agents/read-report.ts';
 import { BridgeModule } from './bridge.module.ts';
 import { AdminTokens } from './control/admin-token.ts';
 import { apiDocument } from './control/api-document.ts';
-import { ProblemFilter } from './control/problem.ts';
+import { ProblemFilter, problemOf } from './control/problem.ts';
 import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
@@ -109,6 +109,11 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
     bodyLimit: 64 * 1024,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1_000 },
+    // What the router refuses, such as a path that cannot be decoded, comes to no filter.
+    frameworkErrors: (error, _request, reply) => {
+      const problem = problemOf(error);
+      void reply.code(problem.status).type('application/problem+json').send(problem);
+    },
     ...(await https(config.control)),
   });
   const app = await NestFactory.create<NestFastifyApplication>(BridgeModule.with({ agents, engine, metrics, servers }), adapter, {

@@ -29,13 +29,17 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** It may quote what came. */
+const MOST_DETAIL = 300;
+
 const TITLES: Readonly<Record<number, readonly [title: string, remedy: string]>> = {
   404: ['Not found', 'look into /api/docs for the paths of this version'],
   413: ['Too large', 'send less at once'],
   415: ['Another content type', 'send application/json; plans may also be application/yaml'],
 };
 
-function problemOf(error: unknown): Problem {
+/** Never what a fault of ours says: that is for the log. */
+export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemException) return error.getResponse() as Problem;
   const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown }).statusCode;
   if (typeof status !== 'number' || status < 400 || status >= 500) {
@@ -43,5 +47,5 @@ function problemOf(error: unknown): Problem {
     return { type: 'about:blank', title: 'A fault of the bridge', status: 500, detail, remedy: 'report it with the log' };
   }
   const [title, remedy] = TITLES[status] ?? ['Not understood', 'look into /api/docs for what is expected'];
-  return { type: 'about:blank', title, status, detail: messageOf(error), remedy };
+  return { type: 'about:blank', title, status, detail: messageOf(error).slice(0, MOST_DETAIL), remedy };
 }
