@@ -106,6 +106,35 @@ describe('a service that finds orders by npm nacos, with the agent before it', (
     expect(Math.abs(after.sdk + after.mesh - before.sdk - before.mesh - calls)).toBeLessThanOrEqual(20);
   }, 90_000);
 
+  test('goes on by the SDK when its sidecar accepts and hangs: only calls that it has wait, until the caller gives them up', async () => {
+    await plan({ rung: 'traffic' });
+    await more('mesh', 100);
+    await caller.report();
+    envoy.pause();
+    const failed: string[] = [];
+    try {
+      await more('sdk', 200);
+      expect(caller.log).toContain('sidecar-lost');
+      // The caller begins at most 100 calls a second and gives one up after 5 s: what went to the sidecar is over then.
+      let well = 0;
+      await until(
+        () => `600 calls in a row went well; ${well} did, before them ${failed.slice(-3).join()}`,
+        async () => {
+          const { calls, failures } = await caller.report();
+          failed.push(...failures);
+          well = failures.length > 0 ? 0 : well + calls;
+          return well > 600;
+        },
+        120_000,
+      );
+      expect(failed.filter((words) => !/no answer|timeout/i.test(words))).toEqual([]);
+    } finally {
+      envoy.resume();
+    }
+    await more('mesh', 200);
+    expect((await caller.report()).failures).toEqual([]);
+  }, 240_000);
+
   test('goes on by the SDK when its sidecar is killed, without a failed call, and returns when there is one again', async () => {
     await plan({ rung: 'traffic' });
     await more('mesh', 100);
