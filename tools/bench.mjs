@@ -10,6 +10,6 @@ main(async () => {
   if (provision.code !== 0) return provision.code;
   const flags = ['--conditions=source', '--expose-gc', '--disable-warning=ExperimentalWarning'];
   // As `isthmus serve` starts the bridge (apps/cli/src/run-app.ts): some scenarios run it in their own process.
-  const collector = ['--max-semi-space-size=4', '--min-semi-space-size=1', '--no-compact'];
-  return (await run(node, [...flags, ...collector, 'test/bench/main.ts', ...process.argv.slice(2)], { stream: true })).code;
+  const youngGeneration = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
+  return (await run(node, [...flags, ...youngGeneration, 'test/bench/main.ts', ...process.argv.slice(2)], { stream: true })).code;
 });

@@ -19,12 +19,6 @@ export function builtEntry(app: AppName, from: string = import.meta.url): string
 const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
 
 /**
- * A full collection moves nothing of the old generation: moving objects, and finding all that points at them, was most of its
- * 20 to 50 ms in one turn. 60,000 changes of endpoints leave the heap no larger than with it (docs/facts.md, "Stalls").
- */
-const OLD_GENERATION = ['--no-compact'];
-
-/**
  * Replaces this process by the app (execve): signals, stdio, process id and exit code are the app's own, and
  * nothing is left behind that could be killed apart from it. Does not return.
  */
@@ -40,11 +34,7 @@ export function becomeApp(
   if (process.execve === undefined) {
     throw new CliError(EXIT.found, `this system cannot replace a process; run \`node ${entry} ${args.join(' ')}\` instead.`);
   }
-  return process.execve(
-    process.execPath,
-    [process.execPath, '--enable-source-maps', ...YOUNG_GENERATION, ...OLD_GENERATION, entry, ...args],
-    {
-      ...env,
-    } as NodeJS.ProcessEnv,
-  );
+  return process.execve(process.execPath, [process.execPath, '--enable-source-maps', ...YOUNG_GENERATION, entry, ...args], {
+    ...env,
+  } as NodeJS.ProcessEnv);
 }

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 /** As `isthmus serve` starts the bridge (apps/cli/src/run-app.ts). */
-const COLLECTOR = ['--max-semi-space-size=4', '--min-semi-space-size=1', '--no-compact'];
+const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
 
 /** Another process of the bench, which says messages that have a `kind`. */
 export class BenchChild<Said extends { readonly kind: string }, Told extends string> {
@@ -14,7 +14,7 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
   constructor(file: string, setup: object, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     this.#child = fork(file, [JSON.stringify(setup)], {
       env: { ...process.env, ...env },
-      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...COLLECTOR, ...flags],
+      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...flags],
     });
     this.#ended = once(this.#child, 'exit');
   }
