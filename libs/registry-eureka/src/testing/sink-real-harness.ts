@@ -13,12 +13,14 @@ interface ListedInstance {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The sink contract on a real Eureka, behind Spring Security unless told otherwise; callers see what is UP. */
-export async function sinkRealHarness({ withAuth = true } = {}): Promise<SinkHarness> {
+/** The sink contract on a real Eureka behind Spring Security; callers see what is UP. */
+export async function sinkRealHarness({ hashed = false } = {}): Promise<SinkHarness> {
   const account = { username: 'lab', password: 'right-password' };
   process.env['ISTHMUS_TEST_EUREKA_RIGHT'] = account.password;
   process.env['ISTHMUS_TEST_EUREKA_WRONG'] = 'wrong-password';
-  const server = await startEureka(withAuth ? { auth: account } : {});
+  // A reader that asks while somebody registers may fill Eureka's cache with what was there before, for three minutes by default.
+  const properties = { 'eureka.server.response-cache-auto-expiration-in-seconds': '1' };
+  const server = await startEureka({ auth: { ...account, hashed }, properties });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   const authorization = `Basic ${Buffer.from(`${account.username}:${account.password}`).toString('base64')}`;
   const rest = new EurekaRest(url, `${account.username}:${account.password}`);
@@ -26,14 +28,13 @@ export async function sinkRealHarness({ withAuth = true } = {}): Promise<SinkHar
     ttlMs: 6_000,
     goneWithinMs: 40_000, // an instance lives for two leases (Netflix eureka#1085), and evictions run every 2 s here
     wire: (password = 'right') => {
-      const secret = { username: account.username, passwordEnv: `ISTHMUS_TEST_EUREKA_${password.toUpperCase()}` };
-      const auth = withAuth ? { auth: secret } : {};
-      const config = eurekaSchema.parse({ name: 'target', kind: 'eureka', servers: [url], timeout: '5s', ...auth });
+      const auth = { username: account.username, passwordEnv: `ISTHMUS_TEST_EUREKA_${password.toUpperCase()}` };
+      const config = eurekaSchema.parse({ name: 'target', kind: 'eureka', servers: [url], timeout: '5s', auth });
       return eurekaSink(config, { clock: systemClock, baseDir: '.', meshId: 'shop' });
     },
     seen: async (service): Promise<readonly SeenInstance[]> => {
       const answer = await fetch(`${url}/apps/${service.toUpperCase()}`, {
-        headers: { accept: 'application/json', ...(withAuth ? { authorization } : {}) },
+        headers: { accept: 'application/json', authorization },
         signal: AbortSignal.timeout(5_000),
       });
       if (answer.status === 404) return [];

@@ -52,7 +52,7 @@ export async function sinkRealHarness(start: StartNacos): Promise<SinkHarness> {
           auth: { username: auth.username, passwordEnv: password === 'right' ? 'ISTHMUS_TEST_RIGHT' : 'ISTHMUS_TEST_WRONG' },
         }),
         { clock: systemClock, baseDir: '.', meshId: 'shop' },
-        2_000,
+        4_000,
       ),
     seen,
     register: async (name, ip, port) => {

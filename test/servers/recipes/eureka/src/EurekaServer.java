@@ -7,6 +7,10 @@ import org.springframework.cloud.netflix.eureka.server.EnableEurekaServer;
 import org.springframework.context.annotation.Bean;
 import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.userdetails.User;
+import org.springframework.security.core.userdetails.UserDetailsService;
+import org.springframework.security.core.userdetails.UsernameNotFoundException;
+import org.springframework.security.crypto.factory.PasswordEncoderFactories;
 import org.springframework.security.web.SecurityFilterChain;
 
 /** A Eureka server as the Spring Cloud reference describes one; everything else is properties (src/eureka.ts). */
@@ -26,5 +30,21 @@ public class EurekaServer {
             else requests.anyRequest().permitAll();
         });
         return http.httpBasic(Customizer.withDefaults()).build();
+    }
+
+    /**
+     * The one user of the properties. Spring's own would store the password as a bcrypt hash after the first login and check that for
+     * 70 ms of CPU at every request, which is most of the CPU time of a test that polls: only where a test is about that.
+     */
+    @Bean
+    UserDetailsService users(
+            @Value("${spring.security.user.name:nobody}") String name,
+            @Value("${spring.security.user.password:unused}") String password,
+            @Value("${isthmus.hashes-passwords:false}") boolean hashes) {
+        String stored = hashes ? PasswordEncoderFactories.createDelegatingPasswordEncoder().encode(password) : "{noop}" + password;
+        return asked -> {
+            if (!asked.equals(name)) throw new UsernameNotFoundException(asked);
+            return User.withUsername(name).password(stored).build();
+        };
     }
 }
