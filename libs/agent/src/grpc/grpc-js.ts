@@ -6,8 +6,8 @@ export interface GrpcJs {
     createChildChannelControlHelper(parent: never, own: never): unknown;
     /** One child policy; what is below of it differs by version and is passed through. */
     readonly ChildLoadBalancerHandler: unknown;
-    readonly QueuePicker: new (policy: never) => Picker;
-    readonly UnavailablePicker: new (status: never) => Picker;
+    readonly QueuePicker: unknown;
+    readonly UnavailablePicker: unknown;
     /** Up to 1.9: configs of policies are objects of their classes. */
     readonly validateLoadBalancingConfig?: unknown;
     /** Since 1.10: they are JSON until a policy is made. */

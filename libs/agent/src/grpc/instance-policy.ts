@@ -31,6 +31,8 @@ const DRAWS = 4;
  */
 export function instancePolicy(grpc: GrpcJs, name: string, channels: BalancedChannels): unknown {
   const ChildHandler = grpc.experimental.ChildLoadBalancerHandler as new (...helperAndMore: readonly unknown[]) => ChildPolicy;
+  const QueuePicker = grpc.experimental.QueuePicker as new (policy: unknown) => Picker;
+  const UnavailablePicker = grpc.experimental.UnavailablePicker as new (status: object) => Picker;
   return class InstancePolicy {
     readonly #helper: ControlHelper;
     /** Up to 1.12: credentials and options of the channel. */
@@ -132,10 +134,10 @@ export function instancePolicy(grpc: GrpcJs, name: string, channels: BalancedCha
       this.#ready = children.filter(({ state, picker }) => state === CONNECTIVITY.READY && picker !== undefined);
       if (this.#ready.length > 0) this.#helper.updateState(CONNECTIVITY.READY, this.#picker, null);
       else if (children.some(({ state }) => state !== CONNECTIVITY.TRANSIENT_FAILURE) || this.#channel?.unreachable() === true)
-        this.#helper.updateState(CONNECTIVITY.CONNECTING, new grpc.experimental.QueuePicker(this as never), null);
+        this.#helper.updateState(CONNECTIVITY.CONNECTING, new QueuePicker(this), null);
       else {
         const why = 'isthmus: no instance of the mesh can be connected to';
-        const picker = new grpc.experimental.UnavailablePicker(unavailable(grpc, why) as never);
+        const picker = new UnavailablePicker(unavailable(grpc, why));
         this.#helper.updateState(CONNECTIVITY.TRANSIENT_FAILURE, picker, why);
       }
     }
@@ -153,7 +155,7 @@ export function instancePolicy(grpc: GrpcJs, name: string, channels: BalancedCha
       // The balancer's own are not connected: another one is better than none.
       this.#turn += 1;
       const child = this.#ready[this.#turn % Math.max(1, this.#ready.length)];
-      return (child?.picker ?? new grpc.experimental.QueuePicker(this as never)).pick(call);
+      return (child?.picker ?? new QueuePicker(this)).pick(call);
     }
   };
 }
