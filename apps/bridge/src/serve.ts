@@ -5,6 +5,7 @@ import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import { configError, formatListen, isLoopback, loadConfig, watchConfig } from '@isthmus/config';
 import type { ListenerConfig } from '@isthmus/config';
@@ -110,7 +111,7 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1_000 },
     // What the router refuses, such as a path that cannot be decoded, comes to no filter.
-    frameworkErrors: (error, _request, reply) => {
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
       const problem = problemOf(error);
       void reply.code(problem.status).type('application/problem+json').send(problem);
     },

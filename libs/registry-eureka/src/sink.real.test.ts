@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { systemClock } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { LeaseSink, alwaysWriter, publicationId } from '@isthmus/registry';

@@ -44,6 +44,7 @@ async function serve(book: AgentTargets, stop: AbortController) {
     bridge: 'bench',
     now: () => Date.now(),
     merged: () => undefined,
+    isReady: () => true,
     leader: () => ({ kind: 'here' }),
     signal: stop.signal,
   });

@@ -173,7 +173,7 @@ test('calls by one agent that keeps connections have one to each instance that i
         ports.add(response.socket.localPort);
         response.resume().once('end', () => setImmediate(resolve));
       });
-      expect(sent.agent).toBe(agent);
+      expect((sent as http.ClientRequest & { agent: http.Agent }).agent).toBe(agent); // not in Node's types
     });
   expect(ports.size).toBe(1);
   expect(seen()).toEqual([0, 5, 0]);
