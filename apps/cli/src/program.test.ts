@@ -39,6 +39,19 @@ describe('help', () => {
     }
   });
 
+  test.each([
+    ['help', '--help'],
+    ['help plan', 'plan --help'],
+    ['help check', 'check --help'],
+    ['plan help', 'plan --help'],
+    ['plan help apply', 'plan apply --help'],
+    ['proxy help config', 'proxy config --help'],
+  ])('by `isthmus %s` is what `isthmus %s` prints', async (asked, same) => {
+    const { code, stdout, stderr } = await runCli(asked.split(' '));
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toBe((await runCli(same.split(' '))).stdout);
+  });
+
   test('in docs/cli.md is what --help prints (UPDATE_GOLDENS=1 writes it)', async () => {
     const path = join(ROOT, 'docs/cli.md');
     const sections: string[] = [];
@@ -65,6 +78,7 @@ describe('wrong usage ends with 2, says so on stderr and leaves stdout empty', (
   test.each([
     [''],
     ['bogus'],
+    ['help bogus'],
     ['--bogus'],
     ['serve'],
     ['serve -c'],

@@ -24,7 +24,7 @@ export function buildProgram(io: Io): Command {
     .description('Brings the services of your registries into the mesh: Nacos, Consul and Eureka to istiod and Envoy.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     .enablePositionalOptions()
     .showHelpAfterError('(add --help for what it takes, with examples)')
     .exitOverride()
