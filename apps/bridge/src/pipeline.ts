@@ -43,9 +43,14 @@ const KEPT_SERVICES = 500;
 /**
  * THE line: registries ──▶ catalog ──▶ policy ──▶ translate ──▶ snapshot ──▶ xDS and MCP; and catalog ──▶ registries, the way back.
  *
- * Every stage works per key. A source's event makes hosts dirty; a flush merges and translates just those and commits
- * what changed, in slices that leave the event loop to the streams. A lone change is flushed in the same turn of the
- * loop; in a burst flushes are spaced by what the last one cost, and nothing waits more than 100 ms.
+ * - `#follow`, `#take`: what a source says goes into the catalog (libs/catalog), which answers which hosts are dirty now;
+ * - `#translate`: Istio's rules that changed, and each dirty host merged, go to `mesh/`, where policy says who sees what of
+ *   them (libs/policy) and makes resources of it (libs/translate); merged hosts go to the sinks as well;
+ * - `#flush`: the mesh commits what changed to the snapshots that streams are fed from (libs/xds); then it is istiod's turn.
+ *
+ * Every stage works per key: a flush merges and translates just the dirty hosts, in slices that leave the event loop to the
+ * streams. A lone change is flushed at once; in a burst a flush begins when as much time has passed as
+ * the last one took, 20 ms at most (`Pacer`).
  */
 export class Pipeline {
   readonly #parts: PipelineParts;

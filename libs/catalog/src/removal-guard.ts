@@ -42,7 +42,7 @@ export interface Removal {
   readonly services: number;
 }
 
-/** Yields every few hundred services, so that a large scope never holds the event loop. */
+/** Yields every `STEP` services, so that a large scope never holds the event loop. */
 export function* removalBetween(
   before: ReadonlyMap<ServiceId, KnownRecord>,
   after: ReadonlyMap<ServiceId, ServiceRecord>,
