@@ -1,11 +1,9 @@
-import { readFileSync, realpathSync, watch } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import Module from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Agent } from './agent.ts';
 import type { Handover } from './handover.ts';
-
-/** A link is replaced in several steps by some; what is looked at after this has settled. */
-const SETTLED_AFTER_MS = 20;
+import { watchEntry } from './watch-entry.ts';
 
 /** What every version of the package exports, as far as the one before it depends on that. */
 interface AgentPackage {
@@ -24,9 +22,9 @@ export interface LinkOptions {
  * Watches the link; when it leads elsewhere, the agent there takes the place of this one, in the running process. It is loaded before
  * anything is taken away, so one that cannot be loaded changes nothing.
  * @returns ends it
+ * @throws {Error} for a link that leads nowhere or cannot be watched
  */
 export function followLink({ link, replace, refused }: LinkOptions): () => void {
-  let timer: NodeJS.Timeout | undefined;
   let at = realpathSync(link);
   const look = (): void => {
     try {
@@ -38,18 +36,7 @@ export function followLink({ link, replace, refused }: LinkOptions): () => void 
       refused((error as Error).message);
     }
   };
-  const watcher = watch(dirname(link), (_event, name) => {
-    if (name !== null && name !== basename(link)) return;
-    clearTimeout(timer);
-    timer = setTimeout(look, SETTLED_AFTER_MS);
-    timer.unref();
-  });
-  watcher.on('error', (error) => refused(`it is no longer watched: ${error.message}`));
-  watcher.unref();
-  return () => {
-    clearTimeout(timer);
-    watcher.close();
-  };
+  return watchEntry({ path: link, changed: look, lost: refused });
 }
 
 /** @throws {Error} for what is no agent */
