@@ -59,7 +59,13 @@ export interface Agent {
   close(): void;
 }
 
-/** The agent of this process; nothing is patched before a plan names a target whose calls are to go elsewhere. */
+/**
+ * The agent of this process; nothing is patched before a plan names a target whose calls are to go elsewhere.
+ *
+ * A plan, from a file or the control plane, is adopted by the `Decider`, which is told by `SidecarWatch` and `Discovery` how far up
+ * the ladder each target can be now. The patched clients ask it for the way of each call (`ClientSeam`), and tell the watch of calls that
+ * failed at the sidecar. What it decides and counts is reported to the control plane.
+ */
 export function startAgent(options: AgentOptions): Agent {
   const now = (): number => performance.now();
   const out = options.emit ?? ((diagnostic, repeated) => void process.stderr.write(diagnosticLine(diagnostic, repeated)));
@@ -98,11 +104,12 @@ export function startAgent(options: AgentOptions): Agent {
   };
   const whollyMoved = (host: string, port: number): string | undefined => decider.whollyMoved(host, port);
   const sockets = { seam, whollyMoved, now, troubleAt: () => unquietAt };
-  let undo: (() => void)[] = [];
+  const undo: (() => void)[] = [];
   const install = (): void => {
-    if (undo.length === 0) undo = [followIncoming(), followSockets(sockets)];
+    const isFirst = undo.length === 0;
+    if (isFirst) undo.push(followIncoming(), followSockets(sockets));
     if (options.intercept === false) return;
-    if (undo.length === 2) undo.push(patchHttp(seam));
+    if (isFirst) undo.push(patchHttp(seam));
     // At each plan: an application may have set a dispatcher of its own since.
     const dispatcher = patchDispatcher(seam);
     if (dispatcher !== undefined) undo.push(dispatcher);

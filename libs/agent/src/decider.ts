@@ -124,8 +124,7 @@ export class Decider {
     if (placed !== undefined) return wayOf(placed, entry);
     if (entry.percent === 100) return entry.inShare;
     const key = entry.sticky === undefined ? undefined : keyOf(entry.sticky, read, carrier);
-    const bucket =
-      key === undefined ? bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)) : bucketOf(entry.salt, key);
+    const bucket = key === undefined ? bucketOfNextCall(entry) : bucketOf(entry.salt, key);
     return isInShare(bucket, entry.percent) ? entry.inShare : entry.rest;
   }
 
@@ -141,10 +140,9 @@ export class Decider {
     const placed = placedCall(authority);
     if (placed !== undefined) return placed;
     let inShare = true;
-    if (percent < 100 && sticky === undefined)
-      inShare = isInShare(bucketOfCall(entry.salt, (entry.calls = (entry.calls + 1) | 0)), percent);
-    else if (percent < 100) {
-      const key = sticky === undefined ? undefined : keyOf(sticky, read, carrier);
+    if (percent < 100 && sticky === undefined) inShare = isInShare(bucketOfNextCall(entry), percent);
+    else if (percent < 100 && sticky !== undefined) {
+      const key = keyOf(sticky, read, carrier);
       inShare = key !== undefined && isInShare(bucketOf(entry.salt, key), percent);
       if (key === undefined) this.#unreadable(authority);
     }
@@ -216,6 +214,12 @@ export class Decider {
     });
     return SDK;
   }
+}
+
+/** Of a call without a key: they are spread evenly. */
+function bucketOfNextCall(entry: TargetEntry): number {
+  entry.calls = (entry.calls + 1) | 0;
+  return bucketOfCall(entry.salt, entry.calls);
 }
 
 function decisionOf(
