@@ -6,7 +6,7 @@ import type { StreamFamily } from './stream-family.ts';
 import type { StreamOptions } from './stream-options.ts';
 
 /** What a stream has once its client has said who it is. */
-export interface Admission {
+export interface AdmittedClient {
   readonly node: NodeInfo;
   readonly view: ResourceView;
   readonly retirement: Retirement;
@@ -22,7 +22,7 @@ export interface TurnedAway {
 }
 
 /** @param claimed of the stream's first request */
-export function admit(claimed: NodeInfo | undefined, options: StreamOptions): Admission | TurnedAway {
+export function admit(claimed: NodeInfo | undefined, options: StreamOptions): AdmittedClient | TurnedAway {
   const { provider, channel, profile, retirements, familyOf, returns } = options;
   const problem = nodeProblem(claimed, profile.name === 'ads');
   if (problem !== undefined) return { code: status.INVALID_ARGUMENT, problem, id: '' };

@@ -1,4 +1,4 @@
-import type { Admission } from './admit.ts';
+import type { AdmittedClient } from './admit.ts';
 import { endpointsNameOf } from './cluster-endpoints-name.ts';
 import type { Push } from './push.ts';
 import type { ReturningClient } from './returning-client.ts';
@@ -11,7 +11,7 @@ import { EDS } from './type-urls.ts';
  */
 export function askEndpointsOf(
   push: Push,
-  { family, view }: Pick<Admission, 'family' | 'view'>,
+  { family, view }: Pick<AdmittedClient, 'family' | 'view'>,
   returning: ReturningClient,
   awaits: boolean,
 ): boolean {

@@ -1,5 +1,5 @@
 import type { Resource, TypeUrl } from '@isthmus/model';
-import type { Admission } from './admit.ts';
+import type { AdmittedClient } from './admit.ts';
 import type { PushWriter } from './push-writer.ts';
 import type { Response } from './shared-responses.ts';
 import type { StreamOptions } from './stream-options.ts';
@@ -19,7 +19,7 @@ export interface HeartbeatOptions {
   readonly writer: PushWriter;
   readonly sending: (response: Response) => void;
   /** Who it is, once that is known. */
-  readonly admitted: () => Admission | undefined;
+  readonly admitted: () => AdmittedClient | undefined;
 }
 
 /**
@@ -78,7 +78,7 @@ export class Heartbeats {
   }
 
   /** What the client has in the form that we would send; of what it rejected it has an older one. */
-  #held({ type, subscription }: TypeStream, { view, retirement }: Admission): readonly Resource[] {
+  #held({ type, subscription }: TypeStream, { view, retirement }: AdmittedClient): readonly Resource[] {
     // A whole type without a resource would be its removal.
     const lists = this.#options.options.transport === 'sotw' && (type === CDS || type === LDS);
     const rejected = new Set(lists ? [] : subscription.rejected);

@@ -1,4 +1,4 @@
-import type { Admission } from './admit.ts';
+import type { AdmittedClient } from './admit.ts';
 import { MAX_HOLD } from './push-order.ts';
 import type { Stock } from './push.ts';
 import type { ReturningClient } from './returning-client.ts';
@@ -21,7 +21,7 @@ export interface Asking {
  */
 export function pushReadiness(
   { stream, profile, returning, endpoints, now }: Asking,
-  { view, retirement, family }: Admission,
+  { view, retirement, family }: AdmittedClient,
 ): { readonly stock: Stock; readonly overtakes: boolean } | { readonly wait: number } | undefined {
   const { type, subscription } = stream;
   // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
 import { admit } from './admit.ts';
-import type { Admission } from './admit.ts';
+import type { AdmittedClient } from './admit.ts';
 import { askEndpointsOf } from './ask-endpoints.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
@@ -25,7 +25,7 @@ import { clientConfig, clientStatus } from './stream-report.ts';
 import type { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
-interface Admitted extends Admission {
+interface Admitted extends AdmittedClient {
   readonly unsubscribe: () => void;
 }
 
