@@ -3,7 +3,9 @@ import type { DynamicModule } from '@nestjs/common';
 import { Agents } from './agents/agents.ts';
 import { AgentsController } from './control/agents.controller.ts';
 import { ControlController } from './control/control.controller.ts';
+import { EventsController } from './control/events.controller.ts';
 import { HealthController } from './control/health.controller.ts';
+import { LiveEvents } from './control/live-events.ts';
 import { LivenessController } from './control/liveness.controller.ts';
 import { OutputsController } from './control/outputs.controller.ts';
 import { PlansController } from './control/plans.controller.ts';
@@ -17,6 +19,7 @@ import { XdsServers } from './engine/xds-servers.ts';
 export interface BridgeParts {
   readonly agents: Agents;
   readonly engine: Engine;
+  readonly live: LiveEvents;
   readonly metrics: Metrics;
   readonly servers: XdsServers;
 }
@@ -24,12 +27,13 @@ export interface BridgeParts {
 /** The control role: what the engine knows, over HTTP. The engine itself is framework-free and made in `serve.ts`. */
 @Module({})
 export class BridgeModule {
-  static with({ agents, engine, metrics, servers }: BridgeParts): DynamicModule {
+  static with({ agents, engine, live, metrics, servers }: BridgeParts): DynamicModule {
     return {
       module: BridgeModule,
       controllers: [
         AgentsController,
         ControlController,
+        EventsController,
         OutputsController,
         PlansController,
         ProxiesController,
@@ -41,6 +45,7 @@ export class BridgeModule {
       providers: [
         { provide: Agents, useValue: agents },
         { provide: Engine, useValue: engine },
+        { provide: LiveEvents, useValue: live },
         { provide: Metrics, useValue: metrics },
         { provide: XdsServers, useValue: servers },
       ],

@@ -21,6 +21,7 @@ import { LONGEST_REPORT } from './agents/read-report.ts';
 import { BridgeModule } from './bridge.module.ts';
 import { AdminTokens } from './control/admin-token.ts';
 import { apiDocument } from './control/api-document.ts';
+import { LiveEvents, summariesOf } from './control/live-events.ts';
 import { ProblemFilter, problemOf } from './control/problem.ts';
 import { guardRequests } from './control/request-guard.ts';
 import { Engine } from './engine/engine.ts';
@@ -104,6 +105,8 @@ interface AppParts {
 async function startApp({ agents, engine, config, log, signal }: AppParts): Promise<NestFastifyApplication> {
   const metrics = new Metrics(engine);
   metrics.observeAgents(agents);
+  const live = new LiveEvents(() => summariesOf(engine));
+  metrics.observeLiveEvents(live);
   const servers = new XdsServers(engine, metrics, log);
   const tokens = await AdminTokens.open(join(dirname(config.ledger.file), 'admin.token'), config.control.auth?.tokensFile);
   const adapter = new FastifyAdapter({
@@ -117,10 +120,14 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
     },
     ...(await https(config.control)),
   });
-  const app = await NestFactory.create<NestFastifyApplication>(BridgeModule.with({ agents, engine, metrics, servers }), adapter, {
-    logger: new NestLog(log),
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    BridgeModule.with({ agents, engine, live, metrics, servers }),
+    adapter,
+    {
+      logger: new NestLog(log),
+      abortOnError: false,
+    },
+  );
   app.useBodyParser('application/yaml', { bodyLimit: MOST_PLAN_BYTES }, (_request, body: Buffer, done) =>
     done(null, body.toString('utf8')),
   );

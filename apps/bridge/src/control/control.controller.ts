@@ -1,5 +1,4 @@
-import { Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res, Sse } from '@nestjs/common';
-import type { MessageEvent } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiBearerAuth,
@@ -33,7 +32,6 @@ import type { Diagnostic } from '@isthmus/model';
 import { callersYaml } from '../mesh/callers.ts';
 import { istioYaml } from '@isthmus/translate';
 import type { FastifyReply } from 'fastify';
-import type { Observable } from 'rxjs';
 import { stringify } from 'yaml';
 import { Agents } from '../agents/agents.ts';
 import { Engine } from '../engine/engine.ts';
@@ -42,7 +40,6 @@ import { NotLeader } from '../engine/replicas.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { catalogDiagnostics, listDiagnostics } from './diagnostics.ts';
 import { explain } from './explain.ts';
-import { liveEvents } from './live-events.ts';
 import { heldLivenessViews, livenessDiagnostics } from './liveness-views.ts';
 import { ProblemException } from './problem.ts';
 import { publicationDiff } from './publications.ts';
@@ -224,14 +221,6 @@ export class ControlController {
         .type('application/yaml')
         .send(`${istioYaml(services)}${callersYaml(this.#engine.mesh.publisher, callersOptions(this.#engine.config, true))}`);
     else throw new ProblemException(400, 'Unknown format', `"${format}" is no format`, 'use format=istio, json or publications');
-  }
-
-  @Sse('events')
-  @ApiOperation({ summary: 'Live events: a summary whenever something changed, at most four a second' })
-  @ApiProduces('text/event-stream')
-  @ApiOkResponse({ description: 'Server-sent events of type `summary`', schema: { type: 'string' } })
-  events(): Observable<MessageEvent> {
-    return liveEvents(this.#engine);
   }
 
   #services(host: string | undefined) {

@@ -102,6 +102,13 @@ export class Metrics {
     observeAgents(agents, (name, description, collect) => this.#gauge(name, description, collect));
   }
 
+  observeLiveEvents(live: { readonly open: number; readonly refused: number }): void {
+    this.#gauge('event_streams', 'Streams of live events that are open', (observe) => observe(live.open, {}));
+    this.#gauge('event_streams_refused', 'Streams of live events refused since the start, as too many were open', (observe) =>
+      observe(live.refused, {}),
+    );
+  }
+
   observeClients(clients: () => readonly ClientStatus[]): void {
     this.#gauge('xds_clients', 'Connected streams', (observe) => {
       const counts = new Map<string, number>();
