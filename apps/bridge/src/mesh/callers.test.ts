@@ -1,19 +1,17 @@
 import { expect, test } from '@jest/globals';
 import { positionOf } from '@isthmus/ladder';
 import type { Rung } from '@isthmus/ladder';
-import type { MeshHost, MeshObject } from '@isthmus/model';
-import { DestinationRules, parseIstioYaml } from '@isthmus/policy';
+import type { MeshObject } from '@isthmus/model';
+import { DestinationRules } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { objectYaml } from '@isthmus/translate';
-import { meshService } from '@isthmus/translate/testing';
 import { parseAllDocuments } from 'yaml';
 import { callersOf, callersYaml } from './callers.ts';
 import type { CallersOptions } from './callers.ts';
 import type { MeshPublisher } from './mesh-publisher.ts';
 import { openMesh } from './open-mesh.ts';
+import { HOST, ORDERS, ordersMesh, parse, say } from './testing/orders-mesh.ts';
 
-const HOST = 'orders.mesh' as MeshHost;
-const ORDERS = meshService({ host: HOST, ports: [{ number: 80, name: 'http', protocol: 'http' }], vip: '240.241.0.1' });
 const ROOT = 'istio-system';
 const OPTIONS: CallersOptions = { namespaces: ['front', 'shop'], rootNamespace: ROOT, areOldest: true };
 const RULE = `apiVersion: networking.istio.io/v1
@@ -26,20 +24,6 @@ kind: VirtualService
 metadata: { name: orders, namespace: isthmus }
 spec: { hosts: ['*.mesh'], http: [{ timeout: 2s, route: [{ destination: { host: ${HOST} } }] }], tcp: [{ route: [{ destination: { host: tcp.mesh } }] }] }
 `;
-
-function open(...yaml: string[]): MeshPublisher {
-  const { publisher } = openMesh();
-  publisher.rulesWereRead();
-  publisher.publish(HOST, ORDERS);
-  say(publisher, yaml.join('---\n'));
-  return publisher;
-}
-
-const parse = (yaml: string) => parseIstioYaml(yaml, { file: 'a.yaml', defaultNamespace: 'shop' }).objects;
-function say(publisher: MeshPublisher, yaml: string): void {
-  publisher.queueRules(parse(yaml).map((after) => ({ before: undefined, after })));
-  for (const _ of publisher.applyRules());
-}
 
 function plan(
   publisher: MeshPublisher,
@@ -56,7 +40,7 @@ const NAMESPACES = ['front', 'hidden', 'shop', 'isthmus', ROOT];
 const namesOf = (objects: readonly MeshObject[]) => objects.map(({ kind, metadata: m }) => `${kind} ${m.namespace}/${m.name}`);
 
 test('what plans leave to callers is published for each namespace of callers, and goes with the plan', () => {
-  const publisher = open(RULE, ROUTES);
+  const publisher = ordersMesh(RULE, ROUTES);
   expect(callersOf(publisher, HOST, OPTIONS)).toEqual({ objects: [], diagnostics: [] });
   plan(publisher, 'traffic');
   const { objects, diagnostics } = callersOf(publisher, HOST, OPTIONS);
@@ -79,7 +63,7 @@ test('what plans leave to callers is published for each namespace of callers, an
 test('as Istio looks rules up, the consumer has no breaker left there, and everybody else has what they had', () => {
   const own = RULE.replace('namespace: isthmus', 'namespace: front').replace('Errors: 5', 'Errors: 9');
   const hidden = own.replace('namespace: front', 'namespace: hidden').replace('host:', "exportTo: ['.'], host:");
-  const publisher = open(RULE, own, hidden);
+  const publisher = ordersMesh(RULE, own, hidden);
   const mine = parse(`${RULE}---\n${own}---\n${hidden}`) as readonly IstioObject<'DestinationRule'>[];
   const rulesOf = (more: readonly IstioObject<'DestinationRule'>[]): DestinationRules => {
     const rules = new DestinationRules({ domain: 'cluster.local', rootNamespace: ROOT });
@@ -108,7 +92,7 @@ kind: DestinationRule
 metadata: { name: theirs, namespace: shop }
 spec: { host: ${HOST}, workloadSelector: { matchLabels: { app: web } }, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 2 } } }
 `;
-  const publisher = open(RULE, theirs);
+  const publisher = ordersMesh(RULE, theirs);
   plan(publisher, 'traffic');
   const { objects, diagnostics } = callersOf(publisher, HOST, { ...OPTIONS, namespaces: ['shop'] });
   expect(namesOf(objects)).toEqual(['VirtualService shop/callers-of.orders.mesh']);
@@ -119,7 +103,7 @@ spec: { host: ${HOST}, workloadSelector: { matchLabels: { app: web } }, trafficP
 
 test('where ours are younger, somebody’s own VirtualService of the namespace counts, and it is said', () => {
   const theirs = ROUTES.replace('namespace: isthmus', 'namespace: shop').replace("['*.mesh']", `[${HOST}], exportTo: ['.']`);
-  const publisher = open(theirs);
+  const publisher = ordersMesh(theirs);
   plan(publisher, 'traffic');
   const options = { ...OPTIONS, namespaces: ['shop'] };
   expect(callersOf(publisher, HOST, { ...options, areOldest: false })).toMatchObject({
@@ -132,7 +116,7 @@ test('where ours are younger, somebody’s own VirtualService of the namespace c
 });
 
 test('a consumer that no label can name is said, and costs no other', () => {
-  const publisher = open();
+  const publisher = ordersMesh();
   plan(publisher, 'traffic', ['a:b', 'web']);
   const { objects, diagnostics } = callersOf(publisher, HOST, { ...OPTIONS, namespaces: ['shop'] });
   expect(diagnostics).toMatchObject([{ code: 'plan.callers', where: `${HOST} a:b` }]);
@@ -141,7 +125,7 @@ test('a consumer that no label can name is said, and costs no other', () => {
 });
 
 test('hosts under plans are made again by their own rules and plans, and by nothing else', () => {
-  const publisher = open();
+  const publisher = ordersMesh();
   plan(publisher, 'traffic');
   expect(publisher.takeCallers()).toEqual([HOST]);
   say(publisher, RULE.replaceAll(HOST, 'other.mesh').replace('name: orders', 'name: other'));
@@ -166,7 +150,7 @@ test('before rules have been read nothing is made of them', () => {
 });
 
 test('what was made for callers and is read back changes nothing', () => {
-  const publisher = open(RULE, ROUTES);
+  const publisher = ordersMesh(RULE, ROUTES);
   plan(publisher, 'traffic');
   const { objects } = callersOf(publisher, HOST, OPTIONS);
   say(publisher, objects.map(objectYaml).join('---\n'));
@@ -174,7 +158,7 @@ test('what was made for callers and is read back changes nothing', () => {
 });
 
 test('what plans leave to callers is exported, of services that are there, into their own namespaces where none are named', () => {
-  const publisher = open();
+  const publisher = ordersMesh();
   const options = { namespaces: [], rootNamespace: ROOT };
   expect(callersYaml(publisher, options)).toBe('');
   plan(publisher, 'traffic');

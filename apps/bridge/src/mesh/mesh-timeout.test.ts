@@ -1,25 +1,13 @@
 import { expect, test } from '@jest/globals';
-import type { MeshHost } from '@isthmus/model';
-import { parseIstioYaml } from '@isthmus/policy';
-import { meshService } from '@isthmus/translate/testing';
 import { meshTimeout } from './mesh-timeout.ts';
-import { openMesh } from './open-mesh.ts';
-
-const HOST = 'orders.mesh' as MeshHost;
-const ORDERS = meshService({ host: HOST, ports: [{ number: 80, name: 'http', protocol: 'http' }], vip: '240.241.0.1' });
+import { HOST, ordersMesh } from './testing/orders-mesh.ts';
 
 /** Of a VirtualService of the host with these routes. */
 function timeoutOf(http: string, hosts: string = HOST): number | undefined {
-  const { publisher } = openMesh();
-  publisher.rulesWereRead();
-  publisher.publish(HOST, ORDERS);
-  const yaml = `apiVersion: networking.istio.io/v1
+  const publisher = ordersMesh(`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: orders, namespace: isthmus }
-spec: { hosts: ['${hosts}'], http: [${http}] }`;
-  const { objects } = parseIstioYaml(yaml, { file: 'a.yaml', defaultNamespace: 'shop' });
-  publisher.queueRules(objects.map((after) => ({ before: undefined, after })));
-  for (const _ of publisher.applyRules());
+spec: { hosts: ['${hosts}'], http: [${http}] }`);
   return meshTimeout(publisher, HOST);
 }
 

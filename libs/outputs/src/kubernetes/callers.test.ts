@@ -1,41 +1,30 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { DESTINATION_RULES, KubeClient, SERVICE_ENTRIES, VIRTUAL_SERVICES } from '@isthmus/kube';
+import { DESTINATION_RULES, SERVICE_ENTRIES, VIRTUAL_SERVICES } from '@isthmus/kube';
 import type { Resource } from '@isthmus/kube';
-import { FakeApi } from '@isthmus/kube/testing';
-import { soleWriter } from '@isthmus/model';
+import type { FakeApi } from '@isthmus/kube/testing';
 import type { MeshHost, MeshObject } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
-import { Hosts } from '../testing/hosts.ts';
-import { KubernetesOutput } from './kubernetes-output.ts';
+import type { Hosts } from '../testing/hosts.ts';
+import { OutputWorld, settled } from '../testing/output-world.ts';
+import type { KubernetesOutput } from './kubernetes-output.ts';
 
 const HOST = 'orders.nacos' as MeshHost;
+let world: OutputWorld;
 let api: FakeApi;
-let client: KubeClient;
 let hosts: Hosts;
 let planned: boolean;
 let callers: readonly string[];
 let timeout: string;
-let stop: AbortController;
-let running: Promise<void>[];
 
 beforeEach(async () => {
-  api = new FakeApi();
-  await api.start();
-  client = new KubeClient(api.access());
-  hosts = new Hosts();
+  world = await OutputWorld.open();
+  ({ api, hosts } = world);
   hosts.set(HOST, 1);
   [planned, timeout] = [true, '1s'];
   callers = ['front', 'shop'];
-  stop = new AbortController();
-  running = [];
 });
 
-afterEach(async () => {
-  stop.abort();
-  await Promise.all(running);
-  client.close();
-  await api.stop();
-});
+afterEach(() => world.close());
 
 const rule = (kind: string, namespace: string, spec: object): MeshObject => ({
   apiVersion: 'networking.istio.io/v1',
@@ -52,26 +41,11 @@ const render = (host: MeshHost): readonly MeshObject[] => [
 ];
 
 function start(callerNamespaces: readonly string[] = ['front', 'shop']): KubernetesOutput {
-  const output = new KubernetesOutput({
-    name: 'kubernetes k8s/isthmus',
-    client,
-    meshId: 'shop',
-    render,
-    namespace: 'isthmus',
-    callerNamespaces,
-    createNamespaces: false,
-    rate: { perSecond: 1_000, burst: 1_000 },
-    writer: soleWriter,
-    maxRemovalPercent: 50,
-    confirmAfterMs: 60_000,
-    retry: { firstMs: 1, mostMs: 5 },
-  });
-  running.push(output.run(stop.signal));
+  const output = world.start({ render, callerNamespaces });
   output.touch([HOST]);
   return output;
 }
 
-const settled = (output: KubernetesOutput) => until('everything is written', () => output.pending === 0);
 const all = (resource: Resource) => api.all(resource).map(({ metadata: { namespace, name } }) => `${namespace}/${name}`);
 const spec = (namespace: string) =>
   JSON.stringify((api.get(VIRTUAL_SERVICES, `callers-of.${HOST}`, namespace) as { spec?: object } | undefined)?.spec);
@@ -83,12 +57,12 @@ test('what callers are told is in their namespaces, the service in that of the o
   expect(output.diagnostics()).toEqual([]);
   expect(all(SERVICE_ENTRIES)).toEqual([`isthmus/${HOST}`]);
   expect([all(VIRTUAL_SERVICES).sort(), all(DESTINATION_RULES).sort()]).toEqual([both, both]);
-  const before = api.requests.length;
+  const before = world.writes.length;
   timeout = '2s';
   output.touch([HOST]);
   await settled(output);
   expect(spec('shop')).toContain('2s');
-  const writes = api.requests.slice(before).filter((line) => /^(?:PATCH|DELETE|POST)/.test(line));
+  const writes = world.writes.slice(before);
   expect(writes.filter((line) => !line.includes('virtualservices'))).toEqual([]);
   expect(writes).toHaveLength(2);
 });
@@ -96,9 +70,7 @@ test('what callers are told is in their namespaces, the service in that of the o
 test('it goes with the plan, and what an earlier run left of it goes when everything has been read', async () => {
   const first = start();
   await settled(first);
-  stop.abort();
-  await Promise.all(running);
-  stop = new AbortController();
+  await world.stop();
   planned = false;
   const second = start();
   await settled(second);
@@ -119,7 +91,7 @@ test('a dry run shows it, and a right that is missing is said and costs nothing 
   const output = start();
   await settled(output);
   timeout = '3s';
-  const plan = await output.plan([HOST], stop.signal);
+  const plan = await output.plan([HOST], world.signal);
   expect(plan.updates.map(({ name }) => name)).toEqual(both.map((name) => `VirtualService ${name}`));
   expect([plan.creates, plan.deletes, plan.unchanged]).toEqual([[], [], 3]);
   api.forbidden.add('patch virtualservices');
@@ -147,7 +119,7 @@ test('callers in other namespaces are told while it runs, and what was for those
   await until('it is where it should be', () => JSON.stringify(all(VIRTUAL_SERVICES).sort()) === JSON.stringify(there));
   await settled(output);
   expect([all(DESTINATION_RULES).sort(), output.diagnostics()]).toEqual([there, []]);
-  expect((await output.plan([HOST], stop.signal)).unchanged).toBe(5);
+  expect((await output.plan([HOST], world.signal)).unchanged).toBe(5);
   // Who deletes it there is seen.
   api.remove(VIRTUAL_SERVICES, `callers-of.${HOST}`, 'new');
   await until('it is back', () => all(VIRTUAL_SERVICES).length === 2);

@@ -1,64 +1,32 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { KubeClient, SERVICE_ENTRIES } from '@isthmus/kube';
-import { FakeApi } from '@isthmus/kube/testing';
-import { soleWriter } from '@isthmus/model';
+import { SERVICE_ENTRIES } from '@isthmus/kube';
+import type { FakeApi } from '@isthmus/kube/testing';
 import type { Writer } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
-import { Hosts } from '../testing/hosts.ts';
-import { KubernetesOutput } from './kubernetes-output.ts';
-import type { KubernetesOutputOptions } from './kubernetes-output.ts';
+import type { Hosts } from '../testing/hosts.ts';
+import { OutputWorld, settled } from '../testing/output-world.ts';
+import type { KubernetesOutput, KubernetesOutputOptions } from './kubernetes-output.ts';
 import { owned } from './own-objects.ts';
 import type { StoredObject } from './own-objects.ts';
 
+let world: OutputWorld;
 let api: FakeApi;
-let client: KubeClient;
 let hosts: Hosts;
-let stop: AbortController;
-let running: Promise<void>[];
 
 beforeEach(async () => {
-  api = new FakeApi();
-  await api.start();
-  client = new KubeClient(api.access());
-  hosts = new Hosts();
-  stop = new AbortController();
-  running = [];
+  world = await OutputWorld.open();
+  ({ api, hosts } = world);
 });
 
-afterEach(async () => {
-  stop.abort();
-  await Promise.all(running);
-  client.close();
-  await api.stop();
-});
+afterEach(() => world.close());
 
-function start(more: Partial<KubernetesOutputOptions> = {}): KubernetesOutput {
-  const output = new KubernetesOutput({
-    name: 'kubernetes k8s/isthmus',
-    client,
-    meshId: 'shop',
-    render: hosts.render,
-    namespace: 'isthmus',
-    callerNamespaces: [],
-    createNamespaces: false,
-    rate: { perSecond: 1_000, burst: 1_000 },
-    writer: soleWriter,
-    maxRemovalPercent: 50,
-    confirmAfterMs: 60_000,
-    retry: { firstMs: 1, mostMs: 5 },
-    ...more,
-  });
-  running.push(output.run(stop.signal));
-  return output;
-}
-
-const settled = (output: KubernetesOutput) => until('everything is written', () => output.pending === 0);
+const start = (more?: Partial<KubernetesOutputOptions>): KubernetesOutput => world.start(more);
 const names = () =>
   api
     .all(SERVICE_ENTRIES)
     .map((object) => object.metadata.name)
     .sort();
-const writes = () => api.requests.filter((line) => /^(?:PATCH|DELETE|POST)/.test(line));
+const writes = () => world.writes;
 const object = (name: string) => api.get<StoredObject>(SERVICE_ENTRIES, name, 'isthmus');
 
 /** Ours, as an earlier run of the bridge left it. */
@@ -285,7 +253,7 @@ describe('the Kubernetes output', () => {
     hosts.set('new.nacos', 1);
     hosts.set('taken.nacos', 1);
     const before = JSON.stringify(api.all(SERVICE_ENTRIES));
-    const plan = await start().plan(hosts.all, stop.signal);
+    const plan = await start().plan(hosts.all, world.signal);
     expect(plan.creates.map((w) => w.name)).toEqual(['ServiceEntry isthmus/new.nacos']);
     expect(plan.updates.map((w) => w.name)).toEqual(['ServiceEntry isthmus/other.nacos']);
     expect(plan.deletes.map((w) => w.name)).toEqual(['ServiceEntry isthmus/gone.nacos']);

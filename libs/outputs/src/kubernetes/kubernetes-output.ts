@@ -41,8 +41,9 @@ const FEW = 10;
 const SWEEP = '';
 
 /**
- * ServiceEntries, and what callers under plans are told, in a Kubernetes cluster, by server-side apply. A burst of changes of a host is one write; writes keep to a rate;
- * what is there already is not written. Our objects are watched: whoever changes or deletes one sees it come back.
+ * ServiceEntries, and what callers under plans are told, in a Kubernetes cluster, by server-side apply. A burst of changes of a
+ * host is one write; writes keep to a rate; what is there already is not written. Our objects are watched: whoever changes or
+ * deletes one sees it come back.
  */
 export class KubernetesOutput implements ObjectOutput {
   readonly name: string;
