@@ -69,6 +69,45 @@ describe('a call', () => {
   });
 });
 
+describe('a plan for targets that the process does not know and never calls', () => {
+  const unknown = Array.from({ length: 10_000 }, (_, n) =>
+    target(`unknown-${n}`, {
+      addresses: [`10.${1 + (n >> 14)}.${(n >> 8) & 63}.${n & 255}:9000`],
+      percent: 50,
+      stickyBy: 'header:x',
+    }),
+  );
+  const own = target('orders', { addresses: ['10.0.0.1:8080'] });
+  const ways = (): readonly unknown[] =>
+    [
+      ['10.0.0.1', 8080],
+      ['orders', 80],
+      ['10.0.0.2', 8080],
+      ['other.example', 443],
+    ].map(([host, port]) => {
+      const { counts: _counts, ...way } = decider.decide(host as string, port as number);
+      return way;
+    });
+
+  test('moves no call that it is not about, says nothing, and leaves nothing behind with the next one', () => {
+    decider.adopt(plan(own));
+    ready();
+    const before = ways();
+    expect(before.map((way) => (way as { kind: string }).kind)).toEqual(['sidecar', 'sidecar', 'sdk', 'sdk']);
+    const counts = decider.targets[0]?.counts;
+    for (let round = 0; round < 3; round += 1) {
+      decider.adopt(plan(own, ...unknown));
+      for (let call = 0; call < 100; call += 1) expect(ways()).toEqual(before);
+      expect(decider.targets[0]?.counts).toBe(counts);
+      decider.adopt(plan(own));
+      expect(ways()).toEqual(before);
+      expect([decider.targets.length, decider.view().length, decider.wanted]).toEqual([1, 1, ['orders:80']]);
+      expect(decider.target('unknown-0:80')).toBeUndefined();
+    }
+    expect(said).toEqual([]);
+  });
+});
+
 describe('a share', () => {
   const go = (user: string): string =>
     decider.decide('10.0.0.1', 8080, readRecord, { 'x-user-id': user, cookie: `a=b; id=${user}` }).kind;

@@ -7,8 +7,9 @@ export type ReadPlan = { readonly ok: true; readonly plan: AgentPlan } | { reado
 
 /** A plan has some hundred bytes per instance; a larger text is something else. */
 export const LONGEST_PLAN = 8 * 1024 * 1024;
-const MOST_TARGETS = 10_000;
-const MOST_ADDRESSES = 200_000;
+export const MOST_TARGETS = 10_000;
+/** Of all targets together. */
+export const MOST_ADDRESSES = 200_000;
 const LONGEST_TIMEOUT_MS = 86_400_000;
 
 /** A plan as a whole or not at all: half of one would move services that its author did not mean to move alone. */

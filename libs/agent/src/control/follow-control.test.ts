@@ -148,6 +148,26 @@ describe('a control plane that is wrong leaves the last plan in force', () => {
     expect(world.control?.views.of('unknown.shop:80')).toBeUndefined();
   });
 
+  test('when it plans for targets that the process does not know, one after the other without end', async () => {
+    const unknown = Array.from({ length: 10_000 }, (_, n) => ({ ...orders, host: `unknown-${n}.shop`, addresses: [] }));
+    world.bridge.send(planEvent('2', orders, ...unknown.slice(1)));
+    await world.inForce('2');
+    const one = (version: string, target: object): string =>
+      `event: target\ndata: ${JSON.stringify({ version, target })}\n\nevent: ask\ndata: {"host":"nobody.shop","port":80}\n\n`;
+    // Full: of these nothing is taken, and of all refusals one in a while is said (here each, by a clock of its own).
+    for (let n = 0; n < 20; n += 1) world.bridge.send(one(`too-many-${n}`, { ...orders, host: `more-${n}.shop` }));
+    await until('refused', () => world.said.length >= 20);
+    expect(world.said.every(({ code, message }) => code === 'control-unusable' && message.includes('at most 10000'))).toBe(true);
+    expect(new Set(world.said.map(({ where }) => where)).size).toBe(1);
+    world.bridge.send(one('3', { ...orders, percent: 50 }));
+    await world.inForce('3');
+    expect(world.versions()).toEqual(['1', '2', '3']);
+    expect(world.adopted.at(-1)?.targets).toHaveLength(10_000);
+    world.bridge.send(planEvent('4', orders));
+    await world.inForce('4');
+    expect(world.adopted.at(-1)?.targets.map(({ host }) => host)).toEqual(['orders.shop']);
+  });
+
   test('when it hangs: a stream without a sign of life is left for another one', async () => {
     // Pings every second were promised, and none comes.
     await until('it came again', () => world.bridge.streams.length >= 2);

@@ -1,5 +1,6 @@
 import type { AgentPlan, AgentTarget, ViewEndpoint } from '@isthmus/contract';
 import { rankOf } from '@isthmus/ladder';
+import { MOST_ADDRESSES, MOST_TARGETS } from '../read-plan.ts';
 import type { ControlEvent } from './control-events.ts';
 import { MeshViews } from './mesh-views.ts';
 
@@ -12,6 +13,8 @@ export class PlanState {
   readonly #targets = new Map<string, AgentTarget>();
   /** Targets with the addresses that the mesh lists, as they were put together last. */
   readonly #listed = new WeakMap<AgentTarget, { readonly endpoints: readonly ViewEndpoint[]; readonly target: AgentTarget }>();
+  /** Of all targets together. */
+  #addresses = 0;
   #version = '';
 
   get version(): string {
@@ -29,22 +32,26 @@ export class PlanState {
   replace({ version, targets }: AgentPlan): void {
     this.#version = version;
     this.#targets.clear();
-    for (const target of targets) this.#targets.set(authorityOf(target), target);
+    this.#addresses = 0;
+    for (const target of targets) this.#set(authorityOf(target), target);
     this.views.keep(new Set(this.#targets.keys()));
   }
 
-  /** @returns what is another now: the plan, only where its targets are, or nothing that calls go by */
+  /**
+   * @returns what is another now: the plan, only where its targets are, or nothing that calls go by
+   * @throws {Error} where single targets would become more than a whole plan may have; what was said before stays
+   */
   take(event: ControlEvent): 'plan' | 'addresses' | 'nothing' {
     switch (event.kind) {
       case 'plan':
         this.replace(event.plan);
         return 'plan';
       case 'target':
-        this.#targets.set(authorityOf(event.target), event.target);
+        this.#set(authorityOf(event.target), event.target);
         this.#version = event.version;
         return 'plan';
       case 'gone':
-        this.#targets.delete(`${event.host}:${event.port}`);
+        this.#delete(`${event.host}:${event.port}`);
         this.#version = event.version;
         this.views.keep(new Set(this.#targets.keys()));
         return 'plan';
@@ -65,6 +72,22 @@ export class PlanState {
       default:
         return event satisfies never;
     }
+  }
+
+  #set(authority: string, target: AgentTarget): void {
+    const before = this.#targets.get(authority);
+    if (before === undefined && this.#targets.size >= MOST_TARGETS)
+      throw new Error(`${authority} would be one target too many: at most ${MOST_TARGETS} are kept`);
+    const addresses = this.#addresses - (before?.addresses.length ?? 0) + target.addresses.length;
+    if (addresses > MOST_ADDRESSES)
+      throw new Error(`with ${authority} there would be ${addresses} addresses, and at most ${MOST_ADDRESSES} are kept`);
+    this.#targets.set(authority, target);
+    this.#addresses = addresses;
+  }
+
+  #delete(authority: string): void {
+    this.#addresses -= this.#targets.get(authority)?.addresses.length ?? 0;
+    this.#targets.delete(authority);
   }
 
   /** What is in force. @param expired targets whose lease is over: they are back on the SDK */
