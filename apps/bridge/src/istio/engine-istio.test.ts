@@ -1,68 +1,25 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { parseConfig } from '@isthmus/config';
-import { FileLedger } from '@isthmus/ledger';
 import type { MeshHost } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { explain } from '../control/explain.ts';
-import { Engine } from '../engine/engine.ts';
-import { registryKinds } from '../registries.ts';
+import type { Engine } from '../engine/engine.ts';
 import { checkIstio, formatIstioProblem } from './check-istio.ts';
+import { ENTRY, IstioWorld, rule } from './testing/istio-world.ts';
 
-const ENTRY = `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: api, namespace: shop }
-spec:
-  hosts: [api.example.com]
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  resolution: STATIC
-  endpoints: [{ address: 10.0.0.1 }]
-`;
-const RULE = `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: api, namespace: shop }
-spec:
-  hosts: [api.example.com]
-  http:
-    - timeout: 3s
-      route: [{ destination: { host: api.example.com } }]
-`;
+const RULE = rule('3s');
 
-let directory: string;
-let engine: Engine | undefined;
+let world: IstioWorld;
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'istio-engine-'));
-  await mkdir(join(directory, 'istio.d'));
-  await writeFile(join(directory, 'services.yaml'), 'services: []\n');
+  world = await IstioWorld.open();
+  await mkdir(join(world.directory, 'istio.d'));
 });
-afterEach(async () => {
-  await engine?.stop();
-  engine = undefined;
-  await rm(directory, { recursive: true });
-});
+afterEach(() => world.close());
 
-const put = (name: string, text: string) => writeFile(join(directory, 'istio.d', name), text);
-
-function config(istio: object) {
-  const text = JSON.stringify({
-    version: 1,
-    meshId: 'shop',
-    registries: [{ name: 'fixed', kind: 'file', path: 'services.yaml' }],
-    istio,
-  });
-  const parsed = parseConfig(join(directory, 'isthmus.yaml'), new TextEncoder().encode(text), { kinds: registryKinds });
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.config;
-}
-
-async function start(): Promise<Engine> {
-  engine = new Engine(config({ dir: 'istio.d' }), await FileLedger.open(join(directory, 'ledger')));
-  engine.start();
-  return engine;
-}
-
+const put = (name: string, text: string) => world.write(join('istio.d', name), text);
+const start = () => world.start({ dir: 'istio.d' });
+const check = () => checkIstio(world.config({ dir: 'istio.d' }));
 const served = (of: Engine) => JSON.stringify([...of.istio.store.objects()].map(({ kind, name }) => [kind, name]));
 
 describe('a bridge with istio.dir', () => {
@@ -96,14 +53,14 @@ describe('a bridge with istio.dir', () => {
   });
 
   test('explains which rules a host has, where they are written, and what of them is wrong', async () => {
-    const rule = (name: string, spec: string) =>
+    const destination = (name: string, spec: string) =>
       `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n`;
     await put('a.yaml', `${ENTRY}---\n${RULE}`);
     await put(
       'b.yaml',
-      rule('api', '{ host: api.example.com, subsets: [{ name: v1 }], trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }'),
+      destination('api', '{ host: api.example.com, subsets: [{ name: v1 }], trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }'),
     );
-    await put('c.yaml', rule('more', '{ host: api.example.com, subsets: [{ name: v2 }] }'));
+    await put('c.yaml', destination('more', '{ host: api.example.com, subsets: [{ name: v2 }] }'));
     await put(
       'd.yaml',
       'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: narrow, namespace: web }\nspec: { workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }] }\n',
@@ -129,11 +86,11 @@ describe('a bridge with istio.dir', () => {
   });
 
   test('says where the directory is missing, and goes on without it', async () => {
-    await rm(join(directory, 'istio.d'), { recursive: true });
+    await rm(join(world.directory, 'istio.d'), { recursive: true });
     const bridge = await start();
     await bridge.readiness.ready;
     expect(bridge.diagnostics).toMatchObject([
-      { code: 'istio.unreadable', where: join(directory, 'istio.d'), what: 'cannot be read: it is not there' },
+      { code: 'istio.unreadable', where: join(world.directory, 'istio.d'), what: 'cannot be read: it is not there' },
     ]);
   });
 });
@@ -147,7 +104,7 @@ describe('isthmus check', () => {
     );
     await put('c.yaml', 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default }\n');
     await put('d.yaml', 'a: [');
-    const { problems } = await checkIstio(config({ dir: 'istio.d' }));
+    const { problems } = await check();
     const first = problems.map((problem) =>
       formatIstioProblem(problem)
         .split('\n')[0]
@@ -172,7 +129,7 @@ spec: { host: api.example.com, trafficPolicy: { tls: { mode: SIMPLE, credentialN
 ---
 ${RULE.replace('route: [{ destination: { host: api.example.com } }]', 'delegate: { name: gone }').replace('timeout: 3s', 'name: a')}`,
     );
-    const { problems } = await checkIstio(config({ dir: 'istio.d' }));
+    const { problems } = await check();
     expect(problems.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
     expect(problems.map(({ what }) => what).join('\n')).toMatch(
       /gone is not there[^]*isthmus\.dev\/health-check[^]*credentialName/,
@@ -181,6 +138,6 @@ ${RULE.replace('route: [{ destination: { host: api.example.com } }]', 'delegate:
 
   test('has nothing to say of files that are fine', async () => {
     await put('a.yaml', `${ENTRY}---\n${RULE}`);
-    expect(await checkIstio(config({ dir: 'istio.d' }))).toEqual({ objects: 2, problems: [] });
+    expect(await check()).toEqual({ objects: 2, problems: [] });
   });
 });
