@@ -165,16 +165,26 @@ describe('isthmus without a bridge', () => {
     };
     await writeFile(join(cwd, 'isthmus.yaml'), stringify(config));
     const serve = startCli(['serve', '-c', 'isthmus.yaml'], { cwd });
-    await until('the control API answers', async () => {
-      const { code } = await startCli(['get', 'sources', '--control', `http://127.0.0.1:${control}`], { cwd }).ended;
-      return code === 0;
-    });
-    serve.kill('SIGTERM');
-    let ended: CliOutcome | undefined;
-    void serve.ended.then((outcome) => (ended = outcome));
-    await until('it has ended', () => ended !== undefined, 5_000);
-    expect(ended).toMatchObject({ code: 0 });
-  });
+    try {
+      // Two processes are started for it, which takes a busy machine more than 30 s.
+      await until(
+        'the control API answers',
+        async () => {
+          const { code } = await startCli(['get', 'sources', '--control', `http://127.0.0.1:${control}`], { cwd }).ended;
+          return code === 0;
+        },
+        90_000,
+      );
+      serve.kill('SIGTERM');
+      let ended: CliOutcome | undefined;
+      void serve.ended.then((outcome) => (ended = outcome));
+      await until('it has ended', () => ended !== undefined, 5_000);
+      expect(ended).toMatchObject({ code: 0 });
+    } finally {
+      serve.kill('SIGKILL'); // nothing to a process that has ended
+      await serve.ended;
+    }
+  }, 120_000);
 
   test('a bridge that is not there ends reads with 3', async () => {
     const { code, stdout, stderr } = await startCli(['get', 'sources', '--control', 'http://127.0.0.1:1'], { cwd }).ended;

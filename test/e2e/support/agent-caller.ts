@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface AgentCallerReport {
@@ -23,8 +24,10 @@ export class AgentCaller {
   /**
    * @param env what the agent reads, `ISTHMUS_…`
    * @param register what is put before it
+   * @throws {Error} where that is not built: a process without it would end at once, and what waits for its calls only much later
    */
   static start(nacosPort: number, service: string, env: Readonly<Record<string, string>>, register = REGISTER): AgentCaller {
+    if (!existsSync(register)) throw new Error(`the agent is not built: there is no ${register}; run \`npm run build\``);
     const child = fork(join(import.meta.dirname, 'agent-caller-main.ts'), [`127.0.0.1:${nacosPort}`, service], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: ['--no-warnings', '--require', register],
