@@ -102,7 +102,8 @@ const look = async () => {
 };
 const events = new EventSource('api/v1/events');
 events.addEventListener('summary', () => { due = true; });
-events.onerror = () => say('the bridge does not answer; trying again', 'bad');
+// Refused (429: too many follow already) it stays closed, and the page looks every 5 seconds.
+events.onerror = () => { if (events.readyState !== EventSource.CLOSED) say('the bridge does not answer; trying again', 'bad'); };
 byId('filter').addEventListener('input', showServices);
 setInterval(look, 1000);
 setInterval(() => { due = true; }, 5000);
