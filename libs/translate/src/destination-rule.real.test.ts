@@ -19,7 +19,7 @@ import { clustersOf } from './clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { meshClusters } from './clusters/mesh-clusters.ts';
 import { endpointsOf } from './endpoints.ts';
-import { egressListener } from './listeners.ts';
+import { egressListener } from './listeners/egress.ts';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from './names.ts';
 import { resource } from './resource.ts';
 import { FilesystemXds } from './testing/filesystem-xds.ts';

@@ -10,7 +10,7 @@ import type { EnvoyServer } from '@isthmus/servers';
 import type { MeshService } from '@isthmus/model';
 import { clusterResources } from './clusters.ts';
 import { endpointResources } from './endpoints.ts';
-import { egressListener } from './listeners.ts';
+import { egressListener } from './listeners/egress.ts';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from './names.ts';
 import { composeRoute } from './route.ts';
 import { FilesystemXds } from './testing/filesystem-xds.ts';

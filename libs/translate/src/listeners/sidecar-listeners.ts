@@ -1,7 +1,7 @@
 import type { ListenerPlace, Resource } from '@isthmus/model';
-import { egressListener } from '../listeners.ts';
 import type { ProxyScope } from '../scope.ts';
 import { virtualOutbound } from './catch-all.ts';
+import { egressListener } from './egress.ts';
 import { inboundListeners } from './inbound.ts';
 import { listenerResource } from './listener.ts';
 import { outboundListeners, outboundPlaces } from './outbound.ts';

@@ -10,7 +10,7 @@ import type { EnvoyServer } from '@isthmus/servers';
 import { parse } from 'yaml';
 import { clustersOf } from '../clusters.ts';
 import { endpointsOf } from '../endpoints.ts';
-import { egressListener } from '../listeners.ts';
+import { egressListener } from '../listeners/egress.ts';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '../names.ts';
 import { EchoServer } from '../testing/echo-server.ts';
 import { FilesystemXds } from '../testing/filesystem-xds.ts';

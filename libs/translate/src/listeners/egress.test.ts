@@ -2,7 +2,7 @@ import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from '@jest/globals';
 import { ListenerSchema } from '@isthmus/proto/envoy';
 import { typeRegistry } from '@isthmus/proto/type-registry';
-import { egressListener } from './listeners.ts';
+import { egressListener } from './egress.ts';
 
 test('the egress listener routes by Host over http_proxy, on the address it was given', () => {
   const { name, bytes } = egressListener({ address: '127.0.0.1', port: 15_004 });

@@ -1,9 +1,9 @@
 import type { Resource } from '@isthmus/model';
-import { httpManager } from './listeners/http-manager.ts';
-import { listenerResource } from './listeners/listener.ts';
-import { outboundListener } from './listeners/outbound-listener.ts';
-import { EGRESS_ROUTE } from './names.ts';
-import type { EgressAddress } from './proxy.ts';
+import { EGRESS_ROUTE } from '../names.ts';
+import type { EgressAddress } from '../proxy.ts';
+import { httpManager } from './http-manager.ts';
+import { listenerResource } from './listener.ts';
+import { outboundListener } from './outbound-listener.ts';
 
 /** The explicit egress listener: HTTP, routed by Host over `http_proxy`, absolute URLs (HTTP_PROXY) and WebSockets included. */
 export function egressListener({ address, port }: EgressAddress): Resource {
