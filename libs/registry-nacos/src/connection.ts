@@ -2,7 +2,7 @@ import { Client, credentials, Metadata, status as Status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { IsthmusError, messageOf } from '@isthmus/model';
 import { Acknowledgements } from './acknowledgements.ts';
-import { lost, refusal, REFUSED } from './errors.ts';
+import { lost, refusal, REFUSED, saidBy } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
 import type { LargeJson } from './large-json.ts';
@@ -222,13 +222,13 @@ export class NacosConnection {
       case Status.DEADLINE_EXCEEDED:
         return timedOut(type, deadlineMs);
       case Status.RESOURCE_EXHAUSTED:
-        return new IsthmusError('registry.too-large', `the answer to ${type} is too large: ${error.details}`, {
+        return new IsthmusError('registry.too-large', `the answer to ${type} is too large: ${saidBy(error)}`, {
           meaning: 'it was refused while it was being read',
           remedy: 'split the service, or remove large metadata',
           cause: error,
         });
       default: {
-        const cause = lost(`${type} failed: ${error.details}`, error);
+        const cause = lost(`${type} failed: ${saidBy(error)}`, error);
         this.#lose(cause); // whatever else it is, the transport is not the registered one any more
         return cause;
       }
@@ -246,7 +246,7 @@ export class NacosConnection {
     takeInTurns<Uint8Array>(stream, (bytes) => this.#received(bytes));
     stream.on('error', (error: ServiceError) => {
       const large = error.code === Status.RESOURCE_EXHAUSTED;
-      this.#lose(lost(large ? `a push was too large: ${error.details}` : `the stream ended: ${error.details}`, error));
+      this.#lose(lost(large ? `a push was too large: ${saidBy(error)}` : `the stream ended: ${saidBy(error)}`, error));
     });
     stream.on('end', () => this.#lose(lost('Nacos ended the stream')));
     return stream;

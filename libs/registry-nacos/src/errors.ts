@@ -1,3 +1,4 @@
+import type { ServiceError } from '@grpc/grpc-js';
 import { IsthmusError } from '@isthmus/model';
 import type { ErrorCode, ErrorDetails } from '@isthmus/model';
 import { TLS_REMEDY, isTlsFailure } from './tls.ts';
@@ -56,6 +57,11 @@ export function endsConnection(thrown: unknown): boolean {
 /** True when asking again with the same token cannot help, but a new login might. */
 export function wantsLogin(thrown: unknown): boolean {
   return thrown instanceof NacosRefusal && thrown.nacosCode === REFUSED.forbidden;
+}
+
+/** What gRPC says of a failure. grpc-js (load-balancer-pick-first) ends it with a heading, `Resolution note:`, even where it has no note. */
+export function saidBy({ details }: Pick<ServiceError, 'details'>): string {
+  return details.replace(/[.\s]*Resolution note:\s*$/, '');
 }
 
 /** A connection that is gone; certificates are the one cause that a new connection does not mend. */
