@@ -1,65 +1,19 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { parseSourceId, systemClock } from '@isthmus/model';
-import { collect } from '@isthmus/registry/testing';
-import type { Collector } from '@isthmus/registry/testing';
-import { nacosConfigSchema } from './config.ts';
-import { NacosSource } from './source.ts';
-import { testTiming } from './testing/fake-harness.ts';
-import { FakeNacos } from './testing/fake-nacos.ts';
-import type { FakeNacosOptions } from './testing/fake-nacos.ts';
-import type { NacosTiming } from './timing.ts';
+import { NacosWorld, live, never, one, scopeOf, service, states } from './testing/nacos-world.ts';
 
-const id = parseSourceId('shop');
-const scopeOf = (group = 'DEFAULT_GROUP', namespace = 'public') => ({ source: id, namespace, group });
-const service = (name: string, group = 'DEFAULT_GROUP', namespace = 'public') => ({ namespace, group, name });
-const one = [{ ip: '10.0.0.1', port: 80 }];
-const open: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const close of open.splice(0)) await close();
-});
-
-async function startFake(options: FakeNacosOptions = {}): Promise<FakeNacos> {
-  const fake = await FakeNacos.start(options);
-  open.push(() => fake.down());
-  fake.set(service('orders'), one);
-  return fake;
-}
-
-function watch(
-  servers: readonly FakeNacos[],
-  config: Record<string, unknown> = {},
-  timing: Partial<NacosTiming> = {},
-): Collector {
-  const parsed = nacosConfigSchema.parse({
-    name: id,
-    kind: 'nacos',
-    servers: servers.map((fake) => fake.url),
-    groups: ['DEFAULT_GROUP'],
-    listInterval: '200ms',
-    restartGrace: '1s',
-    ...config,
-  });
-  const deps = { clock: systemClock, random: () => 0, baseDir: '.' };
-  const view = collect(new NacosSource(id, parsed, deps, { ...testTiming, ...timing }));
-  open.unshift(() => view.stop());
-  return view;
-}
-
-const live = (view: Collector, scope = scopeOf()) => view.until('live', (v) => v.status(scope)?.state === 'live');
-const states = (view: Collector) => view.events.flatMap((event) => (event.kind === 'status' ? [event.status.state] : []));
-const never = { listInterval: '1h' };
+const world = new NacosWorld();
+afterEach(() => world.close());
 
 describe('a Nacos source', () => {
   test('asks who is really healthy when the protection threshold rewrites health', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.store.protect(service('guarded'), 0.6);
     fake.set(service('guarded'), [
       { ip: '10.0.3.1', port: 80 },
       { ip: '10.0.3.2', port: 80, healthy: false },
       { ip: '10.0.3.3', port: 80, healthy: false },
     ]);
-    const view = watch([fake], never);
+    const view = world.watch([fake], never);
     await live(view);
     expect(view.endpoints('guarded').map((endpoint) => endpoint.health)).toEqual(['healthy', 'unhealthy', 'unhealthy']);
     fake.set(service('guarded'), [
@@ -78,8 +32,8 @@ describe('a Nacos source', () => {
   });
 
   test('drops a push that is older than what it knows', async () => {
-    const fake = await startFake();
-    const view = watch([fake], never);
+    const fake = await world.start();
+    const view = world.watch([fake], never);
     await live(view);
     const push = (lastRefTime: number, port: number) =>
       fake.push('NotifySubscriberRequest', {
@@ -99,21 +53,21 @@ describe('a Nacos source', () => {
   });
 
   test('puts the Nacos cluster on the endpoint and reads all clusters', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.set(service('spread'), [
       { ip: '10.0.0.1', port: 80, clusterName: 'HZ' },
       { ip: '10.0.0.2', port: 80, clusterName: 'SH' },
     ]);
-    const view = watch([fake]);
+    const view = world.watch([fake]);
     await live(view);
     expect(view.endpoints('spread').map((endpoint) => endpoint.cluster)).toEqual(['HZ', 'SH']);
     expect([...view.services.values()].map((record) => record.host)).toContain('spread.default-group.public.nacos');
   });
 
   test('reads the services that the filter wants, and no others', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.set(service('test-orders'), one);
-    const view = watch([fake], { services: { include: ['*orders'], exclude: ['test-*'] } });
+    const view = world.watch([fake], { services: { include: ['*orders'], exclude: ['test-*'] } });
     await live(view);
     fake.set(service('test-more-orders'), one);
     fake.set(service('old-orders'), one);
@@ -122,9 +76,9 @@ describe('a Nacos source', () => {
   });
 
   test('has a scope and a connection for each namespace, because a push does not name its namespace', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.set(service('orders', 'DEFAULT_GROUP', 'staging'), [{ ip: '10.0.0.2', port: 80 }]);
-    const view = watch([fake], { namespaces: ['public', 'staging'] });
+    const view = world.watch([fake], { namespaces: ['public', 'staging'] });
     await live(view);
     await live(view, scopeOf('DEFAULT_GROUP', 'staging'));
     fake.set(service('orders', 'DEFAULT_GROUP', 'staging'), [{ ip: '10.0.0.3', port: 80 }]);
@@ -139,8 +93,8 @@ describe('a Nacos source', () => {
   });
 
   test('stays registered: it checks health, and answers detection and every other request of the server', async () => {
-    const fake = await startFake();
-    const view = watch([fake], never);
+    const fake = await world.start();
+    const view = world.watch([fake], never);
     await live(view);
     fake.push('ClientDetectionRequest', {});
     fake.push('SomeNewRequest', {});
@@ -151,19 +105,19 @@ describe('a Nacos source', () => {
   });
 
   test('finds a change whose push was lost when it queries the services in turn', async () => {
-    const fake = await startFake();
-    const view = watch([fake], {}, { verifyEvery: 200 });
+    const fake = await world.start();
+    const view = world.watch([fake], {}, { verifyEvery: 200 });
     await live(view);
     fake.store.set(service('orders'), [{ ip: '10.0.0.7', port: 80 }]);
     await view.until('found', (v) => v.endpoints('orders')[0]?.address === '10.0.0.7');
   });
 
   test('is partial while one service is refused, deletes nothing, and is live when it is not', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     const refused = Buffer.from('{"resultCode":500,"errorCode":500,"message":"NullPointerException","success":false}');
     fake.set(service('broken'), one);
     fake.intercept = (_type, body) => (body['serviceName'] === 'broken' ? refused : undefined);
-    const view = watch([fake]);
+    const view = world.watch([fake]);
     await view.until('partial', (v) => v.status(scopeOf())?.state === 'partial');
     await view.until('orders', (v) => v.has('orders'));
     expect(view.events.some((event) => event.kind === 'snapshot')).toBe(false);
@@ -173,9 +127,9 @@ describe('a Nacos source', () => {
   });
 
   test('stops asking for a service that is neither listed nor has instances', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.set(service('short'), one);
-    const view = watch([fake]);
+    const view = world.watch([fake]);
     await live(view);
     fake.set(service('short'), []);
     await view.until('removed', (v) => !v.has('short'));
@@ -189,8 +143,8 @@ describe('a Nacos source', () => {
   });
 
   test('keeps a service that is not listed while Nacos still gives its instances', async () => {
-    const fake = await startFake();
-    const view = watch([fake]);
+    const fake = await world.start();
+    const view = world.watch([fake]);
     await live(view);
     let queried = 0;
     fake.intercept = (type, body) => {
@@ -206,9 +160,9 @@ describe('groups: ["*"]', () => {
   const all = { groups: ['*'] };
 
   test('on Nacos 2 come from the HTTP API that lists services of all groups, new ones too', async () => {
-    const fake = await startFake();
+    const fake = await world.start();
     fake.set(service('pay', 'SHOP'), one);
-    const view = watch([fake], all);
+    const view = world.watch([fake], all);
     await live(view, scopeOf('SHOP'));
     fake.set(service('late', 'LATE'), one);
     await live(view, scopeOf('LATE'));
@@ -216,17 +170,17 @@ describe('groups: ["*"]', () => {
   });
 
   test('on Nacos 2 without that right are said to be unknown; DEFAULT_GROUP is read', async () => {
-    const fake = await startFake({ catalog: false });
-    const view = watch([fake], all);
+    const fake = await world.start({ catalog: false });
+    const view = world.watch([fake], all);
     await live(view);
     await view.until('said', (v) => v.diagnostics(scopeOf()).some((d) => d.code === 'registry.partial'));
     expect(view.has('orders')).toBe(true);
   });
 
   test('on Nacos 3 without that right come from fuzzy watch', async () => {
-    const fake = await startFake({ generation: 3, catalog: false });
+    const fake = await world.start({ generation: 3, catalog: false });
     fake.set(service('pay', 'SHOP'), one);
-    const view = watch([fake], { ...all, ...never });
+    const view = world.watch([fake], { ...all, ...never });
     await live(view, scopeOf('SHOP'));
     expect(view.diagnostics(scopeOf())).toEqual([]);
     fake.set(service('late', 'LATE'), one);
@@ -236,107 +190,21 @@ describe('groups: ["*"]', () => {
 
 describe('fuzzy watch on Nacos 3', () => {
   test('shows a new service long before the next listing', async () => {
-    const fake = await startFake({ generation: 3 });
-    const view = watch([fake], never);
+    const fake = await world.start({ generation: 3 });
+    const view = world.watch([fake], never);
     await live(view);
     fake.set(service('new'), one);
     await view.until('new', (v) => v.has('new'));
   });
 
   test('over its limits is not missed: listings find everything', async () => {
-    const fake = await startFake({ generation: 3 });
+    const fake = await world.start({ generation: 3 });
     const over = Buffer.from('{"resultCode":500,"errorCode":50310,"message":"fuzzy watch pattern over limit","success":false}');
     fake.intercept = (type) => (type === 'NamingFuzzyWatchRequest' ? over : undefined);
-    const view = watch([fake]);
+    const view = world.watch([fake]);
     await live(view);
     fake.set(service('new'), one);
     await view.until('new', (v) => v.has('new'));
     expect(states(view)).toEqual(['syncing', 'live']);
   });
-});
-
-describe('several servers and tokens', () => {
-  test('when one server is lost the next one is used', async () => {
-    const [first, second] = [await startFake(), await startFake()];
-    const view = watch([first, second]);
-    await live(view);
-    await first.down();
-    await view.until('on the second', (v) => second.requests.length > 0 && v.status(scopeOf())?.state === 'live');
-    second.set(service('orders'), [{ ip: '10.0.0.2', port: 80 }]);
-    await view.until('its pushes', (v) => v.endpoints('orders')[0]?.address === '10.0.0.2');
-  });
-
-  test('a server that asks us to move is left for the one it names, without being stale', async () => {
-    const [first, second] = [await startFake(), await startFake()];
-    const view = watch([first]);
-    await live(view);
-    first.push('ConnectResetRequest', { serverIp: '127.0.0.1', serverPort: String(second.httpPort) });
-    await view.until('moved', () => second.requests.includes('SubscribeServiceRequest'));
-    await view.until('the old connection is closed', () => first.requests.includes('ConnectResetResponse'));
-    second.set(service('orders'), [{ ip: '10.0.0.2', port: 80 }]);
-    await view.until('its pushes', (v) => v.endpoints('orders')[0]?.address === '10.0.0.2');
-    expect(states(view)).toEqual(['syncing', 'live']);
-  });
-
-  test('a server that starts is waited for', async () => {
-    const fake = await startFake();
-    fake.starting = true;
-    const view = watch([fake]);
-    await view.until('stale', (v) => v.status(scopeOf())?.state === 'stale');
-    expect(JSON.stringify(view.status(scopeOf()))).toContain('still starting');
-    fake.starting = false;
-    await live(view);
-  });
-
-  test('a token that is refused is replaced by a new login', async () => {
-    process.env['ISTHMUS_TEST_RIGHT'] = 'right';
-    const fake = await startFake({ auth: { username: 'reader', password: 'right' } });
-    const view = watch([fake], { auth: { username: 'reader', passwordEnv: 'ISTHMUS_TEST_RIGHT' } });
-    await live(view);
-    fake.revokeTokens();
-    fake.set(service('late'), one);
-    await view.until('found with the new token', (v) => v.has('late'));
-    expect(states(view)).toEqual(['syncing', 'live']);
-  });
-
-  test('no login where Nacos wants one is stale with a cause that says so', async () => {
-    const fake = await startFake({ auth: { username: 'reader', password: 'right' } });
-    const view = watch([fake]);
-    await view.until('stale', (v) => v.status(scopeOf())?.state === 'stale');
-    expect(JSON.stringify(view.status(scopeOf()))).toContain('403 user not found!');
-  });
-
-  test('a password file that is missing is stale with its path', async () => {
-    const fake = await startFake({ auth: { username: 'reader', password: 'right' } });
-    const view = watch([fake], { auth: { username: 'reader', passwordFile: 'missing/password' } });
-    await view.until('stale', (v) => v.status(scopeOf())?.state === 'stale');
-    expect(JSON.stringify(view.status(scopeOf()))).toContain('missing/password');
-  });
-});
-
-describe('api: auto', () => {
-  test('reads a server without a gRPC port over HTTP', async () => {
-    const fake = await startFake({ httpOnly: true });
-    const view = watch([fake]);
-    await live(view);
-    expect(view.has('orders')).toBe(true);
-  });
-
-  test('returns to gRPC when its port answers', async () => {
-    const fake = await startFake({ httpOnly: true });
-    const view = watch([fake], {}, { grpcProbeEvery: 300 });
-    await live(view);
-    await fake.serveGrpc();
-    await view.until('over gRPC', () => fake.requests.includes('SubscribeServiceRequest'));
-    await live(view);
-    expect(view.has('orders')).toBe(true);
-  });
-
-  test('over HTTP hears of a change from npm nacos before the next listing', async () => {
-    const fake = await startFake({ httpOnly: true });
-    const view = watch([fake], { ...never, api: 'http' });
-    await live(view);
-    fake.set(service('orders'), [{ ip: '10.0.0.2', port: 80 }]);
-    await view.until('the hint', (v) => v.endpoints('orders')[0]?.address === '10.0.0.2', 10_000);
-  }, 15_000);
 });
