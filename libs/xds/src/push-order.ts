@@ -87,7 +87,7 @@ export class PushOrder {
 
   /**
    * Takes the leftovers from a client that goes by our listeners and routes.
-   * @returns ms until it is worth to look again without a new answer; `dropped`: they may go; `none`: there are none
+   * @returns ms until it is worth looking again without a new answer; `dropped`: they may go; `none`: there are none
    */
   dropLeftovers(now: number): number | 'dropped' | 'none' {
     if (!this.#mayHaveLeftovers) return 'none'; // asked for at every answer of every client
