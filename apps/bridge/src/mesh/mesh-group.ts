@@ -1,16 +1,16 @@
 import { ownTurn, runInSlices } from '@isthmus/model';
-import type { Diagnostic, MeshHost, MeshService, TypeUrl } from '@isthmus/model';
+import type { Diagnostic, MeshHost, MeshService } from '@isthmus/model';
 import { passesEverything } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, meshClusters } from '@isthmus/translate';
 import type { ProxyScope } from '@isthmus/translate';
 import { SnapshotStore } from '@isthmus/xds';
-import type { ResourceChange } from '@isthmus/xds';
 import { isCalledBare } from './called-bare.ts';
 import type { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayEdge } from './gateway-edge.ts';
 import { GrpcTargets } from './grpc-targets.ts';
 import { GroupListeners } from './group-listeners.ts';
+import { GroupResources } from './group-resources.ts';
 import { GroupRoutes } from './group-routes.ts';
 import type { RulesGate } from './rules-gate.ts';
 import { MissedChanges } from './missed-changes.ts';
@@ -19,8 +19,6 @@ import { destinationHosts } from './rules-by-host.ts';
 import type { Translations } from './translations.ts';
 
 type Rule = IstioObject<'VirtualService'>;
-
-const NO_NAMES: readonly string[] = [];
 
 /** A new group's routes are composed in slices so many times, while rules change. */
 const MOST_ROUNDS = 3;
@@ -45,14 +43,7 @@ export class MeshGroup {
   readonly #grpc: GrpcTargets;
   readonly #edge: GatewayEdge;
   readonly #listeners: GroupListeners;
-  /** By host: the names of its clusters and of its ClusterLoadAssignments. */
-  readonly #clusters = new Map<MeshHost, readonly string[]>();
-  readonly #endpoints = new Map<MeshHost, readonly string[]>();
-  /** What no host has any more: taken away with the next routes. */
-  readonly #left = noneLeft();
-  /** … and with those that are being composed, unless it comes back meanwhile. */
-  readonly #leaving = noneLeft();
-  #changes: ResourceChange[] = [];
+  readonly #resources = new GroupResources();
   #filled: Promise<void> | undefined;
   /** Who has joined it and not left; undefined while nobody ever has. */
   #members: number | undefined;
@@ -137,8 +128,8 @@ export class MeshGroup {
 
   /** Nobody is served from it yet, so the order is of no matter. */
   *#commitSteps(): Generator<void> {
-    while (this.#changes.length > COMMIT_AT_ONCE) {
-      this.store.commit(this.#changes.splice(0, COMMIT_AT_ONCE));
+    while (this.#resources.waiting > COMMIT_AT_ONCE) {
+      this.store.commit(this.#resources.takeChanges(COMMIT_AT_ONCE));
       yield;
     }
   }
@@ -146,10 +137,10 @@ export class MeshGroup {
   /** Everything anew, in steps. */
   *fill(): Generator<void> {
     const { proxy } = this.scope;
-    const gone = new Set([...this.#clusters.keys(), ...this.#endpoints.keys()]);
+    const gone = this.#resources.hosts();
     if (proxy.interception !== 'explicit' || proxy.kind === 'router') {
       for (const resource of meshClusters(proxy, this.scope.mesh))
-        this.#changes.push({ type: CLUSTER_TYPE, name: resource.name, resource });
+        this.#resources.add({ type: CLUSTER_TYPE, name: resource.name, resource });
     }
     yield* this.#routes.reset();
     this.#edge.reset();
@@ -198,29 +189,20 @@ export class MeshGroup {
   /** Its instances changed, and nothing else of it. */
   instances(host: MeshHost): void {
     if (this.#missed !== undefined) return this.#missed.addInstances(host);
-    if (!this.#clusters.has(host) && !this.#endpoints.has(host)) return;
+    if (!this.#resources.has(host)) return;
     const service = this.scope.service(host);
     this.#setEndpoints(host, service, service && this.scope.destinationRule(host));
   }
 
   /** New and changed clusters and endpoints. */
   commit(): void {
-    if (this.#changes.length === 0) return;
-    const changes = this.#changes;
-    this.#changes = [];
-    this.store.commit(changes);
+    if (this.#resources.waiting > 0) this.store.commit(this.#resources.takeChanges());
   }
 
   /** Listeners, routes or removals are waiting. */
   get hasRoutes(): boolean {
     if (this.#missed !== undefined) return false;
-    return (
-      this.#routes.isDirty ||
-      this.#grpc.isDirty ||
-      this.#edge.isDirty ||
-      this.#listeners.isDirty ||
-      [...this.#left.values()].some(({ size }) => size > 0)
-    );
+    return this.#routes.isDirty || this.#grpc.isDirty || this.#edge.isDirty || this.#listeners.isDirty || this.#resources.hasLeft;
   }
 
   /** What of the rules cannot be served to this group. */
@@ -239,17 +221,11 @@ export class MeshGroup {
   }
 
   *#compose(): Generator<void> {
-    for (const [type, names] of this.#left) {
-      for (const name of names) this.#leaving.get(type)?.add(name);
-      names.clear();
-    }
+    this.#resources.startLeaving();
     const routes = [...(yield* this.#routes.compose()), ...(yield* this.#grpc.changes()), ...(yield* this.#edge.changes())];
     const listeners = yield* this.#listeners.compose();
-    const removals = [...this.#leaving].flatMap(([type, names]) =>
-      [...names].map((name) => ({ type, name, resource: undefined })),
-    );
-    for (const names of this.#leaving.values()) names.clear();
-    for (const change of [...listeners, ...routes, ...removals]) this.#changes.push(change);
+    for (const change of [...listeners, ...routes]) this.#resources.add(change);
+    this.#resources.endLeaving();
   }
 
   #destinations(rule: Rule): void {
@@ -266,7 +242,7 @@ export class MeshGroup {
     const rule = service && this.scope.destinationRule(host);
     const clusters =
       service === undefined ? [] : this.#translations.clusters(service, rule, this.scope.proxy, this.#further(host));
-    this.#replace(CLUSTER_TYPE, host, this.#clusters, clusters);
+    this.#resources.replace(CLUSTER_TYPE, host, clusters);
     this.#setEndpoints(host, service, rule);
     this.#grpc.service(host, service);
   }
@@ -274,28 +250,6 @@ export class MeshGroup {
   #setEndpoints(host: MeshHost, service: MeshService | undefined, rule: IstioObject<'DestinationRule'> | undefined): void {
     const endpoints =
       service === undefined ? [] : this.#translations.endpoints(service, rule, this.scope.proxy, this.#further(host));
-    this.#replace(ENDPOINT_TYPE, host, this.#endpoints, endpoints);
+    this.#resources.replace(ENDPOINT_TYPE, host, endpoints);
   }
-
-  #replace(
-    type: TypeUrl,
-    host: MeshHost,
-    known: Map<MeshHost, readonly string[]>,
-    resources: readonly { readonly name: string; readonly version: string; readonly bytes: Uint8Array }[],
-  ): void {
-    const before = known.get(host) ?? NO_NAMES;
-    if (before.length !== resources.length || resources.some(({ name }, n) => name !== before[n])) {
-      const names = resources.map(({ name }) => name);
-      for (const name of before) this.#left.get(type)?.add(name);
-      // It may have gone and come back before the routes were composed, or while they are.
-      for (const name of names) for (const gone of [this.#left, this.#leaving]) gone.get(type)?.delete(name);
-      if (names.length === 0) known.delete(host);
-      else known.set(host, names);
-    }
-    for (const resource of resources) this.#changes.push({ type, name: resource.name, resource });
-  }
-}
-
-function noneLeft(): ReadonlyMap<TypeUrl, Set<string>> {
-  return new Map([CLUSTER_TYPE, ENDPOINT_TYPE].map((type) => [type, new Set()]));
 }
