@@ -4,7 +4,7 @@ import type { BridgeConfig } from './bridge-config.ts';
 
 /** What a changed config says of what is opened once: sockets, files, whom there are names for. @param started the config at the start */
 export function needsRestart(started: BridgeConfig, changed: BridgeConfig): readonly Diagnostic[] {
-  return [...domainStays(started, changed), ...boundStays(started, changed)];
+  return [...meshIdStays(started, changed), ...domainStays(started, changed), ...boundStays(started, changed)];
 }
 
 /** The changed config as far as it can be in force: what an output is not opened or closed for is served as before. */
@@ -13,8 +13,23 @@ export function withoutRestart(started: BridgeConfig, changed: BridgeConfig): Br
   const runtime = changed.outputs.xds?.runtime ?? {};
   return {
     ...changed,
+    meshId: started.meshId,
     outputs: { ...started.outputs, ...(xds !== undefined && { xds: { ...xds, runtime } }) },
     istio: { ...changed.istio, domain: started.istio.domain },
+  };
+}
+
+/** It marks what this bridge wrote into registries and clusters: under another one its own entries would be somebody else's. */
+function* meshIdStays({ meshId }: BridgeConfig, changed: BridgeConfig): Generator<Diagnostic> {
+  if (changed.meshId === meshId) return;
+  yield {
+    code: 'config.reload',
+    severity: 'warning',
+    where: changed.file,
+    what: `meshId is ${JSON.stringify(changed.meshId)} now, and stays ${JSON.stringify(meshId)} in the bridge that runs`,
+    meaning:
+      'what the bridge has published under the old one would be taken for the services of another mesh; all else is in force',
+    remedy: `restart the bridge, which withdraws nothing of the old mesh; or set meshId back to ${meshId}`,
   };
 }
 

@@ -81,3 +81,14 @@ test('what names end in takes a restart, and that is said until it is set back; 
   await engine.reconfigure(world.config({ dir: 'a', connectTimeout: '5s' }));
   expect(reloads()).toEqual([]);
 });
+
+test('the name of the mesh takes a restart: what is published under it stays the bridge’s own', async () => {
+  await engine.reconfigure({ ...world.config({ dir: 'a', connectTimeout: '4s' }), meshId: 'other' });
+  const { meshId } = engine.config;
+  expect([meshId, reloads()]).toEqual([
+    world.config({}).meshId,
+    [`meshId is "other" now, and stays "${meshId}" in the bridge that runs`],
+  ]);
+  await engine.reconfigure(world.config({ dir: 'a' }));
+  expect(reloads()).toEqual([]);
+});
