@@ -1,9 +1,3 @@
-/**
- * A Eureka server answers from a cache, an entry for each kind of answer, and a change that comes while an entry is being made does
- * not invalidate it (google/guava#1881): the server then repeats a delta that lacks the change, with a hash that agrees with it, until
- * the next change or until the entry expires after 180 s (`response-cache-auto-expiration-in-seconds`). `versions__delta` tells that
- * it is the same entry; its twin in XML, made at another time, tells whether it is old.
- */
 interface Watched {
   readonly server: string;
   /** Of the entry that the server repeats. */
@@ -21,6 +15,12 @@ const CHECK_EVERY_MS = 30_000;
 /** The twin is read a moment later than the delta: a change in between is no fault, and the next poll has it. */
 const ENOUGH_DOUBTS = 2;
 
+/**
+ * A Eureka server answers from a cache, an entry for each kind of answer, and a change that comes while an entry is being made does
+ * not invalidate it (google/guava#1881): the server then repeats a delta that lacks the change, with a hash that agrees with it, until
+ * the next change or until the entry expires after 180 s (`response-cache-auto-expiration-in-seconds`). `versions__delta` tells that
+ * it is the same entry; its twin in XML, made at another time, tells whether it is old.
+ */
 export class DeltaCheck {
   #watched: Watched | undefined;
 
