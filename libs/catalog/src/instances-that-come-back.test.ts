@@ -1,17 +1,10 @@
 import { MemoryLedger } from '@isthmus/ledger';
 import { describe, expect, test } from '@jest/globals';
-import type { ServiceRecord } from '@isthmus/model';
-import { endpoint, record, snapshotOf } from './testing/records.ts';
+import { endpoint, record, service, snapshotOf, upsert } from './testing/records.ts';
 import { WatchedCatalog } from './testing/watched-catalog.ts';
 import type { WatchedOptions } from './testing/watched-catalog.ts';
 
 const make = (options?: WatchedOptions) => new WatchedCatalog(new MemoryLedger(), options);
-const service = (name: string, ports: readonly number[]) =>
-  record(
-    name,
-    ports.map((port) => endpoint({ port })),
-  );
-const upsert = (r: ServiceRecord) => ({ kind: 'upsert', service: r }) as const;
 
 describe('an instance that comes and goes', () => {
   const both = service('orders', [1, 2]);

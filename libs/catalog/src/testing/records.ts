@@ -31,6 +31,18 @@ export function record(name: string, endpoints: readonly Endpoint[], fields: { r
   };
 }
 
+/** A service with an endpoint for each of the ports. */
+export function service(name: string, ports: readonly number[]): ServiceRecord {
+  return record(
+    name,
+    ports.map((port) => endpoint({ port })),
+  );
+}
+
+export function upsert(record: ServiceRecord) {
+  return { kind: 'upsert', service: record } as const;
+}
+
 /** A complete read of the scope of source `a`. */
 export function snapshotOf(records: readonly ServiceRecord[]): SourceEvent {
   return {
