@@ -4,12 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
+import type { ExplainAnswer, ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { EnvoyServer, NacosServer } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
+import { startCli } from './support/cli.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 
 const HOST = 'orders.default-group.public.nacos';
@@ -122,5 +123,24 @@ describe('a plan whose gates real calls through a real sidecar decide', () => {
     await until('it calls', () => served.sdk > sdk + 50, 60_000);
     // Of those that were on their way.
     expect(served.mesh - mesh).toBeLessThanOrEqual(2);
+  }, 200_000);
+
+  test('is in what explain tells of its host: who is where, and why one is lower once its sidecar is gone', async () => {
+    isBroken = false;
+    await apply(plan(60));
+    await comesTo('done');
+    const explained = async () => (await bridge.get<ExplainAnswer>('explain?q=orders')).matches[0]?.plans ?? [];
+    const wants = { name: 'orders', state: 'done', step: 2, rung: 'traffic', percent: 100, withdrawn: [] };
+    const web = { service: 'web', connected: true, acknowledged: true, acknowledgedAt: expect.any(Number) };
+    expect(await explained()).toMatchObject([
+      { ...wants, processes: [{ ...web, effective: { rung: 'traffic', percent: 100 } }] },
+    ]);
+    await envoy.stop();
+    await until('it is on the SDK', async () => (await explained())[0]?.processes[0]?.effective?.rung === 'sdk', 60_000);
+    expect(await explained()).toMatchObject([{ ...wants, processes: [{ ...web, why: expect.stringContaining('sidecar') }] }]);
+    const env = { ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` };
+    const { stdout } = await startCli(['explain', 'orders'], { cwd: directory, env }).ended;
+    expect(stdout).toContain('plan orders (port 80) wants callers web at traffic: done, step 2 of 2');
+    expect(stdout).toMatch(/web\/\S+ {2}at sdk, not at traffic: .+ {2}acknowledged \S+ \S+ ago/);
   }, 200_000);
 });

@@ -1,5 +1,7 @@
+import type { Rung } from '@isthmus/ladder';
 import type { Diagnostic, ServicePort } from '@isthmus/model';
 import type { EndpointView, SourceState } from './catalog-views.ts';
+import type { PlanAuditView, PlanView } from './plan-views.ts';
 import type { PublicationView } from './publication-views.ts';
 
 /** `GET /api/v1/explain?q=HOST|IP[:PORT]` */
@@ -33,6 +35,8 @@ export interface ExplainedHost {
   readonly published?: readonly PublicationView[];
   /** Istio's rules in force that concern the host; absent where there are none. */
   readonly trafficRules?: ExplainedRules;
+  /** Migration plans that have the host for their target; absent where there are none. */
+  readonly plans?: readonly ExplainedPlan[];
   /** Instances that get no traffic, and why. */
   readonly leftOut: readonly LeftOut[];
 }
@@ -101,6 +105,45 @@ export interface ExplainedSidecar {
   readonly place: string;
   /** Only workloads with these labels; absent: all of its namespace without a Sidecar that names them. */
   readonly selector?: Readonly<Record<string, string>>;
+}
+
+/** A plan of the host: what its consumers shall do (`rung`, `percent`), and what they do. */
+export interface ExplainedPlan extends PlanView {
+  /** What its step waits for; empty where it does not run. */
+  readonly waitsFor: readonly string[];
+  /** What happened to it last. */
+  readonly last?: PlanAuditView;
+  /** Of its consumers, those first that are not where it wants them; at most 1,000. A replica that does not lead knows its own only. */
+  readonly processes: readonly ExplainedProcess[];
+  /** Registrations that providers were told to take out, for `retired`. */
+  readonly withdrawn: readonly ExplainedWithdrawal[];
+}
+
+export interface ExplainedProcess {
+  readonly service: string;
+  readonly instance: string;
+  readonly connected: boolean;
+  /** The plan in force there is the newest that its service has. */
+  readonly acknowledged: boolean;
+  /** When it last said so of what was the newest then, ms since the epoch; absent: not yet. */
+  readonly acknowledgedAt?: number;
+  /** As it said last; absent: it has not reported of the target. */
+  readonly effective?: { readonly rung: Rung; readonly percent: number };
+  /** Why it is not where the plan wants it, or may not be; absent: it is there. */
+  readonly why?: string;
+}
+
+export interface ExplainedWithdrawal {
+  /** Id of the registry. */
+  readonly registry: string;
+  /** `nacos/public/DEFAULT_GROUP/orders` */
+  readonly sdkName: string;
+  /** `out`: its processes keep it out; `returning`: they register again. */
+  readonly state: 'out' | 'returning';
+  /** Instances that the registry listed before. */
+  readonly before: number;
+  /** That it lists now; absent: it cannot be read. */
+  readonly listed?: number;
 }
 
 export interface PublishedResource {

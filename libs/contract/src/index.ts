@@ -14,9 +14,12 @@ export type {
   ExplainedDestinationRule,
   ExplainedHost,
   ExplainedOrigin,
+  ExplainedPlan,
+  ExplainedProcess,
   ExplainedRules,
   ExplainedSidecar,
   ExplainedVirtualService,
+  ExplainedWithdrawal,
   LeftOut,
   PublishedResource,
 } from './explain.ts';

@@ -59,6 +59,8 @@ export interface AgentPresence {
   readonly connected: boolean;
   /** It has said that the plan in force there is the newest that its service has. */
   readonly acknowledged: boolean;
+  /** When it last said so of what was the newest then, ms since the epoch. */
+  readonly acknowledgedAt?: number;
   /** Of this target, as last reported. */
   readonly effective?: { readonly rung: Rung; readonly percent: number };
   /** Why `effective` is lower than what the plan wants. */

@@ -34,6 +34,8 @@ export class AgentRecord {
   seenAt: number;
   reportedAt: number | undefined;
   planVersion = '';
+  /** When it last said that what was the newest plan then is in force. */
+  acknowledgedAt: number | undefined;
   readonly targets = new Map<string, ReportedState>();
   diagnostics: readonly AgentDiagnosticReport[] = [];
   policies: readonly LiftedPolicy[] = [];

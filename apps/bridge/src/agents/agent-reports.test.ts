@@ -39,7 +39,7 @@ describe('reports', () => {
     });
     world.now += 10;
     world.book.set('orders', ['web'], { ...orders, rung: 'sdk' });
-    expect(presence()?.acknowledged).toBe(false);
+    expect(presence()).toMatchObject({ acknowledged: false, acknowledgedAt: world.now - 10 });
     world.now += 10;
     world.book.set('orders', ['web'], orders);
     expect(presence()?.acknowledged).toBe(false);

@@ -94,6 +94,7 @@ export class Fleet implements FleetView {
     const about: TargetId[] = [];
     const known = new Set((this.#book?.targetsFor(service) ?? []).map(({ host, port = 80 }) => keyOf({ host, port })));
     record.take(report, now, (key) => known.has(key));
+    if (this.#isAcknowledged(record)) record.acknowledgedAt = now;
     for (const { host, port, arms, view } of report.targets) {
       const id = { host, port };
       const target = known.has(keyOf(id)) ? this.#book?.targetFor(service, id) : undefined;
@@ -131,6 +132,7 @@ export class Fleet implements FleetView {
         instance: record.instance,
         connected: this.#isConnected(record),
         acknowledged: this.#isAcknowledged(record),
+        ...(record.acknowledgedAt === undefined ? {} : { acknowledgedAt: record.acknowledgedAt }),
         addresses: [record.address, ...record.addresses],
         ...(state === undefined ? {} : { effective: state.effective }),
         ...(state?.why === undefined ? {} : { why: state.why }),

@@ -183,6 +183,7 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     }),
     published: optional(refs('PublicationView', 'Where it is published back')),
     trafficRules: optional(ref('ExplainedRules')),
+    plans: optional(refs('ExplainedPlan', 'Migration plans of it; absent where there are none')),
     leftOut: refs('LeftOut', 'Instances that get no traffic'),
   }),
   ExplainedOrigin: fields<ExplainedOrigin>('What one registry says of one service.', {

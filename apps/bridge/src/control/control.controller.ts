@@ -186,7 +186,10 @@ export class ControlController {
   }
 
   @Get('explain')
-  @ApiOperation({ summary: 'Where a host or address comes from, what became of it, what was left out and why' })
+  @ApiOperation({
+    summary:
+      'Where a host or address comes from, what became of it, what was left out and why, and how far plans have moved its callers',
+  })
   @ApiQuery({ name: 'q', description: 'HOST, service name, or IP[:PORT]' })
   @ApiOkResponse(answerOf('ExplainAnswer'))
   @ApiBadRequestResponse({ description: 'q is missing or longer than 300 characters', ...answerOf('Problem') })

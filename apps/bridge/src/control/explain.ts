@@ -13,6 +13,7 @@ import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
 import { whyLeftOut } from './liveness-views.ts';
+import { explainPlans, hostsOfPlans } from '../plans/explain-plans.ts';
 import { explainRules } from './explain-rules.ts';
 import { publicationsOf } from './publications.ts';
 import { ageOfRecord } from './ages.ts';
@@ -23,15 +24,16 @@ const MOST_MATCHES = 50;
 
 /** Where a host or address comes from, what became of it, what was left out and why. */
 export function explain(engine: Engine, query: string): ExplainAnswer {
-  const hosts = matchingHosts(engine.catalog, query.trim().toLowerCase());
+  const hosts = matchingHosts(engine, query.trim().toLowerCase());
   return { query, matches: hosts.slice(0, MOST_MATCHES).map((host) => explainHost(engine, host)) };
 }
 
-function matchingHosts(catalog: Catalog, query: string): readonly MeshHost[] {
+function matchingHosts({ catalog, plans }: Engine, query: string): readonly MeshHost[] {
   const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(query) ?? [];
   const name = six ?? four ?? query;
   if (isIP(name) !== 0) return hostsAt(catalog, name, port === undefined ? undefined : Number(port));
-  const all = [...catalog.hosts()];
+  // A plan may name what no registry has any more, or has not got yet.
+  const all = [...new Set([...catalog.hosts(), ...hostsOfPlans(plans.plans)])];
   const exact = all.filter((host) => host === name);
   if (exact.length > 0) return exact;
   // "orders" is what an engineer types at three in the morning
@@ -55,6 +57,7 @@ function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
   const merged = catalog.merged(host);
   const records = catalog.recordsOf(host);
   const trafficRules = merged === undefined ? undefined : explainRules(engine, merged);
+  const plans = explainPlans(engine.plans.plans, host);
   const rules = new Set(
     records.map(({ record }) => {
       const { rule } = catalog.rules.hostOf(record);
@@ -74,6 +77,7 @@ function explainHost(engine: Engine, host: MeshHost): ExplainedHost {
     outputs: outputsOf(engine, host, trafficRules),
     published: publicationsOf(host, engine.sinks),
     ...(trafficRules === undefined ? {} : { trafficRules }),
+    ...(plans.length === 0 ? {} : { plans }),
     leftOut: [...leftOut(engine, host)],
   };
 }

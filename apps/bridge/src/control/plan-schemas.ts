@@ -1,6 +1,16 @@
-import type { PlanAuditView, PlanChangeView, PlanDetail, PlanGateView, PlanProofView, PlanView } from '@isthmus/contract';
+import type {
+  ExplainedPlan,
+  ExplainedProcess,
+  ExplainedWithdrawal,
+  PlanAuditView,
+  PlanChangeView,
+  PlanDetail,
+  PlanGateView,
+  PlanProofView,
+  PlanView,
+} from '@isthmus/contract';
 import { RUNGS } from '@isthmus/ladder';
-import { fields, flag, integer, oneOf, optional, refs, text, texts } from './api-schema.ts';
+import { fields, flag, integer, oneOf, optional, ref, refs, text, texts } from './api-schema.ts';
 import type { Schema } from './api-schema.ts';
 
 const rung = oneOf(RUNGS, 'What its agents are told');
@@ -53,6 +63,32 @@ export const PLAN_SCHEMAS: Readonly<Record<string, Schema>> = {
     dueAt: optional(integer('When time alone may change that, ms since the epoch')),
     gates: refs('PlanGateView', 'Each condition of the step’s gate'),
     proof: refs('PlanProofView', 'What retired needs; empty where the plan does not have it'),
+  }),
+  ExplainedPlan: fields<ExplainedPlan>('A plan of a host, and what its consumers do.', {
+    ...plan,
+    waitsFor: texts('What the step waits for; empty where it does not run'),
+    last: optional(ref('PlanAuditView')),
+    processes: refs(
+      'ExplainedProcess',
+      'Of its consumers, those first that are not where it wants them, at most 1,000; a replica that does not lead knows its own only',
+    ),
+    withdrawn: refs('ExplainedWithdrawal', 'Registrations that providers were told to take out'),
+  }),
+  ExplainedProcess: fields<ExplainedProcess>('A process of a consumer.', {
+    service: text('As its agent has it'),
+    instance: text('Of the process'),
+    connected: flag('Its agent is'),
+    acknowledged: flag('The plan in force there is the newest that its service has'),
+    acknowledgedAt: optional(integer('When it last said so of what was the newest then, ms since the epoch')),
+    effective: optional(position('Where it is, as it said last; absent: it has not reported of the target')),
+    why: optional(text('Why it is not where the plan wants it, or may not be; absent: it is there')),
+  }),
+  ExplainedWithdrawal: fields<ExplainedWithdrawal>('A registration that went for retired.', {
+    registry: text('Id of the registry'),
+    sdkName: text('KIND/NAMESPACE/GROUP/NAME'),
+    state: oneOf(['out', 'returning'], 'out: its processes keep it out; returning: they register again'),
+    before: integer('Instances that the registry listed before'),
+    listed: optional(integer('That it lists now; absent: it cannot be read')),
   }),
   PlanGateView: fields<PlanGateView>('A condition of a gate.', {
     gate: text('similarity, errorRateDelta, p99Ratio, attemptsPerRequest or samples'),

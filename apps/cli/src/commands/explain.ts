@@ -11,7 +11,9 @@ import { print } from '../render/print.ts';
 export function addExplain(program: Command, io: Io): void {
   const command = program
     .command('explain')
-    .description('Where a host or address comes from, what became of it, what was left out and why.')
+    .description(
+      'Where a host or address comes from, what became of it, what was left out and why, and how far plans have moved its callers.',
+    )
     .argument('<query>', 'a mesh host, an IP or IP:PORT')
     .addHelpText(
       'after',

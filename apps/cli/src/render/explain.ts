@@ -1,6 +1,7 @@
 import type { EndpointView, ExplainedHost, ExplainedOrigin, HeldView, PublishedResource } from '@isthmus/contract';
 import { formatDuration } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
+import { planBranches, planNotes } from './explain-plans.ts';
 import { rulesBranch } from './explain-rules.ts';
 import { keptText } from './columns.ts';
 import { renderTree } from './tree.ts';
@@ -24,11 +25,12 @@ export function renderExplained(host: ExplainedHost, query: string, held: readon
     ...host.origins.map((origin) => originBranch(origin, reasons, asked, now)),
     mergeBranch(host),
     ...rulesBranch(host.trafficRules),
+    ...planBranches(host.plans, now),
     publishedBranch(host),
     ...leftOutBranch(host, asked),
     ...(problems.length === 0 ? [] : [problemBranch(problems)]),
   ];
-  const notes = [...warnings(host, now), ...heldNotes(host, held, now), ...hints(host)];
+  const notes = [...warnings(host, now), ...heldNotes(host, held, now), ...planNotes(host.plans), ...hints(host)];
   return `${renderTree({ text: `${host.host}: ${verdict(host, reasons)}`, children })}${notes.map((note) => `\n${note}\n`).join('')}`;
 }
 
@@ -41,6 +43,7 @@ function verdict(host: ExplainedHost, reasons: ReadonlyMap<string, string>): str
   const taking = endpoints.filter((e) => e.takesTraffic && !reasons.has(keyOf(e.origin, e.address, e.port))).length;
   const ports = host.merge.ports.map((port) => `${port.number} (${port.protocol})`).join(', ');
   const on = ports === '' ? '' : ` on port ${ports}`;
+  if (host.origins.length === 0) return 'in no registry; it is known by its plans only';
   if (endpoints.length === 0) return 'no endpoints at all; callers get 503';
   if (taking === 0) return `none of ${count(endpoints.length, 'endpoint')} takes traffic${on}; callers get 503`;
   return `${taking} of ${count(endpoints.length, 'endpoint')} ${taking === 1 ? 'takes' : 'take'} traffic${on}`;
@@ -184,6 +187,8 @@ function hints(host: ExplainedHost): readonly string[] {
   if (host.origins.some((origin) => origin.state !== 'live'))
     tries.push('isthmus get sources             which registries are not well');
   if (host.origins.length > 1) tries.push('isthmus get conflicts           who else claims a host');
+  for (const { name } of host.plans ?? [])
+    tries.push(`isthmus plan get ${name}`.padEnd(32) + 'what its step waits for, gates and proofs');
   if (host.outputs.xds.length > 0) tries.push('isthmus proxy status            whether the proxies took it');
   return tries.length === 0 ? [] : [`Look next:\n${tries.map((line) => `  ${line}`).join('\n')}`];
 }

@@ -12,7 +12,7 @@ export function planColumns(now: number): readonly Column<PlanView>[] {
     { head: 'CONSUMERS', cell: (p) => (p.consumers.length > 3 ? `${p.consumers.length} services` : p.consumers.join(', ')) },
     { head: 'STATE', cell: (p) => p.state },
     { head: 'STEP', cell: (p) => (p.step === undefined ? '' : `${p.step}/${p.steps}`) },
-    { head: 'RUNG', cell: (p) => position(p) },
+    { head: 'RUNG', cell: (p) => positionText(p) },
     { head: 'FOR', cell: (p) => ago(now, p.since) },
     { head: 'AGENTS', cell: (p) => `${p.agents.acknowledged}/${p.agents.connected}` },
     { head: 'NOT CONNECTED', cell: (p) => String(p.agents.notConnected.length || ''), optional: true },
@@ -61,7 +61,7 @@ export const auditColumns: readonly Column<PlanAuditView>[] = [
 /** What a write did, a plan a line and below it what that means. */
 export function renderPlanChange(change: PlanChangeView): string {
   const { name, action, dryRun, what, before, after, notConnected } = change;
-  const moved = position(before) === position(after) ? '' : `: ${position(before)} → ${position(after)}`;
+  const moved = positionText(before) === positionText(after) ? '' : `: ${positionText(before)} → ${positionText(after)}`;
   const lines = [
     `plan ${name} ${action}${dryRun ? ' (dry run)' : ''}${moved}`,
     ...what.map((text) => `  ${text}`),
@@ -70,6 +70,7 @@ export function renderPlanChange(change: PlanChangeView): string {
   return `${lines.map(terminalSafe).join('\n')}\n`;
 }
 
-function position({ rung, percent }: { readonly rung: string; readonly percent: number }): string {
+/** `traffic 5 %` */
+export function positionText({ rung, percent }: { readonly rung: string; readonly percent: number }): string {
   return percent === 100 ? rung : `${rung} ${percent} %`;
 }
