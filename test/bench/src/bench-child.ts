@@ -6,12 +6,14 @@ import { once } from 'node:events';
 const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
 
 /** Another process of the bench, which says messages that have a `kind`. */
-export class BenchChild<Said extends { readonly kind: string }, Told extends string> {
+export class BenchChild<Said extends { readonly kind: string }, Told extends string | object> {
+  readonly #file: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
   /** @param setup given as JSON in `process.argv[2]` @param env beside that of the bench */
   constructor(file: string, setup: object, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+    this.#file = file;
     this.#child = fork(file, [JSON.stringify(setup)], {
       env: { ...process.env, ...env },
       execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...flags],
@@ -46,8 +48,12 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
       const onMessage = (message: Said) => {
         if (message.kind === kind) end(() => resolve(message as Extract<Said, { kind: Kind }>));
       };
-      const onExit = (code: number | null) => end(() => reject(new Error(`the bridge ended with ${code} before it was ${kind}`)));
-      const timer = setTimeout(() => end(() => reject(new Error(`not ${kind} within ${deadlineMs / 1_000} s`))), deadlineMs);
+      const onExit = (code: number | null) =>
+        end(() => reject(new Error(`${this.#file} ended with ${code} before it said ${kind}`)));
+      const timer = setTimeout(
+        () => end(() => reject(new Error(`${this.#file} did not say ${kind} within ${deadlineMs / 1_000} s`))),
+        deadlineMs,
+      );
       this.#child.on('message', onMessage);
       this.#child.on('exit', onExit);
     });

@@ -2,7 +2,6 @@ import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import { ConsulLoad, loadInstance } from '@isthmus/registry-consul/testing';
 import { EurekaLoad } from '@isthmus/registry-eureka/testing';
 import { loadNacos } from '@isthmus/registry-nacos/testing';
-import { ProcessCost } from './process-cost.ts';
 
 export type RegistryName = 'nacos' | 'consul' | 'eureka';
 
@@ -11,8 +10,7 @@ export interface BenchRegistry {
   readonly name: RegistryName;
   /** HTTP, for SDK clients. */
   readonly port: number;
-  /** CPU of all its threads since it started, ms; in steps of 10. */
-  readonly cpuMs: number;
+  readonly pid: number;
   /** Its entry in the bridge's config: the defaults, but for what is said in the results. */
   readonly entry: object;
   /** What proxies call service number n, and its cluster. */
@@ -67,9 +65,7 @@ async function nacos({ services, instances, heapMb }: LoadSize): Promise<BenchRe
   return {
     name: 'nacos',
     port: server.ports.http,
-    get cpuMs() {
-      return new ProcessCost(server.pid ?? 0).cpuMs;
-    },
+    pid: server.pid ?? 0,
     entry: { name: 'nacos', kind: 'nacos', servers: [`http://127.0.0.1:${server.ports.http}`] },
     host,
     cluster: (service) => `outbound|80||${host(service)}`,
@@ -109,9 +105,7 @@ async function consul({ services, instances }: LoadSize): Promise<BenchRegistry>
   return {
     name: 'consul',
     port: server.ports.http,
-    get cpuMs() {
-      return new ProcessCost(server.pid ?? 0).cpuMs;
-    },
+    pid: server.pid ?? 0,
     entry: { name: 'consul', kind: 'consul', servers: [url] },
     host,
     cluster: (service) => `outbound|80||${host(service)}`,
@@ -153,9 +147,7 @@ async function eureka({ services, instances, heapMb }: LoadSize): Promise<BenchR
   return {
     name: 'eureka',
     port: server.ports.http,
-    get cpuMs() {
-      return new ProcessCost(server.pid ?? 0).cpuMs;
-    },
+    pid: server.pid ?? 0,
     entry: { name: 'eureka', kind: 'eureka', servers: [url] },
     host,
     cluster: (service) => `outbound|80||${host(service)}`,

@@ -40,8 +40,11 @@ export interface ChangeSource {
   /** Kinds of registries that the bridge knows. Default: its own. */
   readonly kinds?: readonly RegistryKind[];
   cluster(service: number): string;
-  /** @param said to be called when a source in this process says it; of a real registry the last byte of its message is taken */
-  change(service: number, instance: number, said: () => void): Promise<void>;
+  /**
+   * Changes one instance of each of these services at once.
+   * @param said to be called when a source in this process says it; of a real registry the last byte of its message is taken
+   */
+  change(services: readonly number[], instance: number, said: (service: number) => void): Promise<void>;
 }
 
 /** A registry, the bridge and a subscriber, with a clock at three places of every change's way. */
@@ -109,11 +112,11 @@ export class ChangeMeter {
   async change(services: readonly number[], instance: number): Promise<readonly Sample[]> {
     this.#journeys.clear();
     for (const service of services) this.#journeys.set(this.#registry.cluster(service), {});
-    const said = (service: number) => () => {
+    const said = (service: number) => {
       const journey = this.#journeys.get(this.#registry.cluster(service));
       if (journey !== undefined) journey.message ??= momentAt(monotonic());
     };
-    await Promise.all(services.map((service) => this.#registry.change(service, instance, said(service))));
+    await this.#registry.change(services, instance, said);
     const done = () => this.#journeys.values().every(({ arrived }) => arrived !== undefined);
     await waitFor(`${services.length} changes at the client`, done, 30_000, 2);
     return [...this.#journeys.values()].map(({ message, written, arrived }) => ({

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startRegistry } from './bench-registry.ts';
 import { ChangeMeter } from './changes.ts';
 import type { Sample } from './changes.ts';
+import { RegistryProcess } from './registry-process.ts';
 import { replayBursts } from './replayed-bursts.ts';
 import type { Scenario, Target } from './scenario.ts';
 import { figure, largest, percentile } from './statistics.ts';
@@ -30,7 +30,7 @@ export const latency: Scenario = {
     return {
       about: [
         `${SERVICES} services × ${INSTANCES} instances in a real registry; the engine with its file ledger, MCP and xDS servers in one`,
-        'process; a delta client that subscribes to all endpoints in a thread of its own. *Written*: the response was given to the',
+        'process; a delta client that subscribes to all endpoints in a thread of its own; another process makes the changes. *Written*: the response was given to the',
         'socket; *arrived*: the client’s thread has read its bytes; *own CPU*: what the bridge’s thread computed from the message until then; *ready without a CPU*: for how long the kernel’s scheduler let it wait in that time (schedstat). Lone changes (weight of one instance) one after the other, each',
         `awaited at the client; then ${BURSTS} times ${BURST} services changed at once, where every change is followed by itself.`,
         '*From a script*: the same changes at the same distances from a source in the bridge’s process, no registry beside it.',
@@ -77,13 +77,7 @@ export const latency: Scenario = {
         },
         {
           title: 'CPU during the bursts, cores',
-          columns: [
-            'registry',
-            'the registry’s process',
-            'the bridge’s, with what makes the changes and the client',
-            'both',
-            'of',
-          ],
+          columns: ['registry', 'the registry’s process', 'the bridge’s, with the client', 'both', 'of'],
           rows: measured.map(({ name, used }) => [
             name,
             ...[used.registryMs, used.ownMs, used.registryMs + used.ownMs].map((ms) => figure(ms / used.wallMs)),
@@ -125,7 +119,7 @@ interface Measured {
 }
 
 async function measure(name: keyof typeof SETTINGS, log: (line: string) => void): Promise<Measured> {
-  const registry = await startRegistry(name, { services: SERVICES, instances: INSTANCES, heapMb: 512 });
+  const registry = await RegistryProcess.start({ name, services: SERVICES, instances: INSTANCES, heapMb: 512 });
   try {
     const meter = await ChangeMeter.start(registry, SERVICES, SETTINGS[name]);
     try {

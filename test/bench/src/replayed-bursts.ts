@@ -22,10 +22,13 @@ export async function replayBursts(
       entry: registry.entry,
       kinds: [registry.kind],
       cluster: (service) => registry.cluster(service),
-      change: async (service, _, said) => {
-        await pause(after.get(service));
-        said();
-        registry.change(service, (weight += 1));
+      change: async (services, _, said) => {
+        const one = async (service: number) => {
+          await pause(after.get(service));
+          said(service);
+          registry.change(service, (weight += 1));
+        };
+        await Promise.all(services.map(one));
       },
     },
     services,
