@@ -49,8 +49,8 @@ const KEPT_SERVICES = 500;
  * - `#flush`: the mesh commits what changed to the snapshots that streams are fed from (libs/xds); then it is istiod's turn.
  *
  * Every stage works per key: a flush merges and translates just the dirty hosts, in slices that leave the event loop to the
- * streams. A lone change is flushed at once; in a burst a flush begins when as much time has passed as the last one took,
- * 20 ms at most (`Pacer`).
+ * streams. A lone change is flushed at once; in a burst a flush begins when the loop has rested for as long as the last one and
+ * the answers to it took, 20 ms at most (`Pacer`).
  */
 export class Pipeline {
   readonly #parts: PipelineParts;

@@ -35,6 +35,7 @@ describe('the pacer', () => {
     const pacer = new Pacer(
       () => time,
       (ms, run) => waits.push({ ms, run }),
+      () => 0,
     );
     let flushes = 0;
     let cost = 7;
@@ -47,11 +48,70 @@ describe('the pacer', () => {
     pacer.request(flush);
     expect(waits.map((w) => w.ms)).toEqual([7]);
     cost = 10_000;
+    time += 7;
     waits[0]?.run();
     while (flushes < 2 || pacer.busy) await turn();
     pacer.request(flush);
     expect(waits.map((w) => w.ms)).toEqual([7, 20]);
     expect(flushes).toBe(2);
+  });
+
+  test('when the streams answer a flush, the next one waits until the loop has rested for as long as it has worked', async () => {
+    let time = 0;
+    let worked = 0;
+    const waits: { readonly ms: number; readonly run: () => void }[] = [];
+    const pacer = new Pacer(
+      () => time,
+      (ms, run) => waits.push({ ms, run }),
+      () => worked,
+    );
+    const work = (ms: number): void => {
+      time += ms;
+      worked += ms;
+    };
+    let flushes = 0;
+    const flush = async () => {
+      flushes += 1;
+      work(3);
+    };
+    pacer.request(flush);
+    while (flushes === 0 || pacer.busy) await turn();
+    pacer.request(flush);
+    expect(waits.map(({ ms }) => ms)).toEqual([3]);
+    work(3); // answers
+    waits[0]?.run();
+    expect(waits.map(({ ms }) => ms)).toEqual([3, 6]);
+    time += 6;
+    waits[1]?.run();
+    while (flushes < 2 || pacer.busy) await turn();
+    pacer.request(flush);
+    work(100);
+    waits[2]?.run(); // after 20 ms it goes on, whatever the loop has to do
+    while (flushes < 3 || pacer.busy) await turn();
+    expect(waits).toHaveLength(3);
+  });
+
+  test('answers that are little work put nothing off', async () => {
+    let time = 0;
+    const waits: number[] = [];
+    let worked = 0;
+    const pacer = new Pacer(
+      () => time,
+      (ms) => waits.push(ms),
+      () => worked,
+    );
+    let flushes = 0;
+    const flush = async () => {
+      flushes += 1;
+      time += 0.25;
+    };
+    pacer.request(flush);
+    while (flushes === 0 || pacer.busy) await turn();
+    time += 0.5;
+    worked += 1;
+    pacer.request(flush);
+    while (flushes < 2 || pacer.busy) await turn();
+    expect(waits).toEqual([]);
   });
 
   test('a flush that fails does not end the line', async () => {
