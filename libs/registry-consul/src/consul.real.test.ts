@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { systemClock } from '@isthmus/model';
+import type { Clock } from '@isthmus/model';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
 import { freePorts, provide, servers, startConsul } from '@isthmus/servers';
@@ -101,7 +102,27 @@ describe('https', () => {
     expect(view.diagnostics(DC1)).toEqual([]);
     load.close();
   });
+
+  test('doctor names an authority that is not trusted, and what plain http cannot watch', async () => {
+    const https_ = { servers: [`https://127.0.0.1:${https}`] };
+    expect(await complaints({ ...https_, tls: { caFile: join(dir, 'consul-agent-ca.pem') } })).toBe('');
+    expect(await complaints(https_)).toMatch(/^error: .*certificate.* -> .*tls/);
+    expect(await complaints({ servers: [url(server)] })).toMatch(
+      /^warning: 400 services in dc1, but 128 connections over http let only \d+ .* -> .*http_max_conns_per_client/,
+    );
+  });
 });
+
+/** `level: what -> remedy` of each thing that is not right. */
+async function complaints(settings: Readonly<Record<string, unknown>>, clock: Clock = systemClock): Promise<string> {
+  const config = consulConfig.parse({ name: 'hq', kind: 'consul', ...settings });
+  const deps = { clock, random: Math.random, baseDir: process.cwd() };
+  const found = await doctorConsul(config.name, config, deps, new AbortController().signal);
+  return found
+    .filter(({ level }) => level !== 'ok')
+    .map(({ level, what, remedy }) => `${level}: ${what} -> ${remedy}`)
+    .join('\n');
+}
 
 async function withHttps(dir: string): Promise<[number, ConsulServer]> {
   const [http, https, grpc, rpc, lan, wan] = (await freePorts(6)) as [number, number, number, number, number, number];
@@ -147,10 +168,28 @@ describe('ACLs', () => {
     await isLive(view);
     expect(view.services.size).toBe(4);
     expect(view.diagnostics(DC1)).toEqual([]);
-    const config = consulConfig.parse({ name: 'hq', kind: 'consul', servers: [url(server)], ...auth });
-    const deps = { clock: systemClock, random: Math.random, baseDir: process.cwd() };
-    const findings = await doctorConsul(config.name, config, deps, new AbortController().signal);
-    expect(findings.map((finding) => finding.level)).toEqual(['ok', 'ok']);
+    expect(await complaints({ servers: [url(server)], ...auth })).toBe('');
+  });
+
+  test('doctor names a wrong token, none, one with too few rights, a datacenter that there is not, and a clock that is off', async () => {
+    const servers = [url(server)];
+    process.env['CONSUL_TEST_NOBODY'] = '6b1c1f1e-0000-4000-8000-0000000000ff';
+    expect(await complaints({ servers, auth: { tokenEnv: 'CONSUL_TEST_NOBODY' } })).toMatch(
+      /^error: .*refuses the ACL token.* -> check that the token exists/,
+    );
+    expect(await complaints({ servers })).toMatch(/^error: .*lists nothing to a caller without a token.* -> set auth\.tokenFile/);
+    await policy('narrow', 'service_prefix "other" { policy = "read" } node_prefix "" { policy = "read" }');
+    const narrow = await token('narrow', '6b1c1f1e-0000-4000-8000-0000000000a3');
+    expect(await complaints({ servers, ...narrow })).toMatch(/^warning: Consul leaves services of dc1 out.* -> .*service_prefix/);
+    await policy('all', LEAST);
+    const all = await token('all', '6b1c1f1e-0000-4000-8000-0000000000a4');
+    expect(await complaints({ servers, datacenters: ['dc9'], ...all })).toMatch(
+      /^error: .*knows no datacenter dc9 -> use one of dc1/,
+    );
+    const late = { now: () => systemClock.now() + 120_000 };
+    expect(await complaints({ servers, ...all }, late)).toMatch(
+      /^warning: the clock of .* is 1(19|20|21) s behind ours -> .*NTP/,
+    );
   });
 
   test('a token that loses its rights makes the scope partial or stale and takes no service away', async () => {

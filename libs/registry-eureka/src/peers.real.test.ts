@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parseSourceId, systemClock } from '@isthmus/model';
+import type { Clock } from '@isthmus/model';
 import type { Finding } from '@isthmus/registry';
 import { collect } from '@isthmus/registry/testing';
 import { startEurekaCluster } from '@isthmus/servers';
@@ -15,8 +16,12 @@ const scope = { source: parseSourceId('old'), namespace: '', group: '' };
 const DEADLINE = 30_000;
 
 function examine(...servers: readonly string[]): Promise<readonly Finding[]> {
+  return examineBy(systemClock, ...servers);
+}
+
+function examineBy(clock: Clock, ...servers: readonly string[]): Promise<readonly Finding[]> {
   const config = eurekaRegistry.schema.parse({ name: 'old', kind: 'eureka', servers });
-  const deps = { clock: systemClock, random: Math.random, baseDir: '.' };
+  const deps = { clock, random: Math.random, baseDir: '.' };
   return eurekaRegistry.doctor(scope.source, config, deps, AbortSignal.timeout(20_000));
 }
 
@@ -83,7 +88,7 @@ describe('two real Eureka servers that replicate to one another', () => {
 });
 
 describe('a real Eureka in self-preservation', () => {
-  test('is named by the doctor', async () => {
+  test('is named by the doctor, as is a clock that is off', async () => {
     const [server] = (await startEurekaCluster(1, { selfPreservation: true })) as [EurekaServer];
     const rest = new EurekaRest(`http://127.0.0.1:${server.ports.http}/eureka`);
     try {
@@ -93,6 +98,8 @@ describe('a real Eureka in self-preservation', () => {
       expect(findings.filter(({ level }) => level === 'warning').map(({ what }) => what)).toEqual([
         expect.stringContaining('self-preservation'),
       ]);
+      const late = await examineBy({ now: () => systemClock.now() + 120_000 }, `http://127.0.0.1:${server.ports.http}/eureka`);
+      expect(late.map(({ what }) => what).join('\n')).toMatch(/the clock of .* is 1(19|20|21) s behind ours/);
     } finally {
       rest.close();
       await server.stop();

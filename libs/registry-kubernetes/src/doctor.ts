@@ -1,5 +1,5 @@
-import { deadlineSignal, systemClock } from '@isthmus/model';
-import type { SourceId } from '@isthmus/model';
+import { deadlineSignal } from '@isthmus/model';
+import type { Clock, SourceId } from '@isthmus/model';
 import { ENDPOINT_SLICES, KubeClient, KubeError, NODES, PODS, SERVICES, listPages, objectKey, ruleFor } from '@isthmus/kube';
 import type { Attempt, KubeObject, Resource } from '@isthmus/kube';
 import { serviceFilter } from '@isthmus/registry';
@@ -28,7 +28,7 @@ export async function kubernetesDoctor(
   const findings: Finding[] = [];
   try {
     client = new KubeClient(await connect(config, deps.baseDir), { timeoutMs: Math.min(config.timeout, DEADLINE_MS) });
-    findings.push(...(await greet(client, limited)));
+    findings.push(...(await greet(client, deps.clock, limited)));
     const missing = await rights(client, config, limited);
     findings.push(...missing);
     if (missing.every(({ level }) => level !== 'error')) findings.push(...(await look(client, config, limited)));
@@ -40,11 +40,11 @@ export async function kubernetesDoctor(
   return findings;
 }
 
-async function greet(client: KubeClient, signal: AbortSignal): Promise<readonly Finding[]> {
+async function greet(client: KubeClient, clock: Clock, signal: AbortSignal): Promise<readonly Finding[]> {
   const { body, headers } = await client.exchange({ path: '/version', signal });
   const { gitVersion = 'of an unknown version' } = body as { readonly gitVersion?: string };
   const findings: Finding[] = [{ level: 'ok', what: `Kubernetes ${gitVersion} at ${client.access.server} answers` }];
-  const skew = Date.parse(headers.date ?? '') - systemClock.now();
+  const skew = Date.parse(headers.date ?? '') - clock.now();
   if (Math.abs(skew) > MOST_SKEW_MS) {
     findings.push({
       level: 'warning',

@@ -1,11 +1,15 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseSourceId, steadyClock } from '@isthmus/model';
-import type { Scope, WorkloadEvent } from '@isthmus/model';
+import type { Clock, Scope, WorkloadEvent } from '@isthmus/model';
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '@isthmus/kube';
 import type { KubeObject } from '@isthmus/kube';
+import type { Finding } from '@isthmus/registry';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
-import { startKubernetes } from '@isthmus/servers';
+import { freePorts, startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
 import { kubernetesSchema } from './config.ts';
 import { kubernetesDoctor } from './doctor.ts';
@@ -17,9 +21,11 @@ const deadline = 30_000;
 
 let server: KubernetesServer;
 let cluster: Cluster;
+let directory: string;
 const open: Collector[] = [];
 
 beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'isthmus-kubernetes-'));
   server = await startKubernetes({ users: { reader: [], poor: [] } });
   cluster = new Cluster(server);
   await server.grant('reader', LEAST_RIGHTS);
@@ -29,7 +35,10 @@ afterEach(async () => {
   await Promise.all(open.map((view) => view.stop()));
   expect(open.splice(0).flatMap((view) => view.violations)).toEqual([]);
 });
-afterAll(() => server?.stop(), patient);
+afterAll(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true, force: true });
+}, patient);
 
 const scope = (namespace: string): Scope => ({ source: parseSourceId('k8s'), namespace, group: '' });
 
@@ -173,15 +182,24 @@ function stateOf(event: WorkloadEvent, id: string): string | undefined {
   return workload.terminating ? 'terminating' : workload.ready ? 'ready' : 'unready';
 }
 
+async function examine(
+  user: Parameters<KubernetesServer['kubeconfigFor']>[0],
+  fields: Readonly<Record<string, unknown>> = {},
+  clock: Clock = steadyClock,
+): Promise<readonly Finding[]> {
+  const kubeconfig = await server.kubeconfigFor(user);
+  const config = kubernetesSchema.parse({ name: 'k8s', kind: 'kubernetes', kubeconfig, ...fields });
+  return kubernetesDoctor(
+    parseSourceId('k8s'),
+    config,
+    { clock, random: Math.random, baseDir: '/' },
+    new AbortController().signal,
+  );
+}
+
 test(
   'doctor finds nothing wrong with the least rights, and names what is missing from less',
   async () => {
-    const examine = async (user: string) => {
-      const kubeconfig = await server.kubeconfigFor(user);
-      const config = kubernetesSchema.parse({ name: 'k8s', kind: 'kubernetes', kubeconfig });
-      const deps = { clock: steadyClock, random: Math.random, baseDir: '/' };
-      return kubernetesDoctor(parseSourceId('k8s'), config, deps, new AbortController().signal);
-    };
     const findings = await examine('reader');
     expect(findings[0]).toEqual({ level: 'ok', what: `Kubernetes v1.36.3 at ${server.url} answers` });
     expect(findings.filter(({ level }) => level === 'error')).toEqual([]);
@@ -193,6 +211,57 @@ test(
       'error: add to its ClusterRole: { apiGroups: [""], resources: ["pods"], verbs: [list, watch] }',
       'warning: add to its ClusterRole: { apiGroups: [""], resources: ["nodes"], verbs: [list, watch] }',
     ]);
+  },
+  patient,
+);
+
+test(
+  'doctor names what will surprise in a mesh: port names, UDP, Pods in several Services, Pods without app label',
+  async () => {
+    await cluster.namespace('odd');
+    const ports = [
+      { name: 'http2foo', port: 80 },
+      { name: 'dns', port: 53, protocol: 'UDP' },
+    ];
+    await cluster.apply(SERVICES, serviceObject('odd', 'orders', ports));
+    await cluster.apply(SERVICES, serviceObject('odd', 'orders-canary'));
+    await cluster.apply(PODS, podObject('odd', { address: '10.2.9.1', labels: { tier: 'web' } }));
+    for (const name of ['orders', 'orders-canary'])
+      await cluster.apply(ENDPOINT_SLICES, sliceObject('odd', name, { address: '10.2.9.1', port: 8080 }));
+    const said = (await examine('reader', { namespaces: ['odd'] })).filter(({ level }) => level === 'warning');
+    const pod = `odd/${podName('10.2.9.1')}`;
+    expect(said.map(({ what }) => what)).toEqual([
+      expect.stringContaining(': odd/orders name "http2foo"'),
+      expect.stringContaining(`: ${pod} (orders, orders-canary)`),
+      expect.stringContaining(`go by: ${pod}`),
+      expect.stringContaining(': odd/orders dns (UDP)'),
+    ]);
+  },
+  patient,
+);
+
+test(
+  'doctor names a wrong token, an authority that is not trusted, a server that is not there, and a clock that is off',
+  async () => {
+    const bad = async (...args: Parameters<typeof examine>) => {
+      const found = (await examine(...args)).filter(({ level }) => level !== 'ok');
+      return found.map(({ level, what, remedy }) => `${level}: ${what} → ${remedy}`).join('\n');
+    };
+    expect(await bad({ token: 'nobodys' })).toMatch(/^error: .*401.* → .*token/);
+    const changed = async (from: RegExp, to: string): Promise<string> => {
+      const file = join(directory, 'kubeconfig');
+      await writeFile(file, (await readFile(await server.kubeconfigFor('reader'), 'utf8')).replace(from, to), { mode: 0o600 });
+      return file;
+    };
+    const untrusted = await changed(/certificate-authority(-data)?: .*/, 'tls-server-name: 127.0.0.1');
+    expect(await bad('reader', { kubeconfig: untrusted })).toMatch(/^error: .*certificate.* → .*certificate-authority/);
+    const [port = 0] = await freePorts(1);
+    const nowhere = await changed(/server: .*/, `server: https://127.0.0.1:${port}`);
+    expect(await bad('reader', { kubeconfig: nowhere })).toMatch(/^error: .*ECONNREFUSED/);
+    const late = { ...steadyClock, now: () => steadyClock.now() + 120_000 };
+    expect(await bad('reader', { namespaces: ['shop'] }, late)).toMatch(
+      /^warning: the API server's clock is 1(19|20|21) s behind ours → .*NTP/,
+    );
   },
   patient,
 );

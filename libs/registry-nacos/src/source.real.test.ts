@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseSourceId, systemClock } from '@isthmus/model';
+import type { Clock } from '@isthmus/model';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
 import { http, startNacos2, startNacos3 } from '@isthmus/servers';
@@ -17,6 +18,7 @@ const id = parseSourceId('shop');
 const deps = { clock: systemClock, random: () => 0.5, baseDir: '.' };
 const auth = { username: 'reader', password: 'right-1' };
 const DEADLINE = 30_000;
+const V1_CLIENTS = 'nacos.core.api.compatibility.client.enabled';
 
 describe.each([
   [2, startNacos2],
@@ -45,7 +47,8 @@ describe.each([
 
   beforeAll(async () => {
     process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
-    server = await start({ auth });
+    // As Nacos 3 comes: what old clients speak is off.
+    server = await start({ auth, ...(generation === 3 ? { properties: { [V1_CLIENTS]: 'false' } } : {}) });
     const client = new HttpClient(1024 * 1024);
     const login = new NacosLogin(
       { username: auth.username, passwordEnv: 'ISTHMUS_TEST_RIGHT' },
@@ -152,5 +155,31 @@ describe.each([
       expect(said).not.toContain('error');
     },
     DEADLINE,
+  );
+
+  test(
+    'doctor names a wrong password, missing rights, a group and a namespace with nothing in them, and a clock that is off',
+    async () => {
+      const complaints = async (change: Record<string, unknown>, clock: Clock = systemClock) => {
+        const found = await examineNacos(id, config(change), { ...deps, clock }, new AbortController().signal);
+        const bad = found.filter(({ level }) => level !== 'ok');
+        return bad.map(({ level, what, remedy }) => `${level}: ${what} -> ${remedy}`).join('\n');
+      };
+      process.env['ISTHMUS_TEST_WRONG'] = 'wrong-1';
+      const wrong = { username: auth.username, passwordEnv: 'ISTHMUS_TEST_WRONG' };
+      expect(await complaints({ auth: wrong })).toMatch(/^error: .*login as "reader" .* was refused.* -> /);
+      expect(await complaints({ auth: undefined, groups: ['DEFAULT_GROUP'] })).toMatch(/^error: .*-> give the user a role/);
+      expect(await complaints({ groups: ['shop'] })).toMatch(/^warning: 0 services in public\/shop -> .*case-sensitive/);
+      expect(await complaints({ namespaces: ['prod'], groups: ['SHOP'] })).toMatch(
+        /^warning: 0 services in prod\/SHOP -> .*not its name/,
+      );
+      const late = { now: () => systemClock.now() + 120_000 };
+      expect(await complaints({ groups: ['SHOP'] }, late)).toMatch(
+        /^warning: the clock of .* is 1(19|20|21) s behind ours -> .*NTP/,
+      );
+      if (generation === 3) expect(await complaints({ api: 'http' })).toMatch(/^error: .*v1 API switched off.* -> use api: auto/);
+      else expect(await complaints({ api: 'http' })).toBe('');
+    },
+    DEADLINE * 3,
   );
 });
