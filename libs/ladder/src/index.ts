@@ -11,5 +11,5 @@ export { RUNGS, dialsSidecar, isRung, lowerOf, rankOf, rungBelow } from './rung.
 export type { Rung } from './rung.ts';
 export { isSameSdkName } from './sdk-name.ts';
 export { bucketOf, bucketOfCall, isInShare, saltOf } from './share.ts';
-export { viewHash } from './view-hash.ts';
+export { isSameEndpoint, viewHash, viewHashAfter } from './view-hash.ts';
 export type { HashedEndpoint } from './view-hash.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { viewHash } from './view-hash.ts';
+import { viewHash, viewHashAfter } from './view-hash.ts';
 import type { HashedEndpoint } from './view-hash.ts';
 
 const endpoints: fc.Arbitrary<HashedEndpoint> = fc.record({
@@ -40,6 +40,18 @@ describe('the hash of a view', () => {
   test('does not swap what belongs to two endpoints', () => {
     const bob = { ...ada, address: '10.0.0.8', weight: 5 };
     expect(viewHash([ada, bob])).not.toBe(viewHash([{ ...ada, weight: 5 }, { ...bob, weight: 1 }])); // prettier-ignore
+  });
+
+  test('after news is what it would be in full, and the same string where there is nothing new', () => {
+    fc.assert(
+      fc.property(fc.array(endpoints), fc.array(endpoints), fc.nat(), (before, others, at) => {
+        const hash = viewHash(before);
+        expect(viewHashAfter(hash, before, others)).toBe(viewHash(others));
+        const after = before.map((endpoint, n) => others[(n + at) % 7] ?? { ...endpoint });
+        expect(viewHashAfter(hash, before, after)).toBe(viewHash(after));
+        expect(viewHashAfter(hash, before, structuredClone(before))).toBe(hash);
+      }),
+    );
   });
 
   test('is the one of every version: a report of an older agent names the same view', () => {

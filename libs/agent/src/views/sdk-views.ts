@@ -1,5 +1,5 @@
 import type { AgentTarget, SdkViewReport, ViewEndpoint } from '@isthmus/contract';
-import { viewHash } from '@isthmus/ladder';
+import { isSameEndpoint, viewHash, viewHashAfter } from '@isthmus/ladder';
 
 /** Services that are remembered; beyond, those that no target names are forgotten, the longest unchanged first. */
 const MOST_NAMES = 1_024;
@@ -42,6 +42,8 @@ export class SdkViews {
   #targets: ReadonlyMap<string, readonly string[]> = new Map();
   #wanted: ReadonlySet<string> = new Set();
   readonly #asked = new Set<string>();
+  /** Of targets with several SDK names, by `host:port`: what their views came to, until one of them is another. */
+  readonly #merged = new Map<string, { readonly of: readonly SeenService[]; readonly view: SeenService }>();
 
   constructor(options: SdkViewsOptions = {}) {
     this.#now = options.now ?? ((): number => Date.now());
@@ -49,14 +51,16 @@ export class SdkViews {
 
   /**
    * All that the SDK now has of a service, those included that it does not call (unhealthy, weight 0) if it tells them apart. Called
-   * with what it was before it costs a hash and changes nothing. An empty list is a view too: the SDK knows the service and has nobody.
+   * with what it was before it costs a comparison and changes nothing; else what is another in it is hashed and copied. An empty
+   * list is a view too: the SDK knows the service and has nobody.
    */
   observe(sdkName: string, endpoints: readonly ViewEndpoint[]): void {
     this.#safely(() => {
-      const hash = viewHash(endpoints);
       const before = this.#seen.get(sdkName);
+      const isKept = before !== undefined && before.endpoints.length === before.count;
+      const hash = isKept ? viewHashAfter(before.hash, before.endpoints, endpoints) : viewHash(endpoints);
       if (before?.hash === hash) return;
-      const kept = endpoints.length > MOST_ENDPOINTS ? [] : endpoints.map(copyOf);
+      const kept = endpoints.length > MOST_ENDPOINTS ? [] : endpoints.map((one, at) => keptOf(before?.endpoints[at], one));
       this.#seen.delete(sdkName); // so that the map stays in the order of changes
       this.#seen.set(sdkName, { endpoints: kept, hash, count: endpoints.length, since: this.#now() });
       this.#forget();
@@ -80,6 +84,7 @@ export class SdkViews {
     this.#targets = new Map(targets.map(({ host, port = 80, sdkNames = [] }) => [authorityOf(host, port), sdkNames]));
     this.#wanted = new Set(targets.flatMap(({ sdkNames = [] }) => sdkNames));
     for (const authority of this.#asked) if (!this.#targets.has(authority)) this.#asked.delete(authority);
+    for (const authority of this.#merged.keys()) if (!this.#targets.has(authority)) this.#merged.delete(authority);
   }
 
   /** The endpoints of this target go into its next report, once. */
@@ -115,12 +120,16 @@ export class SdkViews {
     const views = this.#targets.get(authority)?.flatMap((name) => this.#seen.get(name) ?? []) ?? [];
     const [first] = views;
     if (first === undefined || views.length === 1) return first;
+    const held = this.#merged.get(authority);
+    if (held?.of.length === views.length && held.of.every((view, at) => view === views[at])) return held.view;
     const byPlace = new Map<string, ViewEndpoint>();
     for (const { endpoints } of [...views].reverse())
       for (const endpoint of endpoints) byPlace.set(`${endpoint.address}|${endpoint.port}`, endpoint);
     const endpoints = [...byPlace.values()];
     const since = Math.max(...views.map((view) => view.since));
-    return { endpoints, hash: viewHash(endpoints), count: endpoints.length, since };
+    const view = { endpoints, hash: viewHash(endpoints), count: endpoints.length, since };
+    this.#merged.set(authority, { of: views, view });
+    return view;
   }
 
   #forget(): void {
@@ -144,6 +153,10 @@ export class SdkViews {
 
 function authorityOf(host: string, port: number): string {
   return `${host}:${port}`;
+}
+
+function keptOf(before: ViewEndpoint | undefined, now: ViewEndpoint): ViewEndpoint {
+  return before !== undefined && isSameEndpoint(before, now) ? before : copyOf(now);
 }
 
 /** What a client hands over may be changed by it later, and may have more than is told. */
