@@ -17,6 +17,9 @@ import { startConsul, startEurekaCluster } from '@isthmus/servers';
 import type { ConsulServer, EurekaServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { EurekaClient } from './support/eureka-client.ts';
+import { XdsView } from './support/xds-view.ts';
+
+const CDS = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 
 /** docs/adr/0011-deletion-safety.md and docs/mapping.md, on real servers and the built bridge. */
 describe('deletion safety on a real Consul', () => {
@@ -81,6 +84,22 @@ describe('deletion safety on a real Consul', () => {
     expect(matches[0]?.origins[0]?.endpoints[0]?.metadata).toMatchObject({ app_version: 'v7' });
     const exported = await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/export?format=istio`).then((a) => a.text());
     expect(exported).toMatch(/exportTo:\s+- "\."\s+- web/);
+  });
+
+  test.each([
+    ['tenant', true],
+    ['web', true],
+    ['elsewhere', false],
+  ])('a proxy of namespace %s is told of a host that is exported to web and its own: %s', async (namespace, told) => {
+    const view = new XdsView([CDS]);
+    try {
+      view.connect(bridge.ports.xds, `sidecar~127.0.0.1~app.${namespace}~${namespace}.svc.cluster.local`);
+      await until('it was answered', () => view.answered.size === 1);
+      expect(view.names(CDS)).toContain('outbound|80||a-b.dc1.consul');
+      expect(view.names(CDS).some((name) => name.endsWith('|tenant-web.dc1.consul'))).toBe(told);
+    } finally {
+      view.close();
+    }
   });
 
   test('two names that look the same as hosts are a conflict that names both keys', async () => {

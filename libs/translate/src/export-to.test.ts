@@ -12,7 +12,8 @@ describe('who sees a service', () => {
     ],
     [['web', '*'], ['*']],
     [['~'], ['~']],
-    [['~', 'web'], ['web']],
+    [['~', 'web'], ['~']],
+    [['~', '*'], ['*']],
   ])('%j is %j in a way that Istio takes', (given, wanted) => {
     expect(exportTo({ namespace: 'shop', ...(given === undefined ? {} : { exportTo: given }) })).toEqual(wanted);
   });

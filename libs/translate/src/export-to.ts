@@ -7,7 +7,7 @@ import type { MeshService } from '@isthmus/model';
 export function exportTo(service: Pick<MeshService, 'namespace' | 'exportTo'>): string[] {
   const given = service.exportTo ?? [];
   if (given.includes('*')) return ['*'];
-  const named = new Set(given.filter((to) => to !== '~').map((to) => (to === '.' ? service.namespace : to)));
-  if (named.size === 0) return given.includes('~') ? ['~'] : [];
+  if (given.includes('~')) return ['~']; // to nobody, whatever else it names: so does istiod, and so are our own Envoys told
+  const named = new Set(given.map((to) => (to === '.' ? service.namespace : to)));
   return [...named].map((to) => (to === service.namespace ? '.' : to)).sort();
 }
