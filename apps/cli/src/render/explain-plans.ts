@@ -14,7 +14,9 @@ export function planBranches(plans: readonly ExplainedPlan[] | undefined, now: n
     const children = [
       ...(plan.why === undefined ? [] : [{ text: `${plan.state}: ${plan.why}` }]),
       ...plan.waitsFor.map((why) => ({ text: `waits: ${why}` })),
-      ...(processes.length === 0 ? [{ text: 'no agent of its consumers was heard of within the last hour' }] : []),
+      ...(processes.length === 0 && plan.state !== 'waiting'
+        ? [{ text: 'no agent of its consumers was heard of within the last hour' }]
+        : []),
       ...processes.slice(0, MOST_PROCESSES).map((one) => ({ text: processText(one, plan, now) })),
       ...(rest > 0 ? [{ text: `and ${rest} more (isthmus get agents)` }] : []),
       ...plan.withdrawn.map((one) => ({ text: withdrawalText(one) })),

@@ -66,13 +66,13 @@ export const healthyHost: ExplainedHost = {
       percent: 5,
       since: NOW - 720_000,
       agents: { connected: 3, acknowledged: 2, notConnected: ['web/3-c'] },
-      waitsFor: ['web/1-a is at sdk: the egress does not accept'],
+      waitsFor: ['web/1-a is at sdk: the sidecar does not answer or is not ready'],
       last: { at: NOW - 720_000, by: 'time', what: 'began step 3 of 7, traffic 5 %', why: 'step 2 of 7 is over' },
       processes: [
         {
           ...{ service: 'web', instance: '1-a', connected: true, acknowledged: true, acknowledgedAt: NOW - 4_000 },
           effective: { rung: 'sdk', percent: 100 },
-          why: 'the egress does not accept',
+          why: 'the sidecar does not answer or is not ready',
         },
         {
           ...{ service: 'web', instance: '3-c', connected: false, acknowledged: false, acknowledgedAt: NOW - 800_000 },
@@ -110,6 +110,22 @@ export const healthyHost: ExplainedHost = {
         { registry: 'shop', sdkName: 'nacos/public/DEFAULT_GROUP/orders', state: 'out', before: 3, listed: 0 },
         { registry: 'old', sdkName: 'eureka///ORDERS', state: 'returning', before: 1 },
       ],
+    },
+    {
+      name: 'orders-too',
+      target: ORDERS,
+      consumers: ['web'],
+      origin: 'api',
+      state: 'waiting',
+      steps: 2,
+      rung: 'sdk',
+      percent: 100,
+      since: NOW - 60_000,
+      why: 'plan orders has its target for one of its consumers',
+      agents: { connected: 0, acknowledged: 0, notConnected: [] },
+      waitsFor: [],
+      processes: [],
+      withdrawn: [],
     },
   ],
   leftOut: [
