@@ -49,18 +49,25 @@ export class GatewayEdge {
     return this.#rules.hosts();
   }
 
-  /** Other Gateways apply, or the group is new. */
-  reset(): void {
+  /** Other Gateways apply, or the group is new; in steps. */
+  *reset(): Generator<void> {
     if (this.#scope.proxy.kind !== 'router') return;
     for (const name of this.#merged.routes.keys()) this.#dirtyRoutes.add(name);
     this.#merged = mergeGateways(this.#scope.gateways, this.#scope.own);
     for (const name of this.#merged.routes.keys()) this.#dirtyRoutes.add(name);
     this.#encoded.clear();
     this.#rules.clear();
-    for (const { gateway } of [...this.#merged.routes.values()].flat()) {
-      for (const rule of this.#scope.virtualServicesOf(gateway)) this.#rules.set(ruleKey(rule), rule);
-    }
     this.#listenersDirty = true;
+    const merged = this.#merged;
+    for (const gateway of new Set([...merged.routes.values()].flat().map((server) => server.gateway))) {
+      for (const key of rulesByKey(this.#scope.virtualServicesOf(gateway)).keys()) {
+        // As it is by now: it may have changed since the step before, and one that has gone from here may be at another gateway.
+        const rule = rulesByKey(this.#scope.virtualServicesOf(gateway)).get(key);
+        if (rule !== undefined) this.#rules.set(key, rule);
+        yield;
+        if (this.#merged !== merged) return; // it begins anew
+      }
+    }
   }
 
   /** A service whose ports or DestinationRule changed: the rules that send to it. */

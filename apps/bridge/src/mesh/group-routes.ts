@@ -58,7 +58,12 @@ export class GroupRoutes {
     this.#rules.clear();
     this.#portsOf.clear();
     this.#users.clear();
-    for (const rule of this.#scope.egress.flatMap((egress) => egress.virtualServices())) this.#rules.set(ruleKey(rule), rule);
+    for (const egress of this.#scope.egress) {
+      for (const key of rulesByKey(egress.virtualServices()).keys()) {
+        this.#rules.set(key, this.#current(key)); // as it is by now: it may have changed since the step before
+        yield;
+      }
+    }
     if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
     this.#isFilling = true;
     // It has every service and rule in it once more: who has no explicit door is not served it.
@@ -73,7 +78,10 @@ export class GroupRoutes {
       }
     }
     this.#isFilling = false;
-    for (const key of this.#rules.keys()) this.#lookAtRule(key);
+    for (const key of this.#rules.keys()) {
+      this.#lookAtRule(key);
+      yield;
+    }
   }
 
   /** What the rules name, and where they send to. */

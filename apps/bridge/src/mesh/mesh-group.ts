@@ -143,7 +143,7 @@ export class MeshGroup {
         this.#resources.add({ type: CLUSTER_TYPE, name: resource.name, resource });
     }
     yield* this.#routes.reset();
-    this.#edge.reset();
+    yield* this.#edge.reset();
     const hosts = new Set([...this.#routes.hosts(), ...this.#edge.hosts()]); // what rules send to is seen although nobody imported it
     for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host); // before the first pause
     for (const host of gone) hosts.add(host);
@@ -158,7 +158,7 @@ export class MeshGroup {
   *take(dirt: GroupDirt): Generator<void> {
     if (this.#missed !== undefined) return this.#missed.add(dirt);
     if (dirt.all) return yield* this.fill();
-    if (dirt.inbound) this.#edge.reset(); // a router's own service may map its ports anew
+    if (dirt.inbound) yield* this.#edge.reset(); // a router's own service may map its ports anew
     for (const host of dirt.hosts) {
       this.#host(host);
       this.#routes.service(host);

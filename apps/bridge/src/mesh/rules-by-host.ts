@@ -69,15 +69,18 @@ function hostsIn(rule: Rule): readonly string[] {
   return [...new Set([...rule.spec.hosts, ...destinationHosts(rule)])];
 }
 
-/** The hosts that its routes send to, mirrors too; one may be there twice. */
+/** The hosts that its routes send to, mirrors too; one may be there twice. Plain loops: a new group asks it of every rule. */
 export function destinationHosts({ spec }: Rule): readonly string[] {
-  const destinations = [
-    ...spec.http.flatMap(({ route, mirror, mirrors }) => [
-      ...route.map(({ destination }) => destination),
-      mirror,
-      ...mirrors.map(({ destination }) => destination),
-    ]),
-    ...[...spec.tcp, ...spec.tls].flatMap(({ route }) => route.map(({ destination }) => destination)),
-  ];
-  return destinations.flatMap((destination) => destination?.host ?? []);
+  const hosts: string[] = [];
+  const add = (destination: { readonly host: string } | undefined): void => {
+    if (destination !== undefined) hosts.push(destination.host);
+  };
+  for (const { route, mirror, mirrors } of spec.http) {
+    for (const { destination } of route) add(destination);
+    add(mirror);
+    for (const { destination } of mirrors) add(destination);
+  }
+  for (const { route } of spec.tcp) for (const { destination } of route) add(destination);
+  for (const { route } of spec.tls) for (const { destination } of route) add(destination);
+  return hosts;
 }

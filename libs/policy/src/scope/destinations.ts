@@ -43,6 +43,7 @@ export function connectionTargets(rules: Rules): ReadonlyMap<string, Rules> {
   if (targets === undefined) {
     const found = new Map<string, Rules>();
     for (const rule of rules) {
+      if (rule.spec.tcp.length === 0 && rule.spec.tls.length === 0) continue; // nearly all
       const routes = [...rule.spec.tcp, ...rule.spec.tls].flatMap(({ route }) => route);
       for (const host of new Set(routes.flatMap(({ destination }) => destination?.host ?? []))) {
         found.set(host, [...(found.get(host) ?? []), rule]);
