@@ -9,7 +9,8 @@ main(async () => {
   const provision = await run(node, ['--conditions=source', 'test/servers/src/provision.ts'], { stream: true });
   if (provision.code !== 0) return provision.code;
   const flags = ['--conditions=source', '--expose-gc', '--disable-warning=ExperimentalWarning'];
-  // As `isthmus serve` starts the bridge (apps/cli/src/run-app.ts): some scenarios run it in their own process.
+  // As `isthmus serve` starts the bridge (apps/cli/src/serve-flags.ts): some scenarios run it in their own process.
   const youngGeneration = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
-  return (await run(node, [...flags, ...youngGeneration, 'test/bench/main.ts', ...process.argv.slice(2)], { stream: true })).code;
+  const collector = [...youngGeneration, '--no-parallel-scavenge', '--no-concurrent-array-buffer-sweeping'];
+  return (await run(node, [...flags, ...collector, 'test/bench/main.ts', ...process.argv.slice(2)], { stream: true })).code;
 });

@@ -1,9 +1,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-
-/** As `isthmus serve` starts the bridge (apps/cli/src/run-app.ts). */
-const YOUNG_GENERATION = ['--max-semi-space-size=4', '--min-semi-space-size=1'];
+import { SERVE_FLAGS } from '../../../apps/cli/src/serve-flags.ts';
 
 /** Another process of the bench, which says messages that have a `kind`. */
 export class BenchChild<Said extends { readonly kind: string }, Told extends string | object> {
@@ -16,7 +14,7 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
     this.#file = file;
     this.#child = fork(file, [JSON.stringify(setup)], {
       env: { ...process.env, ...env },
-      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...YOUNG_GENERATION, ...flags],
+      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...SERVE_FLAGS, ...flags],
     });
     this.#ended = once(this.#child, 'exit');
   }
