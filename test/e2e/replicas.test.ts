@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { DiagnosticList, HeldView, ItemList, PublicationList, ReplicaView, ServiceView } from '@isthmus/contract';
+import type { DiagnosticList, HeldView, ItemList, PublicationList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { startConsul, startEureka } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer, EurekaServer } from '@isthmus/servers';
@@ -15,13 +15,11 @@ import { EurekaClient } from './support/eureka-client.ts';
 import { HeadLog } from './support/head-log.ts';
 import { PassingLog } from './support/passing-log.ts';
 import { TcpProxy } from './support/tcp-proxy.ts';
+import { MCP_TYPES, ReplicaSet, XDS_TYPES } from './support/replica-set.ts';
 import { XdsView } from './support/xds-view.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(240_000);
 
-const TYPES = ['cluster.v3.Cluster', 'endpoint.v3.ClusterLoadAssignment', 'route.v3.RouteConfiguration', 'listener.v3.Listener'];
-const XDS = TYPES.map((type) => `type.googleapis.com/envoy.config.${type}`);
-const MCP = ['networking.istio.io/v1/ServiceEntry'];
 const LEASE_S = 3;
 const TOKEN = 'a-token-that-all-replicas-accept';
 
@@ -37,45 +35,21 @@ describe('two replicas on one Consul', () => {
   const proxies: TcpProxy[] = [];
   const bridges: BridgeProcess[] = [];
   const views: XdsView[] = [];
+  /** To the store. */
+  const wayOf = (bridge: BridgeProcess) => proxies[bridges.indexOf(bridge)] as TcpProxy;
 
-  const statusOf = (bridge: BridgeProcess) => bridge.get<ReplicaView>('replica');
-  const indexOf = async (role: 'leader' | 'follower'): Promise<number> => {
-    let found = -1;
-    await until(`one is ${role}`, async () => {
-      const roles = await Promise.all(bridges.map(async (bridge) => (await statusOf(bridge)).role));
-      found = roles.indexOf(role);
-      return roles.filter((one) => one === 'leader').length === 1 && found >= 0;
-    });
-    return found;
+  const replicas = new ReplicaSet(bridges);
+  const leads = () => replicas.leader();
+  const follows = async () => {
+    const leader = await leads();
+    return bridges.find((bridge) => bridge !== leader) as BridgeProcess;
   };
-  const bridgeAt = (index: number): BridgeProcess => bridges[index] as BridgeProcess;
   const view = (types: readonly string[]): XdsView => {
     const made = new XdsView(types);
     views.push(made);
     return made;
   };
-  /** What a client that is new there is told. */
-  const contentOf = async (bridge: BridgeProcess): Promise<{ readonly xds: unknown; readonly mcp: unknown }> => {
-    const [xds, mcp] = [view(XDS), view(MCP)];
-    xds.connect(bridge.ports.xds, 'sidecar~127.0.0.1~compare.default~default.svc.cluster.local');
-    mcp.connect(bridge.ports.mcp, 'compare');
-    await until('it answered', () => xds.answered.size === XDS.length && mcp.answered.size === MCP.length);
-    xds.close();
-    mcp.close();
-    return { xds: xds.content, mcp: mcp.content };
-  };
-  const hostsIn = async (bridge: BridgeProcess) =>
-    (await bridge.get<ItemList<ServiceView>>('services')).items
-      .map(({ host }) => host)
-      .filter((host) => host.endsWith('.eureka'));
-  const expectEqualBytes = async (): Promise<void> => {
-    await until('both have the same ledger and the same bytes', async () => {
-      const [a, b] = await Promise.all(bridges.map(statusOf));
-      if (a?.ledgerRevision !== b?.ledgerRevision || a?.withheld !== 0 || b?.withheld !== 0) return false;
-      const [one, other] = await Promise.all(bridges.map(contentOf));
-      return JSON.stringify(one) === JSON.stringify(other);
-    });
-  };
+  const hostsIn = async (bridge: BridgeProcess) => (await replicas.hosts(bridge, '.eureka')).map(({ host }) => host);
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'isthmus-replicas-'));
@@ -109,7 +83,7 @@ describe('two replicas on one Consul', () => {
       });
     }
     await Promise.all(bridges.map((bridge) => bridge.run()));
-    envoy = await startSidecar(bridgeAt(await indexOf('follower')).ports.xds, 'GRPC');
+    envoy = await startSidecar((await follows()).ports.xds, 'GRPC');
     await until('Envoy has orders', async () => (await hostsOf(envoy, 'outbound|80||orders.eureka')).length === 1);
   }, 600_000);
 
@@ -132,13 +106,13 @@ describe('two replicas on one Consul', () => {
     await registry.register(name, 12_000);
     for (const bridge of bridges)
       await until(`${name} is published`, async () => (await hostsIn(bridge)).includes(`${name}.eureka`), 60_000);
-    await expectEqualBytes();
+    await replicas.equalBytes();
   };
 
   test('one leads, and what they say shows who', async () => {
-    const [leader, follower] = [bridgeAt(await indexOf('leader')), bridgeAt(await indexOf('follower'))];
-    const status = await statusOf(leader);
-    expect(await statusOf(follower)).toMatchObject({
+    const [leader, follower] = [await leads(), await follows()];
+    const status = await replicas.statusOf(leader);
+    expect(await replicas.statusOf(follower)).toMatchObject({
       role: 'follower',
       epoch: status.epoch,
       leader: status.id,
@@ -152,28 +126,25 @@ describe('two replicas on one Consul', () => {
   });
 
   test('serve equal bytes and versions at equal revisions of the ledger, also after churn', async () => {
-    await expectEqualBytes();
+    await replicas.equalBytes();
     for (let i = 0; i < 60; i += 1) {
       await registry.register(`churn-${i % 25}`, 11_000 + i);
       if (i % 3 === 0) await registry.deregister(`churn-${i % 25}`, 11_000 + i);
     }
     await registry.register('churn-end', 11_999);
     for (const bridge of bridges) await until('all is read', async () => (await hostsIn(bridge)).includes('churn-end.eureka'));
-    await expectEqualBytes();
-    const [one, other] = await Promise.all(bridges.map(contentOf));
-    expect(one).toEqual(other);
-    expect(JSON.stringify(one).length).toBeGreaterThan(10_000);
+    expect((await replicas.equalBytes()).length).toBeGreaterThan(10_000);
   });
 
   test('a client that moves to the other replica is sent only what changed', async () => {
-    await expectEqualBytes();
-    const [xds, mcp] = [view(XDS), view(MCP)];
+    await replicas.equalBytes();
+    const [xds, mcp] = [view(XDS_TYPES), view(MCP_TYPES)];
     const node = 'sidecar~127.0.0.1~mover.default~default.svc.cluster.local';
-    xds.connect(bridgeAt(0).ports.xds, node);
-    mcp.connect(bridgeAt(0).ports.mcp, 'mover');
-    await until('both have all', () => xds.answered.size === XDS.length && mcp.answered.size === MCP.length);
-    xds.connect(bridgeAt(1).ports.xds, node);
-    mcp.connect(bridgeAt(1).ports.mcp, 'mover');
+    xds.connect(replicas.at(0).ports.xds, node);
+    mcp.connect(replicas.at(0).ports.mcp, 'mover');
+    await until('both have all', () => xds.answered.size === XDS_TYPES.length && mcp.answered.size === MCP_TYPES.length);
+    xds.connect(replicas.at(1).ports.xds, node);
+    mcp.connect(replicas.at(1).ports.mcp, 'mover');
     // The next thing that they hear of is the next change: there was nothing to say before.
     await registry.register('service-0', 13_000);
     const cluster = 'outbound|80||service-0.eureka';
@@ -183,69 +154,64 @@ describe('two replicas on one Consul', () => {
     expect([...xds.removed, ...mcp.removed]).toEqual([]);
   });
 
-  test.each<[string, (leader: number) => Promise<void>, (leader: number) => Promise<void>]>([
+  test.each<[string, (leader: BridgeProcess) => Promise<void>, (leader: BridgeProcess) => Promise<void>]>([
+    ['killed', async (leader) => void (await leader.end('SIGKILL')), (leader) => leader.run()],
     [
-      'killed',
-      (leader) =>
-        bridgeAt(leader)
-          .end('SIGKILL')
-          .then(() => undefined),
-      (leader) => bridgeAt(leader).run(),
-    ],
-    [
-      'paused for longer than its lease',
-      async (leader) => bridgeAt(leader).signal('SIGSTOP'),
-      async (leader) => bridgeAt(leader).signal('SIGCONT'),
+      'paused for a minute',
+      async (leader) => leader.signal('SIGSTOP'),
+      async (leader) => {
+        const since = performance.now();
+        await until('the minute is over', () => performance.now() - since >= 60_000, 90_000);
+        leader.signal('SIGCONT');
+      },
     ],
     [
       'cut off from the store',
-      async (leader) => proxies[leader]?.cut(),
+      async (leader) => wayOf(leader).cut(),
       async (leader) => {
-        const codes = (await bridgeAt(leader).get<DiagnosticList>('diagnostics')).items.map((d) => d.code);
+        const codes = (await leader.get<DiagnosticList>('diagnostics')).items.map((d) => d.code);
         expect(codes).toContain('ledger.unreachable');
-        proxies[leader]?.heal();
+        wayOf(leader).heal();
       },
     ],
   ])('a leader that is %s is followed by the other; nothing is removed and nobody writes beside it', async (name, harm, mend) => {
-    const leader = await indexOf('leader');
-    const other = bridgeAt(1 - leader);
-    const { epoch } = await statusOf(other);
-    const [xds, mcp] = [view(XDS), view(MCP)];
+    const [leader, other] = [await leads(), await follows()];
+    const { epoch } = await replicas.statusOf(other);
+    const [xds, mcp] = [view(XDS_TYPES), view(MCP_TYPES)];
     xds.connect(other.ports.xds, 'sidecar~127.0.0.1~watcher.default~default.svc.cluster.local');
     mcp.connect(other.ports.mcp, 'watcher');
-    await until('both have all', () => xds.answered.size === XDS.length && mcp.answered.size === MCP.length);
+    await until('both have all', () => xds.answered.size === XDS_TYPES.length && mcp.answered.size === MCP_TYPES.length);
     await until('the SDK has orders', () => sdk.lists.at(-1)?.length === 1);
     const listed = sdk.lists.length;
-    const before = { xds: xds.names(XDS[0] as string), mcp: mcp.names(MCP[0] as string) };
+    const before = { xds: xds.names(XDS_TYPES[0] as string), mcp: mcp.names(MCP_TYPES[0] as string) };
     await harm(leader);
     try {
       await until('the other leads', async () => {
-        const status = await statusOf(other);
+        const status = await replicas.statusOf(other);
         return status.role === 'leader' && status.epoch > epoch;
       });
       // It decides: a new service gets its address.
       const service = `after-${name.split(' ')[0]}`;
       await registry.register(service, 12_500);
       await until('a new service is published', async () => (await hostsIn(other)).includes(`${service}.eureka`));
-      const hosts = (await other.get<ItemList<ServiceView>>('services')).items;
-      expect(hosts.find(({ host }) => host === `${service}.eureka`)?.vip).toMatch(/^240\.241\./);
+      expect((await replicas.hosts(other, `${service}.eureka`))[0]?.vip).toMatch(/^240\.241\./);
       expect((await callEgress(envoy.ports.egress, 'orders.eureka')).status).toBe(200);
     } finally {
       await mend(leader);
     }
     await until('the old leader follows', async () => {
-      const [old, next] = await Promise.all([statusOf(bridgeAt(leader)), statusOf(other)]);
-      return old.role === 'follower' && old.leader === next.id && old.problem === undefined;
+      const [old, next] = await Promise.all([leader, other].map((bridge) => replicas.statusOf(bridge)));
+      return old?.role === 'follower' && old.leader === next?.id && old.problem === undefined;
     });
     const sinkOf = async (bridge: BridgeProcess) => (await bridge.get<PublicationList>('publications')).sinks[0];
     await until('the new leader renews what the old one has written', async () => {
-      const [old, next] = [await sinkOf(bridgeAt(leader)), await sinkOf(other)];
+      const [old, next] = [await sinkOf(leader), await sinkOf(other)];
       return old?.state === 'standby' && next?.state === 'live' && next.renewed > 0;
     });
     await expectToWork(`works-after-${name.split(' ')[0]}`);
     expect([...xds.removed, ...mcp.removed]).toEqual([]);
-    expect(xds.names(XDS[0] as string)).toEqual(expect.arrayContaining([...before.xds]));
-    expect(mcp.names(MCP[0] as string)).toEqual(expect.arrayContaining([...before.mcp]));
+    expect(xds.names(XDS_TYPES[0] as string)).toEqual(expect.arrayContaining([...before.xds]));
+    expect(mcp.names(MCP_TYPES[0] as string)).toEqual(expect.arrayContaining([...before.mcp]));
     expect(log.violations).toEqual([]);
     expect(log.heads.length).toBeGreaterThan(3);
     // What the old leader wrote into Consul the new one renews: nothing in between, and never twice.
@@ -253,8 +219,8 @@ describe('two replicas on one Consul', () => {
   });
 
   test('a mass removal is held by both; released at the follower, the leader lets it go on both', async () => {
-    await until('nothing is held', async () => (await bridgeAt(0).get<ItemList<HeldView>>('held')).items.length === 0);
-    const gone = (await hostsIn(bridgeAt(0))).length;
+    await until('nothing is held', async () => (await replicas.at(0).get<ItemList<HeldView>>('held')).items.length === 0);
+    const gone = (await hostsIn(replicas.at(0))).length;
     await eureka.restart({ keepData: false }); // it comes back empty
     await registry.register('orders', backend.port);
     for (const bridge of bridges) {
@@ -265,10 +231,9 @@ describe('two replicas on one Consul', () => {
       );
       expect((await hostsIn(bridge)).length).toBe(gone);
     }
-    const follower = bridgeAt(await indexOf('follower'));
+    const [leader, follower] = [await leads(), await follows()];
     const tokenFile = join(directory, 'tokens');
     const url = `http://127.0.0.1:${follower.ports.control}`;
-    const leader = bridgeAt(await indexOf('leader'));
     const post = { method: 'POST', headers: { authorization: `Bearer ${TOKEN}` }, redirect: 'manual' } as const;
     const answer = await fetch(`${url}/api/v1/held/old%2F%2F/release`, post);
     expect(answer.status).toBe(307);
@@ -280,7 +245,7 @@ describe('two replicas on one Consul', () => {
     }).ended;
     expect(released).toMatchObject({ code: 0, stdout: expect.stringMatching(/^released \d+ endpoints of old/) });
     for (const bridge of bridges) await until('it is let go', async () => (await hostsIn(bridge)).length === 1);
-    await expectEqualBytes();
+    await replicas.equalBytes();
     expect((await callEgress(envoy.ports.egress, 'orders.eureka')).status).toBe(200);
     expect(log.violations).toEqual([]);
   });
@@ -288,19 +253,19 @@ describe('two replicas on one Consul', () => {
   test('a replica that starts without its file while a registry is down serves what the others serve', async () => {
     for (let i = 0; i < 5; i += 1) await registry.register(`known-${i}`, 14_000 + i);
     for (const bridge of bridges) await until('all are known', async () => (await hostsIn(bridge)).length === 6);
-    await expectEqualBytes();
-    const [leader, follower] = [bridgeAt(await indexOf('leader')), bridgeAt(await indexOf('follower'))];
-    const { ledgerRevision } = await statusOf(leader);
+    await replicas.equalBytes();
+    const [leader, follower] = [await leads(), await follows()];
+    const { ledgerRevision } = await replicas.statusOf(leader);
     await eureka.kill();
     await until(
       'the leader has written down what it knows',
-      async () => (await statusOf(leader)).ledgerRevision > ledgerRevision,
+      async () => (await replicas.statusOf(leader)).ledgerRevision > ledgerRevision,
       60_000,
     );
     await follower.end('SIGKILL');
     await rm(join(follower.directory, '.isthmus'), { recursive: true });
     await follower.run();
     expect((await hostsIn(follower)).length).toBe(6);
-    await expectEqualBytes();
+    await replicas.equalBytes();
   });
 });
