@@ -10,6 +10,9 @@ import { ScopeTable } from './scope-table.ts';
 import { Tombstones } from './tombstones.ts';
 import { WatchedTime } from './watched-time.ts';
 
+/** Records of a complete read taken between two looks at the clock: with the ledger and all who are told 50 µs each, or 200 cold. */
+const TAKEN_A_STEP = 20;
+
 /** Who is told of records whose published content changed. */
 export interface Changes {
   put(id: ServiceId, record: ServiceRecord): void;
@@ -120,9 +123,14 @@ export class PublishedRecords {
     for (const [id, record] of services) {
       this.#take(scope, id, record, changes, verdict);
       seen += 1;
-      if (seen % STEP === 0) yield;
+      if (seen % TAKEN_A_STEP === 0) yield;
     }
-    for (const id of [...scope.records.keys()]) if (!services.has(id)) this.#take(scope, id, undefined, changes, verdict);
+    yield;
+    for (const id of [...scope.records.keys()]) {
+      seen += 1;
+      if (seen % STEP === 0) yield;
+      if (!services.has(id)) this.#take(scope, id, undefined, changes, verdict);
+    }
     this.scopes.sayHeld(scope);
     const now = this.#clock.now();
     if (services.size === 0) scope.emptySince ??= now;

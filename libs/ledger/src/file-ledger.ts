@@ -9,14 +9,17 @@ import type { Diagnostic, Ledger, LedgerTable } from '@isthmus/model';
 import { EntryBound } from './entry-bound.ts';
 import { lockFile } from './file-lock.ts';
 import { HEADER, formatLine, parseLine } from './journal-line.ts';
+import type { JournalEntry } from './journal-line.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
 /** A change is handed to the system at once, so that `kill -9` loses nothing; against power loss it is synced this often. */
 const SYNC_MS = 250;
 /** After a failed write. */
 const RETRY_MS = 5_000;
-/** Bytes written before the event loop gets its turn (about 2 ms of JSON). */
+/** Bytes written at once, about 2 ms of JSON. */
 const CHUNK = 128 * 1024;
+/** ms of lines in one turn of the event loop: records that were last used long ago take five times as long. */
+const TURN_MS = 3;
 /** The journal is rewritten when it is this many times longer than what lives in it. */
 const COMPACT_RATIO = 2;
 const COMPACT_MIN_LINES = 4096;
@@ -31,7 +34,7 @@ export class FileLedger implements Ledger {
   readonly #memory = new MemoryLedger();
   readonly #directory: string;
   readonly #bound: EntryBound;
-  readonly #dirty = new Map<string, { readonly table: LedgerTable; readonly key: string }>();
+  readonly #dirty = new Map<string, Pick<JournalEntry, 'table' | 'key'>>();
   #file: FileHandle | undefined;
   #unlock: (() => Promise<void>) | undefined;
   #lines = 0;
@@ -142,14 +145,17 @@ export class FileLedger implements Ledger {
     const batch = [...this.#dirty];
     this.#dirty.clear();
     const written = await this.#guarded(async () => {
-      const entries = batch.values().map(([, at]) => ({ ...at, value: this.#memory.get(at.table, at.key) }));
-      await this.#append(file, entries);
+      await this.#append(file, this.#valuesOf(batch));
       if (this.#lines > Math.max(COMPACT_MIN_LINES, COMPACT_RATIO * this.#live())) await this.#rewrite();
     });
     if (written) return true;
     for (const [id, at] of batch) this.#dirty.set(id, at);
     setTimeout(() => this.#schedule(), RETRY_MS).unref();
     return false;
+  }
+
+  *#valuesOf(batch: readonly (readonly [string, Pick<JournalEntry, 'table' | 'key'>])[]): Generator<JournalEntry> {
+    for (const [, { table, key }] of batch) yield { table, key, value: this.#memory.get(table, key) };
   }
 
   /** A full disk must not stop discovery: go on in memory, say so, and try again. */
@@ -165,15 +171,18 @@ export class FileLedger implements Ledger {
     }
   }
 
-  async #append(file: FileHandle, entries: Iterable<{ table: LedgerTable; key: string; value: unknown }>): Promise<void> {
+  async #append(file: FileHandle, entries: Iterable<JournalEntry>): Promise<void> {
     let chunk = '';
+    let turnEnds = performance.now() + TURN_MS;
     for (const entry of entries) {
       chunk += formatLine(entry);
       this.#lines += 1;
-      if (chunk.length < CHUNK) continue;
-      await file.appendFile(chunk);
-      chunk = '';
+      if (chunk.length >= CHUNK) {
+        await file.appendFile(chunk);
+        chunk = '';
+      } else if (performance.now() < turnEnds) continue;
       await nextTurn();
+      turnEnds = performance.now() + TURN_MS;
     }
     if (chunk !== '') await file.appendFile(chunk);
   }
