@@ -4,6 +4,7 @@ import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { NacosServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
+import { startCli } from './support/cli.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 
@@ -56,6 +57,10 @@ describe('several registries of one kind', () => {
     expect(items).toMatchObject([
       { host: HOST, winner: 'west/public/DEFAULT_GROUP/orders', losers: ['east/public/DEFAULT_GROUP/orders'] },
     ]);
+    const { stdout } = await startCli(['doctor', '-c', 'isthmus.yaml'], { cwd: bridge.directory }).ended;
+    expect(stdout).toContain(
+      `! ${HOST} is claimed by several: west/public/DEFAULT_GROUP/orders is published, east/public/DEFAULT_GROUP/orders left out`,
+    );
   });
 
   test('with a rule each has a host of its own, taken over while the bridge runs', async () => {

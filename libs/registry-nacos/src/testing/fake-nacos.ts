@@ -1,5 +1,4 @@
 import type http from 'node:http';
-import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall, UntypedHandleCall } from '@grpc/grpc-js';
 import { decodePayload, encodePayload } from '../payload.ts';
@@ -8,6 +7,8 @@ import { startFakeHttp } from './fake-http.ts';
 import type { FakeHttpAnswer } from './fake-http.ts';
 import { FakeStore } from './fake-store.ts';
 import type { FakeInstance, FakeServiceName } from './fake-store.ts';
+import { freePair } from './free-pair.ts';
+import { isWatched, keyOf, missedServices } from './fuzzy-pattern.ts';
 
 type Json = Record<string, unknown>;
 
@@ -268,12 +269,7 @@ export class FakeNacos {
 
   #fuzzyWatch(connection: FakeConnection, pattern: string, body: Json): void {
     connection.watched.add(pattern);
-    const received = new Set(body['receivedGroupKeys'] as string[]);
-    const [namespace = '', group = ''] = pattern.split('>>');
-    const keys = this.store
-      .services(namespace, group === '*' ? undefined : group)
-      .map((service) => `${service.namespace}@@${service.group}@@${service.name}`);
-    const contexts = keys.filter((key) => !received.has(key)).map((serviceKey) => ({ serviceKey, changedType: 'ADD_SERVICE' }));
+    const contexts = missedServices(this.store, pattern, new Set(body['receivedGroupKeys'] as string[]));
     const syncType = body['initializing'] === true ? 'FUZZY_WATCH_INIT_NOTIFY' : 'FUZZY_WATCH_DIFF_SYNC_NOTIFY';
     this.#send(connection, 'NamingFuzzyWatchSyncRequest', {
       syncType,
@@ -286,38 +282,13 @@ export class FakeNacos {
 
   #notifyWatchers(service: FakeServiceName, changedType: string): void {
     if (this.#hung) return;
-    const serviceKey = `${service.namespace}@@${service.group}@@${service.name}`;
     for (const connection of this.#connections.values()) {
-      const matches = [...connection.watched].some((pattern) => {
-        const [namespace, group] = pattern.split('>>');
-        return namespace === service.namespace && (group === '*' || group === service.group);
-      });
-      if (matches)
+      if ([...connection.watched].some((pattern) => isWatched(pattern, service)))
         this.#send(connection, 'NamingFuzzyWatchChangeNotifyRequest', {
           syncType: 'FUZZY_WATCH_RESOURCE_CHANGED',
-          serviceKey,
+          serviceKey: keyOf(service),
           changedType,
         });
     }
-  }
-}
-
-/** A free port whose neighbour 1,000 above is free too. */
-async function freePair(): Promise<number> {
-  const listen = (port: number) =>
-    new Promise<ReturnType<typeof createServer> | undefined>((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(undefined));
-      server.listen(port, '127.0.0.1', () => resolve(server));
-    });
-  for (;;) {
-    const first = await listen(0);
-    if (first === undefined) continue;
-    const { port } = first.address() as { port: number };
-    const second = port + 1_000 > 65_535 ? undefined : await listen(port + 1_000);
-    await Promise.all(
-      [first, second].map((server) => new Promise((resolve) => (server === undefined ? resolve(0) : server.close(resolve)))),
-    );
-    if (second !== undefined) return port;
   }
 }
