@@ -55,6 +55,28 @@ describe('names', () => {
     expect(spec?.tcp[0]?.route[0]?.destination?.host).toBe('db.shop.svc.cluster.local');
     expect(spec?.tls[0]?.match[0]?.gateways).toEqual(['shop/edge']);
   });
+
+  test('that are long already are not copied; of a rule with a short one the rest is its own, and the rule stays as it was', () => {
+    const long = rule('long', {
+      hosts: ['shop.example'],
+      gateways: ['mesh'],
+      http: [{ route: to('a.b'), mirror: { host: 'c.d' } }],
+    });
+    const short = rule('short', {
+      hosts: ['shop.example'],
+      http: [
+        { match: [{ name: 'one' }], route: to('payments') },
+        { match: [{ name: 'two' }], route: to('a.b') },
+      ],
+    });
+    const index = all(long, short);
+    expect(index.merged('shop', 'long')).toBe(long);
+    const { spec } = index.merged('shop', 'short') ?? {};
+    expect(spec?.http[0]?.route[0]?.destination?.host).toBe('payments.shop.svc.cluster.local');
+    expect(spec?.http[0]?.match).toBe(short.spec.http[0]?.match);
+    expect(spec?.http[1]).toBe(short.spec.http[1]);
+    expect(short.spec.http[0]?.route[0]?.destination?.host).toBe('payments');
+  });
 });
 
 describe('what a namespace sees of a gateway', () => {

@@ -37,7 +37,7 @@ function take(mesh: Mesh, changes: readonly (readonly [IstioObject | undefined, 
 /** The names of the virtual hosts, and the paths that they match. */
 function told(changes: readonly ResourceChange[]): string {
   const routes = changes.flatMap(({ name, resource }) => {
-    if (resource === undefined || !/^http/.test(name)) return [];
+    if (resource === undefined || !name.startsWith('http')) return [];
     return fromBinary(RouteConfigurationSchema, resource.bytes).virtualHosts;
   });
   const paths = routes.flatMap((host) => host.routes.map(({ match }) => String(match?.pathSpecifier.value ?? '')));

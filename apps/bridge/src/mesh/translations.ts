@@ -18,7 +18,7 @@ type Rule = IstioObject<'DestinationRule'> | undefined;
 interface Made {
   readonly service: MeshService;
   readonly rule: Rule;
-  readonly variants: { readonly key: string; readonly resources: readonly Resource[] }[];
+  variants: readonly { readonly key: string; readonly resources: readonly Resource[] }[];
 }
 
 /** What of a service is there beside what everybody has. */
@@ -29,6 +29,8 @@ interface Further {
   readonly bare: boolean;
 }
 
+const NOTHING: readonly Made[] = [];
+
 /** Views of one service and rules for it that are kept; with more the oldest goes, and is made again if it is asked for. */
 const MOST_KEPT = 16;
 
@@ -37,7 +39,7 @@ const MOST_KEPT = 16;
  * one long: a weak map for each service would cost more than the translation of a change.
  */
 export class Translations {
-  readonly #made = new Map<MeshHost, Made[]>();
+  readonly #made = new Map<MeshHost, readonly Made[]>();
   readonly #mesh: ClusterDefaults;
 
   constructor(mesh: ClusterDefaults) {
@@ -72,22 +74,20 @@ export class Translations {
   }
 
   #once(service: MeshService, rule: Rule, key: string, make: () => readonly Resource[]): readonly Resource[] {
-    const { variants } = this.#madeOf(service, rule);
-    const known = variants.find((variant) => variant.key === key);
+    const made = this.#madeOf(service, rule);
+    const known = made.variants.find((variant) => variant.key === key);
     if (known !== undefined) return known.resources;
     const resources = make();
-    variants.push({ key, resources });
+    made.variants = [...made.variants, { key, resources }]; // just as long: what is pushed to has room for sixteen more
     return resources;
   }
 
   #madeOf(service: MeshService, rule: Rule): Made {
-    const known = this.#made.get(service.host) ?? [];
+    const known = this.#made.get(service.host) ?? NOTHING;
     const found = known.find((made) => made.service === service && made.rule === rule);
     if (found !== undefined) return found;
     const made: Made = { service, rule, variants: [] };
-    if (known.length === MOST_KEPT) known.shift();
-    if (known.length === 0) this.#made.set(service.host, known);
-    known.push(made);
+    this.#made.set(service.host, [...known.slice(1 - MOST_KEPT), made]);
     return made;
   }
 }

@@ -1,27 +1,51 @@
 import { isIP } from 'node:net';
-import { clone } from '@bufbuild/protobuf';
-import { VirtualServiceSchema } from '@isthmus/proto/istio';
 import type { Destination, IstioObject } from '@isthmus/proto/istio';
 
-/** A copy whose hosts are in lower case and whose short names are made long: `orders` in namespace `shop` is `orders.shop.svc.<domain>`. */
-export function resolveNames(rule: IstioObject<'VirtualService'>, domain: string): IstioObject<'VirtualService'> {
-  const spec = clone(VirtualServiceSchema, rule.spec);
+type Rule = IstioObject<'VirtualService'>;
+
+/**
+ * The rule with its hosts in lower case and its short names made long: `orders` in namespace `shop` is `orders.shop.svc.<domain>`. What
+ * is so already is the rule's own, not copied: copies of ten thousand rules are 23 MB.
+ */
+export function resolveNames(rule: Rule, domain: string): Rule {
+  const { spec } = rule;
   const host = (name: string): string => longHost(name, rule.namespace, domain);
-  const gateways = (names: readonly string[]): string[] => names.map((name) => gatewayKey(name, rule.namespace));
-  const point = (destination: Destination | undefined): void => {
-    if (destination !== undefined) destination.host = host(destination.host);
-  };
-  spec.hosts = spec.hosts.map(host);
-  spec.gateways = gateways(spec.gateways);
-  for (const route of spec.http) {
-    point(route.mirror);
-    for (const { destination } of [...route.route, ...route.mirrors]) point(destination);
-  }
-  for (const route of [...spec.tcp, ...spec.tls]) for (const { destination } of route.route) point(destination);
-  for (const match of [...spec.http, ...spec.tcp, ...spec.tls].flatMap((route) => [...route.match])) {
-    match.gateways = gateways(match.gateways);
-  }
-  return { ...rule, spec };
+  const gateway = (name: string): string => gatewayKey(name, rule.namespace);
+  const point = <D extends Destination | undefined>(to: D): D =>
+    to === undefined ? to : withFields(to, { host: host(to.host) });
+  const sent = <R extends { readonly destination?: Destination | undefined }>(route: R): R =>
+    withFields(route, { destination: point(route.destination) });
+  const matched = <M extends { gateways: string[] }>(match: M): M =>
+    withFields(match, { gateways: each(match.gateways, gateway) });
+  const resolved = withFields(spec, {
+    hosts: each(spec.hosts, host),
+    gateways: each(spec.gateways, gateway),
+    http: each(spec.http, (http) =>
+      withFields(http, {
+        mirror: point(http.mirror),
+        route: each(http.route, sent),
+        mirrors: each(http.mirrors, sent),
+        match: each(http.match, matched),
+      }),
+    ),
+    tcp: each(spec.tcp, (tcp) => withFields(tcp, { route: each(tcp.route, sent), match: each(tcp.match, matched) })),
+    tls: each(spec.tls, (tls) => withFields(tls, { route: each(tls.route, sent), match: each(tls.match, matched) })),
+  });
+  return resolved === spec ? rule : { ...rule, spec: resolved };
+}
+
+/** The list itself where nothing of it is another. */
+function each<T>(list: T[], made: (one: T) => T): T[] {
+  const all = list.map(made);
+  return all.every((one, n) => one === list[n]) ? list : all;
+}
+
+/** A copy that has these, or the message itself where it has them. */
+function withFields<M extends object, F extends keyof M>(message: M, fields: { readonly [K in F]: M[K] | undefined }): M {
+  for (const name in fields)
+    if (message[name] !== fields[name])
+      return Object.assign(Object.create(Object.getPrototypeOf(message) as object) as M, message, fields);
+  return message;
 }
 
 function longHost(host: string, namespace: string, domain: string): string {

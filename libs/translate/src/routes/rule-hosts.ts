@@ -56,7 +56,7 @@ export function virtualHostsOfRule(scope: ProxyScope, route: SidecarRoute, rule:
     const order = ruleOrder(rule, scope.proxy.namespace, hosts.length);
     hosts.push(routeVirtualHost({ ...namesOf(scope, route, service, main), order, body: own }));
   }
-  return hosts;
+  return [...hosts]; // what is pushed to has room for sixteen more, and this is kept for each rule
 }
 
 const shared = new SharedRoutes<Uint8Array | undefined>();
@@ -75,7 +75,8 @@ function ruleBody(
 ): Uint8Array | undefined {
   const at = routeContext(scope, route, route.style.kind === 'port' ? route.style.port : main);
   const overs = new Map([...further.map(({ number }) => number), at.port].map((port) => [port, scope.handOver(host, port)]));
-  const key = [route.style.kind, ...further.map(({ number }) => number), ...[...overs.values()].map(leftBy)].join();
+  // Not the route's style: where a destination's own ports count, the context is asked for them.
+  const key = [...further.map(({ number }) => number), ...[...overs.values()].map(leftBy)].join();
   return shared.of(rule, key, at, (on) => {
     const routesTo = (port: number): readonly RouteInit[] => {
       const there = httpRoutes(rule, on(port)).map((each) => each.route);

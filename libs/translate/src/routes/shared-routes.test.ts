@@ -78,3 +78,21 @@ test('proxies that a rule does not tell apart have the same bytes, until a Desti
   const hashed = bodyFor({ destinationRules: [{ spec: { host: 'stock.shop', ...hash } }] });
   expect(hashed).not.toEqual(body);
 });
+
+test('who calls by port and who calls by name have the same bytes, unless a destination leaves its port to its service', () => {
+  const services = [{ host: 'orders.shop' }, { host: 'stock.shop', ports: [http(8080)] }];
+  const scope = routeScope({ services });
+  const bodies = (port: number | undefined): readonly (Uint8Array | undefined)[] => {
+    const rule = virtualService({ spec: { hosts: ['orders.shop'], http: [{ route: to('stock.shop', port) }] } });
+    return ['80', 'http_proxy'].map((name) => {
+      const route = sidecarRoute(scope, name);
+      return route && virtualHostsOfRule(scope, route, rule)[0]?.body;
+    });
+  };
+  const [byPort, byName] = bodies(8080);
+  expect(byPort).toBeDefined();
+  expect(byName).toBe(byPort);
+  const [onPort, asService] = bodies(undefined);
+  expect(Buffer.from(onPort ?? []).toString('latin1')).toContain('outbound|80||stock.shop');
+  expect(Buffer.from(asService ?? []).toString('latin1')).toContain('outbound|8080||stock.shop');
+});

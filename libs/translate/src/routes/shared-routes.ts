@@ -6,13 +6,19 @@ type Rule = IstioObject<'VirtualService'>;
 type FoundRule = ReturnType<RouteContext['destinationRule']>;
 type FoundPorts = readonly ServicePort[] | undefined;
 
+/** By host; lists are a third of two maps, and there is one for each rule. */
+interface Found<Value> {
+  readonly hosts: readonly string[];
+  readonly values: readonly Value[];
+}
+
 /** What was made of a rule, and what was looked up for it: proxies for whom the same is found share it. */
 interface Variant<Made> {
   readonly key: string;
   readonly retries: RouteContext['retries'];
-  readonly rules: ReadonlyMap<string, FoundRule>;
+  readonly rules: Found<FoundRule>;
   /** Of destinations without a port. */
-  readonly ports: ReadonlyMap<string, FoundPorts>;
+  readonly ports: Found<FoundPorts>;
   readonly made: Made;
 }
 
@@ -24,7 +30,7 @@ const MOST_KEPT = 16;
  * second kind of proxy what finding them costs. A changed rule is another object, and its old bytes go with it.
  */
 export class SharedRoutes<Made> {
-  readonly #made = new WeakMap<Rule, Variant<Made>[]>();
+  readonly #made = new WeakMap<Rule, readonly Variant<Made>[]>();
 
   /**
    * @param key all that the result depends on beside the rule and the context
@@ -32,8 +38,7 @@ export class SharedRoutes<Made> {
    */
   of(rule: Rule, key: string, at: RouteContext, make: (on: (port: number) => RouteContext) => Made): Made {
     const whole = [key, at.port, at.gateway, at.tls, at.proxy.grpc, sourceOf(rule, at)].join(' ');
-    let variants = this.#made.get(rule);
-    if (variants === undefined) this.#made.set(rule, (variants = []));
+    const variants = this.#made.get(rule) ?? [];
     const known = variants.find((variant) => variant.key === whole && isSame(variant, at));
     if (known !== undefined) return known.made;
     const rules = new Map<string, FoundRule>();
@@ -41,21 +46,28 @@ export class SharedRoutes<Made> {
     const destinationRule = noted(rules, at.destinationRule);
     const portsOf = noted(ports, (host) => at.service(host)?.ports);
     const service = (host: string) => {
-      const found = portsOf(host);
-      return found === undefined ? undefined : { ports: found };
+      const its = portsOf(host);
+      return its === undefined ? undefined : { ports: its };
     };
     const made = make((port) => ({ ...at, port, destinationRule, service }));
-    if (variants.length === MOST_KEPT) variants.shift();
-    variants.push({ key: whole, retries: at.retries, rules, ports, made });
+    const variant = { key: whole, retries: at.retries, rules: found(rules), ports: found(ports), made };
+    this.#made.set(rule, [...variants.slice(1 - MOST_KEPT), variant]);
     return made;
   }
 }
 
 function isSame({ retries, rules, ports }: Variant<unknown>, at: RouteContext): boolean {
   if (retries !== at.retries) return false;
-  for (const [host, rule] of rules) if (at.destinationRule(host) !== rule) return false;
-  for (const [host, of] of ports) if (at.service(host)?.ports !== of) return false;
-  return true;
+  return (
+    rules.hosts.every((host, n) => at.destinationRule(host) === rules.values[n]) &&
+    ports.hosts.every((host, n) => at.service(host)?.ports === ports.values[n])
+  );
+}
+
+const NOTHING: Found<never> = { hosts: [], values: [] };
+
+function found<Value>(by: ReadonlyMap<string, Value>): Found<Value> {
+  return by.size === 0 ? NOTHING : { hosts: [...by.keys()], values: [...by.values()] };
 }
 
 function noted<Value>(known: Map<string, Value>, find: (host: string) => Value): (host: string) => Value {
