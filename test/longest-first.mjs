@@ -5,6 +5,7 @@ const LONGEST = [
   'test/e2e/compose.test.ts',
   'test/e2e/way-back.test.ts',
   'test/e2e/replica-stores.test.ts',
+  'test/e2e/replicas.test.ts',
   'libs/registry-eureka/src/sink.real.test.ts',
   'test/e2e/two-bridges.test.ts',
   'faults.real.test.ts',
@@ -22,10 +23,16 @@ const LONGEST = [
   'test/e2e/pod-moves-registries.test.ts',
   'test/e2e/lab.test.ts',
   'libs/xds/src/envoy.types.real.test.ts',
-  'test/e2e/replicas.test.ts',
   'test/e2e/cli.test.ts',
   'test/oracle/istio-validation.real.test.ts',
   'test/e2e/languages.test.ts',
+  'test/e2e/outputs.test.ts',
+  'registry-nacos/src/ledger-store.real.test.ts',
+  'test/e2e/agent.test.ts',
+  'test/e2e/rungs-grpc.test.ts',
+  'test/e2e/retired.test.ts',
+  'test/e2e/provider.test.ts',
+  'test/e2e/secure-bootstraps.test.ts',
 ];
 
 /** Jest knows how long a suite took the last time it ran in this clone; a fresh clone, as CI has, knows nothing and goes by the size of the file. */
