@@ -3,6 +3,7 @@ import type { ClientSeam } from '../http/client-seam.ts';
 import { dispatchBy } from './dispatch-mover.ts';
 import type { Dispatch, Dispatcher } from './dispatch.ts';
 import { awaitDispatcher, isAwaited } from './dispatcher-waiting.ts';
+import { connectorOf } from './secure-connector.ts';
 import { whyUnwrappable } from './unwrappable.ts';
 
 /** Where undici has the dispatcher of those who name none: built in and from npm up to 7, and from npm 8. */
@@ -45,7 +46,7 @@ function patchAt(key: symbol, seam: ClientSeam): (() => void)[] {
     return [];
   }
   const mine: Layer = { seam };
-  const patched = layeredOn(before, mine, () => mine.seam);
+  const patched = layeredOn(before, mine, () => mine.seam, connectorOf(before));
   global[key] = patched;
   return [
     () => {
@@ -93,11 +94,12 @@ export function wrapped<D extends object>(dispatcher: D, seam: () => ClientSeam 
   return layeredOn(before, layer, seam) as unknown as D;
 }
 
-function layeredOn(before: Dispatcher, layer: Layer, seam: () => ClientSeam | undefined): Layered {
+/** @param connector who checks certificates for it */
+function layeredOn(before: Dispatcher, layer: Layer, seam: () => ClientSeam | undefined, connector: object = before): Layered {
   const below = before.dispatch.bind(before) as Dispatch;
   const dispatch: Dispatch = (options, handler) => {
     const current = seam();
-    return current === undefined ? below(options, handler) : dispatchBy(current, below, options, handler, before);
+    return current === undefined ? below(options, handler) : dispatchBy(current, below, options, handler, connector);
   };
   // What undici's own `compose` makes (from 7 on; that of 6 loses what `dispatch` returns, and 5 has none).
   const layered: Layered = new Proxy(before, {

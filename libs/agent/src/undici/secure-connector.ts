@@ -18,3 +18,19 @@ export function whyNotSecurely(dispatcher: object): string | undefined {
   );
   return isNamed ? 'it is HTTPS, and its dispatcher has one name of a server for all (connect.servername)' : undefined;
 }
+
+/** Of undici 8, additive only. */
+const GLOBAL_8 = Symbol.for('undici.globalDispatcher.2');
+
+/**
+ * Who connects for a global dispatcher. Where undici 8 was loaded first, Node's own `fetch` and older copies find a `Dispatcher1Wrapper`, which
+ * keeps its dispatcher to itself: it is the one that undici 8 sets as its own in the same turn, before it (`lib/global.js`).
+ */
+export function connectorOf(dispatcher: object): object {
+  const own = (globalThis as Readonly<Record<symbol, unknown>>)[GLOBAL_8];
+  return isWrapper(dispatcher) && typeof own === 'object' && own !== null && !isWrapper(own) ? own : dispatcher;
+}
+
+function isWrapper({ constructor }: object): boolean {
+  return constructor.name === 'Dispatcher1Wrapper';
+}

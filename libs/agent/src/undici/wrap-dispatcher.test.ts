@@ -7,6 +7,7 @@ import type { Agent } from '../agent.ts';
 import type { Decision } from '../decision-table.ts';
 import { serve } from '../http/testing/recorded-server.ts';
 import type { Server } from '../http/testing/recorded-server.ts';
+import { connectorOf, whyNotSecurely } from './secure-connector.ts';
 import { wrapDispatcher } from './index.ts';
 
 type Undici = typeof undici8;
@@ -121,4 +122,14 @@ test('HTTPS stays on the SDK, and that is said, unless the sidecar originates TL
   expect(await (await undici8.request(secure, { dispatcher })).body.text()).toBe('egress');
   expect(egress.seen).toMatchObject([{ url: '/a', headers: { host: 'orders:80' } }]);
   await dispatcher.close();
+});
+
+test('who checks certificates for the built-in fetch is undici 8’s own dispatcher, where undici 8 was loaded first and stands before it', () => {
+  const own = undici8.getGlobalDispatcher();
+  const before = new undici8.Dispatcher1Wrapper(own);
+  expect(whyNotSecurely(before)).toContain('not one that is known to check certificates by the Host');
+  expect(connectorOf(before)).toBe(own);
+  expect(whyNotSecurely(connectorOf(before))).toBeUndefined();
+  const other = new undici8.Agent();
+  expect(connectorOf(other)).toBe(other);
 });
