@@ -66,6 +66,7 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaSe
     data: [],
     startTimeoutMs: 90_000,
     stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
+    leavesNothing: options.recordsClasses !== true,
   });
 }
 

@@ -70,6 +70,7 @@ async function start(generation: Generation, options: NacosOptions): Promise<Nac
     data: ['data'],
     startTimeoutMs: 90_000,
     stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
+    leavesNothing: options.recordsClasses !== true,
   });
 }
 

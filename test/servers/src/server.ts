@@ -26,7 +26,7 @@ export interface Server<
   readonly ready: Promise<void>;
   /** The last lines of its log; default 60. */
   log(lines?: number): string;
-  /** SIGTERM, after a grace period SIGKILL; then its directory goes. Safe to call twice. */
+  /** SIGTERM, after a grace period SIGKILL (at once where it has nobody to tell and nothing to keep); then its directory goes. Safe to call twice. */
   stop(options?: StopOptions): Promise<void>;
   /** SIGKILL: as if the machine lost power. Data and ports stay for `restart`. */
   kill(): Promise<void>;

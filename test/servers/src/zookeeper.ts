@@ -51,6 +51,7 @@ export async function startZookeeper(options: ZookeeperOptions = {}): Promise<Zo
     data: ['data'],
     startTimeoutMs: 30_000,
     stopGraceMs: 3_000,
+    leavesNothing: true,
   });
 }
 
