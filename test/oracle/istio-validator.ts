@@ -30,7 +30,9 @@ export async function istioJudgements(objects: Iterable<MeshObject>): Promise<re
   const { home } = await provide('istio-validator');
   const { recipe } = servers['istio-validator'];
   if (recipe.kind !== 'go') throw new Error('the validator is not built by Go');
-  const child = spawn(join(home, recipe.program), { stdio: ['pipe', 'pipe', 'inherit'] });
+  // Go's collector would take a third of its CPU: 10,000 entries are 16 s with it as it is, 12 s when it collects seldom.
+  const env = { ...process.env, GOGC: '400' };
+  const child = spawn(join(home, recipe.program), { stdio: ['pipe', 'pipe', 'inherit'], env });
   const exited = once(child, 'exit');
   const judgements: Judgement[] = [];
   const reading = (async () => {
