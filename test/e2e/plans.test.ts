@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, ItemList, PlanAuditView, PlanChangeView, PlanDetail, PlanView, Problem } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { ROOT } from '../docs/pages.ts';
 import { BridgeProcess } from './support/bridge.ts';
-
-const CLI = join(ROOT, 'dist/apps/cli/apps/cli/src/main.js');
+import { startCli } from './support/cli.ts';
+import type { CliOutcome } from './support/cli.ts';
 
 const SERVICES = `services:
   - host: orders.shop.mesh
@@ -42,13 +40,8 @@ afterAll(() => bridge?.close());
 const planFile = (name: string) => join(bridge.directory, 'plans.d', name);
 
 /** The built CLI, in the directory of the bridge, so that it finds the admin token. */
-function isthmus(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { PATH: process.env['PATH'], ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: bridge.directory, env }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
+function isthmus(...args: readonly string[]): Promise<CliOutcome> {
+  return startCli(args, { cwd: bridge.directory, env: { ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` } }).ended;
 }
 
 async function call<T>(method: string, path: string, body?: string): Promise<{ status: number; body: T }> {

@@ -1,19 +1,17 @@
-import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ShadowView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { startNacos2 } from '@isthmus/servers';
 import type { NacosServer } from '@isthmus/servers';
-import { ROOT } from '../docs/pages.ts';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
+import { startCli } from './support/cli.ts';
+import type { CliOutcome } from './support/cli.ts';
 
 const HOST = 'orders.default-group.public.nacos';
-const CLI = join(ROOT, 'dist/apps/cli/apps/cli/src/main.js');
 const PLAN = `
 apiVersion: isthmus.dev/v1alpha1
 kind: Migration
@@ -152,13 +150,8 @@ describe('what npm nacos sees of orders, and what the mesh does', () => {
 });
 
 /** The built CLI. */
-function isthmus(bridge: BridgeProcess, ...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { PATH: process.env['PATH'], ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { cwd: bridge.directory, env }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
+function isthmus(bridge: BridgeProcess, ...args: readonly string[]): Promise<CliOutcome> {
+  return startCli(args, { cwd: bridge.directory, env: { ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` } }).ended;
 }
 
 /** An instance whose health is asked at a path of its own. */

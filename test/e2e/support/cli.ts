@@ -16,7 +16,10 @@ export interface CliRun {
   readonly ended: Promise<CliOutcome>;
 }
 
-/** The built CLI as users run it. `env` is all of its environment but PATH. */
+/** What V8 made of its modules, from one of our processes to the next (tools/paths.mjs): else a start compiles for 0.1 to 1 s of CPU. */
+const compiled = process.env['NODE_COMPILE_CACHE'];
+
+/** The built CLI as users run it. `env` is all of its environment but PATH and that cache. */
 export function startCli(
   args: readonly string[],
   options: { readonly cwd: string; readonly env?: Record<string, string> },
@@ -24,7 +27,7 @@ export function startCli(
   if (!existsSync(MAIN)) throw new Error('the CLI is not built; run `npm run build`');
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], ...options.env },
+    env: { PATH: process.env['PATH'], ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
