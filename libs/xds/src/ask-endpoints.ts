@@ -24,6 +24,6 @@ export function askEndpointsOf(
     for (const name of names) endpoints.subscription.ask(name);
     endpoints.noteDue(view.revision);
   }
-  if (awaits) family.order.awaitEndpoints(names);
+  if (awaits) family.order.awaitEndpoints(names, view.revision);
   return awaits;
 }

@@ -2,11 +2,11 @@ import type { TypeUrl } from '@isthmus/model';
 import type { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
-/** Routes wait for clusters at most this long (ms): a client whose clusters never warm still gets its routes. */
+/** Routes wait at most this long (ms) for an answer about clusters: a client whose clusters never warm still gets its routes. */
 export const MAX_HOLD = 5_000;
 
-/** Under a steady stream of cluster changes routes wait for this many answers, not for the end of the stream. */
-const MAX_ROUNDS = 2;
+/** However many answers come: routes that change with their clusters faster than the client answers go after this many ms. */
+const MAX_HOLDS = 30_000;
 
 /** What a returning client has and we do not know is taken from it no later than this (ms). */
 const MAX_LEFTOVER = 5 * 60_000;
@@ -16,9 +16,9 @@ const MAX_LEFTOVER_ALONE = 15_000;
 
 interface Hold {
   readonly since: number;
-  readonly answers: number;
-  /** When the clusters had been answered: whose endpoints had not been. */
-  cold: readonly string[] | undefined;
+  /** When the last answer came, and how many there were by then. */
+  heardAt: number;
+  heard: number;
 }
 
 /**
@@ -29,8 +29,12 @@ interface Hold {
 export class PushOrder {
   readonly #streamsOf: (type: TypeUrl) => Iterable<TypeStream>;
   readonly #holds = new Map<TypeStream, Hold>();
-  /** Endpoints of clusters that were sent over another stream than theirs: the answer to CDS does not tell that they are warm. */
-  readonly #cold = new Set<string>();
+  /**
+   * Endpoints of clusters whose answer to CDS does not tell that they are warm, by the view's revision in which they were sent.
+   */
+  readonly #cold = new Map<string, number>();
+  /** Of these, how many were answered so far. */
+  #warmed = 0;
   #leftoversSince: number | undefined;
   /** A stream that has answered has leftovers, or had some. */
   #mayHaveLeftovers = false;
@@ -40,49 +44,55 @@ export class PushOrder {
   }
 
   /**
-   * Should a push of listeners or routes wait for the clusters that are on their way?
-   * @param awaitsClusters false: only for their endpoints
+   * Should a push of listeners or routes wait for clusters that are on their way? Those that came into the view with them or
+   * before them are waited for; what changed of clusters since then, nothing of the push names.
+   * @param awaitsClusters false: the answer to CDS is not waited for, only that to endpoints
    */
   holds(stream: TypeStream, now: number, awaitsClusters = true): boolean {
     if (stream.type !== LDS && stream.type !== RDS) return false;
-    let onTheWay = false;
-    let answers = 0;
+    let waits = false;
+    let heard = this.#warmed;
     for (const clusters of this.#streamsOf(CDS)) {
-      onTheWay ||= awaitsClusters && (clusters.subscription.inFlight !== undefined || clusters.subscription.isDue);
-      answers += clusters.answers;
+      waits ||= (awaitsClusters ? clusters.answeredThrough : clusters.sentThrough) < stream.changedIn;
+      heard += clusters.answers;
     }
-    if (!onTheWay && this.#cold.size === 0) {
+    for (const revision of this.#cold.values()) waits ||= revision <= stream.changedIn;
+    if (!waits) {
       this.#holds.delete(stream);
       return false;
     }
     let hold = this.#holds.get(stream);
-    if (hold === undefined) {
-      hold = { since: now, answers, cold: undefined };
-      this.#holds.set(stream, hold);
-    }
-    // Of the clusters that come after that, the next push will be told to wait.
-    if (!onTheWay || answers - hold.answers >= MAX_ROUNDS) hold.cold ??= [...this.#cold];
-    // Without answers to CDS the rounds are not known: whatever of it is cold is waited for.
-    const waits = !awaitsClusters || hold.cold === undefined || hold.cold.some((name) => this.#cold.has(name));
-    if (waits && now - hold.since < MAX_HOLD) return true;
+    if (hold === undefined) this.#holds.set(stream, (hold = { since: now, heardAt: now, heard }));
+    if (heard !== hold.heard) Object.assign(hold, { heardAt: now, heard });
+    if (now - hold.heardAt < MAX_HOLD && now - hold.since < MAX_HOLDS) return true;
     this.#holds.delete(stream);
-    for (const name of hold.cold ?? []) this.#cold.delete(name);
+    for (const [name, revision] of this.#cold) if (revision <= stream.changedIn) this.#cold.delete(name);
     return false;
   }
 
   /**
-   * Clusters were sent whose endpoints come over streams of their own. (Over ADS Envoy answers CDS when the new clusters
-   * are warm, and that is enough.)
+   * Clusters were sent whose answer does not tell that they are warm, since their endpoints come over streams of their own, or
+   * since others of the response are to stay cold. (Otherwise Envoy answers CDS over ADS when the new clusters are warm.)
+   * @param revision of the view
    */
-  awaitEndpoints(names: Iterable<string>): void {
-    for (const name of names) this.#cold.add(name);
+  awaitEndpoints(names: Iterable<string>, revision: number): void {
+    for (const name of names) if (!this.#cold.has(name)) this.#cold.set(name, revision);
+  }
+
+  /** Nobody is told of these any more. */
+  forget(endpoints: Iterable<string>): void {
+    for (const name of endpoints) this.#cold.delete(name);
   }
 
   /** What a client has brought along is known by its first answer. */
   answered({ type, subscription }: TypeStream): void {
     if (subscription.leftovers.size > 0) this.#mayHaveLeftovers = true;
     if (type !== EDS) return;
-    for (const name of this.#cold) if (subscription.wants(name) && !subscription.isPending(name)) this.#cold.delete(name);
+    for (const name of this.#cold.keys()) {
+      if (!subscription.wants(name) || subscription.isPending(name)) continue;
+      this.#cold.delete(name);
+      this.#warmed += 1;
+    }
   }
 
   /**

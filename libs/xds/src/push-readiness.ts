@@ -25,18 +25,20 @@ export function pushReadiness(
 ): { readonly stock: Stock; readonly overtakes: boolean } | { readonly wait: number } | undefined {
   const { type, subscription } = stream;
   // Its answer comes when the kept clusters are gone, and routes to new ones must not be there before these.
-  const overtakes = type === CDS && returning.keeps;
+  const overtakes = type === CDS && returning.isMute(now);
   if (subscription.inFlight !== undefined && !overtakes) return undefined;
   const resources = view.resources(type);
   if (resources.size === 0 && profile.silentWhenEmpty(type)) return undefined;
   if (now < stream.notBefore) return { wait: stream.notBefore - now };
-  if (family.order.holds(stream, now, !returning.keeps)) return { wait: MAX_HOLD };
+  const silence = returning.beforeOthers(type, now);
+  if (silence > 0) return { wait: silence };
+  if (family.order.holds(stream, now, !returning.isMute(now))) return { wait: MAX_HOLD };
   let retiring = retirement.resources(type);
   if (type === CDS) {
     const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];
     const wait = returning.beforeClusters(endpoints, known, view.revision, now);
     if (wait > 0) return { wait };
-    retiring = returning.with(retiring);
+    retiring = returning.with(retiring, resources);
   }
   return { stock: { view: resources, retiring }, overtakes };
 }

@@ -37,9 +37,13 @@ export class StreamFamily {
     else streams.add(stream);
   }
 
+  remove(stream: TypeStream): void {
+    this.#types.get(stream.type)?.delete(stream);
+  }
+
   leave(sibling: Sibling, types: Iterable<TypeStream>): void {
     this.#siblings.delete(sibling);
-    for (const stream of types) this.#types.get(stream.type)?.delete(stream);
+    for (const stream of types) this.remove(stream);
     if (this.#siblings.size === 0) this.#onEmpty();
     else this.wakeOthers(sibling);
   }

@@ -17,6 +17,8 @@ export class TypeStream {
   answers = 0;
   /** No push before this time (ms since the epoch): the client is still busy with the last one. */
   notBefore = 0;
+  /** The last revision of the view in which something of it became due. */
+  changedIn = 0;
   /** The first revision of the view of which something is due, in flight or rejected. */
   #due: number | undefined;
   #flying: number | undefined;
@@ -33,10 +35,28 @@ export class TypeStream {
     return Math.min(this.#due ?? Infinity, this.#flying ?? Infinity, this.#refused ?? Infinity) - 1;
   }
 
-  /** After the subscription was told of something: is it due? */
-  noteDue(revision: number): void {
-    if (this.subscription.isDue) this.#due ??= revision;
-    else this.#due = undefined;
+  /** The client has got, and answered, all of the view's changes up to this revision. */
+  get answeredThrough(): number {
+    return Math.min(this.#due ?? Infinity, this.#flying ?? Infinity) - 1;
+  }
+
+  /** It was sent them. */
+  get sentThrough(): number {
+    return (this.#due ?? Infinity) - 1;
+  }
+
+  /**
+   * After the subscription was told of something: is it due?
+   * @param revision that it is due since
+   * @param content the view's revision that it may name things of
+   */
+  noteDue(revision: number, content = revision): void {
+    if (!this.subscription.isDue) {
+      this.#due = undefined;
+      return;
+    }
+    this.#due ??= revision;
+    this.changedIn = Math.max(this.changedIn, content);
   }
 
   /** Whatever was due has been chosen; `sent` when it makes a response. */

@@ -36,7 +36,7 @@ export class XdsStream implements RetirementMember {
   /** The same, in the order of pushes. */
   #ordered: readonly TypeStream[] = [];
   readonly #names = new NameMemory();
-  readonly #returning = new ReturningClient();
+  readonly #returning: ReturningClient;
   readonly #writer: PushWriter;
   readonly #heartbeats: Heartbeats;
   readonly #since: number;
@@ -53,14 +53,14 @@ export class XdsStream implements RetirementMember {
   constructor(options: StreamOptions) {
     this.#options = options;
     this.#since = options.clock.now();
+    this.#returning = new ReturningClient(options.onlyType === undefined && options.profile.name === 'ads');
     this.#serials = new SentSerials(options.responses);
     const { channel, budget, timers } = options;
     this.#later = new LaterRuns(timers, this.#retry);
     const onStall = (code: status, message: string): void => this.end(code, message);
     this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
-    const admitted = (): Admitted | undefined => this.#admitted;
-    const sending = this.#serials.note;
-    this.#heartbeats = new Heartbeats({ options, types: this.#types, writer: this.#writer, sending, admitted });
+    const from = { options, types: this.#types, writer: this.#writer, sending: this.#serials.note };
+    this.#heartbeats = new Heartbeats({ ...from, admitted: () => this.#admitted });
   }
 
   get node(): NodeInfo | undefined {
@@ -71,7 +71,7 @@ export class XdsStream implements RetirementMember {
     return Math.min(this.#types.get(LDS)?.acceptedThrough ?? Infinity, this.#types.get(RDS)?.acceptedThrough ?? Infinity);
   }
 
-  /** From now on requests are answered; until then they are only noted, so that nobody is sent half of what there is. */
+  /** From now on requests are answered; until then they are only noted: nobody is sent half of what there is. */
   open(): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'open';
@@ -144,6 +144,7 @@ export class XdsStream implements RetirementMember {
       stream?.subscription.released(gone);
       stream?.noteDue(this.#admitted!.view.revision);
     }
+    this.#admitted!.family.order.forget(names.get(EDS) ?? []);
     this.#flush();
   }
 
@@ -200,12 +201,9 @@ export class XdsStream implements RetirementMember {
     const inFlight = subscription.inFlight;
     const first = stream.sentVersion === undefined;
     const verdict = subscription.receive(request);
-    if (type === CDS && request.transport === 'sotw') {
-      const returns = request.version !== '' && subscription.wildcard && this.#options.onlyType === undefined;
-      this.#returning.clustersAsked(returns, clock.now());
-    }
+    this.#returning.asked(request, stream, node, clock.now());
     // What a client that comes back goes by, we do not know: nothing of ours is accepted yet.
-    stream.noteDue(first ? 0 : view.revision);
+    stream.noteDue(first ? 0 : view.revision, view.revision);
     if (verdict.kind === 'none' || inFlight === undefined) {
       // A first request may carry the last nonce of an earlier stream.
       if (!first && request.nonce !== '' && this.#serials.isForeign(request.nonce)) this.#odd('foreign-nonce');
@@ -245,9 +243,12 @@ export class XdsStream implements RetirementMember {
   #flush(): void {
     const admitted = this.#admitted;
     if (this.#state !== 'open' || admitted === undefined || this.#viewIsIncomplete) return;
-    const wait = admitted.family.dropLeftovers(this, this.#options.clock.now());
+    const { clock, transport } = this.#options;
+    const wait = admitted.family.dropLeftovers(this, clock.now());
     if (wait !== undefined) this.#later.after('', wait);
-    const keep = this.#returning.release(this.#types, this.#options.clock.now());
+    const unasked = this.#returning.presume(this.#types, transport, clock.now());
+    if (unasked !== undefined) this.#take(this.#typeStream(unasked, admitted)!, unasked, admitted);
+    const keep = this.#returning.release(this.#types, clock.now());
     if (keep > 0) this.#later.after('', keep);
     for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted);
   }
@@ -271,10 +272,9 @@ export class XdsStream implements RetirementMember {
     const { type, subscription } = stream;
     const { profile, transport, onEvent, responses } = this.#options;
     const { view, node } = this.#admitted!;
-    const ttl = this.#heartbeats.ttl(type);
     const version = view.version(type);
-    const anyType = profile.anyType(type);
-    const steps = encodePush({ view, type, transport, anyType, push, responses, after: this.#serials.last, ttl });
+    const how = { transport, anyType: profile.anyType(type), ttl: this.#heartbeats.ttl(type) };
+    const steps = encodePush({ ...how, view, type, push, responses, after: this.#serials.last });
     const written = this.#writer.write(steps, {
       begun: () => {
         subscription.sent({ nonce: undefined, version, at: now });
