@@ -6,7 +6,7 @@ export function routeNames(listeners: ResourceSet['listeners']): readonly string
   return namesIn(listeners, ({ rds }) => (isObject(rds) ? rds['routeConfigName'] : undefined));
 }
 
-/** The clusters that these routes lead to, sorted. */
+/** The clusters that these routes lead to, sorted; not those of copies, which gRPC clients, the only ones who ask by name, do not make. */
 export function clusterNames(routes: ResourceSet['routes']): readonly string[] {
   return namesIn(routes, (message) => ('weight' in message ? message['name'] : message['cluster']));
 }
@@ -34,5 +34,5 @@ function* found(value: Json, nameIn: (message: Message) => Json | undefined): Ge
   if (!isObject(value)) return;
   const name = nameIn(value);
   if (typeof name === 'string') yield name;
-  for (const inner of Object.values(value)) yield* found(inner, nameIn);
+  for (const [key, inner] of Object.entries(value)) if (key !== 'requestMirrorPolicies') yield* found(inner, nameIn);
 }

@@ -46,10 +46,15 @@ export function parseMeshHost(text: string): MeshHost | undefined {
   return host.split('.').every((label) => DNS_LABEL.test(label)) ? (host as MeshHost) : undefined;
 }
 
-/** The same, and a wildcard: `*.example.com` is what a ServiceEntry may call itself; no registry has such services. */
+/**
+ * The same, and a wildcard, which is what a ServiceEntry may call itself: `*.example.com`, or as Istio has it `*-eu.example.com` and
+ * `*eu.example.com`. No registry has such services.
+ */
 export function parseDeclaredHost(text: string): MeshHost | undefined {
-  if (!text.startsWith('*.')) return parseMeshHost(text);
-  return parseMeshHost(text.slice(2)) === undefined || text.length > 253 ? undefined : (text.toLowerCase() as MeshHost);
+  if (!text.startsWith('*')) return parseMeshHost(text);
+  return parseMeshHost(text.replace(/^\*[-.]?/, '')) === undefined || text.length > 253
+    ? undefined
+    : (text.toLowerCase() as MeshHost);
 }
 
 export function scopeId(scope: Scope): ScopeId {

@@ -177,7 +177,7 @@ function* instancesOf(
   selected: Iterable<PlainWorkload>,
 ): Generator<RawInstance> {
   const isOurs = ORIGINS in entry.annotations;
-  const members: PlainWorkload[] = [...(entry.selector === undefined ? entry.endpoints : selected)];
+  const members: PlainWorkload[] = [...(entry.selector === undefined ? entry.endpoints : dialled(entry, selected))];
   // The host is then the address; each caller's own resolver finds it.
   if (
     members.length === 0 &&
@@ -205,6 +205,12 @@ function* instancesOf(
       };
     }
   }
+}
+
+/** DNS_ROUND_ROBIN has one name that is dialled: as in istiod that of the first workload, by name. */
+function dialled({ resolution }: PlainServiceEntry, selected: Iterable<PlainWorkload>): readonly PlainWorkload[] {
+  const all = [...selected];
+  return resolution === 'dns-round-robin' ? all.sort((a, b) => compare(a.name, b.name)).slice(0, 1) : all;
 }
 
 function itself(host: string): PlainWorkload {

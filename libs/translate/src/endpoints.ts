@@ -75,12 +75,14 @@ export function localityVariant(service: MeshService, rule: Rule, proxy: Proxy, 
   if (rule === undefined && mesh.localityLb === undefined) return '';
   const spec = rule?.spec;
   let looksAtPlace = false;
+  let compares = false;
   const labels = new Set<string>();
   for (const { number } of service.ports) {
     const subsets = spec === undefined ? [] : spec.subsets.map((subset) => subsetPolicy(spec, subset, number));
     for (const policy of [portPolicy(spec, number), ...subsets]) {
       const locality = localityRule(policy, mesh);
       looksAtPlace ||= locality.kind !== 'none';
+      compares ||= 'labels' in locality && locality.labels.length > 0;
       for (const label of decidingLabels(locality)) labels.add(label);
     }
   }
@@ -88,7 +90,7 @@ export function localityVariant(service: MeshService, rule: Rule, proxy: Proxy, 
   const { region, zone, subzone } = proxy.locality;
   const values = [...labels].sort().map((label) => labelOf(proxy, label) ?? '');
   // One of which nothing is known has no priorities; one that has other labels than these has.
-  return JSON.stringify([region, zone, subzone, values, labels.size > 0 && isAnonymous(proxy)]);
+  return JSON.stringify([region, zone, subzone, values, compares && isAnonymous(proxy)]);
 }
 
 function hasAssignments({ resolution }: MeshService, proxy: Proxy | undefined): boolean {

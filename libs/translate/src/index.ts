@@ -10,6 +10,7 @@ export { inboundClusters } from './clusters/inbound-clusters.ts';
 export { meshClusters } from './clusters/mesh-clusters.ts';
 export { outboundClusters } from './clusters/outbound-clusters.ts';
 export { bareEndpoints, endpointResources, endpointVariant, endpointsOf, sniDnatEndpoints } from './endpoints.ts';
+export { isAnonymous } from './endpoints/locality-priorities.ts';
 
 // Listeners.
 export { egressListener } from './listeners/egress.ts';
@@ -54,4 +55,4 @@ export { istioObjects, istioYaml, objectYaml } from './istio-objects.ts';
 export type { IstioObjects } from './istio-objects.ts';
 
 // What of the rules has no effect here.
-export { ruleDiagnostics } from './rule-diagnostics.ts';
+export { ruleDiagnostics, sniDiagnostics } from './rule-diagnostics.ts';

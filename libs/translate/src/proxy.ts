@@ -29,6 +29,8 @@ export interface Proxy {
   readonly locality: Locality;
   /** The service that calls through it, as plans name consumers; of a class of proxies: what plans tell it apart by. */
   readonly consumer?: string | undefined;
+  /** False of a class of proxies where labels that no rule looks at have been left out. */
+  readonly anonymous?: false | undefined;
   /** `CLUSTER_ID` and `NETWORK`. */
   readonly cluster: string;
   readonly network: string;

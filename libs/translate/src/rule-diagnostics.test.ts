@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { fromJson } from '@bufbuild/protobuf';
+import { VirtualServiceSchema } from '@isthmus/proto/istio';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './clusters/health-checks.ts';
-import { ruleDiagnostics } from './rule-diagnostics.ts';
+import { ruleDiagnostics, sniDiagnostics } from './rule-diagnostics.ts';
 import { ruleOf } from './testing/sketches.ts';
 
 test.each([
@@ -55,5 +57,13 @@ test('what cannot be done without an authority or secrets is said once for each 
   expect(ruleDiagnostics(rule).map(({ what }) => what)).toEqual([
     expect.stringMatching(/^trafficPolicy: tls.mode ISTIO_MUTUAL/),
     expect.stringMatching(/^subset v1: tls.credentialName/),
+  ]);
+});
+
+test('server names that Envoy would refuse with the whole listener are said once each', () => {
+  const match = [{ sniHosts: ['*-eu.example', '*.example', 'a.example'] }, { sniHosts: ['*-eu.example'] }];
+  const spec = fromJson(VirtualServiceSchema, { hosts: ['*.example'], tls: [{ match }] });
+  expect(sniDiagnostics({ ...ruleOf({}), kind: 'VirtualService', spec })).toMatchObject([
+    { code: 'istio.warning', where: 'test', what: expect.stringContaining('"*-eu.example"') },
   ]);
 });

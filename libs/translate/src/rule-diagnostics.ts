@@ -3,6 +3,21 @@ import { ClientTLSSettings_TLSmode as Mode } from '@isthmus/proto/istio';
 import type { IstioObject, TrafficPolicy } from '@isthmus/proto/istio';
 import { EJECTION_ANNOTATION, parseEjection } from './clusters/ejection.ts';
 import { HEALTH_CHECK_ANNOTATION, parseHealthCheck } from './clusters/health-checks.ts';
+import { isNoServerName } from './listeners/chain.ts';
+
+/** What of a valid VirtualService Envoy cannot do, and what happens instead. */
+export function sniDiagnostics({ spec, place }: IstioObject<'VirtualService'>): readonly Diagnostic[] {
+  const names = spec.tls.flatMap(({ match }) => match.flatMap(({ sniHosts }) => sniHosts)).filter(isNoServerName);
+  return [...new Set(names)].map((name) => ({
+    code: 'istio.warning',
+    severity: 'warning',
+    where: place,
+    what: `tls: sniHosts has ${JSON.stringify(name)}, and Envoy compares whole labels of server names only`,
+    meaning:
+      'TLS connections are not told by that name; istiod sends it, and Envoy then refuses the listener with all else on its port',
+    remedy: 'write *.example.com, or every name',
+  }));
+}
 
 /** What of a valid DestinationRule Isthmus cannot do, and what happens instead. */
 export function ruleDiagnostics(rule: IstioObject<'DestinationRule'>): readonly Diagnostic[] {

@@ -33,6 +33,23 @@ test('routers of other addresses are other classes: the service of its address s
   expect(distinctions.classOf(other)).not.toEqual(distinctions.classOf(edge));
 });
 
+test('who said something of itself, and who said nothing, are two classes where labels are compared, whatever they are', () => {
+  const distinctions = new Distinctions();
+  const [nobody, somebody] = [proxy({}), web].map((each) => ({ ...each, locality: NOWHERE })) as [Proxy, Proxy];
+  expect(distinctions.classOf(somebody)).toEqual(distinctions.classOf(nobody));
+  const byVersion = 'localityLbSetting: { failoverPriority: ["zone=a"] }';
+  distinctions.replace(
+    undefined,
+    parse(
+      'DestinationRule',
+      `{ host: a.b, trafficPolicy: { outlierDetection: {}, loadBalancer: { ${byVersion} } } }`,
+      'by-version',
+    ),
+  );
+  expect(distinctions.classOf(somebody)).not.toEqual(distinctions.classOf(nobody));
+  expect(distinctions.classOf(web)).toEqual(distinctions.classOf(shop));
+});
+
 describe('labels count where a rule looks at them:', () => {
   test.each([
     [
@@ -54,6 +71,11 @@ describe('labels count where a rule looks at them:', () => {
       'failoverPriority',
       'DestinationRule',
       '{ host: a.b, trafficPolicy: { outlierDetection: {}, loadBalancer: { localityLbSetting: { failoverPriority: [app] } } } }',
+    ],
+    [
+      'failoverPriority beside zones that Envoy balances',
+      'DestinationRule',
+      '{ host: a.b, trafficPolicy: { loadBalancer: { zoneAwareLbSetting: { failoverPriority: [app] } } } }',
     ],
     ['a Sidecar', 'Sidecar', '{ workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }] }'],
     [

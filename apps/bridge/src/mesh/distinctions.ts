@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { NOWHERE } from '@isthmus/model';
-import type { IstioObject, LocalityLoadBalancerSetting } from '@isthmus/proto/istio';
+import type { IstioObject, LocalityLoadBalancerSetting, TrafficPolicy } from '@isthmus/proto/istio';
+import { isAnonymous } from '@isthmus/translate';
 import type { Proxy } from '@isthmus/translate';
 
 /**
@@ -12,23 +13,28 @@ export class Distinctions {
   readonly #labels = new Counts();
   /** Rules that prefer the caller's own locality. */
   #localities = 0;
+  /** Rules that compare labels of callers and instances. */
+  #priorities = 0;
 
   /** @param mesh how callers prefer instances near them where no rule says it */
   constructor(mesh?: LocalityLoadBalancerSetting) {
-    for (const name of mesh?.failoverPriority ?? []) this.#labels.add(name.split('=')[0] ?? '');
+    for (const name of mesh?.failoverPriority ?? []) this.#labels.add(labelIn(name));
+    if ((mesh?.failoverPriority.length ?? 0) > 0) this.#priorities += 1;
     // Failover takes a rule with outlier detection, which asks for it itself.
     if ((mesh?.distribute.length ?? 0) > 0) this.#localities += 1;
   }
 
   /** @returns whether proxies may fall into other classes now */
   replace(before: IstioObject | undefined, after: IstioObject | undefined): boolean {
-    const had = this.#localities > 0;
+    const [had, compared] = [this.#localities > 0, this.#priorities > 0];
     let changed = false;
     for (const name of after === undefined ? [] : labelsOf(after)) changed = this.#labels.add(name) || changed;
     for (const name of before === undefined ? [] : labelsOf(before)) changed = this.#labels.drop(name) || changed;
     this.#localities += Number(after !== undefined && asksForLocality(after));
     this.#localities -= Number(before !== undefined && asksForLocality(before));
-    return changed || had !== this.#localities > 0;
+    this.#priorities += Number(after !== undefined && prioritiesOf(after).length > 0);
+    this.#priorities -= Number(before !== undefined && prioritiesOf(before).length > 0);
+    return changed || had !== this.#localities > 0 || compared !== this.#priorities > 0;
   }
 
   /** The proxy without what makes no difference; its egress listener is its own, and only who has one is served its routes. */
@@ -39,7 +45,9 @@ export class Distinctions {
       labels: Object.fromEntries(labels),
       addresses: familiesOf(proxy),
       egress: proxy.interception === 'explicit' || proxy.egress === undefined ? undefined : ANY_DOOR,
-      cluster: '',
+      cluster: this.#labels.has('topology.istio.io/cluster') ? proxy.cluster : '',
+      // What is left out here is something that it said of itself.
+      ...(this.#priorities > 0 && !isAnonymous(proxy) && { anonymous: false }),
       locality: this.#localities > 0 ? proxy.locality : NOWHERE,
     };
   }
@@ -94,15 +102,8 @@ function selectorsOf(object: IstioObject): readonly Selector[] {
     return [...http, ...tcp, ...tls].flatMap(({ match }) => match.map(({ sourceLabels }) => sourceLabels));
   }
   if (is(object, 'DestinationRule')) {
-    const { workloadSelector, subsets, trafficPolicy } = object.spec;
-    const policies = [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)];
-    // Failover by label compares the caller's labels with those of the instances.
-    const names = policies.flatMap((policy) => {
-      const everywhere = [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((port) => port.loadBalancer)];
-      return everywhere.flatMap((balancer) => balancer?.localityLbSetting?.failoverPriority ?? []);
-    });
-    const byLabel = Object.fromEntries(names.map((name) => [name.split('=')[0] ?? '', '']));
-    return [workloadSelector?.matchLabels, byLabel];
+    const byLabel = Object.fromEntries(prioritiesOf(object).map((name) => [labelIn(name), '']));
+    return [object.spec.workloadSelector?.matchLabels, byLabel];
   }
   if (is(object, 'Sidecar')) return [object.spec.workloadSelector?.labels];
   if (is(object, 'Gateway')) return [object.spec.selector];
@@ -112,12 +113,34 @@ function selectorsOf(object: IstioObject): readonly Selector[] {
 
 /** Outlier detection is what turns locality failover on in Istio. */
 function asksForLocality(object: IstioObject): boolean {
-  if (!is(object, 'DestinationRule')) return false;
+  return settingsOf(object).some(
+    ({ outlierDetection, loadBalancer }) =>
+      outlierDetection !== undefined ||
+      loadBalancer?.localityLbSetting !== undefined ||
+      loadBalancer?.zoneAwareLbSetting !== undefined,
+  );
+}
+
+/** Failover by label compares the caller's labels with those of the instances. */
+function prioritiesOf(object: IstioObject): readonly string[] {
+  return settingsOf(object).flatMap(({ loadBalancer }) =>
+    [loadBalancer?.localityLbSetting, loadBalancer?.zoneAwareLbSetting].flatMap((setting) => setting?.failoverPriority ?? []),
+  );
+}
+
+/** `rack`, or `rack=r1`. */
+function labelIn(priority: string): string {
+  return priority.split('=')[0] ?? '';
+}
+
+type Settings = Pick<TrafficPolicy, 'loadBalancer' | 'outlierDetection'>;
+
+/** All that a DestinationRule says for whole services, for subsets and for ports of either. */
+function settingsOf(object: IstioObject): readonly Settings[] {
+  if (!is(object, 'DestinationRule')) return [];
   const { subsets, trafficPolicy } = object.spec;
-  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)].some((policy) =>
-    [policy, ...(policy?.portLevelSettings ?? [])].some(
-      (settings) => settings?.outlierDetection !== undefined || settings?.loadBalancer?.localityLbSetting !== undefined,
-    ),
+  return [trafficPolicy, ...subsets.map((subset) => subset.trafficPolicy)].flatMap((policy): readonly Settings[] =>
+    policy === undefined ? [] : [policy, ...policy.portLevelSettings],
   );
 }
 

@@ -186,7 +186,10 @@ export class NodeViews implements ResourceProvider {
   }
 
   #refresh(node: Node): void {
-    const resources = ownResources(node.scope, (service) => this.#publisher.rules.inbound(node.proxy, service));
+    // As istiod: of a service that the proxy does not see (`exportTo`, a Sidecar) it has no DestinationRule either.
+    const resources = ownResources(node.scope, (service) =>
+      node.scope.service(service.host) === undefined ? undefined : this.#publisher.rules.inbound(node.proxy, service),
+    );
     const gone = [...node.own].filter(([name, type]) => !resources.some((each) => each.type === type && each.name === name));
     node.own = new Map(resources.map(({ name, type }) => [name, type]));
     node.view.hide(LISTENER_TYPE, selfListenerNames(node.scope));

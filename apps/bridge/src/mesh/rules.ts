@@ -3,7 +3,7 @@ import type { Diagnostic, MeshService } from '@isthmus/model';
 import { DestinationRules, HostConflicts, VirtualServices } from '@isthmus/policy';
 import type { ObjectChange, RuleIndex, ScopedProxy } from '@isthmus/policy';
 import type { IstioKind, IstioObject } from '@isthmus/proto/istio';
-import { ruleDiagnostics } from '@isthmus/translate';
+import { ruleDiagnostics, sniDiagnostics } from '@isthmus/translate';
 import type { MeshOptions } from '@isthmus/translate';
 import { ConsumerPolicies } from './consumer-policies.ts';
 import { GatewayConflicts } from './gateway-conflicts.ts';
@@ -60,6 +60,7 @@ export class Rules implements RuleIndex {
     if (was === undefined) return [];
     if (was.kind === 'VirtualService') {
       const rule = after as IstioObject<'VirtualService'> | undefined;
+      this.#say(was, rule === undefined ? [] : sniDiagnostics(rule));
       const changes =
         rule === undefined
           ? this.virtual.delete(was.namespace, was.name)

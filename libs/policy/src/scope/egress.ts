@@ -83,9 +83,9 @@ export class Egress {
     return hasPort && isVisible(service, this.#namespace) && this.#lets(service);
   }
 
-  /** Whether a listener with a port of its own is for this port of services. */
-  takes(port: number): boolean {
-    return this.#onlyPort === undefined || this.#onlyPort === port;
+  /** Whether a rule that sends to these ports of a service (0: all) makes this one known here: a listener's own port goes before what the rule names. */
+  reaches(port: number, named: ReadonlySet<number>): boolean {
+    return this.#onlyPort === undefined ? named.has(0) || named.has(port) : this.#onlyPort === port;
   }
 
   virtualServices(): readonly IstioObject<'VirtualService'>[] {

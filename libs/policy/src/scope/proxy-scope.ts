@@ -79,7 +79,7 @@ export class Scope<P extends ScopedProxy, M extends ScopeMesh> {
       for (const { number } of egress.service(host)?.ports ?? []) ports.add(number);
       const named = targets[n]?.to.get(host);
       if (named === undefined) return;
-      for (const { number } of service.ports) if (egress.takes(number) && (named.has(0) || named.has(number))) ports.add(number);
+      for (const { number } of service.ports) if (egress.reaches(number, named)) ports.add(number);
     });
     return ports.size === 0 ? undefined : withPorts(service, (port) => ports.has(port));
   }

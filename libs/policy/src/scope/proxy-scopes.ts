@@ -136,7 +136,10 @@ export class ProxyScopes<P extends ScopedProxy, M extends ScopeMesh> {
       const marked = dirt.of(scope);
       marked.virtualServices.add(rule);
       // Destinations are known to the proxy because the rule names them, and so have clusters.
-      for (const host of destinationsOf([rule], scope.proxy.namespace).keys()) marked.hosts.add(host as MeshHost);
+      const destinations = destinationsOf([rule], scope.proxy.namespace);
+      for (const host of destinations.keys()) marked.hosts.add(host as MeshHost);
+      // So has what it serves itself a DestinationRule.
+      if (this.#byAddress.size > 0 && scope.own.some(({ service }) => destinations.has(service.host))) marked.inbound = true;
       if (!hasConnections) continue;
       if (scope.proxy.kind === 'router') marked.gateways = true;
       else this.#touchPlacesOf(scope, rule, dirt);

@@ -22,6 +22,7 @@ interface Inbound {
   readonly port: number;
   readonly http2: boolean;
   readonly target: Target;
+  readonly service: MeshService | undefined;
   readonly rule: IstioObject<'DestinationRule'> | undefined;
   /** The port of the service that the rule is about. */
   readonly servicePort: number;
@@ -52,6 +53,7 @@ function ofServices({ proxy, own }: ProxyScope, ruleOf: InboundRule): readonly I
     port: targetPort,
     http2: isHttp2(port.protocol),
     target: 'dialled',
+    service,
     rule: ruleOf(service),
     servicePort: port.number,
   }));
@@ -66,6 +68,7 @@ function ofSidecar({ proxy, own, sidecar }: ProxyScope, ruleOf: InboundRule): re
       port: port.number,
       http2: ['http2', 'grpc', 'grpc-web'].includes(port.protocol.toLowerCase()),
       target,
+      service,
       rule: service && ruleOf(service),
       servicePort: port.number,
     };
@@ -84,13 +87,13 @@ function inboundCluster(
   addresses: readonly string[],
   mesh: ClusterDefaults,
 ): Resource {
-  const { port, http2, target, rule, servicePort } = inbound;
+  const { port, http2, target, service, rule, servicePort } = inbound;
   const name = `inbound|${port}||`;
   const isLoopback = target !== 'dialled' && 'address' in target && ['127.0.0.1', '::1'].includes(target.address);
   const cluster: ClusterInit = {
     name,
     ...connectionLimits(pool, portPolicy(rule?.spec, servicePort)?.retryBudget, mesh),
-    ...(target === 'dialled' ? originalDst : staticTo(name, target)),
+    ...(target === 'dialled' ? originalDst(service, servicePort) : staticTo(name, target)),
     ...httpOptionsField(httpOptions(pool?.http?.useClientProtocol === true ? false : http2, pool)),
     commonLbConfig: {},
     ...(!isLoopback && { upstreamBindConfig: loopbackSource(addresses, false) }),
@@ -98,11 +101,16 @@ function inboundCluster(
   return resource(name, toBinary(ClusterSchema, create(ClusterSchema, cluster)));
 }
 
-const originalDst: ClusterInit = {
-  clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
-  lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-  cleanupInterval: NEVER,
-};
+/** Callers of a service without addresses (`resolution: NONE`) may have dialled its own port: as for them, its target port is meant. */
+function originalDst(service: MeshService | undefined, servicePort: number): ClusterInit {
+  const { targetPort } = (service?.resolution === 'none' && service.ports.find(({ number }) => number === servicePort)) || {};
+  return {
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    cleanupInterval: NEVER,
+    ...(targetPort !== undefined && { lbConfig: { case: 'originalDstLbConfig', value: { upstreamPortOverride: targetPort } } }),
+  };
+}
 
 function staticTo(name: string, target: Exclude<Target, 'dialled'>): ClusterInit {
   const address =

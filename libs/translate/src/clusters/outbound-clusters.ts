@@ -127,7 +127,8 @@ function head(name: string, { service, proxy, mesh }: Seen, { port, policy, befo
       return edsHead(name);
     case 'original-dst': {
       const resolves = before === 'dns' || before === 'dns-round-robin';
-      const override = service.resolution === 'none' ? port.targetPort : undefined;
+      // As istiod: not where only a rule's PASSTHROUGH makes it one, which is a router's for a service without addresses.
+      const override = before === 'original-dst' && service.resolution === 'none' ? port.targetPort : undefined;
       return originalDstHead(name, override, resolves ? addressFamily(proxy) : undefined);
     }
     case 'dns':

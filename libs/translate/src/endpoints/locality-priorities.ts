@@ -98,8 +98,8 @@ function byLabels(proxy: LabelledProxy, groups: readonly LocalityGroup[], labels
 }
 
 /** Nothing is known of it, so nothing can be compared. */
-export function isAnonymous({ labels, locality, cluster, network }: LabelledProxy): boolean {
-  return locality.region === '' && cluster === '' && network === '' && Object.keys(labels).length === 0;
+export function isAnonymous({ anonymous, labels, locality, cluster, network }: LabelledProxy): boolean {
+  return anonymous !== false && locality.region === '' && cluster === '' && network === '' && Object.keys(labels).length === 0;
 }
 
 /** Ranks inside the priority that a group has already; Envoy wants the numbers without gaps. */

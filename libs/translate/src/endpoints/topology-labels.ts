@@ -38,4 +38,4 @@ export function hasLabels(endpoint: Endpoint, wanted: Labels): boolean {
 }
 
 /** What a proxy is in the eyes of `labelOf`. */
-export type LabelledProxy = Pick<Proxy, 'locality' | 'cluster' | 'network' | 'labels'>;
+export type LabelledProxy = Pick<Proxy, 'locality' | 'cluster' | 'network' | 'labels' | 'anonymous'>;

@@ -1,6 +1,6 @@
 import { TrafficDirection } from '@isthmus/proto/envoy';
 import type { Diagnostic, Resource } from '@isthmus/model';
-import { matchOf } from '../listeners/chain.ts';
+import { chainsForEnvoy, matchOf } from '../listeners/chain.ts';
 import type { Chain } from '../listeners/chain.ts';
 import { TLS_INSPECTOR } from '../listeners/inspectors.ts';
 import { bindsOf } from '../listeners/ip-mode.ts';
@@ -27,7 +27,7 @@ export function gatewayListeners(scope: ProxyScope, merged: MergedGateways): rea
     const names = taken.get(port.number) ?? new Map<string, string>();
     taken.set(port.number, names);
     const listener = listeners.get(name) ?? { bind, port: port.number, chains: [] };
-    listener.chains.push(...gatewayChains(scope, port, name, names));
+    listener.chains.push(...chainsForEnvoy(gatewayChains(scope, port, name, names)));
     listeners.set(name, listener);
   }
   return [...listeners].flatMap(([name, { bind, port, chains }]) => (chains.length > 0 ? [edge(name, bind, port, chains)] : []));

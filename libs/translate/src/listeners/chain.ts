@@ -35,6 +35,24 @@ export function matchesAll({
   return anyName && applicationProtocols.length === 0 && transportProtocol === undefined && destinations.length === 0;
 }
 
+/**
+ * The chains without names that only Istio takes, such as `*-eu.example`: Envoy refuses a listener that has one, with all else on its
+ * port (`partial wildcards are not supported in "server_names"`).
+ */
+export function chainsForEnvoy(chains: readonly Chain[]): readonly Chain[] {
+  if (!chains.some(({ serverNames }) => serverNames?.some(isNoServerName))) return chains;
+  return chains.flatMap((chain) => {
+    if (chain.serverNames === undefined || chain.serverNames.length === 0) return [chain];
+    const serverNames = chain.serverNames.filter((name) => !isNoServerName(name));
+    return serverNames.length > 0 ? [{ ...chain, serverNames }] : [];
+  });
+}
+
+/** Whether it has a `*` elsewhere than for whole labels at the beginning. */
+export function isNoServerName(name: string): boolean {
+  return name !== '*' && name.replace(/^\*\./, '').includes('*');
+}
+
 /** Envoy's match; undefined where it matches everything. */
 export function matchOf(chain: Chain): Match | undefined {
   if (matchesAll(chain)) return undefined;

@@ -1,5 +1,5 @@
 import { TrafficDirection } from '@isthmus/proto/envoy';
-import { matchOf, matchesAll } from './chain.ts';
+import { chainsForEnvoy, matchOf, matchesAll } from './chain.ts';
 import type { Chain } from './chain.ts';
 import { needsServerName } from './forward-proxy.ts';
 import { HTTP_INSPECTOR, TLS_INSPECTOR } from './inspectors.ts';
@@ -23,7 +23,8 @@ export function listenerName(address: string, port: number): string {
   return `${address}_${port}`;
 }
 
-export function outboundListener({ binds, port, bindToPort, chains, otherwise }: OutboundListener): ListenerInit {
+export function outboundListener({ binds, port, bindToPort, chains: asked, otherwise }: OutboundListener): ListenerInit {
+  const chains = chainsForEnvoy(asked);
   const [address = '', ...more] = binds;
   const needsName = chains.some(
     ({ serverNames = [], tls, filters }) => serverNames.length > 0 || tls !== undefined || needsServerName(filters),

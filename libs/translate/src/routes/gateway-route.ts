@@ -152,21 +152,29 @@ function hostsFor(hosts: readonly string[], namespace: string): readonly string[
   });
 }
 
-/** Hosts with the same routes are one virtual host, named after the most specific. */
+/**
+ * Hosts with the same routes are one virtual host, named after the most specific; as in istiod not across one that differs in the
+ * redirect to https alone.
+ */
 function collapsed(drafts: ReadonlyMap<string, Draft>): Iterable<Draft> {
-  const kept = new Map<string, Draft>();
+  const kept: Draft[] = [];
+  const last = new Map<string, Draft>();
   const numbers = new Map<GatewayRules, number>();
   const number = (rules: GatewayRules): number => {
     if (!numbers.has(rules)) numbers.set(rules, numbers.size);
     return numbers.get(rules) as number;
   };
   for (const [, each] of [...drafts].sort(([a], [b]) => compareSpecificity(a, b))) {
-    const key = `${each.httpsRedirect} ${each.rules.map(number).join()}`;
-    const same = kept.get(key);
-    if (same === undefined) kept.set(key, each);
-    else same.domains.push(...each.domains);
+    const key = each.rules.map(number).join();
+    const same = last.get(key);
+    if (same?.httpsRedirect === each.httpsRedirect) {
+      same.domains.push(...each.domains);
+      continue;
+    }
+    kept.push(each);
+    last.set(key, each);
   }
-  return kept.values();
+  return kept;
 }
 
 /** Hosts and domains are there once, so they need no assembly; what is encoded of a host with one rule lives as long as the rule's routes. */
