@@ -82,7 +82,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
       furnish: async (ports) => pki && install(ports.https, pki, crds),
       data: [],
       startTimeoutMs: 60_000,
-      stopGraceMs: 4_000, // it takes 2 to 7 s by itself, and a second of CPU; its data is etcd's
+      stopGraceMs: 4_000, // it takes 1 to 7 s by itself; its data is etcd's
       leavesNothing: true,
     });
     if (pki === undefined) throw new Error('the API server started without certificates');
