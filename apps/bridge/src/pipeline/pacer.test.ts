@@ -14,7 +14,11 @@ describe('the pacer', () => {
   });
 
   test('requests before a flush starts are one flush; requests during it are one more', async () => {
-    const pacer = new Pacer(() => 0);
+    const pacer = new Pacer(
+      () => 0,
+      undefined,
+      () => 0,
+    );
     let flushes = 0;
     let release = (): void => undefined;
     const flush = async () => {

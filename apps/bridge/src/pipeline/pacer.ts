@@ -6,7 +6,7 @@ const SMALL_MS = 2;
 
 /**
  * Decides when the next flush starts: at once after a quiet time, else when as much time has passed as the last flush
- * took, and the event loop has rested for as long as it has worked since that began. So a lone change has no quiet time to wait for
+ * took, and as much time beside the thread's work since that began as that work was. So a lone change has no quiet time to wait for
  * (istiod: 100 ms), a burst is coalesced, and steady churn can neither starve the streams nor put a change off for ever
  * (istiod under churn pushes every 10 s). Most of what a change costs comes after the flush, when all streams answer: 100
  * changes a second to 100 streams, each alone, are three quarters of a core, and who waits for a CPU then waits for long.
@@ -26,11 +26,11 @@ export class Pacer {
   readonly #after: (ms: number, run: () => void) => void;
   readonly #worked: () => number;
 
-  /** @param worked ms that the event loop has not been idle for, since ever */
+  /** @param worked ms of CPU that this thread has had; not the time in which the loop was busy, which a busy machine makes long */
   constructor(
     now: () => number = () => performance.now(),
     after: (ms: number, run: () => void) => void = (ms, run) => void setTimeout(run, ms).unref(),
-    worked: () => number = () => performance.eventLoopUtilization().active,
+    worked: () => number = threadMs,
   ) {
     this.#now = now;
     this.#after = after;
@@ -92,4 +92,9 @@ export class Pacer {
       if (this.#again) this.request(flush);
     }
   }
+}
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
 }
