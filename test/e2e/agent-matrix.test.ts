@@ -8,25 +8,46 @@ import { until } from '@isthmus/model/testing';
 import { provide, servers, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import type { ConsulServer, EurekaServer, NacosServer } from '@isthmus/servers';
 import { ROOT } from '../docs/pages.ts';
-import { callersOn, refusedTable, registriesOn } from './support/matrix/cells.ts';
+import { Authority } from './support/authority.ts';
+import type { IssuedFiles } from './support/authority.ts';
+import { callersOn, callsSecurely, refusedTable, registriesOn } from './support/matrix/cells.ts';
 import { Counting } from './support/matrix/counting.ts';
+import type { Proof } from './support/matrix/counting.ts';
 import { MatrixApp } from './support/matrix/matrix-app.ts';
 import type { Joining } from './support/matrix/matrix-app.ts';
 
 const HOST = 'orders.default-group.public.nacos';
+/** Of a registry that lists its instances by name, as `localhost:PORT`. */
+const SECURE_HOST = 'users.default-group.public.nacos';
 const CALLS = 5;
 const OWN = process.versions.node;
 const NODES = [servers.node.version, ...(servers.node.otherVersions ?? []), OWN];
 
+/** As a registry's SDK would pick them: in turn. */
+const IN_TURN = ['consul/dc1//orders'];
+
+let directoryOfAll: string;
+let authorityFile: string;
+const proofs = new Map<'own' | 'other name' | 'other authority', Proof>();
 let nacos: NacosServer;
 let consul: ConsulServer;
 let eureka: EurekaServer;
 
 beforeAll(async () => {
+  directoryOfAll = await mkdtemp(join(tmpdir(), 'isthmus-matrix-ca-'));
+  const authority = await Authority.make(directoryOfAll, 'ca');
+  authorityFile = authority.certFile;
+  proofs.set('own', await proofOf(await authority.issue('own', `DNS:localhost, DNS:${SECURE_HOST}`)));
+  proofs.set('other name', await proofOf(await authority.issue('users', 'DNS:users.mesh')));
+  proofs.set(
+    'other authority',
+    await proofOf(await (await Authority.make(directoryOfAll, 'other')).issue('own', 'DNS:localhost')),
+  );
   [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
 }, 300_000);
 afterAll(async () => {
   await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+  await rm(directoryOfAll, { recursive: true, force: true });
 }, 60_000);
 
 test('the page has the table of what engines do not allow', async () => {
@@ -40,6 +61,11 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
   (version, modules) => {
     const instance = new Counting();
     const egress = new Counting();
+    const second = new Counting();
+    /** What is called by `https://localhost:PORT`, which the SDK would call as well. */
+    let secure: string;
+    let bySdk: Counting;
+    const opened: Counting[] = [];
     const { clients } = callersOn(version, modules);
     const ids = clients.map(({ id }) => id);
     /** A channel is told in a turn of its own. */
@@ -65,6 +91,12 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
       });
       for (const server of [instance, egress]) server.take([]);
     };
+    /** A server by TLS. */
+    const open = async (as: 'own' | 'other name' | 'other authority'): Promise<{ server: Counting; at: string }> => {
+      const server = new Counting(proofs.get(as));
+      opened.push(server);
+      return { server, at: await server.listen() };
+    };
     const of = <T>(which: readonly string[], value: T) => Object.fromEntries(which.map((id) => [id, value]));
 
     beforeAll(async () => {
@@ -72,15 +104,30 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
       directory = await mkdtemp(join(tmpdir(), 'isthmus-matrix-'));
       address = await instance.listen();
       await write();
-      const env = { ISTHMUS_PLAN_FILE: join(directory, 'plan.json'), ISTHMUS_EGRESS: await egress.listen() };
+      const { server, at } = await open('own');
+      bySdk = server;
+      secure = `localhost:${at.split(':')[1]}`;
+      const env = {
+        ISTHMUS_PLAN_FILE: join(directory, 'plan.json'),
+        ISTHMUS_EGRESS: await egress.listen(),
+        NODE_EXTRA_CA_CERTS: authorityFile,
+        NODE_OPTIONS: '--dns-result-order=ipv4first', // the servers have no IPv6
+      };
       const told = await Promise.all(clients.map(async (client) => ({ ...client, proto: await protoOf(directory, client.id) })));
-      app = await MatrixApp.start({ node, modules, clients: told, host: HOST, instance: address, env });
+      app = await MatrixApp.start({
+        node,
+        modules,
+        clients: told,
+        host: HOST,
+        instance: address,
+        secure: { at: secure, host: SECURE_HOST },
+        env,
+      });
     }, 300_000);
 
     afterAll(async () => {
       await app?.stop();
-      instance.close();
-      egress.close();
+      for (const server of [instance, second, egress, ...opened]) server.close();
       if (directory !== undefined) await rm(directory, { recursive: true, force: true });
     });
 
@@ -99,6 +146,70 @@ describe.each(NODES.flatMap((node) => (['cjs', 'mjs'] as const).map((modules) =>
       await plan('sdk');
       expect(await app.call(ids, CALLS)).toEqual(of(ids, []));
       expect([instance.take(ids), egress.take(ids)]).toEqual([of(ids, CALLS), of(ids, 0)]);
+    }, 180_000);
+
+    test('at discovery every client goes to the instances that the agent picks, each call is made once and none fails', async () => {
+      const other = await second.listen();
+      const target = { host: HOST, addresses: [address, other], sdkNames: IN_TURN } as const;
+      await write({ ...target, rung: 'discovery' });
+      await until(`it is at discovery; the agent said ${app.log}`, async () => (await app.rungOf(HOST)) === 'discovery', 60_000);
+      const there = new Set<string>();
+      await until(`channels go to both; the agent said ${app.log}`, async () => {
+        expect(await app.call(channels, 2)).toEqual(of(channels, []));
+        for (const [id, calls] of Object.entries(second.take(channels))) if (calls > 0) there.add(id);
+        return there.size === channels.length;
+      });
+      for (const server of [instance, second, egress]) server.take([]);
+      expect(await app.call(ids, CALLS)).toEqual(of(ids, []));
+      const [first, more] = [instance.take(ids), second.take(ids)];
+      expect(Object.fromEntries(ids.map((id) => [id, (first[id] ?? 0) + (more[id] ?? 0)]))).toEqual(of(ids, CALLS));
+      for (const calls of [first, more]) expect(mapOf(calls, (count) => count > 0)).toEqual(of(ids, true));
+      expect(egress.take(ids)).toEqual(of(ids, 0));
+      await plan('sdk');
+    }, 180_000);
+
+    test('so it is by TLS: a certificate is checked by the name that was called, and where it is not good the call goes where the SDK sent it', async () => {
+      const byTls = clients.filter(callsSecurely);
+      const https = byTls.flatMap(({ id, kind }) => (kind === 'grpc' ? [] : [id]));
+      const channels = byTls.flatMap(({ id, kind }) => (kind === 'grpc' ? [id] : []));
+      const all = [...https, ...channels];
+      expect(https.length).toBeGreaterThanOrEqual(9);
+      const at = async (rung: AgentTarget['rung'], ...addresses: readonly string[]): Promise<void> => {
+        await write({ host: SECURE_HOST, port: 443, rung, addresses, sdkNames: IN_TURN });
+        await until(
+          `it is at ${rung}; the agent said ${app.log}`,
+          async () => (await app.planVersion()) === String(plans),
+          60_000,
+        );
+        expect(await app.rungOf(SECURE_HOST)).toBe(rung);
+      };
+      await at('sdk', secure);
+      expect(await app.call(https, CALLS, true)).toEqual(of(https, []));
+      expect(bySdk.take(https)).toEqual(of(https, CALLS));
+      const [one, two] = [await open('own'), await open('own')];
+      await at('discovery', secure, one.at, two.at);
+      const three = [bySdk, one.server, two.server];
+      const reached = new Set<string>();
+      await until(`channels go to all; the agent said ${app.log}`, async () => {
+        expect(await app.call(channels, 3, true)).toEqual(of(channels, []));
+        for (const [nth, server] of three.entries())
+          for (const [id, calls] of Object.entries(server.take(channels))) if (calls > 0) reached.add(`${id} ${nth}`);
+        return reached.size === channels.length * three.length;
+      });
+      expect(await app.call(all, 2 * CALLS, true)).toEqual(of(all, []));
+      const seen = three.map((server) => server.take(all));
+      for (const id of all) expect([id, seen.reduce((sum, calls) => sum + (calls[id] ?? 0), 0)]).toEqual([id, 2 * CALLS]);
+      for (const calls of seen) expect(mapOf(calls, (count) => count > 0)).toEqual(of(all, true));
+      expect([...one.server.hosts].sort()).toEqual([secure, `${SECURE_HOST}:443`]);
+      expect([...one.server.serverNames].sort()).toEqual([SECURE_HOST, 'localhost'].sort());
+      for (const as of ['other authority', 'other name'] as const) {
+        const wrong = await open(as);
+        await at('discovery', secure, wrong.at);
+        expect(await app.call(https, CALLS, true)).toEqual(of(https, []));
+        expect([bySdk.take(https), wrong.server.take(https)]).toEqual([of(https, CALLS), of(https, 0)]);
+        expect(wrong.server.tries).toBeGreaterThan(0);
+      }
+      await at('sdk', secure);
     }, 180_000);
 
     test('every client of a registry that runs there is looked on at, and what it registered leaves with the provider', async () => {
@@ -157,6 +268,14 @@ async function protoOf(directory: string, id: string): Promise<string> {
     `syntax = "proto3"; package ${id.replaceAll('-', '_')}; message Nothing {} service Names { rpc Who (Nothing) returns (Nothing); }`,
   );
   return file;
+}
+
+function mapOf<T>(counts: Readonly<Record<string, number>>, map: (count: number) => T): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(counts).map(([id, count]) => [id, map(count)]));
+}
+
+async function proofOf({ certFile, keyFile }: IssuedFiles): Promise<Proof> {
+  return { cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') };
 }
 
 async function nodeOf(version: string): Promise<string> {

@@ -1,25 +1,33 @@
 // By kind: makes a function that calls a URL (or its path, at the target) and resolves with the status.
 'use strict';
 
-const byHttp = (http, options) => (url) =>
-  new Promise((resolve, reject) => {
-    const request = http.get(url, options, (answer) => {
-      answer.resume();
-      answer.on('end', () => resolve(answer.statusCode));
+const byHttp =
+  ({ http, https }, { agent, secureAgent } = {}) =>
+  (url) =>
+    new Promise((resolve, reject) => {
+      const isSecure = url.startsWith('https:');
+      const request = (isSecure ? https : http).get(url, { agent: isSecure ? secureAgent : agent }, (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.statusCode));
+      });
+      request.on('error', reject);
     });
-    request.on('error', reject);
-  });
 
 const asIs = (bytes) => bytes;
 
 /** One channel for all copies of grpc-js: each has a registry of resolvers of its own. */
-const byChannel = (grpc, { id }, { agent, host }) => {
+const byChannel = (grpc, { id }, { agent, host, secure, authorities }) => {
   agent.grpc.registerGrpc(grpc);
-  const client = new grpc.Client(`isthmus:${host}:80`, grpc.credentials.createInsecure());
-  return () =>
+  const plain = new grpc.Client(`isthmus:${host}:80`, grpc.credentials.createInsecure());
+  let overTls;
+  const clientFor = (url) => {
+    if (!url.startsWith('https:')) return plain;
+    return (overTls = overTls || new grpc.Client(`isthmus:${secure.host}:443`, grpc.credentials.createSsl(authorities)));
+  };
+  return (url) =>
     new Promise((resolve, reject) => {
       const deadline = Date.now() + 10_000;
-      client.makeUnaryRequest(`/${id}.Names/Who`, asIs, asIs, Buffer.alloc(0), { deadline }, (error) =>
+      clientFor(url).makeUnaryRequest(`/${id}.Names/Who`, asIs, asIs, Buffer.alloc(0), { deadline }, (error) =>
         error === null ? resolve(200) : reject(error),
       );
     });
@@ -39,8 +47,9 @@ async function nestOf({ folder }, { agent, load, host }, more) {
 const first = (observed) => new Promise((resolve, reject) => observed.subscribe({ next: resolve, error: reject }));
 
 exports.CALLERS = {
-  http: (_, client, { http }) => byHttp(http, {}),
-  'http with an agent': (_, client, { http }) => byHttp(http, { agent: new http.Agent({ keepAlive: true }) }),
+  http: (_, client, node) => byHttp(node),
+  'http with an agent': (_, client, node) =>
+    byHttp(node, { agent: new node.http.Agent({ keepAlive: true }), secureAgent: new node.https.Agent({ keepAlive: true }) }),
   fetch: () => async (url) => {
     const answer = await fetch(url);
     await answer.text();
@@ -50,7 +59,7 @@ exports.CALLERS = {
   got: (got) => async (url) => (await got(url)).statusCode,
   'node-fetch': (nodeFetch) => async (url) => (await nodeFetch(url)).status,
   superagent: (superagent) => async (url) => (await superagent.get(url)).status,
-  agentkeepalive: (Agent, client, { http }) => byHttp(http, { agent: new Agent() }),
+  agentkeepalive: (Agent, client, node) => byHttp(node, { agent: new Agent(), secureAgent: new Agent.HttpsAgent() }),
   undici: (undici) => async (url) => {
     const { statusCode, body } = await undici.request(url);
     await body.text();
@@ -64,16 +73,16 @@ exports.CALLERS = {
       return statusCode;
     };
   },
-  opossum: (CircuitBreaker, client, { http, agent, host }) => {
+  opossum: (CircuitBreaker, client, { http, https, agent, host }) => {
     const Wrapped = agent.opossum.wrapOpossum(CircuitBreaker, () => ({ target: host }));
-    const breaker = new Wrapped(byHttp(http, {}), { timeout: 5_000 });
+    const breaker = new Wrapped(byHttp({ http, https }), { timeout: 5_000 });
     return (url) => breaker.fire(url);
   },
-  cockatiel: (cockatiel, client, { http, agent, host }) => {
+  cockatiel: (cockatiel, client, { http, https, agent, host }) => {
     const breaker = new cockatiel.ConsecutiveBreaker(5);
     const policy = cockatiel.circuitBreaker(cockatiel.handleAll, { halfOpenAfter: 1_000, breaker });
     const wrapped = agent.resilience.wrapPolicy(policy, { target: host });
-    return (url) => wrapped.execute(() => byHttp(http, {})(url));
+    return (url) => wrapped.execute(() => byHttp({ http, https })(url));
   },
   grpc: byChannel,
   'nest target': async (_, client, context) => {

@@ -71,6 +71,12 @@ const CALLERS: readonly Candidate[] = [
   ...nest(12, ROOT),
 ];
 
+/** What calls by HTTPS without a sidecar, which is at `discovery`; gRPC by credentials of TLS. */
+const SECURE = new Set([
+  ...['http', 'http with an agent', 'fetch', 'axios', 'got', 'node-fetch', 'superagent', 'agentkeepalive', 'undici'],
+  ...['undici with a dispatcher', 'nest http', 'grpc'],
+]);
+
 const REGISTRIES: readonly Candidate[] = [
   ...own('nacos', ['nacos-2', 'nacos']),
   ...own('consul', ['consul-1', 'consul-1'], ['consul-2', 'consul']),
@@ -80,6 +86,11 @@ const REGISTRIES: readonly Candidate[] = [
 /** Those that call. */
 export function callersOn(node: string, modules: Modules): Cell {
   return cellOf(CALLERS, node, modules);
+}
+
+/** Of those that call, the ones that also do so by TLS. */
+export function callsSecurely({ kind }: MatrixClient): boolean {
+  return SECURE.has(kind);
 }
 
 /** Clients of registries. */

@@ -4,23 +4,35 @@ import { createServer as createHttp2 } from 'node:http2';
 import type { Http2Server } from 'node:http2';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer as createTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 /** Nothing, as a message of gRPC. */
 const NOTHING = Buffer.alloc(5);
 
+/** What a server proves who it is with. */
+export interface Proof {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /**
  * A server that counts the calls of each client, by the path's first segment, and says with what Host they came: HTTP/1 and gRPC on one
- * port, as at an Envoy.
+ * port, as at an Envoy. With a certificate it speaks TLS, and HTTP/2 to those only who speak nothing else.
  */
 export class Counting {
   readonly hosts = new Set<string>();
+  /** By which names TLS was asked for. */
+  readonly serverNames = new Set<string>();
+  /** Connections that were opened. */
+  tries = 0;
   readonly #seen = new Map<string, number>();
   readonly #server: Server;
   readonly #http: HttpServer;
   readonly #http2: Http2Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor() {
+  constructor(proof?: Proof) {
     this.#http = createHttp({ keepAliveTimeout: 0 }, ({ url = '', headers }, response) => {
       this.#count(url, headers.host);
       response.end('ok');
@@ -33,10 +45,17 @@ export class Counting {
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
       stream.end(NOTHING);
     });
+    if (proof !== undefined) {
+      this.#server = createTls({ ...proof, ALPNProtocols: ['http/1.1', 'h2'] }, (socket) => {
+        this.#keep(socket);
+        this.serverNames.add((socket as TLSSocket & { readonly servername?: string | false }).servername || '');
+        (socket.alpnProtocol === 'h2' ? this.#http2 : this.#http).emit('connection', socket);
+      });
+      this.#server.on('connection', () => (this.tries += 1));
+      return;
+    }
     this.#server = createServer((socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-      socket.on('error', () => socket.destroy());
+      this.#keep(socket);
       socket.once('readable', () => {
         const first = socket.read() as Buffer | null;
         if (first === null) return;
@@ -45,6 +64,12 @@ export class Counting {
         (first[0] === 0x50 && first[1] === 0x52 ? this.#http2 : this.#http).emit('connection', socket);
       });
     });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
   }
 
   async listen(): Promise<string> {

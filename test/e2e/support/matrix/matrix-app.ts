@@ -15,6 +15,8 @@ export interface MatrixAppOptions {
   readonly host: string;
   /** `address:port` that the SDK knows. */
   readonly instance: string;
+  /** What they call by TLS, and of which target it is an instance; none by default. */
+  readonly secure?: { readonly at: string; readonly host: string };
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -73,9 +75,14 @@ export class MatrixApp {
     return view.find(({ target }) => target.startsWith(`${host}:`))?.effective;
   }
 
-  /** Calls by each of these clients in turn. @returns what failed, by client */
-  async call(ids: readonly string[], calls: number): Promise<Readonly<Record<string, readonly string[]>>> {
-    return (await this.#ask('call', { ids, calls })) as Readonly<Record<string, readonly string[]>>;
+  /** Of the plan in force. */
+  async planVersion(): Promise<string> {
+    return (await this.#ask('version')) as string;
+  }
+
+  /** Calls by each of these clients in turn, the target of TLS where it is `secure`. @returns what failed, by client */
+  async call(ids: readonly string[], calls: number, secure = false): Promise<Readonly<Record<string, readonly string[]>>> {
+    return (await this.#ask('call', { ids, calls, secure })) as Readonly<Record<string, readonly string[]>>;
   }
 
   /** Registers by a client of a registry and looks itself up. */

@@ -1,6 +1,8 @@
 // What an application of the matrix does, in JavaScript that Node 16 reads. It calls by every client that it is told, and says how that went.
 'use strict';
 
+const { readFileSync } = require('fs');
+
 const { CALLERS } = require('./callers.cjs');
 const { REGISTRIES } = require('./registries.cjs');
 
@@ -22,7 +24,11 @@ module.exports = async function run(load, agentPath, within) {
   const context = {
     agent,
     host: told.host,
+    /** What is called by TLS, and whom to trust there. */
+    secure: told.secure,
+    authorities: told.secure === undefined ? undefined : readFileSync(process.env.NODE_EXTRA_CA_CERTS),
     http: plain(await load('http')),
+    https: plain(await load('https')),
     load: async (name, folder) => plain(await load(folder === undefined ? name : within(folder, name))),
   };
 
@@ -33,7 +39,9 @@ module.exports = async function run(load, agentPath, within) {
   }
   const orders = {
     view: async () => currentAgent().view(),
-    call: ({ calls, ids }) => callBy(clients, ids, calls, told.instance),
+    version: async () => currentAgent().planVersion,
+    call: ({ calls, ids, secure }) =>
+      callBy(clients, ids, calls, secure ? `https://${told.secure.at}` : `http://${told.instance}`),
     /** Registers by a client of a registry, and looks itself up. */
     join: async (client) => REGISTRIES[client.kind](await context.load(client.module), client, context),
     /** What its SDK sees of a target, as the control plane would be told. */
@@ -54,13 +62,13 @@ module.exports = async function run(load, agentPath, within) {
   process.send({ started: process.version });
 };
 
-async function callBy(clients, ids, calls, instance) {
+async function callBy(clients, ids, calls, origin) {
   const results = {};
   for (const id of ids) {
     const failures = [];
     for (let n = 0; n < calls; n += 1) {
       try {
-        const status = await clients.get(id)(`http://${instance}/${id}`, `/${id}`);
+        const status = await clients.get(id)(`${origin}/${id}`, `/${id}`);
         if (status !== 200) failures.push(`status ${status}`);
       } catch (error) {
         failures.push(String((error && error.stack) || error));
