@@ -96,6 +96,28 @@ describe('what is wrong', () => {
     expect(parse(text)).toMatchObject({ objects: [], refused: ['VirtualService/shop/orders'], readable: true });
   });
 
+  test('is what does not fit and what means nothing, in one go, and nothing that only follows from what does not fit', () => {
+    const routes = `http:
+    - name: first
+      timeout: soon
+      route: [{ destination: { host: orders }, weight: x }, { destination: { host: orders }, weight: 40 }]
+    - match: [{ uri: { prefix: 7 } }]
+      route: [{ destination: { host: orders } }]
+    - retries: { attempts: -1 }
+      fault: { abort: { httpStatus: 7000, percentage: { value: 5 } } }
+      route: [{ destination: { host: 'a..b' } }]`;
+    const spec = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: orders, namespace: shop }\nspec:\n  hosts: [orders]\n  ${routes}\n`;
+    const fields = said(spec).map((text) => text.replace(/^error \d+:\d+ VirtualService shop\/orders: spec\./, '').split(' ')[0]);
+    expect(fields.toSorted()).toEqual([
+      'http[0].route[0].weight',
+      'http[0].timeout',
+      'http[1].match[0].uri.prefix',
+      'http[2].fault.abort.httpStatus',
+      'http[2].retries.attempts',
+      'http[2].route[0].destination.host',
+    ]);
+  });
+
   test('costs its object only', () => {
     const { objects, refused } = parse(`${ORDERS}---\n${ORDERS.replace('name: orders', 'name: other').replace('1m30s', 'x')}`);
     expect(objects.map(({ name }) => name)).toEqual(['orders']);

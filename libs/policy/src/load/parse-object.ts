@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fromJson, toBinary } from '@bufbuild/protobuf';
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
 import { messageOf } from '@isthmus/model';
 import type { IstioKind, IstioObject, IstioSpecs } from '@isthmus/proto/istio';
 import { crdIssues } from '../validate/crd-schema.ts';
@@ -31,7 +31,8 @@ export function parseObject(header: ObjectHeader, spec: unknown): ParsedObject {
   const issues: Issue[] = [];
   const schema: DescMessage = SCHEMAS[header.kind];
   const fitted = fitMessage(schema, spec ?? {}, [], issues);
-  if (fitted === undefined || issues.length > 0) return { object: undefined, issues };
+  if (fitted === undefined) return { object: undefined, issues };
+  if (issues.length > 0) return { object: undefined, issues: [...issues, ...meantBeside(issues, header, schema, fitted)] };
   try {
     const message = fromJson(schema, fitted) as IstioSpecs[IstioKind];
     const object: IstioObject = { ...header, spec: message, version: versionOf(header, schema, message) };
@@ -41,6 +42,29 @@ export function parseObject(header: ObjectHeader, spec: unknown): ParsedObject {
     issues.push({ severity: 'error', path: [], what: `cannot be read: ${messageOf(cause)}`, remedy: 'correct the value' });
     return { object: undefined, issues };
   }
+}
+
+/**
+ * What is wrong with the meaning of the parts that fit. Only errors that no misfit can have caused: within one route, server or subset
+ * anything may be compared with anything; hosts, gateways and the like, at the top, are what everything else is compared with.
+ */
+function meantBeside(misfits: readonly Issue[], header: ObjectHeader, schema: DescMessage, fitted: JsonObject): readonly Issue[] {
+  if (misfits.some(({ path }) => path.length <= 2)) return [];
+  const spoilt = new Set(misfits.map(({ path }) => partOf(header.kind, path)));
+  const isClear = ({ path, severity }: Issue): boolean =>
+    severity === 'error' && path.length > 2 && !spoilt.has(partOf(header.kind, path));
+  try {
+    const spec = fromJson(schema, fitted) as IstioSpecs[IstioKind];
+    return validate({ ...header, spec, version: '' }).filter(isClear);
+  } catch {
+    return []; // what cannot be read is said once the rest fits
+  }
+}
+
+/** `http[0]`, `trafficPolicy`; the endpoints of a ServiceEntry name its ports. */
+function partOf(kind: IstioKind, [field, index]: Issue['path']): string {
+  if (kind === 'ServiceEntry') return 'all';
+  return typeof index === 'number' ? `${field}[${index}]` : `${field}`;
 }
 
 function versionOf(header: ObjectHeader, schema: DescMessage, spec: IstioSpecs[IstioKind]): string {
