@@ -85,7 +85,7 @@ describe('a state-of-the-world client that comes back to a server that was resta
     const wire = new Wire('sotw').open();
     wire.commit([CDS, 'a', '1']);
     wire.ask(CDS, [], '', { version: 'of-before' });
-    wire.pass(199);
+    wire.pass(1_999);
     expect(wire.pushes()).toEqual([]);
     wire.pass(1);
     expect(wire.pushes()).toEqual(['CDS a']);
@@ -122,7 +122,7 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
 
   test('is sent clusters unasked, what it has is kept, and routes come after them', () => {
     const wire = warming();
-    wire.pass(199);
+    wire.pass(1_999);
     expect(wire.pushes()).toEqual([]);
     wire.pass(1);
     expect(wire.pushes()).toEqual(['CDS a,o', 'EDS a']);
@@ -138,7 +138,7 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
   test('routes wait for its answer about clusters when we know all that it has', () => {
     const wire = warming();
     wire.commit([CDS, 'o', '1'], [EDS, 'o', '1']);
-    wire.pass(200);
+    wire.pass(2_000);
     expect(wire.pushes()).toEqual(['CDS a,o', 'EDS a,o']);
     wire.ack(EDS, ['a', 'o']);
     expect(wire.pushes()).toEqual([]);
@@ -156,14 +156,14 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
   test('gets listeners and routes when it has no endpoints to warm', () => {
     const wire = warming('sotw', [LDS, RDS]);
     expect(wire.pushes()).toEqual([]);
-    wire.pass(200);
+    wire.pass(2_000);
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 
   test('one that never says a word about clusters is not waited for after a minute', () => {
     const wire = warming();
     wire.commit([CDS, 'o', '1'], [EDS, 'o', '1']);
-    wire.pass(61_000);
+    wire.pass(63_000);
     wire.ack(LDS);
     wire.ack(RDS, ['r']);
     wire.pushes();
@@ -174,7 +174,7 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
 
   test('in delta its endpoints are answered, and routes wait for that request, 5 s at most', () => {
     const wire = warming('delta');
-    wire.pass(200);
+    wire.pass(2_000);
     expect(wire.pushes()).toEqual(['EDS a,-o']);
     const mute = warming('delta');
     wire.ask(CDS, ['*'], '', { has: { a: '1' } });

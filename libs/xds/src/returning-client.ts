@@ -8,8 +8,8 @@ import type { NodeInfo } from './resource-provider.ts';
 import type { TypeStream } from './type-stream.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
-/** ms that one of a returning client's first requests waits for another: Envoy sends all of them in one turn. */
-const MAX_WAIT = 200;
+/** ms that one of a returning client's first requests waits for another: Envoy sends all of them in one turn, and may be starved. */
+const MAX_WAIT = 2_000;
 /** ms after which its old clusters go, whether it has our routes or not: a starved Envoy takes seconds for them. */
 const MAX_KEEP = 60_000;
 /** The same for a client that asks for no routes. */
