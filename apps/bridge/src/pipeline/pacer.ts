@@ -1,8 +1,8 @@
 /** The longest pause: a change may also wait for the flush before its own, and must be on the wire after 100 ms. */
 const MAX_WAIT_MS = 20;
 
-/** Less work than this (ms) of all that came of a flush is not looked at: a lone stream's answer is no load. */
-const SMALL_MS = 2;
+/** Less work than this (ms) of all that came of a flush is not looked at: the answers of a few streams, or a collection between. */
+const SMALL_MS = 4;
 
 /**
  * Decides when the next flush starts: at once after a quiet time, else when as much time has passed as the last flush
