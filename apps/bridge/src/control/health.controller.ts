@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Engine } from '../engine/engine.ts';
 import { missingSources } from '../engine/readiness.ts';
+import { ISTIO_SOURCE } from '../istio/service-entry-source.ts';
 import { Metrics } from '../engine/metrics.ts';
 import { replicaView } from './replica.ts';
 import { PAGE_CSP, STATUS_PAGE } from './status-page.ts';
@@ -26,12 +27,13 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The outputs speak: 503 names the registries that are waited for. */
+  /** The outputs speak: 503 names the registries that are waited for; `istio`: its rules. */
   @Get('readyz')
   async readyz(@Res() reply: FastifyReply): Promise<void> {
     const { readiness, catalog, config } = this.#engine;
-    const missing = missingSources(new Set(config.registries.map((r) => r.id)), catalog.scopes());
     const ready = readiness.state !== 'waiting';
+    const registries: readonly string[] = missingSources(new Set(config.registries.map((r) => r.id)), catalog.scopes());
+    const missing = ready || readiness.knowsRules ? registries : [...registries, ISTIO_SOURCE];
     const { role, epoch, ledgerRevision, withheld } = replicaView(this.#engine);
     const replica = role === 'alone' ? {} : { replica: { role, epoch, ledgerRevision, withheld } };
     await reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', waitingFor: missing, ...replica });

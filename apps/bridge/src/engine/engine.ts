@@ -141,8 +141,12 @@ export class Engine {
       this.#pipeline?.takeRules(changes);
       this.#tell();
     });
-    void this.istio.loaded.then(() => this.#pipeline?.takeRules(this.mesh.publisher.rulesWereRead()));
     this.#startPipeline([]);
+    void this.istio.loaded.then(() => {
+      this.readiness.rulesWereRead();
+      this.#pipeline?.takeRules(this.mesh.publisher.rulesWereRead());
+      if (this.#pipeline !== undefined) this.#applied(this.#pipeline);
+    });
     const { signal } = this.#stopWriting;
     this.#following = Promise.all([this.istio.run(signal), this.plans.run(signal)]).then(() => undefined);
   }

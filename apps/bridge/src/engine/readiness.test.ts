@@ -18,6 +18,7 @@ describe('readiness', () => {
   test('waits for a complete read of every registry, and says of which', async () => {
     const catalog = makeCatalog();
     const readiness = new Readiness(new Set([A, B]), 3_600_000);
+    readiness.rulesWereRead();
     expect(missingSources(new Set([B, A]), catalog.scopes())).toEqual([A, B]);
     catalog.apply(snapshotOf([orders]));
     readiness.check(catalog.scopes());
@@ -26,6 +27,17 @@ describe('readiness', () => {
     catalog.apply({ kind: 'snapshot', scope: { ...scopeOf(orders.key), source: B }, services: new Map() });
     readiness.check(catalog.scopes());
     await readiness.ready;
+    expect(readiness.state).toBe('complete');
+  });
+
+  test('waits for the rules too, of which the ledger knows nothing', () => {
+    const catalog = makeCatalog();
+    catalog.apply(snapshotOf([orders]));
+    const readiness = new Readiness(new Set([A]), 3_600_000);
+    readiness.check(catalog.scopes());
+    expect(readiness.state).toBe('waiting');
+    readiness.rulesWereRead();
+    readiness.check(catalog.scopes());
     expect(readiness.state).toBe('complete');
   });
 

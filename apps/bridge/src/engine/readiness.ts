@@ -3,8 +3,10 @@ import type { SourceId } from '@isthmus/model';
 
 /**
  * When the outputs may speak. A proxy that is told half of what there is drops the other half, so they wait for every
- * registry's first complete read, or for what the ledger knows of it. A registry that cannot be read delays them by
- * `maxWaitMs` at most and never blocks the others (istiod does not start without its source).
+ * registry's first complete read, or for what the ledger knows of it; and for the first read of Istio's rules, of which the
+ * ledger knows nothing: without its Sidecar a proxy that comes back is told other listeners, and without its DestinationRules it
+ * loses clusters (`test/e2e/churn-under-load.test.ts`). A registry that cannot be read delays them by `maxWaitMs` at most and never
+ * blocks the others (istiod does not start without its source).
  */
 export class Readiness {
   readonly ready: Promise<void>;
@@ -12,6 +14,7 @@ export class Readiness {
   readonly #timer: NodeJS.Timeout;
   #resolve: () => void = () => undefined;
   #state: 'waiting' | 'complete' | 'late' = 'waiting';
+  #knowsRules = false;
 
   constructor(sources: ReadonlySet<SourceId>, maxWaitMs: number) {
     this.#sources = sources;
@@ -24,9 +27,18 @@ export class Readiness {
     return this.#state;
   }
 
-  /** Something complete is known of every registry, though not yet in the snapshots. */
+  get knowsRules(): boolean {
+    return this.#knowsRules;
+  }
+
+  /** Istio's objects were read once, or cannot be; `check` is to follow when they are in the snapshots. */
+  rulesWereRead(): void {
+    this.#knowsRules = true;
+  }
+
+  /** Something complete is known of every registry and of the rules, though not yet in the snapshots. */
   isComplete(scopes: Iterable<ScopeState>): boolean {
-    return missingSources(this.#sources, scopes).length === 0;
+    return this.#knowsRules && missingSources(this.#sources, scopes).length === 0;
   }
 
   /** Looks again; call it after an event was applied and is in the snapshots. */

@@ -10,6 +10,12 @@ import { ENTRY, IstioWorld, rule } from './testing/istio-world.ts';
 
 const RULE = rule('3s');
 
+const SUBSET = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: shop }
+spec: { host: api.example.com, subsets: [{ name: v1, labels: { version: v1 } }] }
+`;
+
 let world: IstioWorld;
 beforeEach(async () => {
   world = await IstioWorld.open();
@@ -31,6 +37,19 @@ describe('a bridge with istio.dir', () => {
     const service = bridge.catalog.merged('api.example.com' as MeshHost);
     expect(service).toMatchObject({ namespace: 'shop', resolution: 'static', declared: { external: true } });
     expect(service?.endpoints.map(({ endpoint }) => endpoint.address)).toEqual(['10.0.0.1']);
+  });
+
+  test('that starts again with what its ledger knows is not ready before the rules are in what proxies are told', async () => {
+    await put('a.yaml', ENTRY);
+    for (let n = 0; n < 200; n += 1)
+      await put(`rule-${n}.yaml`, SUBSET.replace('name: v1', `name: v${n}`).replace('name: api', `name: api-${n}`));
+    await (
+      await start()
+    ).readiness.ready;
+    const again = await start();
+    await again.readiness.ready;
+    const clusters = explain(again, 'api.example.com').matches[0]?.outputs.xds.map(({ name }) => name);
+    expect(clusters).toEqual(expect.arrayContaining([expect.stringContaining('|v0|'), expect.stringContaining('|v199|')]));
   });
 
   test('takes rules as their files change, keeps the last good one, and says what is wrong until it is mended', async () => {

@@ -65,8 +65,9 @@ export class IstioWorld {
     return parsed.config;
   }
 
-  /** The bridge, which reads now; it may not be ready yet. To be called once. */
+  /** The bridge, which reads now; it may not be ready yet. One that runs is stopped before. */
   async start(istio: object, more: object = {}): Promise<Engine> {
+    await this.#engine?.stop();
     this.#engine = new Engine(this.config(istio, more), await FileLedger.open(join(this.directory, 'ledger')));
     this.#engine.start();
     return this.#engine;
