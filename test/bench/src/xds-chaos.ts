@@ -5,10 +5,11 @@ const SECONDS = 300;
 const CALLS_PER_SECOND = 220;
 const EVERY_MS = 150;
 
-/** Does a call fail while everything that two busy Envoys are told changes, and the bridge is killed twice? */
+/** Does a call fail while everything that two busy Envoys are told changes, and the bridge is killed, once and twice in a row? */
 export const xdsChaos: Scenario = {
   name: 'xds-chaos',
-  title: 'Envoys under load while endpoints, clusters, routes and listeners change and the bridge is killed twice',
+  title:
+    'Envoys under load while endpoints, clusters, routes and listeners change and the bridge is killed three times, twice in a row',
   async run(log) {
     const { changes, kills, envoys } = await churnUnderLoad({
       seconds: SECONDS,

@@ -48,6 +48,9 @@ const TRANSPORTS = [
   ['delta', 'DELTA_GRPC'],
 ] as const;
 
+/** How often in a row the bridge is killed, after a third and after two thirds of the time. */
+const KILLS = [1, 2] as const;
+
 interface Side {
   readonly name: string;
   readonly envoy: EnvoyServer<'egress'>;
@@ -57,7 +60,7 @@ interface Side {
 
 /**
  * Two Envoys with steady callers while what they are told changes several times a second, and the bridge is killed and started
- * again after a third and after two thirds of the time. Only services that have an instance all the time are called.
+ * again after a third and after two thirds of the time, there twice in a row. Only services that have an instance all the time are called.
  */
 export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: ChurnOptions): Promise<ChurnResult> {
   await using end = new AsyncDisposableStack();
@@ -104,20 +107,21 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
   const churning = (async () => {
     for (; performance.now() < over || !isBack; await pause(everyMs)) await files.change();
   })();
-  for (const part of [1, 2]) {
-    await pause(Math.max(0, over - performance.now() - ((3 - part) * seconds * 1_000) / 3));
-    const taken = await Promise.all(sides.map(updates));
-    await bridge.end('SIGKILL');
-    log?.('the bridge is killed');
-    await bridge.run();
-    log?.('it is ready again');
-    // Who is killed again while its clients come back, leaves them with clusters that warm for ever (docs/xds.md).
-    for (const [n, side] of sides.entries())
-      await until(
-        `${side.name} is back`,
-        async () => (await updates(side)) > (taken[n] ?? 0) && (await warming(side)) === 0,
-        60_000,
-      );
+  for (const [at, inARow] of KILLS.entries()) {
+    await pause(Math.max(0, over - performance.now() - ((KILLS.length - at) * seconds * 1_000) / (KILLS.length + 1)));
+    let taken: readonly number[] = [];
+    const eachSide = (what: string, is: (side: Side, taken: number) => Promise<boolean>): Promise<void[]> =>
+      Promise.all(sides.map((side, n) => until(`${side.name} ${what}`, () => is(side, taken[n] ?? 0), 60_000)));
+    for (let kill = 1; kill <= inARow; kill += 1) {
+      // In the moment of coming back, with half of what there is, and clusters that warm: `ReturningClient`.
+      if (kill > 1) await eachSide('has taken clusters', async (side, before) => (await updates(side)) > before);
+      await bridge.end('SIGKILL');
+      taken = await Promise.all(sides.map(updates));
+      log?.(kill === 1 ? 'the bridge is killed' : 'the bridge is killed again while they come back');
+      await bridge.run();
+      log?.('it is ready again');
+    }
+    await eachSide('is back', async (side, before) => (await updates(side)) > before && (await warming(side)) === 0);
   }
   isBack = true;
   await churning;
@@ -146,7 +150,7 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
       };
     }),
   );
-  return { changes: files.changes, kills: 2, envoys };
+  return { changes: files.changes, kills: KILLS.reduce((sum, inARow) => sum + inARow, 0), envoys };
 }
 
 /** Answers about clusters that it has taken. */
