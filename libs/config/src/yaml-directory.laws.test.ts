@@ -145,14 +145,22 @@ test('a file that is written costs the look at that file, not at the others', as
   await until(() => texts() === 'one', texts);
   await writeFile(join(root, 'b.yaml'), 'seen');
   await until(() => texts() === 'seen,one', texts);
-  // Nobody tells of this, so a look at everything would find it.
-  await symlink('other', join(base, 'next'));
-  await rename(join(base, 'next'), join(base, 'current'));
-  await writeFile(join(root, 'b.yaml'), 'seen again');
-  await until(() => texts().startsWith('seen again'), texts);
-  expect(texts()).toBe('seen again,one');
-  await directory.scan();
-  expect(texts()).toBe('seen again,two');
+  const linkTo = async (target: string): Promise<void> => {
+    await symlink(target, join(base, 'next'));
+    await rename(join(base, 'next'), join(base, 'current'));
+  };
+  // Nobody tells of the link, so a look at everything would find it. One that is still due from the beginning may, not each time.
+  let [last, unseen] = ['one', 0];
+  for (let n = 0; n < 10 && unseen < 2; n += 1) {
+    await linkTo(last === 'one' ? 'other' : 'outside');
+    await writeFile(join(root, 'b.yaml'), `seen ${n}`);
+    await until(() => texts().startsWith(`seen ${n},`), texts);
+    if (texts() === `seen ${n},${last}`) unseen += 1;
+    last = last === 'one' ? 'two' : 'one';
+    await directory.scan();
+    expect(texts()).toBe(`seen ${n},${last}`);
+  }
+  expect(unseen).toBe(2);
   stop.abort();
   await watching;
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { parseSourceId } from '@isthmus/model';
 import type { ServiceRecord, SourceEvent } from '@isthmus/model';
@@ -30,23 +31,26 @@ const summary: ReadSummary = {
   lastByteAt: 0,
 };
 
-/** Answers the requests in order by a script; the poll is over when it is at its end. */
+/** Answers the requests in order by a script; the poll is over when it is at its end: what it asks until then, nobody answers. */
 class ScriptedReader implements Reader {
   hasRead = false;
   readonly requests: ReadRequest['kind'][] = [];
   readonly #script: (() => Read)[];
-  readonly #atEnd: () => void;
+  readonly #over: AbortController;
 
-  constructor(script: (() => Read)[], atEnd: () => void) {
+  constructor(script: (() => Read)[], over: AbortController) {
     this.#script = script;
-    this.#atEnd = atEnd;
+    this.#over = over;
   }
 
   async read({ kind }: ReadRequest): Promise<Read> {
-    this.requests.push(kind);
     const answer = this.#script.shift();
-    if (this.#script.length === 0) this.#atEnd();
-    if (answer === undefined) throw new AnswerError('registry.unreachable', 'the script is over');
+    if (answer === undefined) {
+      await once(this.#over.signal, 'abort');
+      throw new AnswerError('registry.unreachable', 'the script is over');
+    }
+    this.requests.push(kind);
+    if (this.#script.length === 0) setImmediate(() => setImmediate(() => this.#over.abort()));
     return answer();
   }
 
@@ -66,7 +70,7 @@ async function run(
   });
   const reader: ScriptedReader = new ScriptedReader(
     script(() => reader),
-    () => setImmediate(() => setImmediate(() => abort.abort())),
+    abort,
   );
   const deps = { clock: { now: () => 1_000 }, random: () => 0, baseDir: '.' };
   await new Poll(source, config, deps, reader, (event) => events.push(event)).run(abort.signal);

@@ -138,6 +138,14 @@ describe('a record made of what a registry said', () => {
     expect(codes(record)).toEqual(said);
   });
 
+  test('however many share an address, one problem says so, with a few of their names, in whatever order they came', () => {
+    const sharing = (ids: string) => recordOf([...ids].map((instanceId) => ({ ...good, instanceId })));
+    const what = (ids: string) => sharing(ids).diagnostics.map((each) => each.what);
+    expect(what('bca')).toEqual(['instances a, b and c share the address 10.0.0.1:80']);
+    expect(what('abc')).toEqual(what('cab'));
+    expect(what('hgfedcba')).toEqual(['instances a, b, c, d, 3 others and h share the address 10.0.0.1:80']);
+  });
+
   test('region, zone and subzone in the metadata are the locality, before the label and the registry’s own', () => {
     expect(build({ metadata: { zone: 'z1' } }).endpoints[0]?.locality).toEqual({ region: '', zone: 'z1', subzone: '' });
     expect(build({ metadata: { 'istio-locality': 'r.z.s' } }).endpoints[0]?.locality).toEqual({

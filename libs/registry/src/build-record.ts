@@ -7,6 +7,8 @@ import type { BuiltEndpoint, RawInstance } from './build-endpoint.ts';
 const MOST_ENDPOINTS = 50_000;
 /** A service with thousands of bad instances says so once, with the count. */
 const MOST_DIAGNOSTICS = 50;
+/** Instances of one address that a message names. */
+const MOST_NAMED = 5;
 
 /** What only some sources can say of a service; `diagnostics` are those that are not of one instance. */
 export type DeclaredService = Partial<
@@ -44,6 +46,7 @@ export function buildRecord(
   const { diagnostics: said = [], ...rest } = declared;
   const diagnostics: Diagnostic[] = [...said];
   const byAddress = new Map<string, Endpoint>();
+  const sharing = new Map<string, Endpoint[]>();
   let count = 0;
   for (const raw of instances) {
     count += 1;
@@ -53,9 +56,12 @@ export function buildRecord(
     if (built.endpoint === undefined) continue;
     const at = endpointKey(built.endpoint);
     const other = byAddress.get(at);
-    if (other !== undefined) diagnostics.push(duplicate(where, other, built.endpoint));
+    const others = sharing.get(at);
+    if (others !== undefined) others.push(built.endpoint);
+    else if (other !== undefined) sharing.set(at, [other, built.endpoint]);
     byAddress.set(at, other === undefined ? built.endpoint : preferred(other, built.endpoint));
   }
+  for (const endpoints of sharing.values()) diagnostics.push(duplicate(where, endpoints));
   if (count > MOST_ENDPOINTS) {
     diagnostics.push({
       code: 'service.too-large',
@@ -76,15 +82,19 @@ function preferred(a: Endpoint, b: Endpoint): Endpoint {
   return a.instanceId <= b.instanceId ? a : b;
 }
 
-function duplicate(where: string, a: Endpoint, b: Endpoint): Diagnostic {
-  const [first, second] = [a.instanceId, b.instanceId].sort();
+/** One for an address, however many share it, so that the order of the list does not show. */
+function duplicate(where: string, endpoints: readonly Endpoint[]): Diagnostic {
+  const ids = endpoints.map(({ instanceId }) => instanceId).sort();
+  const [first] = endpoints;
+  const named =
+    ids.length <= MOST_NAMED ? ids.slice(0, -1) : [...ids.slice(0, MOST_NAMED - 1), `${ids.length - MOST_NAMED} others`];
   return {
     code: 'endpoint.duplicate',
     severity: 'warning',
     where,
-    what: `instances ${first} and ${second} share the address ${a.address}:${a.port}`,
+    what: `instances ${named.join(', ')} and ${ids.at(-1)} share the address ${first?.address}:${first?.port}`,
     meaning: 'they count as one endpoint',
-    remedy: 'deregister the one that is left over from an earlier run',
+    remedy: 'deregister what is left over from an earlier run',
   };
 }
 

@@ -116,6 +116,7 @@ export class SwarmStream {
     const writer = new BinaryWriter();
     const node = this.#node;
     this.#node = undefined;
+    let shared: Uint8Array = NO_NAMES;
     if (this.#transport === 'delta') {
       if (node !== undefined) writer.tag(1, 2).bytes(node);
       writer.tag(2, 2).string(type);
@@ -124,19 +125,24 @@ export class SwarmStream {
     } else {
       if (version !== '') writer.tag(1, 2).string(version);
       if (node !== undefined) writer.tag(2, 2).bytes(node);
-      if (names.length > 0) writer.raw(encodedNames(names));
+      if (names.length > 0) shared = encodedNames(names);
       writer.tag(4, 2).string(type);
       if (nonce !== '') writer.tag(5, 2).string(nonce);
     }
     const body = writer.finish();
     const frame = Buffer.allocUnsafe(5 + body.length);
     frame.writeUInt8(0, 0);
-    frame.writeUInt32BE(body.length, 1);
+    frame.writeUInt32BE(body.length + shared.length, 1);
     frame.set(body, 5);
-    if (!this.#ended) this.#stream.write(frame);
+    if (this.#ended) return;
+    this.#stream.cork();
+    this.#stream.write(frame);
+    if (shared.length > 0) this.#stream.write(shared); // not copied: fields may come in any order
+    this.#stream.uncork();
   }
 }
 
+const NO_NAMES = new Uint8Array();
 const encoded = new WeakMap<readonly string[], Uint8Array>();
 
 /** The same list goes with every ACK of every stream: it is written once. */

@@ -5,6 +5,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { CDS, EDS, LDS, RDS } from '@isthmus/xds';
 import { loadedServices } from './loaded-services.ts';
 import { monotonic } from './monotonic.ts';
+import { Sightings } from './sightings.ts';
 import { percentile } from './statistics.ts';
 import { SwarmStream } from './swarm-stream.ts';
 import type { Received, SwarmTransport } from './swarm-stream.ts';
@@ -60,8 +61,8 @@ let armed = new Set<number>();
 let firstAt = 0;
 let messages = 0;
 let bytes = 0;
-/** By stream and service: weights in the order in which they came, and when. */
-const seen: Map<number, [weight: number, at: number][]>[] = [];
+/** By stream. */
+const seen: Sightings[] = [];
 
 process.on('message', (told: SwarmTold) => {
   if (told === 'connect') connectAll();
@@ -100,18 +101,13 @@ function again(n: number, transport: SwarmTransport, attempts: number): void {
 function open(n: number, over: ClientHttp2Session, transport: SwarmTransport, attempts = 0): void {
   let listed = 0;
   let stage: 'clusters' | 'endpoints' | 'listeners' | 'routes' | 'synced' | 'gone' = 'clusters';
-  const weights = new Map<number, [number, number][]>();
-  seen[n] = weights;
+  const sightings = new Sightings();
+  seen[n] = sightings;
   const received = ({ type, resources, bytes: length }: Received, message: Buffer): void => {
     if (stage === 'synced' && type === EDS) {
       const at = monotonic();
       took(n, at, length);
-      if (setup.decode)
-        for (const [service, weight] of loadedServices(message, transport)) {
-          const list = weights.get(service);
-          if (list === undefined) weights.set(service, [[weight, at]]);
-          else list.push([weight, at]);
-        }
+      if (setup.decode) for (const [service, weight] of loadedServices(message, transport)) sightings.add(service, weight, at);
     } else if (type === CDS && stage === 'clusters') {
       stage = 'endpoints';
       stream.subscribe(EDS, endpoints);
@@ -181,11 +177,13 @@ function took(n: number, at: number, length: number): void {
 function lags(changes: readonly Change[]): SwarmSays {
   const all: number[] = [];
   let lost = 0;
-  for (const weights of seen)
+  for (const sightings of seen) {
+    const weights = sightings.byService();
     for (const [service, weight, at] of changes) {
       const came = weights.get(service)?.find(([is]) => is >= weight);
       if (came === undefined) lost += 1;
       else all.push(came[1] - at);
     }
+  }
   return { kind: 'lags', p50: percentile(all, 0.5), p99: percentile(all, 0.99), longest: percentile(all, 1), lost, messages };
 }
