@@ -59,6 +59,8 @@ describe('npm nacos, watched, at a Nacos 2', () => {
       ]);
       await instance('POST', orders, 8082);
       await until('the second is told', () => seen.places(name(orders))?.length === 2);
+      const told = async () => (await plain.call('getAllInstances', orders, 'DEFAULT_GROUP', 'DEFAULT')) as readonly unknown[];
+      await until('so is the one that nobody watches', async () => (await told()).length === 2);
       for (const method of ['getAllInstances', 'selectInstances'])
         expect(await seen.call(method, orders, 'DEFAULT_GROUP', 'DEFAULT')).toEqual(
           await plain.call(method, orders, 'DEFAULT_GROUP', 'DEFAULT'),
