@@ -55,7 +55,7 @@ export const FAILURES: readonly RuleCase[] = [
   {
     name: 'a retry goes to another instance',
     instances: ['v1', 'v2'],
-    http: [{ route: [{ destination: { host: HOST } }], retries: { attempts: 2, retryOn: '503' } }],
+    http: [{ route: [{ destination: { host: HOST } }], retries: { attempts: 5, retryOn: '503' } }],
     call: { headers: { 'x-ask': 'v1:503' } },
     times: 20,
     isChance: true,
