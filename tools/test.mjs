@@ -73,7 +73,7 @@ async function all() {
   await Promise.all([tests('wire', ['--maxWorkers=4']), step('build (nest)', builds)]);
   await servers;
   // Servers that start, leases that end: a worker uses 0.4 of a core (four of them 1.5 of two).
-  await tests('real', ['--maxWorkers=5'], { again: true });
+  await tests('real', ['--maxWorkers=4'], { again: true });
 }
 
 main(async () => {

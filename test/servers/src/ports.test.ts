@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { freePortBase, freePorts, isFree } from './ports.ts';
+import { freePortBase, freePorts, isFree, rangeOf } from './ports.ts';
 
 test('a port on which something listens is not free', async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -29,4 +29,20 @@ test('ports are distinct and below the range from which the kernel takes ports f
 test('a base comes with all its neighbours free', async () => {
   const base = await freePortBase([1000, 1001, -1000]);
   for (const offset of [0, 1000, 1001, -1000]) expect(await isFree(base + offset)).toBe(true);
+});
+
+test('nobody is given a port twice, though nothing listens there yet', async () => {
+  const ports: number[] = [];
+  for (let n = 0; n < 40; n += 1) ports.push(...(await freePorts(5)), await freePortBase([1]));
+  expect(new Set(ports).size).toBe(ports.length);
+});
+
+test('workers that run side by side have ports of their own', () => {
+  const ranges = ['1', '2', '3', '4', '5', '6', '7', '8'].map(rangeOf);
+  for (const [n, [from, to]] of ranges.entries()) {
+    expect(to - from).toBeGreaterThan(1_000);
+    if (n > 0) expect(from).toBe(ranges[n - 1]?.[1]);
+  }
+  expect(rangeOf('9')).toEqual(ranges[0]);
+  expect(rangeOf(undefined)).toEqual([ranges[0]?.[0], ranges[7]?.[1]]);
 });
