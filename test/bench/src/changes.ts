@@ -74,11 +74,17 @@ export class ChangeMeter {
     const numbers = Array.from({ length: services }, (_, n) => n);
     const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
     const journeys = new Map<string, Journey>();
+    const known = new Map<string, string>();
     let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN, starved: Number.NaN };
     const taps = {
       onMessage: (at: number) => (lastMessage = momentAt(at + THREAD_OFFSET)),
       onEvent: (event: SourceEvent) => {
-        const journey = journeys.get(clusterOf.get(nameOf(event)) ?? '');
+        const name = nameOf(event);
+        const said = saidBy(event);
+        // Nacos pushes a service again that is as before, half a second ahead of the push that has the change.
+        if (known.get(name) === said) return;
+        known.set(name, said);
+        const journey = journeys.get(clusterOf.get(name) ?? '');
         if (journey !== undefined) journey.message ??= lastMessage;
       },
       onXds: (event: XdsEvent) => {
@@ -142,4 +148,9 @@ function momentAt(at: number): Moment {
 function nameOf(event: SourceEvent): string {
   if (event.kind === 'upsert') return event.service.key.name;
   return event.kind === 'remove' ? event.key.name : '';
+}
+
+function saidBy(event: SourceEvent): string {
+  if (event.kind !== 'upsert') return event.kind;
+  return event.service.endpoints.map(({ address, port, weight, health }) => `${address}:${port} ${weight} ${health}`).join();
 }
