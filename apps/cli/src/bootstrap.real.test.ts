@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, jest, test } from '@jest/globals';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { RouteConfigurationSchema, VirtualHostSchema } from '@isthmus/proto/envoy';
 import { freePorts, http, provide, servers, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { EGRESS_ROUTE, LISTENER_TYPE, ROUTE_TYPE, composeRoute, egressListener } from '@isthmus/translate';
+import type { EncodedVirtualHost } from '@isthmus/translate';
 import { CDS, EDS, LDS, RDS, SnapshotStore, adsServer } from '@isthmus/xds';
 import type { XdsServer } from '@isthmus/xds';
 import { runCli } from './testing/run-cli.ts';
@@ -43,7 +46,7 @@ describe.each([[[]], [['--sotw']]])('the bootstrap on a real Envoy, %j', (flags:
         viewFor: ({ id, metadata }) => {
           seen.push({ id, metadata });
           const listener = egressListener({ address: '127.0.0.1', port: Number(metadata['HTTP_PROXY_PORT']) });
-          const route = composeRoute(EGRESS_ROUTE, []);
+          const route = composeRoute(EGRESS_ROUTE, [longRegex()]);
           store.commit([
             { type: LISTENER_TYPE, name: listener.name, resource: listener },
             { type: ROUTE_TYPE, name: route.name, resource: route },
@@ -62,6 +65,8 @@ describe.each([[[]], [['--sotw']]])('the bootstrap on a real Envoy, %j', (flags:
       expect(listeners).toContain(`127.0.0.1_${envoy.ports.egress}`);
       // Only what the bridge knows can be reached.
       expect((await http(envoy.ports.egress, '/', { headers: { host: 'unknown.example.org' } })).status).toBe(502);
+      // An expression of 501 steps, of which Envoy alone would take 100: one such rule would cost it all of its routes.
+      expect((await http(envoy.ports.egress, '/c69999x', { headers: { host: 'regex.example' } })).status).toBe(418);
       const metrics = await http(envoy.ports.metrics, '/stats/prometheus');
       expect([
         metrics.status,
@@ -76,6 +81,22 @@ describe.each([[[]], [['--sotw']]])('the bootstrap on a real Envoy, %j', (flags:
     }
   });
 });
+
+function longRegex(): EncodedVirtualHost {
+  const regex = Array.from({ length: 70 }, (_, n) => `/[a-z]${n}[0-9]{3}x+`).join('|');
+  const virtualHost = create(VirtualHostSchema, {
+    name: 'regex.example',
+    domains: ['regex.example'],
+    routes: [
+      {
+        match: { pathSpecifier: { case: 'safeRegex', value: { regex } } },
+        action: { case: 'directResponse', value: { status: 418 } },
+      },
+    ],
+  });
+  const message = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { virtualHosts: [virtualHost] }));
+  return { route: EGRESS_ROUTE, name: virtualHost.name, version: '1', parts: [message] };
+}
 
 const POD = 'sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local';
 

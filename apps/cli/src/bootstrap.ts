@@ -46,6 +46,12 @@ export interface BootstrapInput extends NodeFacts {
 /** Connections from workloads that one Envoy takes; more are refused instead of running out of memory. */
 const MOST_DOWNSTREAM_CONNECTIONS = 50_000;
 
+/**
+ * As in Istio's bootstrap. Envoy's own limit for a compiled regular expression is 100 instructions, which a list of some twenty
+ * names exceeds; one rule that does costs a proxy every later change of its routes.
+ */
+const RUNTIME = { 're2.max_program_size.error_level': 32_768 };
+
 /** The bootstrap of an Envoy beside a workload, as YAML. Deterministic. */
 export function envoyBootstrap(input: BootstrapInput): string {
   const head = `# Bootstrap of an Envoy that gets its listeners, routes, clusters and endpoints from Isthmus.
@@ -91,7 +97,12 @@ function document(input: BootstrapInput): object {
       lds_config: { ads: {}, initial_fetch_timeout: '0s', resource_api_version: 'V3' },
     },
     static_resources: { listeners: [metricsListener(input.metrics)], clusters: [xdsCluster(input), adminCluster(input.admin)] },
-    layered_runtime: { layers: [{ name: 'admin', admin_layer: {} }] },
+    layered_runtime: {
+      layers: [
+        { name: 'static', static_layer: RUNTIME },
+        { name: 'admin', admin_layer: {} },
+      ],
+    },
     overload_manager: {
       resource_monitors: [
         {

@@ -41,7 +41,15 @@ export function envoyBootstrap({ nodeId, metadata, adminPort, xdsPort }: Bootstr
       ],
     },
     layered_runtime: {
-      layers: [{ name: 'static', static_layer: { overload: { global_downstream_max_connections: 50_000 } } }],
+      layers: [
+        {
+          name: 'static',
+          static_layer: {
+            overload: { global_downstream_max_connections: 50_000 },
+            're2.max_program_size.error_level': 32_768, // as in Istio's bootstrap; Envoy's own is 100
+          },
+        },
+      ],
     },
   };
 }

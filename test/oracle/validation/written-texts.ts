@@ -50,7 +50,7 @@ export const WRITTEN_TEXTS: readonly WrittenSpec[] = [
     '\\h',
     '\\u0041',
     '\\x41',
-    '\\x{10FFFF}',
+    '\\x{FF}', // above it Envoy refuses what Istio takes: regex.real.test.ts
     '\\x{110000}',
     '\\xZ',
     '\\cA',

@@ -1,6 +1,10 @@
-/** Istio refuses longer ones; the size of the compiled program is not bounded, so this is what bounds it. */
+/** Istio refuses longer ones. */
 const MOST_BYTES = 1_024;
 const MOST_REPEATS = 1_000;
+/** Instructions of the compiled program that an Envoy with Istio's bootstrap takes, or one of `proxy bootstrap`. */
+const MOST_STEPS = 32_768;
+/** A class of Unicode has no more ranges than this: Envoy 1.40 matches bytes, and knows 256 of them. */
+const NAMED_CLASS = 8;
 const CLASSES = [
   'alnum',
   'alpha',
@@ -20,9 +24,16 @@ const CLASSES = [
 
 class NotRe2 extends Error {}
 
+/** What a repetition multiplies. `size`: instructions, rather too many than too few. */
+interface Part {
+  readonly repeats: number;
+  readonly size: number;
+}
+
 /**
  * Why Envoy, which matches with RE2, would refuse the expression; undefined: it would not. Linear in its length.
- * https://github.com/google/re2/wiki/Syntax
+ * Istio's validator asks Go's parser, which takes two things that Envoy refuses, and with them all routes of their listener:
+ * programs that are too large, and characters above `\x{FF}`. https://github.com/google/re2/wiki/Syntax
  */
 export function re2Problem(expression: string): string | undefined {
   if (Buffer.byteLength(expression) > MOST_BYTES) return `is longer than ${MOST_BYTES} bytes`;
@@ -45,8 +56,9 @@ class Parser {
   }
 
   parse(): void {
-    this.#alternatives();
+    const { size } = this.#alternatives();
     if (this.#at < this.#chars.length) throw new NotRe2('has a ) without its (');
+    if (size > MOST_STEPS) throw new NotRe2(`compiles to some ${size} steps, of which Envoy takes ${MOST_STEPS}`);
   }
 
   get #next(): string | undefined {
@@ -63,35 +75,39 @@ class Parser {
     return this.#chars.slice(this.#at, this.#at + text.length).join('') === text;
   }
 
-  /** Gives how often the innermost part may be repeated in all. */
-  #alternatives(): number {
-    let most = 1;
+  #alternatives(): Part {
+    let [repeats, size] = [1, 0];
     for (;;) {
-      most = Math.max(most, this.#sequence());
-      if (!this.#take('|')) return most;
+      const part = this.#sequence();
+      repeats = Math.max(repeats, part.repeats);
+      size += part.size + 1;
+      if (!this.#take('|')) return { repeats, size };
     }
   }
 
-  #sequence(): number {
-    let most = 1;
-    let item: number | undefined; // repeats inside of what a repetition would repeat
+  #sequence(): Part {
+    let [repeats, size] = [1, 0];
+    let item: Part | undefined; // what a repetition would repeat
     let wasRepeated = false;
     while (this.#next !== undefined && this.#next !== '|' && this.#next !== ')') {
       const times = this.#repetition();
       if (times === undefined) {
-        item = this.#item(item);
+        const next = this.#item(item);
+        if (next !== item) size += next?.size ?? 0;
+        item = next;
         wasRepeated = false;
-        most = Math.max(most, item ?? 1);
-        continue;
+      } else {
+        if (item === undefined) throw new NotRe2('repeats nothing');
+        if (wasRepeated) throw new NotRe2('repeats a repetition: possessive quantifiers and the like are not known');
+        wasRepeated = true;
+        const copies = Math.max(1, times);
+        size += item.size * (copies - 1) + 1;
+        item = { repeats: item.repeats * copies, size: item.size * copies + 1 };
+        if (item.repeats > MOST_REPEATS) throw new NotRe2(`repeats more than ${MOST_REPEATS} times`);
       }
-      if (item === undefined) throw new NotRe2('repeats nothing');
-      if (wasRepeated) throw new NotRe2('repeats a repetition: possessive quantifiers and the like are not known');
-      wasRepeated = true;
-      item *= Math.max(1, times);
-      if (item > MOST_REPEATS) throw new NotRe2(`repeats more than ${MOST_REPEATS} times`);
-      most = Math.max(most, item);
+      repeats = Math.max(repeats, item?.repeats ?? 1);
     }
-    return most;
+    return { repeats, size };
   }
 
   /** How many copies a repetition makes; undefined: there is none here. */
@@ -115,16 +131,16 @@ class Parser {
   }
 
   /** Undefined: nothing that could be repeated, such as a change of flags. */
-  #item(before: number | undefined): number | undefined {
-    const char = this.#chars[this.#at];
+  #item(before: Part | undefined): Part | undefined {
+    const char = this.#chars[this.#at] as string;
     if (char === '(') return this.#group(before);
-    if (char === '[') this.#charClass();
-    else if (char === '\\') return this.#escapeOrQuote(before);
-    else this.#at += 1;
-    return 1;
+    if (char === '[') return { repeats: 1, size: this.#charClass() };
+    if (char === '\\') return this.#escapeOrQuote(before);
+    this.#at += 1;
+    return { repeats: 1, size: Buffer.byteLength(char) };
   }
 
-  #group(before: number | undefined): number | undefined {
+  #group(before: Part | undefined): Part | undefined {
     this.#at += 1;
     if (this.#take('?')) {
       if (this.#take('P<') || (this.#next === '<' && !['=', '!'].includes(this.#chars[this.#at + 1] ?? '') && this.#take('<')))
@@ -133,7 +149,7 @@ class Parser {
     }
     const inside = this.#alternatives();
     if (!this.#take(')')) throw new NotRe2('has a ( without its )');
-    return inside;
+    return { repeats: inside.repeats, size: inside.size + 2 };
   }
 
   #name(): void {
@@ -155,21 +171,36 @@ class Parser {
     return end === ':';
   }
 
-  #charClass(): void {
+  /** Gives how many ranges of bytes it comes to, at most. */
+  #charClass(): number {
     this.#at += 1;
     this.#take('^');
+    let others = 1;
+    const ascii = new Set<number>();
     for (let first = true; first || this.#next !== ']'; first = false) {
       if (this.#next === undefined) throw new NotRe2('has a [ without its ]');
-      if (this.#sees('[:') && this.#posixClass()) continue;
-      const low = this.#classChar();
-      if (low === undefined) continue; // \d, \pL
-      const afterDash = this.#chars[this.#at + 1];
-      if (this.#next !== '-' || afterDash === undefined || afterDash === ']') continue;
-      this.#at += 1;
-      const high = this.#classChar();
-      if (high === undefined || high < low) throw new NotRe2('has a range of characters that is none');
+      if (this.#sees('[:') && this.#posixClass()) others += NAMED_CLASS;
+      else {
+        const range = this.#classRange();
+        if (range === undefined || range[1] > 127) others += NAMED_CLASS;
+        else for (let char = range[0]; char <= range[1]; char += 1) ascii.add(char);
+      }
     }
     this.#at += 1;
+    const runs = [...ascii].filter((char) => !ascii.has(char - 1)).length;
+    return Math.min(128, runs + others);
+  }
+
+  /** First and last character; undefined: `\d`, `\pL`. */
+  #classRange(): readonly [number, number] | undefined {
+    const low = this.#classChar();
+    if (low === undefined) return undefined;
+    const afterDash = this.#chars[this.#at + 1];
+    if (this.#next !== '-' || afterDash === undefined || afterDash === ']') return [low, low];
+    this.#at += 1;
+    const high = this.#classChar();
+    if (high === undefined || high < low) throw new NotRe2('has a range of characters that is none');
+    return [low, high];
   }
 
   #posixClass(): boolean {
@@ -201,14 +232,14 @@ class Parser {
     return this.#escape();
   }
 
-  #escapeOrQuote(before: number | undefined): number | undefined {
+  #escapeOrQuote(before: Part | undefined): Part | undefined {
     const next = this.#chars[this.#at + 1];
     if (next === 'Q') {
       const from = this.#at + 2;
       const rest = this.#chars.slice(from).join('');
-      const length = Array.from(rest.split('\\E')[0] ?? '').length;
-      this.#at = Math.min(this.#chars.length, from + length + 2);
-      return length === 0 ? before : 1;
+      const quoted = rest.split('\\E')[0] ?? '';
+      this.#at = Math.min(this.#chars.length, from + Array.from(quoted).length + 2);
+      return quoted === '' ? before : { repeats: 1, size: Buffer.byteLength(quoted) };
     }
     if (next === 'E') {
       this.#at += 2;
@@ -216,8 +247,11 @@ class Parser {
     }
     if (next === 'p' || next === 'P') this.#unicodeClass();
     else if (next !== undefined && 'dDsSwWAbBz'.includes(next)) this.#at += 2;
-    else this.#escape();
-    return 1;
+    else {
+      this.#escape();
+      return { repeats: 1, size: 1 };
+    }
+    return { repeats: 1, size: NAMED_CLASS };
   }
 
   #unicodeClass(): undefined {
@@ -236,6 +270,7 @@ class Parser {
     if (code !== '') {
       const value = octal === undefined ? Number.parseInt(hex ?? longHex ?? '', 16) : Number.parseInt(octal, 8);
       if (value > 0x10_ff_ff) throw new NotRe2(`has \\x{${longHex}}, which is no character`);
+      if (value > 0xff) throw new NotRe2(`has \\x{${longHex}}: Envoy matches bytes, and takes \\x{FF} at most`);
       this.#at += 1 + code.length;
       return value;
     }
