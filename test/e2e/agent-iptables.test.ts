@@ -21,11 +21,22 @@ const PORT = 8_080;
 const EGRESS = '127.0.0.1:15004';
 const FLIPS = 20;
 const REGISTER = join(import.meta.dirname, '../../dist/packages/agent/agent/src/register.js');
-/** As Istio's `excludeOutboundPorts` does it: what goes to an instance is not brought to the proxy. */
-const EXCLUDED = ['-p', 'tcp', '--dport', String(PORT), '-j', 'RETURN'];
+const GROUP = '2000';
+
+interface Exclusion {
+  readonly rule: readonly string[];
+  /** Of the service; by default that of all others in the pod. */
+  readonly group?: string;
+}
+/** Both as Istio has them: what these let pass is not brought to the proxy. */
+const EXCLUSIONS: readonly (readonly [string, Exclusion])[] = [
+  ['the ports of instances are excluded', { rule: ['-p', 'tcp', '--dport', String(PORT)] }],
+  ['the group of the service is excluded', { rule: ['-m', 'owner', '--gid-owner', GROUP], group: GROUP }],
+];
 
 /** iptables bring every connection of the pod to its Envoy, as under Istio; the agent has an egress of its own beside that. */
-describe('a service with the agent in a pod behind iptables, where the ports of instances are excluded,', () => {
+describe.each(EXCLUSIONS)('a service with the agent in a pod behind iptables, where %s,', (_, { rule, group }) => {
+  const excluded = [...rule, '-j', 'RETURN'];
   let network: PodNetwork;
   let bridge: RulesBridge;
   let gate: Server;
@@ -83,14 +94,15 @@ describe('a service with the agent in a pod behind iptables, where the ports of 
     const { code, stdout, stderr } = await startCli([...args, '--egress', EGRESS], { cwd: tmpdir() }).ended;
     if (code !== 0) throw new Error(stderr);
     sidecar = await PodSidecar.start(web, stdout, 'REDIRECT');
-    await web.pod.iptables('-t', 'nat', '-I', 'MESH_OUT', '1', ...EXCLUDED);
+    await web.pod.iptables('-t', 'nat', '-I', 'MESH_OUT', '1', ...excluded);
     directory = await mkdtemp(join(tmpdir(), 'isthmus-agent-iptables-'));
     await plan('sdk');
-    caller = await PodLoad.start(web.pod, ['call', String(PORT), instance], ['--require', REGISTER], {
+    const env = {
       ISTHMUS_PLAN_FILE: join(directory, 'plan.json'),
       ISTHMUS_EGRESS: EGRESS,
       ISTHMUS_SIDECAR_ADMIN: 'http://127.0.0.1:15000',
-    });
+    };
+    caller = await PodLoad.start(web.pod, ['call', String(PORT), instance], { flags: ['--require', REGISTER], env, group });
   }, 180_000);
 
   afterAll(async () => {
@@ -131,13 +143,17 @@ describe('a service with the agent in a pod behind iptables, where the ports of 
     expect(failed()).toEqual([]);
   });
 
-  test('without the exclusion nobody reaches an instance past a sidecar that is dead, with an agent or without', async () => {
+  test('the way past a sidecar that is dead is the exclusion: without it nobody reaches an instance, with an agent or without', async () => {
     await plan('sdk');
     await more('sdk', 50);
     expect(await web.http(instance, PORT)).toEqual({ status: 200, body: 'orders' });
     await sidecar.kill();
-    expect(await web.http(instance, PORT)).toEqual({ status: 200, body: 'orders' });
-    await web.pod.iptables('-t', 'nat', '-D', 'MESH_OUT', ...EXCLUDED);
+    await more('sdk', 50);
+    if (group === undefined) {
+      expect(await web.http(instance, PORT)).toEqual({ status: 200, body: 'orders' });
+      await web.pod.iptables('-t', 'nat', '-D', 'MESH_OUT', ...excluded);
+    }
+    // Now of nobody's rule: by a group, it never was, because it is another.
     expect((await web.http(instance, PORT)).status).toBe(0);
   });
 });

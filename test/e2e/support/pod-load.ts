@@ -17,6 +17,14 @@ export interface PodLoadReport {
   readonly calls: readonly LoadedCall[];
 }
 
+export interface PodLoadOptions {
+  /** For Node, before the file. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** A number; by default the group of this process. */
+  readonly group?: string | undefined;
+}
+
 /** A server or a caller in a pod, see `pod-load-main.ts`. */
 export class PodLoad {
   readonly #child: ChildProcess;
@@ -27,15 +35,11 @@ export class PodLoad {
     child.stderr?.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-20_000)));
   }
 
-  /** @param args see `pod-load-main.ts` @param flags for Node, before the file */
-  static async start(
-    pod: Pod,
-    args: readonly string[],
-    flags: readonly string[] = [],
-    env: Readonly<Record<string, string>> = {},
-  ): Promise<PodLoad> {
+  /** @param args see `pod-load-main.ts` */
+  static async start(pod: Pod, args: readonly string[], { flags = [], env = {}, group }: PodLoadOptions = {}): Promise<PodLoad> {
     const main = join(import.meta.dirname, 'pod-load-main.ts');
-    const [program = '', ...command] = pod.command([process.execPath, '--no-warnings', ...flags, main, ...args]);
+    const inGroup = group === undefined ? [] : ['setpriv', '--regid', group, '--clear-groups'];
+    const [program = '', ...command] = pod.command([...inGroup, process.execPath, '--no-warnings', ...flags, main, ...args]);
     const child = spawn(program, command, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...process.env, ...env } });
     const load = new PodLoad(child);
     await once(child, 'message', { signal: AbortSignal.timeout(30_000) });
