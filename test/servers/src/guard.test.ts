@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -18,19 +18,33 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 const start = (...command: string[]) =>
   spawnGuarded(command, { cwd: dir, output: openSync(join(dir, 'log'), 'a'), removeWhenOrphaned: dir });
 
+/** A process that starts a guarded one, by a command before it. */
+async function startParent(...command: [string, ...string[]]) {
+  const script = fileURLToPath(new URL('./testing/guarded-parent.ts', import.meta.url));
+  const parent = spawn(command[0], [...command.slice(1), script, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface(parent.stdout)) return { parent, child: Number(line) };
+  throw new Error(`${command.join(' ')} has started nothing`);
+}
+
 test('a child whose parent is killed by SIGKILL is killed too, and its directory goes', async () => {
   await writeFile(join(dir, 'data'), 'x');
-  const script = fileURLToPath(new URL('./testing/guarded-parent.ts', import.meta.url));
-  const parent = spawn(process.execPath, [script, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let child = 0;
-  for await (const line of createInterface(parent.stdout)) {
-    child = Number(line);
-    break;
-  }
+  const { parent, child } = await startParent(process.execPath);
   expect(processExists(child)).toBe(true);
   parent.kill('SIGKILL');
   await until('the child is gone', () => !processExists(child));
   await until('its directory is gone', () => !existsSync(dir));
+});
+
+test('what a process of low priority starts yields to other sessions too', async () => {
+  const { parent, child } = await startParent('nice', '-n', '7', process.execPath);
+  try {
+    expect(getPriority(child)).toBe(7);
+    // A kernel without groups of sessions has no such file, and the process's own priority is all there is.
+    if (existsSync('/proc/self/autogroup')) expect(await readFile(`/proc/${child}/autogroup`, 'utf8')).toMatch(/ nice 7\n$/);
+  } finally {
+    parent.kill('SIGKILL');
+    await until('the child is gone', () => !processExists(child));
+  }
 });
 
 test('a child that ends by itself says with which code, and leaves its directory', async () => {
