@@ -64,6 +64,7 @@ const tell = (rung: 'sdk' | 'shadow'): void => {
 };
 
 process.send?.({ kind: 'ready' } satisfies ShadowSays);
+process.on('disconnect', () => process.exit(0));
 process.on('message', (told: ShadowTold) => {
   if (told === 'end') process.exit(0);
   const [before, began, from] = [process.cpuUsage(), monotonic(), calls];

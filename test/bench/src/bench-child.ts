@@ -13,6 +13,9 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
   constructor(file: string, setup: object, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     this.#file = file;
     this.#child = fork(file, [JSON.stringify(setup)], {
+      // A session of its own, as the registries, istiod and Envoy have: Linux shares the CPUs out by session (sched_autogroup), and
+      // the bridge would share its part with the bench's clients and with what makes the changes.
+      detached: true,
       env: { ...process.env, ...env },
       execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...SERVE_FLAGS, ...flags],
     });
