@@ -1,14 +1,13 @@
 import type { ServerHttp2Session } from 'node:http2';
 
-/** A peer that vanished without a word is noticed in 40 s. */
-const PING_EVERY = 30_000;
-const ANSWER_WITHIN = 10_000;
+/** ms. A peer that vanished without a word is noticed in 40 s. */
+const PACE = { pingEvery: 30_000, answerWithin: 10_000 };
 
 /**
  * Pings a peer that has said nothing for a while, and ends the connection when it does not answer, for as long as the
  * connection lives. Whatever comes from it is an answer: it may be busy with what it was sent.
  */
-export function keepAlive(session: ServerHttp2Session): void {
+export function keepAlive(session: ServerHttp2Session, { pingEvery, answerWithin } = PACE): void {
   const { socket } = session;
   let heard = 0;
   let overdue: NodeJS.Timeout | undefined;
@@ -22,10 +21,10 @@ export function keepAlive(session: ServerHttp2Session): void {
       return;
     }
     // When we were busy ourselves its answer waits to be read: that comes before `setImmediate`.
-    overdue = setTimeout(() => setImmediate(endUnlessHeard), ANSWER_WITHIN);
+    overdue = setTimeout(() => setImmediate(endUnlessHeard), answerWithin);
     overdue.unref();
     session.ping(() => clearTimeout(overdue));
-  }, PING_EVERY);
+  }, pingEvery);
   every.unref();
   session.on('close', () => {
     clearInterval(every);
