@@ -7,11 +7,13 @@ import { nacosConfigSchema } from './config.ts';
 import { NacosSource } from './source.ts';
 import { testTiming } from './testing/fake-harness.ts';
 import { FakeNacos } from './testing/fake-nacos.ts';
+import { defaultTiming } from './timing.ts';
 
 const id = parseSourceId('shop');
 const scope = { source: id, namespace: 'public', group: 'DEFAULT_GROUP' };
 const service = (name: string) => ({ namespace: 'public', group: 'DEFAULT_GROUP', name });
 const good = [{ ip: '10.0.0.1', port: 80 }];
+const hundredMegabytes = () => Buffer.alloc(100 * 1024 * 1024, ' ');
 const open: (() => Promise<unknown>)[] = [];
 
 async function start(prepare: (fake: FakeNacos) => void, api: 'grpc' | 'http' = 'grpc', limit = 1024 * 1024) {
@@ -138,6 +140,21 @@ describe('bad input from Nacos over gRPC', () => {
     await view.until('the huge one is small again', (v) => v.has('huge') && v.diagnostics(scope).length === 0);
   });
 
+  test('100 MB are above the limit that everybody has', async () => {
+    const huge = hundredMegabytes();
+    const { view } = await start(
+      (fake) => {
+        fake.set(service('huge'), good);
+        fake.intercept = (_type, body) => (body['serviceName'] === 'huge' ? huge : undefined);
+      },
+      'grpc',
+      defaultTiming.mostMessageBytes,
+    );
+    await live(view);
+    await said(view, 'answer.too-large', 'DEFAULT_GROUP/huge');
+    expect([view.has('huge'), view.has('good')]).toEqual([false, true]);
+  });
+
   test('a push above the limit loses the connection, not the services', async () => {
     const { fake, view } = await start((f) => f.set(service('grows'), good));
     await view.until('grows', (v) => v.has('grows'));
@@ -192,14 +209,26 @@ describe('bad input from Nacos over HTTP', () => {
     expect(view.endpoints('good')).toHaveLength(1);
   });
 
-  test('a truncated answer about one service keeps what was known of it', async () => {
-    const { fake, view } = await start((f) => f.set(service('bad'), good), 'http');
+  test.each<[string, Buffer, DiagnosticCode]>([
+    ['a truncated answer', Buffer.from('{"hosts":[{'), 'answer.invalid'],
+    [
+      'invalid UTF-8',
+      Buffer.concat([Buffer.from('{"hosts":[],"x":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]),
+      'answer.invalid',
+    ],
+    ['an HTML login page', Buffer.from('<!doctype html><title>Log in</title>'), 'answer.invalid'],
+    ['no hosts', Buffer.from('{"name":"bad"}'), 'answer.invalid'],
+    ['100 MB', hundredMegabytes(), 'answer.too-large'],
+  ])('%s about one service keeps what was known of it and costs no other, until it is readable again', async (_, body, code) => {
+    const { fake, view } = await start((f) => f.set(service('bad'), good), 'http', defaultTiming.mostMessageBytes);
     await live(view);
-    let broken = true;
-    fake.interceptHttp = (path) => (broken && path === '/v1/ns/instance/list' ? { status: 200, body: '{"hosts":[{' } : undefined);
-    await said(view, 'answer.invalid', 'DEFAULT_GROUP/bad');
+    fake.interceptHttp = (path, query) =>
+      path === '/v1/ns/instance/list' && query.get('serviceName')?.endsWith('@@bad') ? { status: 200, body } : undefined;
+    fake.set(service('good'), [...good, { ip: '10.0.0.2', port: 80 }]);
+    await said(view, code, 'DEFAULT_GROUP/bad');
+    await view.until('the good one changes', (v) => v.endpoints('good').length === 2);
     expect(view.endpoints('bad')).toHaveLength(1);
-    broken = false;
+    fake.interceptHttp = () => undefined;
     await view.until('mended', (v) => v.diagnostics(scope).length === 0);
   });
 });

@@ -10,7 +10,7 @@ export interface FakeHttpOptions {
   readonly catalog: boolean;
   readonly isHung: () => boolean;
   /** Answers instead of the fake when it gives something. */
-  readonly intercept: (path: string) => FakeHttpAnswer | undefined;
+  readonly intercept: (path: string, query: URLSearchParams) => FakeHttpAnswer | undefined;
 }
 
 export interface FakeHttpAnswer {
@@ -29,7 +29,7 @@ export async function startFakeHttp(options: FakeHttpOptions, port: number): Pro
     request.on('end', () => {
       if (options.isHung()) return;
       const answer =
-        options.intercept(path) ??
+        options.intercept(path, url.searchParams) ??
         answerTo(options, path, url.searchParams, new URLSearchParams(form), request.headers.authorization);
       response.writeHead(answer.status, { 'content-type': answer.type ?? 'application/json' }).end(answer.body);
     });

@@ -41,7 +41,7 @@ export class FakeNacos {
   readonly requests: string[] = [];
   /** Raw bytes of the JSON to answer instead, when it gives something. */
   intercept: (type: string, body: Json) => Buffer | undefined = () => undefined;
-  interceptHttp: (path: string) => FakeHttpAnswer | undefined = () => undefined;
+  interceptHttp: (path: string, query: URLSearchParams) => FakeHttpAnswer | undefined = () => undefined;
   /** ServerCheck answers 300, as during a start. */
   starting = false;
   #hung = false;
@@ -109,7 +109,7 @@ export class FakeNacos {
         token: () => this.#token,
         catalog,
         isHung: () => this.#hung,
-        intercept: (path) => this.interceptHttp(path),
+        intercept: (path, query) => this.interceptHttp(path, query),
       },
       this.#port,
     );
