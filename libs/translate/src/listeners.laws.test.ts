@@ -163,7 +163,7 @@ function made(scope: Scope<Proxy, MeshOptions>, key: Key): readonly Resource[] {
 }
 
 function keysOf(scope: Scope<Proxy, MeshOptions>): readonly Key[] {
-  return scope.proxy.kind === 'router' ? ['gateways'] : sidecarListenerKeys(scope);
+  return scope.proxy.kind === 'router' ? ['gateways'] : [...new Set(sidecarListenerKeys(scope))];
 }
 
 function dirtyKeys(

@@ -44,6 +44,8 @@ export interface EgressScope {
   readonly captureMode: 'default' | 'iptables' | 'none';
   /** Visible here, by `exportTo` and the Sidecar's hosts; sorted: older first, then by host. */
   services(): Iterable<MeshService>;
+  /** Those of `services` at the moment of the call, to be taken over many turns of the loop: who left meanwhile may be among them. */
+  servicesOfNow(): Iterable<MeshService>;
   /** Those of `services` that have this port, in the same order, without looking at the others. */
   servicesOn(port: number): Iterable<MeshService>;
   /**

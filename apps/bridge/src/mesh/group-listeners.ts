@@ -1,4 +1,4 @@
-import type { ListenerPlace } from '@isthmus/model';
+import type { ListenerPlace, Resource } from '@isthmus/model';
 import { LISTENER_TYPE, sidecarListenerKeys, sidecarListeners } from '@isthmus/translate';
 import type { ProxyScope } from '@isthmus/translate';
 import type { ResourceChange } from '@isthmus/xds';
@@ -20,26 +20,34 @@ export class GroupListeners {
     return this.#dirty.size > 0;
   }
 
-  /** All of them: another Sidecar applies, or the group is new. */
-  reset(): void {
+  get #hasAny(): boolean {
+    const { grpc, kind } = this.#scope.proxy;
+    return !grpc && kind !== 'router';
+  }
+
+  /** All of them: another Sidecar applies, or the group is new; in steps. */
+  *reset(): Generator<void> {
+    if (!this.#hasAny) return;
     for (const place of this.#names.keys()) this.#dirty.add(place);
-    for (const key of sidecarListenerKeys(this.#scope)) if (key !== 'fixed' && key !== 'inbound') this.#dirty.add(key);
+    for (const key of sidecarListenerKeys(this.#scope)) {
+      if (key !== 'fixed' && key !== 'inbound') this.#dirty.add(key);
+      yield;
+    }
   }
 
   touch(places: Iterable<ListenerPlace>): void {
-    for (const place of places) this.#dirty.add(place);
+    if (this.#hasAny) for (const place of places) this.#dirty.add(place);
   }
 
-  /** What changed since the last call. */
+  /** What changed since the last call. A place that changes while this goes on is made again, and counts as it was made last. */
   *compose(): Generator<void, readonly ResourceChange[]> {
     const gone = new Set<string>();
-    const made = new Map<string, ResourceChange>();
+    const made = new Map<ListenerPlace, readonly Resource[]>();
     for (const place of this.#dirty) {
       this.#dirty.delete(place);
-      if (this.#scope.proxy.grpc || this.#scope.proxy.kind === 'router') continue;
       const resources = sidecarListeners(this.#scope, place);
       for (const name of this.#names.get(place) ?? NO_NAMES) gone.add(name);
-      for (const resource of resources) made.set(resource.name, { type: LISTENER_TYPE, name: resource.name, resource });
+      made.set(place, resources);
       if (resources.length === 0) this.#names.delete(place);
       else
         this.#names.set(
@@ -49,7 +57,11 @@ export class GroupListeners {
       yield;
     }
     // With another Sidecar a listener may have moved from one place to another.
-    const left = [...gone].filter((name) => !made.has(name));
-    return [...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })), ...made.values()];
+    const all = new Map([...made.values()].flat().map((resource) => [resource.name, resource]));
+    const left = [...gone].filter((name) => !all.has(name));
+    return [
+      ...left.map((name) => ({ type: LISTENER_TYPE, name, resource: undefined })),
+      ...[...all].map(([name, resource]) => ({ type: LISTENER_TYPE, name, resource })),
+    ];
   }
 }

@@ -26,11 +26,9 @@ export class GroupResources {
     return false;
   }
 
-  /** Whom it has something of. */
-  hosts(): Set<MeshHost> {
-    const hosts = new Set<MeshHost>();
-    for (const names of this.#names.values()) for (const host of names.keys()) hosts.add(host);
-    return hosts;
+  /** Whom it has something of, some of them twice; live, so that it may be gone through in steps. */
+  *hosts(): Iterable<MeshHost> {
+    for (const names of this.#names.values()) yield* names.keys();
   }
 
   /** All of a type that a host has from now on; what else it had leaves with the next routes. */

@@ -64,7 +64,7 @@ export class GroupRoutes {
         yield;
       }
     }
-    if (this.#scope.proxy.kind === 'router' || this.#scope.proxy.grpc) return;
+    if (!this.#hasTables) return;
     this.#isFilling = true;
     // It has every service and rule in it once more: who has no explicit door is not served it.
     if (this.#scope.proxy.interception === 'explicit' || this.#scope.proxy.egress !== undefined) this.#use(EGRESS_ROUTE);
@@ -72,7 +72,7 @@ export class GroupRoutes {
       if (port !== undefined) this.#use(port.number === 0 ? bind : String(port.number));
     }
     for (const egress of this.#scope.egress) {
-      for (const service of [...egress.services()]) {
+      for (const service of egress.servicesOfNow()) {
         this.#place(service.host);
         yield;
       }
@@ -82,6 +82,12 @@ export class GroupRoutes {
       this.#lookAtRule(key);
       yield;
     }
+  }
+
+  /** Routers have the routes of their Gateways, gRPC clients those that they dial. */
+  get #hasTables(): boolean {
+    const { kind, grpc } = this.#scope.proxy;
+    return kind !== 'router' && !grpc;
   }
 
   /** What the rules name, and where they send to. */
@@ -96,6 +102,7 @@ export class GroupRoutes {
 
   /** A service that came, went, or whose ports or DestinationRule changed, and the rules that it is part of. */
   service(host: MeshHost): void {
+    if (!this.#hasTables) return;
     this.#place(host);
     for (const key of this.#rules.of(host)) this.#lookAtRule(key);
   }

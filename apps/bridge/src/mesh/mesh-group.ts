@@ -137,22 +137,27 @@ export class MeshGroup {
   /** Everything anew, in steps. */
   *fill(): Generator<void> {
     const { proxy } = this.scope;
-    const gone = this.#resources.hosts();
     if (proxy.interception !== 'explicit' || proxy.kind === 'router') {
       for (const resource of meshClusters(proxy, this.scope.mesh))
         this.#resources.add({ type: CLUSTER_TYPE, name: resource.name, resource });
     }
     yield* this.#routes.reset();
     yield* this.#edge.reset();
-    const hosts = new Set([...this.#routes.hosts(), ...this.#edge.hosts()]); // what rules send to is seen although nobody imported it
-    for (const egress of this.scope.egress) for (const { host } of egress.services()) hosts.add(host); // before the first pause
-    for (const host of gone) hosts.add(host);
-    for (const host of hosts) {
-      this.#host(host);
+    const done = new Set<MeshHost>();
+    for (const host of this.#allHosts()) {
+      if (!done.has(host)) this.#host(host);
+      done.add(host);
       yield;
     }
-    this.#listeners.reset();
+    yield* this.#listeners.reset();
     yield;
+  }
+
+  /** Those that it may see now and those that it has something of, some of them twice; to be gone through in steps. */
+  *#allHosts(): Iterable<MeshHost> {
+    yield* [...this.#routes.hosts(), ...this.#edge.hosts()]; // what rules send to is seen although nobody imported it
+    for (const egress of this.scope.egress) for (const { host } of egress.servicesOfNow()) yield host;
+    yield* this.#resources.hosts();
   }
 
   *take(dirt: GroupDirt): Generator<void> {

@@ -48,6 +48,12 @@ export class Egress {
     yield* this.#let(this.#services.to(this.#namespace));
   }
 
+  servicesOfNow(): Iterable<MeshService> {
+    const { onlyHosts } = this.#imports;
+    if (onlyHosts !== undefined) return [...this.#named(onlyHosts)];
+    return this.#let(this.#services.now(this.#namespace, this.#onlyPort));
+  }
+
   *servicesOn(port: number): Iterable<MeshService> {
     if (this.#onlyPort !== undefined && this.#onlyPort !== port) return;
     if (this.#imports.onlyHosts !== undefined) return yield* this.#having((place) => place === port);

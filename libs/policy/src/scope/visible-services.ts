@@ -43,9 +43,19 @@ class Shelves {
   }
 
   *to(namespace: string): Iterable<MeshService> {
-    for (const piece of this.#shared.get(namespace)?.pieces ?? []) for (const { service } of piece) yield service;
-    for (const piece of this.#public.pieces) for (const { service } of piece) yield service;
+    yield* servicesOf(this.#shared.get(namespace)?.pieces ?? []);
+    yield* servicesOf(this.#public.pieces);
   }
+
+  /** As `to`, of this moment: copying the lists is some µs, taking 10,000 services out of them and looking at each is many ms. */
+  toNow(namespace: string): Iterable<MeshService> {
+    const pieces = [...(this.#shared.get(namespace)?.pieces ?? []), ...this.#public.pieces];
+    return servicesOf(pieces.map((piece) => [...piece]));
+  }
+}
+
+function* servicesOf(pieces: ServiceList['pieces']): Iterable<MeshService> {
+  for (const piece of pieces) for (const { service } of piece) yield service;
 }
 
 function change(lists: Map<string, ServiceList>, namespace: string, held: HeldService, how: How): void {
@@ -71,6 +81,10 @@ class ShelvesBy<K> {
 
   to(key: K, namespace: string): Iterable<MeshService> {
     return this.#shelves.get(key)?.shelves.to(namespace) ?? [];
+  }
+
+  toNow(key: K, namespace: string): Iterable<MeshService> {
+    return this.#shelves.get(key)?.shelves.toNow(namespace) ?? [];
   }
 }
 
@@ -125,6 +139,11 @@ export class VisibleServices {
   /** Its private ones and those shared with it, then the public ones; older first within each. */
   to(namespace: string): Iterable<MeshService> {
     return this.#all.to(namespace);
+  }
+
+  /** As `to`, or `on` where a port is given; of this moment, to be taken over many turns of the loop. */
+  now(namespace: string, port: number | undefined): Iterable<MeshService> {
+    return port === undefined ? this.#all.toNow(namespace) : this.#byPort.toNow(port, namespace);
   }
 
   /** Those of `to` that have this port, in the same order. */

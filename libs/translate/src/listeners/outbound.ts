@@ -39,13 +39,11 @@ interface Wanted {
 }
 
 /** Where there may be listeners: see `outboundListeners`. */
-export function outboundPlaces(scope: ProxyScope): ReadonlySet<ListenerPlace> {
-  const places = new Set<ListenerPlace>();
+export function* outboundPlaces(scope: ProxyScope): Generator<ListenerPlace> {
   for (const egress of scope.egress) {
-    if (egress.port !== undefined) places.add(egress.port.number);
-    else for (const service of egress.services()) for (const place of listenerPlaces(service)) places.add(place);
+    if (egress.port !== undefined) yield egress.port.number;
+    else for (const service of egress.servicesOfNow()) yield* listenerPlaces(service);
   }
-  return places;
 }
 
 /**

@@ -12,10 +12,12 @@ import { outboundListeners, outboundPlaces } from './outbound.ts';
  */
 export type ListenerKey = 'fixed' | 'inbound' | ListenerPlace;
 
-/** All keys that give any listener. */
-export function sidecarListenerKeys(scope: ProxyScope): readonly ListenerKey[] {
-  if (scope.proxy.interception === 'explicit') return ['fixed'];
-  return ['fixed', 'inbound', ...outboundPlaces(scope)];
+/** All keys that give any listener; a place once for each service there, so that who goes through them can pause at each. */
+export function* sidecarListenerKeys(scope: ProxyScope): Generator<ListenerKey> {
+  yield 'fixed';
+  if (scope.proxy.interception === 'explicit') return;
+  yield 'inbound';
+  yield* outboundPlaces(scope);
 }
 
 /** What a key stands for; empty where there is nothing any more. No two keys give the same name. */

@@ -40,6 +40,7 @@ const NOWHERE: EgressScope = {
   bind: '',
   captureMode: 'default',
   services: () => [],
+  servicesOfNow: () => [],
   servicesOn: () => [],
   sharedOn: () => [],
   servicesAt: () => [],

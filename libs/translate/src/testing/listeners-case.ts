@@ -39,7 +39,7 @@ export function listenerCaseNames(): readonly string[] {
 export function listenersOf(scope: ProxyScope, asks: readonly string[]): readonly Resource[] {
   if (scope.proxy.grpc) return asks.flatMap((name) => grpcListener(scope, name) ?? []);
   if (scope.proxy.kind === 'router') return gatewayListeners(scope, mergeGateways(scope.gateways, scope.own));
-  return sidecarListenerKeys(scope).flatMap((key) => sidecarListeners(scope, key));
+  return [...new Set(sidecarListenerKeys(scope))].flatMap((key) => sidecarListeners(scope, key));
 }
 
 export function listenerDiagnostics(scope: ProxyScope): readonly Diagnostic[] {

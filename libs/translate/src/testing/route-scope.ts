@@ -78,6 +78,7 @@ function egressScope(
     bind: '',
     captureMode: 'default',
     services: () => services.values(),
+    servicesOfNow: () => [...services.values()],
     servicesOn: (port) => [...services.values()].filter(({ ports }) => ports.some(({ number }) => number === port)),
     sharedOn: () => [], // routes ask for none of these
     servicesAt: () => [],
