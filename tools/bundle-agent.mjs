@@ -83,6 +83,6 @@ function from(file, to) {
 
 /** They are in the declarations, where they are read. */
 function withoutComments(ts, text) {
-  const compilerOptions = { removeComments: true, target: ts.ScriptTarget.ES2021, module: ts.ModuleKind.CommonJS };
+  const compilerOptions = { removeComments: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS };
   return ts.transpileModule(text, { compilerOptions }).outputText;
 }
