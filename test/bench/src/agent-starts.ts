@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { REGISTER } from './agent-cost-plan.ts';
 import { spreadOf } from './paired.ts';
@@ -7,15 +10,17 @@ import { median } from './statistics.ts';
 
 const run = promisify(execFile);
 
-/** A service: what it needs of Node's, and a port. */
-const STARTED = `require('node:http').createServer().listen(0, '127.0.0.1', () => {
+/** A service: what it needs of its own and of Node's, and a port. */
+const STARTED = `require('./own.js');
+require('node:http').createServer().listen(0, '127.0.0.1', () => {
   const { user, system } = process.cpuUsage();
   console.log(JSON.stringify({ wallMs: performance.now(), cpuMs: (user + system) / 1000 }));
   process.exit(0);
 });`;
 
 /** A service that has called and been called, two seconds after its start; Node's own undici, which `fetch` loads, has 11 MB of its own. */
-const resting = (fetches: boolean): string => `const http = require('node:http');
+const resting = (fetches: boolean): string => `require('./own.js');
+const http = require('node:http');
 const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
 const server = http.createServer((request, response) => response.end('ok')).listen(0, '127.0.0.1', async () => {
   const { port } = server.address();
@@ -41,20 +46,39 @@ export interface Start {
 
 type Env = Readonly<Record<string, string>>;
 
-async function one<T>(script: string, env: Env | undefined, flags: readonly string[] = []): Promise<T> {
+/**
+ * As services are, files of which one needs another, with a package.json: for the first file that a file requires Node takes 2 MB and some
+ * CPU, which `node -e` would leave to the agent.
+ */
+async function withService<T>(script: string, use: (file: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'isthmus-bench-service-'));
+  try {
+    await writeFile(join(directory, 'package.json'), '{ "type": "commonjs" }');
+    await writeFile(join(directory, 'own.js'), 'exports.name = "web";\n');
+    const file = join(directory, 'main.js');
+    await writeFile(file, script);
+    return await use(file);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function one<T>(file: string, env: Env | undefined, flags: readonly string[] = []): Promise<T> {
   // A cache of compiled code is not what services have.
   const { NODE_COMPILE_CACHE: _none, NODE_OPTIONS: _options, ...others } = process.env;
   const require = env === undefined ? [] : ['--require', REGISTER];
-  const { stdout } = await run(process.execPath, [...flags, ...require, '-e', script], { env: { ...others, ...env } });
+  const { stdout } = await run(process.execPath, [...flags, ...require, file], { env: { ...others, ...env } });
   return JSON.parse(stdout) as T;
 }
 
 /** @param kinds by name; undefined: without the agent, which has to be the first */
 export async function starts(kinds: ReadonlyMap<string, Env | undefined>, rounds: number): Promise<readonly Start[]> {
   const took = new Map([...kinds.keys()].map((what) => [what, [] as { wallMs: number; cpuMs: number }[]]));
-  for (const env of kinds.values()) await one(STARTED, env);
-  for (let round = 0; round < rounds; round += 1)
-    for (const [what, env] of round % 2 === 0 ? kinds : [...kinds].toReversed()) took.get(what)?.push(await one(STARTED, env));
+  await withService(STARTED, async (file) => {
+    for (const env of kinds.values()) await one(file, env);
+    for (let round = 0; round < rounds; round += 1)
+      for (const [what, env] of round % 2 === 0 ? kinds : [...kinds].toReversed()) took.get(what)?.push(await one(file, env));
+  });
   const [none = []] = took.values();
   return [...took].map(([what, own]) => {
     const more = (of: 'wallMs' | 'cpuMs'): Spread => spreadOf(own.map((each, at) => each[of] - (none[at]?.[of] ?? Number.NaN)));
@@ -71,11 +95,13 @@ export async function memory(
 ): Promise<{ readonly rss: Spread; readonly heap: Spread }> {
   const rss: number[] = [];
   const heap: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const look = (given: Env | undefined) => one<{ rss: number; heapUsed: number }>(resting(fetches), given, ['--expose-gc']);
-    const [without, withAgent] = await Promise.all([look(undefined), look(env)]);
-    rss.push((withAgent.rss - without.rss) / 2 ** 20);
-    heap.push((withAgent.heapUsed - without.heapUsed) / 2 ** 20);
-  }
+  await withService(resting(fetches), async (file) => {
+    const look = (given: Env | undefined) => one<{ rss: number; heapUsed: number }>(file, given, ['--expose-gc']);
+    for (let round = 0; round < rounds; round += 1) {
+      const [without, withAgent] = await Promise.all([look(undefined), look(env)]);
+      rss.push((withAgent.rss - without.rss) / 2 ** 20);
+      heap.push((withAgent.heapUsed - without.heapUsed) / 2 ** 20);
+    }
+  });
   return { rss: spreadOf(rss), heap: spreadOf(heap) };
 }
