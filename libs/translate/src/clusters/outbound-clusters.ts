@@ -137,7 +137,9 @@ function head(name: string, { service, proxy, mesh }: Seen, { port, policy, befo
       const [use, names] = finding === 'dns' ? (['all', endpoints] as const) : (['first', endpoints.slice(0, 1)] as const);
       const plain = byLocality(service, names);
       const assignment = proxy === undefined ? plain : seenFrom(proxy, plain, localityRule(policy, mesh));
-      return dnsHead(name, use, addressFamily(proxy), assignment);
+      // … and one of none, which a rule leaves that sends calls to other places than its only name is in.
+      const isNobody = assignment.localities.every(({ members }) => members.length === 0);
+      return dnsHead(name, isNobody ? 'all' : use, addressFamily(proxy), assignment);
     }
     case 'forward-proxy':
       return forwardProxyHead(name, service.host, proxy, port, policy);
