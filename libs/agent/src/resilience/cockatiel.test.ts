@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as cockatiel3 from 'cockatiel-3';
 import * as cockatiel4 from 'cockatiel-4';
 import { wrapPolicy } from './cockatiel.ts';
@@ -71,6 +71,25 @@ describe.each(VERSIONS)('policies of cockatiel %s', (_version, cockatiel) => {
     storm.plan({ rung: 'sdk' });
     storm.behaviour = () => 200;
     expect([await run(breaker), breaker.state]).toEqual(['sdk', 0]);
+  });
+
+  test.each([
+    [3_600_000, 60_000, 'BrokenCircuitError'],
+    [-3_600_000, 0, 'sdk'],
+  ])('a clock that jumps by %i ms is no time that passed: after %i ms it would be half-open', async (jump, forMs, comes) => {
+    storm.behaviour = () => 500;
+    storm.plan({ rung: 'resilience' });
+    const breaker = breakerOf(forMs);
+    await runAll(breaker, 4);
+    const { now } = Date;
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + jump);
+    try {
+      storm.plan({ rung: 'sdk' });
+      storm.behaviour = () => 200;
+      expect(await run(breaker)).toBe(comes);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test('an open one lets calls of the share through, and stays open for the others', async () => {

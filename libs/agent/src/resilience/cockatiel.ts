@@ -91,7 +91,7 @@ function breakerOver(policy: CockatielBreaker, own: Handed['own']): Handed {
     open: {
       value: (reason: unknown, signal: AbortSignal) => {
         const { duration } = policy.halfOpenAfterBackoffFactory.next({ attempt: 1, result: reason, signal });
-        would ??= { since: Date.now(), reason, forMs: duration };
+        would ??= { since: performance.now(), reason, forMs: duration };
       },
     },
   }) as CockatielBreaker;
@@ -101,7 +101,8 @@ function breakerOver(policy: CockatielBreaker, own: Handed['own']): Handed {
     would = undefined;
     if (opened === undefined || policy.state !== 0) return;
     policy.open(opened.reason, NEVER_ABORTED);
-    policy.innerState.openedAt = opened.since; // half-open when it would have been
+    // Half-open when it would have been; cockatiel goes by the wall clock, which may have jumped since.
+    policy.innerState.openedAt = Date.now() - (performance.now() - opened.since);
   };
   const ownCounted: Handed['own'] = (fn, signal) => {
     if (observing) takeBack();
@@ -120,7 +121,7 @@ function breakerOver(policy: CockatielBreaker, own: Handed['own']): Handed {
       observing = true;
       const mapped = mappedFn(fn, (refusal) => (refusal === 'open' || refusal === 'overflow' ? broken : undefined));
       const answer = await execute.call(observer, mapped, signal);
-      if (would !== undefined && Date.now() - would.since >= would.forMs) would = undefined;
+      if (would !== undefined && performance.now() - would.since >= would.forMs) would = undefined;
       return answer;
     },
     breaker: () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import Opossum8 from 'opossum';
 import Opossum9 from 'opossum-9';
 import Opossum10 from 'opossum-10';
@@ -110,6 +110,29 @@ describe.each(VERSIONS)('a breaker of opossum %s', (version, CircuitBreaker) => 
     expect(await fire(breaker, 'back')).toBe('fallback of back: EOPENBREAKER');
     expect({ opened: breaker.opened, asked: storm.attempts.size - before }).toEqual({ opened: true, asked: 0 });
   });
+
+  test.each([3_600_000, -3_600_000])(
+    'is open on the way back for what is left of its time when the clock jumps by %i ms',
+    async (jump) => {
+      const breaker = breakerOf();
+      storm.plan({ rung: 'resilience' });
+      storm.behaviour = () => 500;
+      await fireAll(breaker, 5);
+      const { now } = Date;
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + jump);
+      try {
+        const times: number[] = [];
+        breaker.on('open', () => times.push(Number(breaker.options['resetTimeout'])));
+        storm.plan({ rung: 'sdk' });
+        expect(await fire(breaker)).toBe('fallback of a: EOPENBREAKER');
+        expect(times).toEqual([expect.any(Number)]);
+        expect(times[0]).toBeGreaterThan(0);
+        expect(times[0]).toBeLessThanOrEqual(OPTIONS.resetTimeout);
+      } finally {
+        clock.mockRestore();
+      }
+    },
+  );
 
   test('is closed on the way back when the mesh had no trouble', async () => {
     const breaker = breakerOf();

@@ -149,7 +149,7 @@ class ObservedBreaker {
       opened: { value: false },
       halfOpen: { value: false },
       pendingClose: { value: false },
-      open: { value: () => (this.#wouldBeOpenSince ??= Date.now()) },
+      open: { value: () => (this.#wouldBeOpenSince ??= performance.now()) },
       semaphore: { value: { test: () => true, release: () => undefined } },
       emit: {
         value: (event: string, ...values: unknown[]) => {
@@ -167,7 +167,8 @@ class ObservedBreaker {
   /** What a half-open breaker would have let through and closed for. */
   #succeeded(): void {
     const since = this.#wouldBeOpenSince;
-    if (since !== undefined && Date.now() - since >= this.#breaker.options.resetTimeout) this.#wouldBeOpenSince = undefined;
+    if (since !== undefined && performance.now() - since >= this.#breaker.options.resetTimeout)
+      this.#wouldBeOpenSince = undefined;
   }
 
   /** The way back is warm: the statistics were kept, and a breaker that would be open is, until it would be half-open. */
@@ -178,7 +179,7 @@ class ObservedBreaker {
     const breaker = this.#breaker;
     if (since === undefined || !breaker.closed || !isOverThreshold(breaker)) return;
     const { resetTimeout } = breaker.options;
-    const left = resetTimeout - (Date.now() - since);
+    const left = resetTimeout - (performance.now() - since);
     if (left <= 0) return;
     // Its timer is set within open().
     breaker.options.resetTimeout = left;
