@@ -6,6 +6,7 @@ const LONGEST = [
   'test/e2e/way-back.test.ts',
   'test/e2e/replica-stores.test.ts',
   'test/e2e/replicas.test.ts',
+  'test/e2e/gone-for-a-minute.test.ts',
   'libs/registry-eureka/src/sink.real.test.ts',
   'test/e2e/two-bridges.test.ts',
   'faults.real.test.ts',

@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { takesTraffic } from '@isthmus/model';
 import { collect, describeCorrectorContract } from '@isthmus/registry/testing';
+import { startConsul } from '@isthmus/servers';
 import { consulConfig } from './config.ts';
 import { consulCorrector } from './corrector.ts';
 import { agentPut, realHarness } from './testing/real-harness.ts';
 
 async function start() {
-  const harness = await realHarness();
+  const harness = await realHarness(startConsul);
   return {
     ...harness,
     corrector: (password: 'right' | 'wrong' = 'right') =>

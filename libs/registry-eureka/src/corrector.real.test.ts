@@ -1,10 +1,11 @@
 import { describeCorrectorContract } from '@isthmus/registry/testing';
+import { startEureka } from '@isthmus/servers';
 import { eurekaSchema } from './config.ts';
 import { eurekaCorrector } from './corrector.ts';
 import { ACCOUNT, realHarness } from './testing/real-harness.ts';
 
 async function start() {
-  const harness = await realHarness();
+  const harness = await realHarness(startEureka);
   return {
     ...harness,
     corrector: (password: 'right' | 'wrong' = 'right') => {

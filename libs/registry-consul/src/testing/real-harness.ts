@@ -1,6 +1,5 @@
 import type { FaultHarness, TestInstance } from '@isthmus/registry/testing';
-import { startConsul } from '@isthmus/servers';
-import type { ConsulServer } from '@isthmus/servers';
+import type { ConsulServer, startConsul } from '@isthmus/servers';
 import { CONSUL_ABILITIES, testSource } from './fake-harness.ts';
 import { ConsulLoad } from './load.ts';
 
@@ -11,8 +10,8 @@ const TIMES = { restartGrace: '5s' };
 const WRONG_TOKEN = '6b1c1f1e-0000-4000-8000-00000000000f';
 
 /** A real Consul with ACLs; services are registered at its agent, as SDKs do. */
-export async function realHarness(): Promise<FaultHarness & { readonly server: ConsulServer }> {
-  const server = await startConsul({ managementToken: RIGHT_TOKEN });
+export async function realHarness(start: typeof startConsul): Promise<FaultHarness & { readonly server: ConsulServer }> {
+  const server = await start({ managementToken: RIGHT_TOKEN });
   process.env['CONSUL_TEST_RIGHT'] = RIGHT_TOKEN;
   process.env['CONSUL_TEST_WRONG'] = WRONG_TOKEN;
   const url = `http://127.0.0.1:${server.ports.http}`;

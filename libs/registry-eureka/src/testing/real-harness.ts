@@ -1,6 +1,6 @@
 import { parseSourceId } from '@isthmus/model';
 import type { FaultHarness, TestInstance } from '@isthmus/registry/testing';
-import { startEureka } from '@isthmus/servers';
+import type { startEureka } from '@isthmus/servers';
 import { EurekaRest } from './eureka-rest.ts';
 import { EUREKA_ABILITIES, openEureka } from './scripted-harness.ts';
 import { wireInstance } from './wire-instance.ts';
@@ -12,10 +12,10 @@ const LEASE = { leaseSeconds: 3_600 };
 const TIMES = { pollInterval: '200ms', timeout: '2s', restartGrace: '4s' };
 
 /** The contract on a real Eureka behind Spring Security. */
-export async function realHarness(): Promise<FaultHarness & { readonly url: string }> {
+export async function realHarness(start: typeof startEureka): Promise<FaultHarness & { readonly url: string }> {
   // The password is a setting of the server, which it reads at its start.
   const auth = { username: ACCOUNT.username, password: ACCOUNT.right };
-  const server = await startEureka({ auth });
+  const server = await start({ auth });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   let rest = new EurekaRest(url, `${ACCOUNT.username}:${ACCOUNT.right}`);
   const providers = new Map<string, { readonly service: string; readonly instance: TestInstance }>();

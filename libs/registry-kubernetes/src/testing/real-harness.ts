@@ -14,8 +14,7 @@ import {
 } from '@isthmus/kube';
 import type { KubeObject, Resource } from '@isthmus/kube';
 import type { FaultHarness } from '@isthmus/registry/testing';
-import { startKubernetes } from '@isthmus/servers';
-import type { KubernetesServer } from '@isthmus/servers';
+import type { KubernetesServer, startKubernetes } from '@isthmus/servers';
 import { kubernetesSchema } from '../config.ts';
 import { KubernetesSource } from '../source.ts';
 import { podName, podObject, serviceObject, sliceObject } from './objects.ts';
@@ -89,18 +88,20 @@ function openWith(
   return new KubernetesSource(parseSourceId('k8s'), config, { clock, random: Math.random, baseDir: '/' });
 }
 
-/** The contract on a real API server, with an account that has the least rights. */
-export async function realHarness(): Promise<FaultHarness> {
-  const server = await startKubernetes();
+/** The contract on a real API server, with an account that has the least rights: that of `kubeconfig`. */
+export async function realHarness(start: typeof startKubernetes): Promise<FaultHarness & { readonly kubeconfig: string }> {
+  const server = await start();
   const cluster = new Cluster(server);
   const prepare = async () => {
     await server.grant('reader', LEAST_RIGHTS);
     await cluster.namespace('shop');
   };
   await prepare();
-  const right = await openReal(server);
+  const kubeconfig = await server.kubeconfigFor('reader');
+  const right = openWith(kubeconfig);
   const wrong = await openReal(server, { token: 'wrong' });
   return {
+    kubeconfig,
     abilities: KUBERNETES_ABILITIES,
     scope: { source: parseSourceId('k8s'), namespace: 'shop', group: '' },
     open: ({ password = 'right' } = {}) => (password === 'right' ? right : wrong),

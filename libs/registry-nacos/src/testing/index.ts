@@ -5,3 +5,4 @@ export { loadNacos } from './load.ts';
 export type { LoadOptions, NacosLoad } from './load.ts';
 export { NacosProvider } from './provider.ts';
 export type { ProvidedService, ProviderOptions } from './provider.ts';
+export { realHarness } from './real-harness.ts';

@@ -25,16 +25,23 @@ export type StartNacos = (options: {
   readonly auth?: { readonly username: string; readonly password: string };
 }) => Promise<RealNacos>;
 
+type Api = 'auto' | 'grpc' | 'http';
+
 export interface RealHarnessOptions {
-  readonly api?: 'auto' | 'grpc' | 'http';
+  /** Of the sources that `open` makes. */
+  readonly api?: Api;
   /** Default true. Without it the HTTP adapter also listens to npm `nacos`. */
   readonly auth?: boolean;
   /** Default '1s'. */
   readonly listInterval?: string;
 }
 
+export interface RealHarness extends FaultHarness {
+  openOver(api: Api): NacosSource;
+}
+
 /** The contract suite's harness on a real Nacos; providers are gRPC connections of this process. */
-export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<FaultHarness> {
+export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<RealHarness> {
   const auth = { username: 'reader', password: 'right-1' };
   process.env['ISTHMUS_TEST_RIGHT'] = auth.password;
   process.env['ISTHMUS_TEST_WRONG'] = 'wrong';
@@ -63,12 +70,12 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
   };
   const provide = async (name: string) => provider?.provide({ name, instances: [...(services.get(name)?.values() ?? [])] });
   await connect();
-  const open = (server: string, password: 'right' | 'wrong', clock: Clock): NacosSource => {
+  const open = (server: string, password: 'right' | 'wrong', clock: Clock, api = options.api ?? 'auto'): NacosSource => {
     const config = nacosConfigSchema.parse({
       name: id,
       kind: 'nacos',
       servers: [server],
-      api: options.api ?? 'auto',
+      api,
       groups: ['*'],
       listInterval: options.listInterval ?? '1s',
       restartGrace: '8s',
@@ -82,6 +89,7 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
     abilities: { ...testAbilities, auth: withAuth },
     scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
     open: ({ password = 'right' } = {}) => open(url, password, systemClock),
+    openOver: (api) => open(url, 'right', systemClock, api),
     faults: {
       ports: [server.ports.http, server.ports.grpc],
       open: async ({ clock, port = server.ports.http }) => open(`http://127.0.0.1:${port}`, 'right', clock),
