@@ -122,7 +122,7 @@ describe.each(VERSIONS)('a breaker of opossum %s', (version, CircuitBreaker) => 
       const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + jump);
       try {
         const times: number[] = [];
-        breaker.on('open', () => times.push(Number(breaker.options['resetTimeout'])));
+        breaker.on('open', () => times.push((breaker as unknown as OpossumBreaker).options.resetTimeout));
         storm.plan({ rung: 'sdk' });
         expect(await fire(breaker)).toBe('fallback of a: EOPENBREAKER');
         expect(times).toEqual([expect.any(Number)]);
