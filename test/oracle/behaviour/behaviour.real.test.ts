@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '@isthmus/model/testing';
 import { freePorts } from '@isthmus/servers';
 import { EchoServer } from '@isthmus/translate/testing';
 import { startOracle } from '../istiod-oracle.ts';
@@ -13,11 +17,13 @@ import type { Answer, Call } from './fed-envoy.ts';
 const rules = readFileSync(join(import.meta.dirname, 'rules.yaml'), 'utf8');
 
 let instances: readonly EchoServer[];
+let held: HeldServer;
 let byIstiod: FedEnvoy;
 let byUs: FedEnvoy;
 
 beforeAll(async () => {
   instances = await Promise.all(['v1', 'v2', 'shadow'].map((name) => EchoServer.start(name)));
+  held = await HeldServer.start();
   const [nobody, theirs, ours] = (await freePorts(3)) as [number, number, number];
   await using oracle = await startOracle();
   byIstiod = await FedEnvoy.start(await oracle.translate(meshFor(theirs, nobody)), theirs);
@@ -27,13 +33,14 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const envoy of [byIstiod, byUs]) await envoy?.[Symbol.asyncDispose]();
   for (const instance of instances ?? []) await instance[Symbol.asyncDispose]();
+  held?.stop();
 });
 
 function meshFor(egress: number, nobody: number): OracleCase {
   const [v1, v2, shadow] = instances.map(({ port }) => port);
-  const ports = { PORT_V1: v1, PORT_V2: v2, PORT_SHADOW: shadow, PORT_NOBODY: nobody };
+  const ports = { PORT_V1: v1, PORT_V2: v2, PORT_SHADOW: shadow, PORT_NOBODY: nobody, PORT_HELD: held.port };
   const text = Object.entries(ports).reduce((yaml, [name, port]) => yaml.replaceAll(name, String(port)), rules);
-  const node = `node: { metadata: { INTERCEPTION_MODE: NONE, HTTP_PROXY_PORT: '${egress}' } }`;
+  const node = `node: { locality: eu/a, metadata: { INTERCEPTION_MODE: NONE, HTTP_PROXY_PORT: '${egress}' } }`;
   return parseCase('behaviour/rules', text.replace('\nshows:', `\n${node}\nshows:`));
 }
 
@@ -47,6 +54,12 @@ const calls: readonly (readonly [string, Call, string | number])[] = [
   ['the same query with another method', { host: orders, path: '/?v=2', method: 'PUT' }, 'v1'],
   ['a header that must not have a value', { host: orders, headers: { 'x-tenant': 'b' } }, 'v2'],
   ['a header that has it', { host: orders, headers: { 'x-tenant': 'a' } }, 'v1'],
+  ['by the authority', { host: 'orders', path: '/by-authority' }, 'v2'],
+  ['by another authority', { host: orders, path: '/by-authority' }, 'v1'],
+  ['by the scheme', { host: orders, path: '/by-scheme' }, 'v2'],
+  ['by the namespace of the caller', { host: orders, path: '/by-namespace' }, 'v2'],
+  ['by a scheme, a namespace and labels that it has not', { host: orders, path: '/by-other' }, 'v1'],
+  ['the instance in the place of the caller', { host: 'places' }, 'v2'],
   ['a rewrite with header operations', { host: orders, path: '/old/a', headers: { 'x-gone': '1', 'x-old': 'no' } }, 'v2'],
   ['a rewrite by regex', { host: orders, path: '/item/42' }, 'v1'],
   ['a redirect', { host: orders, path: '/moved/x' }, 307],
@@ -103,6 +116,30 @@ describe('the same call through an Envoy fed by istiod and one fed by us', () =>
     expect([await tries(byIstiod), await tries(byUs)]).toEqual([4, 4]);
   });
 
+  test('is delayed alike', async () => {
+    for (const envoy of [byIstiod, byUs]) {
+      const started = performance.now();
+      expect(await envoy.call({ host: orders, path: '/delayed' })).toMatchObject({ status: 200, seen: { name: 'v1' } });
+      // No answer can come before; how much later is the machine's business.
+      expect(performance.now() - started).toBeGreaterThan(290);
+    }
+  });
+
+  test('waits for the one connection of its pool, or is turned away when one waits already', async () => {
+    for (const envoy of [byIstiod, byUs]) {
+      held.isOpen = false;
+      const first = envoy.call({ host: 'held' });
+      await held.holds(1);
+      let refused = 0;
+      const more = Array.from({ length: 5 }, () => envoy.call({ host: 'held' }));
+      for (const one of more) void one.then(({ status }) => status === 503 && (refused += 1));
+      await until('all but one are refused', () => refused === 4);
+      held.answerAll();
+      const statuses = (await Promise.all([first, ...more])).map(({ status }) => status).sort();
+      expect(statuses).toEqual([200, 200, 503, 503, 503, 503]);
+    }
+  });
+
   test('is mirrored alike', async () => {
     const shadow = instances[2] as EchoServer;
     for (const envoy of [byIstiod, byUs]) {
@@ -121,6 +158,40 @@ describe('the same call through an Envoy fed by istiod and one fed by us', () =>
     }
   });
 });
+
+/** An instance that answers when it is told to, and while it is open. */
+class HeldServer {
+  readonly #server = createServer((_, response) => {
+    if (this.isOpen) response.end('held');
+    else this.#waiting.push(response);
+  });
+  #waiting: ServerResponse[] = [];
+  isOpen = false;
+
+  static async start(): Promise<HeldServer> {
+    const held = new HeldServer();
+    await new Promise<void>((resolve) => held.#server.listen(0, '127.0.0.1', resolve));
+    return held;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async holds(calls: number): Promise<void> {
+    await until('it holds the call', () => this.#waiting.length === calls);
+  }
+
+  answerAll(): void {
+    this.isOpen = true;
+    for (const response of this.#waiting.splice(0)) response.end('held');
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
 
 async function seenBy({ seen }: EchoServer): Promise<unknown> {
   const deadline = performance.now() + 10_000;
