@@ -13,8 +13,8 @@ import { XdsView } from './support/xds-view.ts';
 
 const MINUTE_MS = 60_000;
 /**
- * Stopped instead of killed: its connections stay open and are silent. Not a Nacos: it throws its providers out when it goes on, since
- * it heard nothing of them for a minute, and says truly that their instances are gone until they have registered again.
+ * Stopped instead of killed: its connections stay open and are silent. Not a Nacos: its providers give up their connections meanwhile,
+ * and when it goes on it says truly that their instances are gone, until they have registered again.
  */
 const HANGS = ['Kubernetes API server'];
 const KEPT = 'kept';

@@ -129,6 +129,15 @@ describe.each(both)('nonce and version (%s)', (transport) => {
   });
 });
 
+test('version (state of the world): who names the one that there is as it comes is sent all of it: it may have accepted that and have another since', () => {
+  const wire = connected('sotw');
+  for (const type of [CDS, LDS]) wire.ask(type, [], '', { version: wire.store.version(type) });
+  wire.pass(2_000); // for what a client that comes back asks besides
+  expect(wire.pushes()).toEqual(['CDS a,b']);
+  wire.ack(CDS);
+  expect(wire.pushes()).toEqual(['LDS a,b']);
+});
+
 describe.each(both)('NACK (%s)', (transport) => {
   test('parks what was rejected until it changes; nothing is sent in a loop (go-control-plane#962, istio#21111, kgateway#14701)', () => {
     const wire = settled(transport);

@@ -21,13 +21,18 @@ export class RejectedNames {
     return [...this.#names];
   }
 
-  /** @param sent what the rejected response had, as it is now */
-  rejected(sent: SentNames, message: string): void {
+  /**
+   * @param sent what the rejected response had, as it is now
+   * @returns what it had besides, if the message tells one from the other
+   */
+  rejected(sent: SentNames, message: string): readonly string[] {
     const all = sent.names();
     // Envoy takes the good ones of a response and lists the others: "Error adding/updating listener(s) x: ..., y: ...".
-    const listed = all.length === 1 ? all : all.filter((name) => name !== '' && message.includes(name));
-    for (const name of listed.slice(0, MOST_KEPT - this.#names.size)) this.#names.add(name);
-    if (listed.length === 0) this.#unnamed = true;
+    const listed = new Set(all.length === 1 ? all : all.filter((name) => name !== '' && message.includes(name)));
+    for (const name of [...listed].slice(0, MOST_KEPT - this.#names.size)) this.#names.add(name);
+    if (listed.size > 0) return all.filter((name) => !listed.has(name));
+    this.#unnamed = true;
+    return [];
   }
 
   acknowledged(sent: SentNames): void {

@@ -76,6 +76,19 @@ describe('NACK', () => {
     expect(client.push()?.names).toEqual(['a']);
   });
 
+  test('what was good of a rejected response is sent once more and alone, so that the client notes its versions (delta)', () => {
+    const client = new Client('delta', WHOLE);
+    client.subscription.receive(delta({ subscribe: ['*'] }));
+    expect(client.push()?.names).toEqual(['a', 'b', 'c']);
+    client.subscription.receive(delta({ nonce: client.nonce, error: { code: 13, message: 'listener b: no' } }));
+    expect(client.push()?.names).toEqual(['a', 'c']);
+    client.subscription.receive(delta({ nonce: client.nonce, error: { code: 13, message: 'listener c: no' } }));
+    expect(client.push()?.names).toEqual(['a']);
+    client.subscription.receive(delta({ nonce: client.nonce, error: { code: 13, message: 'no' } }));
+    expect(client.push()).toBeUndefined();
+    expect(client.subscription.rejected).toEqual(['b', 'c', 'a']);
+  });
+
   test('a rejected whole type waits for a change, and then goes whole', () => {
     const client = new Client('sotw', WHOLE);
     client.subscription.receive(sotw([]));

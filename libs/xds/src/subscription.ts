@@ -115,7 +115,8 @@ export class Subscription {
       this.#rejected.acknowledged(sent);
       return { kind: 'ack' };
     }
-    this.#rejected.rejected(sent, request.error.message);
+    const others = this.#rejected.rejected(sent, request.error.message);
+    if (request.transport === 'delta') this.#sendApart(others);
     return { kind: 'nack', error: request.error };
   }
 
@@ -269,6 +270,14 @@ export class Subscription {
         if (!this.#names.has(name)) this.#drop(name);
     }
     this.#wildcard = on;
+  }
+
+  /**
+   * The good part of a rejected response, once more and alone. Envoy goes by it already, or by some of it, but notes the versions of
+   * accepted responses only, and names those to the next server: who has what was there before would leave it with the new form.
+   */
+  #sendApart(names: readonly string[]): void {
+    for (const name of names) if (this.wants(name)) this.#due.set(name, 'changed');
   }
 
   /** The client does not want it any more. */
