@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { isReached, labPaths, walk } from '../../apps/lab/src/hop.ts';
+import type { CheckoutAnswer } from '../../apps/lab/src/hop.ts';
 
 /** `npm test` builds it before it comes here; alone: `npm run build`. */
 const lab = join(import.meta.dirname, '../../dist/apps/lab/apps/lab/src/main.js');
@@ -34,6 +36,7 @@ function start(args: readonly string[]): Running {
 interface Status {
   readonly running: boolean;
   readonly web: string;
+  readonly console: string;
   readonly parts: readonly { readonly name: string; readonly state: string; readonly process?: { readonly pid: number } }[];
 }
 
@@ -84,23 +87,76 @@ describe('the lab', () => {
   };
 
   test('checks itself: legacy services reach one another by SDK and by an Envoy that knows only what registries said', async () => {
-    const { code, stdout, stderr } = await up('--ci', '--free-ports').ended;
+    const { code, stdout, stderr } = await up('--ci', '--free-ports', '--with', 'istiod,nacos3').ended;
     const lines = stdout.trim().split('\n');
     expect({ code, failed: lines.filter((line) => !line.startsWith('✔ ')), log: code === 0 ? '' : stderr }).toEqual({
       code: 0,
       failed: [],
       log: '',
     });
-    expect(lines.length).toBeGreaterThanOrEqual(6);
+    expect(lines.length).toBeGreaterThanOrEqual(8);
+    expect(stdout).toMatch(/✔ reviews, in Nacos 3[^]*✔ istiod, fed by the bridge/);
   }, 300_000);
+
+  const isUp = async (running: Running): Promise<Status | undefined> => {
+    if (!exists(running.pid)) throw new Error(`the lab ended:\n${(await running.ended).stderr}`);
+    const now = await status(dir);
+    return now?.running === true && now.parts.every(({ state }) => state === 'up') ? now : undefined;
+  };
+
+  test('a registry that is killed, and then the bridge beside it, cost no call, by SDK or by Envoy, as the README says', async () => {
+    const running = up('--free-ports', '--no-consul');
+    const before = await until('every part is up', 200_000, () => isUp(running));
+    const failed: string[] = [];
+    let calls = 0;
+    const call = async (): Promise<void> => {
+      const answer = (await (await fetch(`${before.web}/checkout`)).json()) as CheckoutAnswer;
+      calls += 1;
+      for (const path of labPaths) {
+        const hops = answer[path] === undefined ? [] : [...walk(answer[path])];
+        const bad = hops.flatMap((hop) => (isReached(hop) || hop.pending ? [] : [`${hop.service}: ${hop.unavailable}`]));
+        if (hops[0] === undefined || !isReached(hops[0])) bad.push('orders was not reached');
+        failed.push(...bad.map((what) => `call ${calls} by ${path}: ${what}`));
+      }
+    };
+    const states = async (): Promise<string> => {
+      const answer = await fetch(`${before.console}/api/v1/sources`)
+        .then((response) => response.json() as Promise<{ items?: readonly { source: string; state: string }[] }>)
+        .catch(() => ({ items: [] })); // it is gone
+      const { items = [] } = answer;
+      return items
+        .map(({ source, state }) => `${source} ${state}`)
+        .sort()
+        .join();
+    };
+    await until('every call goes well', 60_000, async () => {
+      const known = failed.length;
+      await call();
+      return failed.length === known && (await states()) === 'old live,shop live' ? true : undefined;
+    });
+    failed.length = 0;
+    const kill = (name: string): void => {
+      const pid = before.parts.find((part) => part.name === name)?.process?.pid;
+      if (pid === undefined) throw new Error(`${name} does not run`);
+      process.kill(pid, 'SIGKILL');
+    };
+    const callUntil = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
+      await until(what, 120_000, async () => {
+        for (let n = 0; n < 10; n += 1) await call();
+        return (await condition()) ? true : undefined;
+      });
+    };
+    kill('nacos');
+    await callUntil('the bridge says that Nacos is gone', async () => (await states()) === 'old live,shop stale');
+    kill('bridge');
+    await callUntil('the bridge is gone', async () => (await states()) === '');
+    await callUntil('both are back', async () => (await states()) === 'old live,shop live');
+    expect({ failed, enough: calls > 50 }).toEqual({ failed: [], enough: true });
+  }, 400_000);
 
   test('is seen and stopped from elsewhere, and leaves nothing', async () => {
     const running = up('--free-ports', '--no-consul');
-    const seen = await until('every part is up', 200_000, async () => {
-      if (!exists(running.pid)) throw new Error(`the lab ended:\n${(await running.ended).stderr}`);
-      const now = await status(dir);
-      return now?.running === true && now.parts.every(({ state }) => state === 'up') ? now : undefined;
-    });
+    const seen = await until('every part is up', 200_000, () => isUp(running));
     const answer = (await (await fetch(`${seen.web}/checkout`)).json()) as Record<string, unknown>;
     expect(Object.keys(answer)).toEqual(expect.arrayContaining(['sdk', 'mesh']));
     expect((await start(['up', '--dir', dir, '--free-ports']).ended).stderr).toContain(`a lab already runs (pid ${running.pid}`);
