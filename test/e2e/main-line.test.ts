@@ -72,11 +72,29 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('registry → bridge → Envoy ov
     expect(clusters).toContain(`${CLUSTER}::127.0.0.1:${b?.port}::zone::az-2`);
   });
 
-  test('a deregistered instance leaves Envoy, and the last one leaves a 502 or 503 and no other', async () => {
+  test('a deregistered instance leaves Envoy, and no call is made to it any more', async () => {
     const [a, b] = backends;
     await client.deregister('payments', a?.port ?? 0);
     await until('it has left Envoy', async () => (await hostsOf(envoy, CLUSTER)).join() === `127.0.0.1:${b?.port}`);
     expect([...(await shares(envoy.ports.egress, HOST, 50)).keys()]).toEqual(['b']);
+  });
+
+  test('the last instance of a service leaves a 502 or 503, and no other answer', async () => {
+    const last = await backend('last');
+    const rare = async () => callEgress(envoy.ports.egress, 'rare.eureka');
+    await client.register('rare', last.port);
+    await until('it is called', async () => (await rare()).body === 'last');
+    await client.deregister('rare', last.port);
+    const seen = new Set<number>();
+    await until('it is called no more', async () => {
+      const { status } = await rare();
+      seen.add(status);
+      return status !== 200;
+    });
+    await until('Envoy has none of it', async () => (await hostsOf(envoy, 'outbound|80||rare.eureka')).length === 0);
+    for (let call = 0; call < 50; call += 1) seen.add((await rare()).status);
+    expect([...seen].filter((status) => ![200, 502, 503].includes(status))).toEqual([]);
+    expect([502, 503]).toContain((await rare()).status);
   });
 
   test('explain says where it comes from and what was left out', async () => {
