@@ -84,9 +84,11 @@ describe('registry → bridge → MCP → istiod → a second Envoy', () => {
   test('an Envoy that istiod feeds reaches the service by its host, in the shares of the weights', async () => {
     await until('both are in Envoy', async () => (await hostsOf(envoy, CLUSTER)).length === 2);
     await until('the route is there', async () => (await callEgress(envoy.ports.egress, `${HOST}:80`)).status === 200);
-    const counts = await shares(envoy.ports.egress, `${HOST}:80`, 1_000);
+    // One at a time: istiod's LEAST_REQUEST does not keep the shares once calls overlap (docs/facts.md).
+    const counts = await shares(envoy.ports.egress, `${HOST}:80`, 1_000, 1);
     expect([...counts.keys()].sort()).toEqual(['a', 'b']);
-    expect(counts.get('a')).toBeGreaterThan(counts.get('b') ?? 0);
+    expect(counts.get('a')).toBeGreaterThan(700);
+    expect(counts.get('a')).toBeLessThan(800);
     expect(await statOf(envoy, 'listener_manager.lds.update_rejected')).toBe(0);
     expect(await statOf(envoy, 'cluster_manager.cds.update_rejected')).toBe(0);
   });

@@ -27,8 +27,8 @@ export function callEgress(
   });
 }
 
-/** Answers per body, over `count` calls, 16 at a time. */
-export async function shares(port: number, host: string, count: number): Promise<ReadonlyMap<string, number>> {
+/** Answers per body, over `count` calls. */
+export async function shares(port: number, host: string, count: number, atOnce = 16): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   let left = count;
   const worker = async () => {
@@ -39,6 +39,6 @@ export async function shares(port: number, host: string, count: number): Promise
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
   };
-  await Promise.all(Array.from({ length: 16 }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   return counts;
 }
