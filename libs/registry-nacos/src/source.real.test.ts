@@ -87,6 +87,33 @@ describe.each([
     DEADLINE * 3,
   );
 
+  test(
+    'a service of one name in two namespaces is two, each with its own instances, and pushes are told apart',
+    async () => {
+      const { grpc } = serverAddress(`http://127.0.0.1:${server.ports.http}`, 1_000);
+      const tenant = new NacosProvider({ address: grpc, token, namespace: 'tenant-a' });
+      await tenant.connect();
+      try {
+        const provide = (ip: string) => tenant.provide({ name: 'twin', instances: [{ ip, port: 80 }] });
+        await provider.provide({ name: 'twin', instances: [{ ip: '10.0.5.1', port: 80 }] });
+        await provide('10.0.6.1');
+        const view = watch({ namespaces: ['public', 'tenant-a'], groups: ['DEFAULT_GROUP'], listInterval: '1h' });
+        const twins = () =>
+          [...view.services.values()]
+            .filter(({ key }) => key.name === 'twin')
+            .map(({ key, endpoints }) => `${key.namespace} ${endpoints[0]?.address}`)
+            .sort();
+        await view.until('both', () => twins().join() === 'public 10.0.5.1,tenant-a 10.0.6.1', DEADLINE);
+        await provide('10.0.6.2');
+        await view.until('the push', () => twins().join() === 'public 10.0.5.1,tenant-a 10.0.6.2', DEADLINE);
+      } finally {
+        tenant.close();
+        await provider.provide({ name: 'twin', instances: [] });
+      }
+    },
+    DEADLINE * 3,
+  );
+
   if (generation === 3) {
     test(
       'a new service is seen by fuzzy watch, without a listing',

@@ -122,6 +122,17 @@ describe.each([
     120_000,
   );
 
+  test.each(['grpc', 'http'])(
+    'is stale by %s with a wrong password, never without services',
+    async (api) => {
+      process.env['ISTHMUS_TEST_TLS_WRONG'] = 'wrong-1';
+      const view = watch({ api, auth: { username: auth.username, passwordEnv: 'ISTHMUS_TEST_TLS_WRONG' } });
+      await view.until('stale', (v) => /password|login|denied|forbidden/i.test(stale(v) ?? ''), DEADLINE);
+      expect(view.events.some((event) => event.kind === 'snapshot')).toBe(false);
+    },
+    120_000,
+  );
+
   test('doctor reads it with the certificates of the config', async () => {
     const said = await doctor();
     expect(said).toMatch(/ok login as "reader"/);
