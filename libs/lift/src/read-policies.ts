@@ -14,7 +14,7 @@ export type ReadPolicies =
 export const READABLE = [
   'options of opossum, cockatiel, undici or axios-retry as JSON or YAML, alone (`library: opossum`, `options: {…}`) or as a list',
   'what agents report (GET /api/v1/agents/policies)',
-  'Sentinel flow and degrade rules as a JSON list',
+  'Sentinel flow and degrade rules as a JSON list, or the answer of Nacos that has it',
   '`hystrix` or `resilience4j` as YAML or .properties',
   'URLs of Dubbo, one a line',
 ] as const;
@@ -27,7 +27,16 @@ export function readPolicies(text: string): ReadPolicies {
   if (urls !== undefined) return found(urls);
   const value = isProperties(text) ? readProperties(text) : parsed(text);
   if (value instanceof Error) return refused(`it is neither YAML nor JSON: ${value.message.split('\n')[0]}`, 'correct it there');
-  return found(policiesOf(value));
+  const content = contentOf(value);
+  return content === undefined ? found(policiesOf(value)) : readPolicies(content);
+}
+
+/** What Nacos answers to who asks for a config, but by its first API: the content is a text within. */
+function contentOf(value: unknown): string | undefined {
+  if (!isRecord(value) || typeof value['code'] !== 'number') return undefined;
+  const { data } = value;
+  const content = isRecord(data) ? data['content'] : data;
+  return typeof content === 'string' ? content : undefined;
 }
 
 function found(policies: readonly LiftedPolicy[]): ReadPolicies {
