@@ -1,3 +1,6 @@
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseConfig } from '@isthmus/config';
 import { NAMESPACES, pathOf } from '@isthmus/kube';
@@ -7,6 +10,7 @@ import type { KubernetesServer } from '@isthmus/servers';
 import { stringify } from 'yaml';
 import { examineIstio } from './doctor-istio.ts';
 import { examineIstiod } from './doctor-istiod.ts';
+import type { OurPod } from './doctor-istiod.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
 import { ISTIO_RESOURCES } from './istio/istio-cluster.ts';
 import { registryKinds } from './registries.ts';
@@ -26,12 +30,23 @@ beforeAll(async () => {
 afterAll(() => server?.stop(), patient);
 
 async function configOf(user: string, sections: object): Promise<BridgeConfig> {
-  const registries = [{ name: 'k8s', kind: 'kubernetes', kubeconfig: await server.kubeconfigFor(user) }];
+  return configWith([{ name: 'k8s', kind: 'kubernetes', kubeconfig: await server.kubeconfigFor(user) }], sections);
+}
+
+function configWith(registries: readonly object[], sections: object): BridgeConfig {
   const text = stringify({ version: 1, meshId: 'shop', registries, ...sections });
   const parsed = parseConfig('isthmus.yaml', Buffer.from(text), { kinds: registryKinds });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.config;
 }
+
+const writeMesh = (configSources: readonly object[]) =>
+  server.must({
+    method: 'PATCH',
+    path: `${MESH}?fieldManager=test&force=true`,
+    contentType: 'application/apply-patch+yaml',
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio' }, data: { mesh: stringify({ configSources }) } },
+  });
 
 const said = (findings: readonly Finding[]): string =>
   findings.map(({ level, what, remedy = '' }) => `${level}: ${what} -> ${remedy}`).join('\n');
@@ -39,24 +54,44 @@ const said = (findings: readonly Finding[]): string =>
 test(
   'the mesh config of istiod: none in the cluster, one that drops k8s://, one that is well, one that may not be read',
   async () => {
-    const mesh = (configSources: readonly object[]) =>
-      server.must({
-        method: 'PATCH',
-        path: `${MESH}?fieldManager=test&force=true`,
-        contentType: 'application/apply-patch+yaml',
-        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio' }, data: { mesh: stringify({ configSources }) } },
-      });
     const toIstiod = { outputs: { mcp: { listen: '127.0.0.1:15010' } } };
     const examined = async (user = 'reader') =>
       said(await examineIstiod(await configOf(user, toIstiod), AbortSignal.timeout(patient)));
     expect(await examined()).toMatch(/^warning: istiod drops its implicit Kubernetes source .* -> keep it: .*k8s:\/\//);
-    await mesh([{ address: 'xds://isthmus:15010' }]);
+    await writeMesh([{ address: 'xds://isthmus:15010' }]);
     expect(await examined()).toMatch(/^error: istiod reads us but no Kubernetes objects any more.* -> add it: .*k8s:\/\//);
-    await mesh([{ address: 'k8s://' }, { address: 'xds://isthmus:15010' }]);
+    await writeMesh([{ address: 'k8s://' }, { address: 'xds://isthmus:15010' }]);
     expect(await examined()).toMatch(/^ok: istiod reads Kubernetes and an xds:\/\/ source/);
     expect(await examined('poor')).toMatch(
       /^warning: the mesh config of istiod cannot be read .* -> allow `get` on the configmap/,
     );
+  },
+  patient * 2,
+);
+
+test(
+  'istiod is found without a registry of kind kubernetes: where the output writes, and in the cluster of our own Pod',
+  async () => {
+    await writeMesh([{ address: 'xds://isthmus:15010' }]);
+    const nacos = [{ name: 'shop', kind: 'nacos', servers: ['http://127.0.0.1:8848'] }];
+    const mcp = { listen: '127.0.0.1:15010' };
+    const examined = async (outputs: object, pod: OurPod = { env: {} }) =>
+      said(await examineIstiod(configWith(nacos, { outputs: { mcp, ...outputs } }), AbortSignal.timeout(patient), pod));
+    expect(await examined({})).toMatch(/^warning: istiod drops its implicit Kubernetes source/);
+    const kubernetes = { namespace: 'mesh', kubeconfig: await server.kubeconfigFor('reader') };
+    expect(await examined({ kubernetes })).toMatch(/^error: istiod reads us but no Kubernetes objects any more/);
+
+    const serviceAccountDir = await mkdtemp(join(tmpdir(), 'isthmus-pod-'));
+    try {
+      const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(server.ports.https) };
+      await writeFile(join(serviceAccountDir, 'token'), server.tokens['reader'] ?? '');
+      await copyFile(server.caFile, join(serviceAccountDir, 'ca.crt'));
+      expect(await examined({}, { env, serviceAccountDir })).toMatch(/^error: istiod reads us but no Kubernetes objects/);
+      await writeFile(join(serviceAccountDir, 'token'), server.tokens['poor'] ?? '');
+      expect(await examined({}, { env, serviceAccountDir })).toMatch(/^warning: the mesh config of istiod cannot be read/);
+    } finally {
+      await rm(serviceAccountDir, { recursive: true });
+    }
   },
   patient * 2,
 );

@@ -1,5 +1,6 @@
 import type { ScopeState } from '@isthmus/catalog';
 import { KubeClient, openAccess } from '@isthmus/kube';
+import type { KubeAccessOptions } from '@isthmus/kube';
 import { soleWriter } from '@isthmus/model';
 import type { Diagnostic, MeshHost, MeshObject, MeshService, OutputPlan, SourceId } from '@isthmus/model';
 import { FilesOutput, KubernetesOutput } from '@isthmus/outputs';
@@ -9,17 +10,23 @@ import type { Callers } from '../mesh/callers.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import { completeSources } from './sinks.ts';
 
+/** Into which cluster the Kubernetes output writes, and as whom; undefined: there is no such output. */
+export function clusterOfOutput({ outputs, registries, baseDir }: BridgeConfig): KubeAccessOptions | undefined {
+  if (outputs.kubernetes === undefined) return undefined;
+  const { registry, kubeconfig, context } = outputs.kubernetes;
+  const entry = registries.find(({ id }) => id === registry);
+  return (
+    entry?.kind.cluster?.(entry.config, { baseDir }) ?? {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    }
+  );
+}
+
 /** The calls that the Kubernetes output needs; undefined: there is no such output. @throws IsthmusError `config.invalid` */
 export async function openCluster(config: BridgeConfig): Promise<KubeClient | undefined> {
-  const { kubernetes } = config.outputs;
-  if (kubernetes === undefined) return undefined;
-  const { registry, kubeconfig, context } = kubernetes;
-  const entry = config.registries.find(({ id }) => id === registry);
-  const named = entry?.kind.cluster?.(entry.config, config) ?? {
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
-  };
-  return new KubeClient(await openAccess(named));
+  const named = clusterOfOutput(config);
+  return named && new KubeClient(await openAccess(named));
 }
 
 export interface ObjectOutputsParts {
