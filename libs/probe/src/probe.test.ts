@@ -3,6 +3,7 @@ import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { until } from '@isthmus/model/testing';
 import { probe } from './probe.ts';
 import type { ProbeOptions } from './probe.ts';
 
@@ -86,7 +87,31 @@ describe('a check', () => {
     const ask = (service: string) => probe('127.0.0.1', port, options({ type: 'grpc', service }), never);
     expect(await ask('orders')).toEqual({ healthy: true });
     expect(await ask('')).toEqual({ healthy: false, reason: 'grpc.health.v1 says NOT_SERVING' });
-    const nobody = await probe('127.0.0.1', await freePort(), options({ type: 'grpc', timeoutMs: 500 }), never);
-    expect(nobody.healthy).toBe(false);
+    const says = async (at: number, service = '') => {
+      const result = await probe('127.0.0.1', at, options({ type: 'grpc', service, timeoutMs: 500 }), never);
+      return result.healthy ? '' : result.reason;
+    };
+    expect(await says(await freePort())).toBe('connection refused');
+    expect(await says(await listening(createTcpServer((socket) => socket.destroy())))).toMatch(/connection (reset|closed)/);
+    expect(await says(await listening(createServer()))).toBe('it does not speak HTTP/2');
+    const without = new GrpcServer();
+    const bare = await new Promise<number>((resolve) =>
+      without.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, bound) => resolve(bound)),
+    );
+    closers.push(() => without.forceShutdown());
+    expect(await says(bare)).toBe('it does not have grpc.health.v1');
+  });
+
+  test.each(['tcp', 'http', 'grpc'] as const)('over %s leaves no connection at a server that accepts and hangs', async (type) => {
+    let open = 0;
+    const hangs = createTcpServer((socket) => {
+      open += 1;
+      socket.resume().on('error', () => undefined);
+      socket.once('close', () => (open -= 1));
+    });
+    const port = await listening(hangs);
+    const result = await probe('127.0.0.1', port, options({ type, timeoutMs: 100 }), never);
+    expect(result).toEqual(type === 'tcp' ? { healthy: true } : { healthy: false, reason: 'no answer within 100 ms' });
+    await until('it is closed', () => open === 0);
   });
 });

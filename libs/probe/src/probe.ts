@@ -25,7 +25,7 @@ export async function probe(address: string, port: number, options: ProbeOptions
       case 'http':
         return await http(address, port, options.path, either);
       case 'grpc':
-        return await grpcHealth(address, port, options.service, options.timeoutMs, signal);
+        return await grpcHealth(address, port, options.service, either);
       default:
         return options.type satisfies never;
     }
@@ -64,13 +64,14 @@ function http(address: string, port: number, path: string, signal: AbortSignal):
 
 function reasonOf(thrown: unknown): string {
   const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : '';
-  return REASONS[code] ?? messageOf(thrown).slice(0, 200);
+  return REASONS.get(code) ?? messageOf(thrown).slice(0, 200);
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'connection timed out',
-};
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['ECONNRESET', 'connection reset'],
+  ['EHOSTUNREACH', 'no route to the host'],
+  ['ENETUNREACH', 'no route to the network'],
+  ['ETIMEDOUT', 'connection timed out'],
+  ['ERR_HTTP2_ERROR', 'it does not speak HTTP/2'],
+]);
