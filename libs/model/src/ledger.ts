@@ -9,6 +9,7 @@ import type { Writer } from './writer.ts';
  * - `scope`: a `ScopeAge` per `ScopeId`.
  * - `retained`: `RetainedEndpoint`s per `ServiceId`.
  * - `evicted`: an `Eviction` (catalog, liveness) per `ServiceId` and endpoint: what the cross-check with Kubernetes took out.
+ * - `failing`: what active checks took out, a `FailingEndpoints` (catalog, liveness) per `ServiceId`.
  * - `corrected`: what was taken out at a registry itself, per `ServiceId` and endpoint, so that it can be undone.
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
  * - `plan`: a `PlanRow` (plans) per name: its spec where the API owns it, where it is, and what happened to it.
@@ -20,6 +21,7 @@ export const LEDGER_TABLES = [
   'scope',
   'retained',
   'evicted',
+  'failing',
   'corrected',
   'tombstone',
   'publication',

@@ -14,7 +14,7 @@ function setUp(options: Partial<ProberOptions> = {}) {
   let nextTimer = 0;
   const verdicts: string[] = [];
   const checks: { readonly id: string; readonly at: number }[] = [];
-  const state = { answer: well as ProbeResult | undefined, inFlight: 0, most: 0 };
+  const state = { answer: well as ProbeResult | undefined, inFlight: 0, most: 0, failing: new Set<string>() };
   const pending: ((result: ProbeResult) => void)[] = [];
   const prober = new Prober(
     { ...OPTIONS, ...options },
@@ -30,11 +30,13 @@ function setUp(options: Partial<ProberOptions> = {}) {
         checks.push({ id, at: now });
         state.inFlight += 1;
         state.most = Math.max(state.most, state.inFlight);
-        const result = state.answer ?? (await new Promise<ProbeResult>((resolve) => pending.push(resolve)));
+        const answer = state.failing.has(id) ? ill : state.answer;
+        const result = answer ?? (await new Promise<ProbeResult>((resolve) => pending.push(resolve)));
         state.inFlight -= 1;
         return result;
       },
-      onVerdict: (target, result) => void verdicts.push(`${target.id} ${result.healthy}`),
+      onVerdict: ({ id }, verdict) =>
+        void verdicts.push(`${id} ${verdict.healthy}${verdict.healthy || verdict.isProven ? '' : '?'}`),
     },
   );
   const pass = async (ms: number) => {
@@ -49,7 +51,7 @@ function setUp(options: Partial<ProberOptions> = {}) {
     }
     now = end;
   };
-  const add = (...ids: readonly string[]) => ids.forEach((id) => prober.add({ id, address: '10.0.0.1', port: 80 }));
+  const add = (...ids: readonly string[]) => ids.forEach((id) => void prober.add({ id, address: '10.0.0.1', port: 80 }));
   return { prober, state, verdicts, checks, pass, add, pending };
 }
 
@@ -78,6 +80,31 @@ describe('the prober', () => {
       state.answer = n % 2 === 0 ? ill : well;
       await pass(10_000);
     }
+    expect(verdicts).toEqual(['a true']);
+  });
+
+  test('doubts what fails while nothing succeeds: it is rather cut off itself, and takes nobody out on the way there', async () => {
+    const { add, pass, state, verdicts } = setUp();
+    add('a', 'b', 'c');
+    await pass(20_000);
+    verdicts.length = 0;
+    state.failing = new Set(['a', 'b', 'c']);
+    await pass(60_000);
+    expect(verdicts).toEqual(['a false?', 'b false?', 'c false?']);
+    state.failing = new Set(['a', 'b']);
+    await pass(30_000);
+    expect(verdicts.slice(3).sort()).toEqual(['a false', 'b false', 'c true']);
+    state.failing = new Set(['a', 'b', 'c']);
+    await pass(60_000);
+    expect(verdicts.slice(6)).toEqual(['c false?']);
+  });
+
+  test('a target that failed before it began has to succeed as often as any other', async () => {
+    const { prober, pass, verdicts } = setUp();
+    prober.add({ id: 'a', address: '10.0.0.1', port: 80 }, true);
+    await pass(5_000);
+    expect(verdicts).toEqual([]);
+    await pass(10_000);
     expect(verdicts).toEqual(['a true']);
   });
 

@@ -17,6 +17,11 @@ export interface ProberOptions {
   readonly concurrency: number;
 }
 
+type Verdict =
+  | { readonly healthy: true }
+  /** `isProven`: since it began to fail, a check of another target has succeeded, so that it is not the checker that is cut off. */
+  | { readonly healthy: false; readonly reason: string; readonly isProven: boolean };
+
 export interface ProberDeps {
   readonly now: () => number;
   /** [0, 1) */
@@ -24,8 +29,8 @@ export interface ProberDeps {
   /** Runs it later; returns how to stop that. */
   readonly after: (ms: number, run: () => void) => () => void;
   readonly probe: (target: ProbeTarget, signal: AbortSignal) => Promise<ProbeResult>;
-  /** A target has crossed a threshold: what it is now. */
-  readonly onVerdict: (target: ProbeTarget, result: ProbeResult) => void;
+  /** A target has crossed a threshold, or its failure is proven now: what it is. */
+  readonly onVerdict: (target: ProbeTarget, verdict: Verdict) => void;
 }
 
 interface State {
@@ -33,7 +38,9 @@ interface State {
   readonly over: AbortController;
   inARow: number;
   last: boolean | undefined;
-  verdict: boolean | undefined;
+  verdict: 'well' | 'ill' | 'doubted' | undefined;
+  /** Successes of all targets when this one began to fail. */
+  successesBefore: number;
 }
 
 /**
@@ -47,6 +54,7 @@ export class Prober {
   readonly #waiting: State[] = [];
   #running = 0;
   #nextAt = 0;
+  #successes = 0;
   #timer: (() => void) | undefined;
   /** Checks that were made. */
   count = 0;
@@ -60,11 +68,14 @@ export class Prober {
     return this.#states.size;
   }
 
-  add(target: ProbeTarget): void {
-    if (this.#states.has(target.id)) return;
-    const state: State = { target, over: new AbortController(), inARow: 0, last: undefined, verdict: undefined };
+  /** @param isIll as it was found before this prober began. @returns whether it is new */
+  add(target: ProbeTarget, isIll = false): boolean {
+    if (this.#states.has(target.id)) return false;
+    const verdict = isIll ? 'ill' : undefined;
+    const state: State = { target, over: new AbortController(), inARow: 0, last: undefined, verdict, successesBefore: 0 };
     this.#states.set(target.id, state);
     this.#later(state, this.#deps.random() * this.#options.intervalMs);
+    return true;
   }
 
   remove(id: string): void {
@@ -121,11 +132,17 @@ export class Prober {
   }
 
   #judge(state: State, result: ProbeResult): void {
+    if (result.healthy) this.#successes += 1;
+    else if (state.last !== false) state.successesBefore = this.#successes;
     state.inARow = state.last === result.healthy ? state.inARow + 1 : 1;
     state.last = result.healthy;
     const enough = result.healthy ? this.#options.healthy : this.#options.unhealthy;
-    if (state.inARow < enough || state.verdict === result.healthy) return;
-    state.verdict = result.healthy;
-    this.#deps.onVerdict(state.target, result);
+    if (state.inARow < enough) return;
+    const isProven = this.#successes > state.successesBefore || this.#states.size === 1;
+    const verdict = result.healthy ? 'well' : isProven ? 'ill' : 'doubted';
+    // What was proven stays so when later everything fails.
+    if (state.verdict === verdict || (state.verdict === 'ill' && verdict === 'doubted')) return;
+    state.verdict = verdict;
+    this.#deps.onVerdict(state.target, result.healthy ? result : { ...result, isProven });
   }
 }

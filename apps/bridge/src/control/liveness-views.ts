@@ -23,12 +23,12 @@ export function heldLivenessViews({ liveness, catalog, config }: Engine): readon
       services: services.slice(0, MOST_HELD_NAMES),
     })),
   );
-  const checks = liveness.checks.verdicts.tripped().map(({ rule, since, failing, services }) => ({
+  const checks = liveness.checks.verdicts.held().map(({ rule, since, failing, of, services }) => ({
     scope: `${CHECKS}${rule}`,
     since,
     removing: failing,
-    of: failing,
-    // Never by itself: while everything fails it is the checker that is ill.
+    of,
+    // Never by itself: while nothing succeeds it is the checker that is ill.
     confirmAt: Number.MAX_SAFE_INTEGER,
     heldMs: Math.max(0, now - since),
     services: services.slice(0, MOST_HELD_NAMES),
@@ -51,7 +51,7 @@ export function whyLeftOut({ liveness, catalog }: Engine, service: ServiceId, en
     }
   }
   const found = liveness.checks.verdicts.resultOf(service, key);
-  if (found !== undefined && !found.healthy && !found.tripped && endpoint.health === 'healthy') {
+  if (found !== undefined && !found.healthy && found.isProven && endpoint.health === 'healthy') {
     const reason = `check ${found.rule}: ${found.reason}, for ${formatDuration(catalog.now() - found.since)}`;
     return { why: 'failed-check', reason };
   }
@@ -119,7 +119,9 @@ export function* livenessDiagnostics(engine: Engine): Generator<Diagnostic> {
       code: 'eviction.held',
       severity: 'warning',
       where: scope,
-      what: checks ? `all ${of} endpoints that are checked fail` : `${removing} of ${of} endpoints have no Pod that is well`,
+      what: checks
+        ? `${removing} of ${of} endpoints fail, and no check has succeeded since they do`
+        : `${removing} of ${of} endpoints have no Pod that is well`,
       meaning: checks ? 'it is rather the checker that cannot reach them: they are used' : 'they are used until it is confirmed',
       remedy: `look whether it is so; let it through: isthmus release-held ${scope}`,
     };

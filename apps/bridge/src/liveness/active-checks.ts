@@ -1,12 +1,13 @@
 import { AddressRanges, CheckVerdicts, servicePattern } from '@isthmus/catalog';
 import type { RecordOverlay } from '@isthmus/catalog';
 import type { CheckConfig } from '@isthmus/config';
-import { addressKey } from '@isthmus/model';
-import type { Clock, ServiceId, ServiceRecord } from '@isthmus/model';
+import { addressKey, parseServiceId } from '@isthmus/model';
+import type { Clock, Ledger, ServiceId, ServiceRecord } from '@isthmus/model';
 import { Prober, probe } from '@isthmus/probe';
 
 export interface ActiveChecksOptions {
   readonly rules: readonly CheckConfig[];
+  readonly ledger: Ledger;
   readonly clock: Clock;
   /** Addresses of a cluster: who lives there is known without asking them. */
   readonly isCovered: (address: string) => boolean;
@@ -28,12 +29,13 @@ export class ActiveChecks implements RecordOverlay {
 
   constructor(options: ActiveChecksOptions) {
     this.#options = options;
-    this.verdicts = new CheckVerdicts(options.rules, options.clock);
+    this.verdicts = new CheckVerdicts(options.rules, options);
     this.#rules = options.rules.map((rule, index) => ({
       matches: rule.services.map(servicePattern),
       targets: new AddressRanges(rule.targets),
       prober: this.#prober(rule, index),
     }));
+    this.#forgetUnchecked();
   }
 
   /** Checks that were made, by rule. */
@@ -56,7 +58,13 @@ export class ActiveChecks implements RecordOverlay {
     const keys = new Set(targets.map(addressKey));
     for (const key of this.#checked.get(id)?.keys ?? []) if (!keys.has(key)) this.#forget(rule.prober, id, key, dirty);
     this.#checked.set(id, { rule: index, keys });
-    for (const { address, port } of targets) rule.prober.add({ id: `${id} ${address} ${port}`, address, port });
+    const before = this.verdicts.failingBefore(id);
+    for (const { address, port } of targets) {
+      const key = addressKey({ address, port });
+      const failing = before[key];
+      if (!rule.prober.add({ id: `${id} ${key}`, address, port }, failing !== undefined) || failing === undefined) continue;
+      this.verdicts.set(index, id, key, { ...failing, healthy: false, isProven: true }, dirty);
+    }
     this.verdicts.put(id, record, dirty);
   }
 
@@ -77,6 +85,16 @@ export class ActiveChecks implements RecordOverlay {
     for (const { prober } of this.#rules) prober.close();
   }
 
+  /** What failed by a rule that is no longer in the config: when it is again, that may be long ago. */
+  #forgetUnchecked(): void {
+    const { ledger } = this.#options;
+    for (const id of [...ledger.entries('failing').keys()]) {
+      const key = parseServiceId(id as ServiceId);
+      const isChecked = key !== undefined && this.#rules.some(({ matches }) => matches.some((test) => test(key)));
+      if (!isChecked) ledger.delete('failing', id);
+    }
+  }
+
   #forget(prober: Prober, id: ServiceId, key: string, dirty: Set<ServiceId>): void {
     prober.remove(`${id} ${key}`);
     this.verdicts.forget(id, key, dirty);
@@ -91,13 +109,12 @@ export class ActiveChecks implements RecordOverlay {
         return () => clearTimeout(timer);
       },
       probe: ({ address, port }, signal) => probe(address, port, rule, signal),
-      onVerdict: ({ id, address, port }, result) => {
-        const key = `${address} ${port}`;
+      onVerdict: ({ id, address, port }, verdict) => {
+        const key = addressKey({ address, port });
         const service = id.slice(0, -key.length - 1) as ServiceId;
         const dirty = new Set<ServiceId>();
-        const reason = result.healthy ? '' : result.reason;
-        const found = { healthy: result.healthy, reason, since: this.#options.clock.now() };
-        this.verdicts.set(index, service, key, found, dirty);
+        const found = verdict.healthy ? { healthy: true, reason: '', isProven: true } : verdict;
+        this.verdicts.set(index, service, key, { ...found, since: this.#options.clock.now() }, dirty);
         if (dirty.size > 0) this.#options.onChange(dirty);
       },
     });

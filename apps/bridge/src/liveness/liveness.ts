@@ -43,6 +43,7 @@ export class Liveness implements RecordOverlay {
     this.crossChecks = crossChecksOf(options);
     this.checks = new ActiveChecks({
       rules: config.liveness.checks,
+      ledger,
       clock,
       isCovered: (address) => this.crossChecks.some((check) => check.covers(address)),
       onChange: (services) => this.#changed(services),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { MemoryLedger } from '@isthmus/ledger';
 import { serviceId } from '@isthmus/model';
 import type { Health, ServiceId } from '@isthmus/model';
 import { endpoint, record } from '../testing/records.ts';
@@ -13,10 +14,11 @@ const orders = (health: Health = 'healthy') =>
 const id = serviceId(orders().key);
 
 function setUp(revive = false) {
-  const checks = new CheckVerdicts([{ name: 'vms', revive }], { now: () => 5 });
-  const say = (address: string, healthy: boolean) => {
+  const ledger = new MemoryLedger();
+  const checks = new CheckVerdicts([{ name: 'vms', revive }], { ledger, clock: { now: () => 5 } });
+  const say = (address: string, healthy: boolean, isProven = true) => {
     const dirty = new Set<ServiceId>();
-    checks.set(0, id, `${address} 8080`, { healthy, reason: healthy ? '' : 'connection refused', since: 5 }, dirty);
+    checks.set(0, id, `${address} 8080`, { healthy, reason: healthy ? '' : 'connection refused', since: 5, isProven }, dirty);
     return [...dirty];
   };
   const sees = (health: Health = 'healthy') => checks.view(id, orders(health)).endpoints.map((e) => e.health);
@@ -44,20 +46,38 @@ describe('active checks', () => {
     }
   });
 
-  test('a checker for which everything fails is not believed, until something is well or an operator says so', () => {
+  test('what fails while nothing succeeds is used, until that is proven or an operator says so', () => {
     const { say, sees, checks } = setUp();
-    for (const address of addresses) say(address, false);
-    expect(sees()).toEqual(['healthy', 'healthy', 'healthy']);
-    expect(checks.tripped()).toEqual([{ rule: 'vms', since: 5, failing: 3, services: [id] }]);
+    say('10.0.0.1', false);
+    for (const address of addresses.slice(1)) say(address, false, false);
+    // The first one was known before the checker was cut off.
+    expect(sees()).toEqual(['unhealthy', 'healthy', 'healthy']);
+    expect(checks.held()).toEqual([{ rule: 'vms', since: 5, failing: 2, of: 3, services: [id] }]);
+    expect(say('10.0.0.2', false, true)).toEqual([id]);
+    expect(sees()).toEqual(['unhealthy', 'unhealthy', 'healthy']);
     const dirty = new Set<ServiceId>();
-    expect(checks.release(`${CHECKS}vms`, dirty)).toBe(3);
+    expect(checks.release(`${CHECKS}vms`, dirty)).toBe(1);
     expect([...dirty]).toEqual([id]);
     expect(sees()).toEqual(['unhealthy', 'unhealthy', 'unhealthy']);
+    expect(checks.held()).toEqual([]);
     expect(checks.release(`${CHECKS}vms`, dirty)).toBeUndefined();
     say('10.0.0.1', true);
     expect(sees()).toEqual(['healthy', 'unhealthy', 'unhealthy']);
+    say('10.0.0.1', false, false);
+    expect(sees()).toEqual(['healthy', 'unhealthy', 'unhealthy']);
+  });
+
+  test('what fails beyond doubt, or was let through, is remembered as long as it does', () => {
+    const { say, checks } = setUp();
     say('10.0.0.1', false);
-    expect(sees()).toEqual(['healthy', 'healthy', 'healthy']);
+    say('10.0.0.2', false, false);
+    const failure = { reason: 'connection refused', since: 5 };
+    expect(checks.failingBefore(id)).toEqual({ '10.0.0.1 8080': failure });
+    checks.release(`${CHECKS}vms`, new Set());
+    expect(checks.failingBefore(id)).toEqual({ '10.0.0.1 8080': failure, '10.0.0.2 8080': failure });
+    say('10.0.0.1', true);
+    checks.forget(id, '10.0.0.2 8080', new Set());
+    expect(checks.failingBefore(id)).toEqual({});
   });
 
   test('what is not listed any more is forgotten', () => {

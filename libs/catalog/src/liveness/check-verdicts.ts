@@ -1,5 +1,5 @@
 import { addressKey } from '@isthmus/model';
-import type { Clock, ServiceId, ServiceRecord } from '@isthmus/model';
+import type { Clock, Ledger, ServiceId, ServiceRecord } from '@isthmus/model';
 import type { RecordOverlay } from '../record-overlay.ts';
 
 /** What an active check found of one endpoint. */
@@ -9,7 +9,12 @@ export interface CheckResult {
   readonly reason: string;
   /** When it came to this, ms. */
   readonly since: number;
+  /** It is the endpoint that fails, not the checker. */
+  readonly isProven: boolean;
 }
+
+/** What of a service fails beyond doubt, by `addressKey`: in the ledger, so that no restart sends callers back to it. */
+export type FailingEndpoints = Readonly<Record<string, { readonly reason: string; readonly since: number }>>;
 
 /** Prefix of a rule's name in `get held` and `release-held`. */
 export const CHECKS = 'checks:';
@@ -24,31 +29,24 @@ interface RuleState {
   readonly options: CheckRuleOptions;
   readonly failing: Set<string>;
   readonly checked: Set<string>;
-  readonly services: Map<ServiceId, number>;
-  trippedSince: number | undefined;
-  released: boolean;
+  /** What fails and may be the checker's fault. */
+  readonly doubted: Map<string, { readonly service: ServiceId; readonly key: string; readonly since: number }>;
 }
 
 /**
- * What active checks say, over what the registries say. When everything that a rule checks fails (two endpoints at
- * least) it is the checker that cannot reach them: the rule is tripped and nothing of it counts until one check succeeds
- * or an operator says that it is so.
+ * What active checks say, over what the registries say. An endpoint that fails while nothing else succeeds is doubted: it is
+ * rather the checker that cannot reach it, and it is used until a success elsewhere or an operator says that it is so.
  */
 export class CheckVerdicts implements RecordOverlay {
   readonly #rules: readonly RuleState[];
+  readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #results = new Map<ServiceId, Map<string, { readonly rule: RuleState; readonly result: CheckResult }>>();
 
-  constructor(rules: readonly CheckRuleOptions[], clock: Clock) {
+  constructor(rules: readonly CheckRuleOptions[], { ledger, clock }: { readonly ledger: Ledger; readonly clock: Clock }) {
+    this.#ledger = ledger;
     this.#clock = clock;
-    this.#rules = rules.map((options) => ({
-      options,
-      failing: new Set(),
-      checked: new Set(),
-      services: new Map(),
-      trippedSince: undefined,
-      released: false,
-    }));
+    this.#rules = rules.map((options) => ({ options, failing: new Set(), checked: new Set(), doubted: new Map() }));
   }
 
   put(id: ServiceId, record: ServiceRecord, dirty: Set<ServiceId>): void {
@@ -68,7 +66,7 @@ export class CheckVerdicts implements RecordOverlay {
     let changed = false;
     const endpoints = record.endpoints.map((endpoint) => {
       const known = results.get(addressKey(endpoint));
-      if (known === undefined || isTripped(known.rule)) return endpoint;
+      if (known === undefined || !known.result.isProven) return endpoint;
       const { healthy } = known.result;
       const health =
         endpoint.health === 'healthy' && !healthy
@@ -88,57 +86,56 @@ export class CheckVerdicts implements RecordOverlay {
     const state = this.#rules[rule];
     if (state === undefined) return;
     const known = this.#results.get(id)?.get(key);
-    if (known?.rule === state && known.result.healthy === result.healthy) return;
-    this.forget(id, key, dirty);
+    const isAsBefore = known?.result.healthy === result.healthy && known.result.isProven === result.isProven;
+    if (known?.rule === state && isAsBefore) return;
+    this.#remove(id, key);
     const results = this.#results.get(id) ?? new Map<string, { readonly rule: RuleState; readonly result: CheckResult }>();
     results.set(key, { rule: state, result });
     this.#results.set(id, results);
-    state.checked.add(`${id} ${key}`);
-    state.services.set(id, (state.services.get(id) ?? 0) + 1);
-    if (!result.healthy) state.failing.add(`${id} ${key}`);
+    const endpoint = `${id} ${key}`;
+    state.checked.add(endpoint);
+    if (!result.healthy) state.failing.add(endpoint);
+    if (!result.isProven) state.doubted.set(endpoint, { service: id, key, since: this.#clock.now() });
     dirty.add(id);
-    this.#trip(state, dirty);
+    this.#remember(id);
   }
 
   forget(id: ServiceId, key: string, dirty: Set<ServiceId>): void {
-    const results = this.#results.get(id);
-    const known = results?.get(key);
-    if (results === undefined || known === undefined) return;
-    results.delete(key);
-    if (results.size === 0) this.#results.delete(id);
-    const { rule } = known;
-    rule.checked.delete(`${id} ${key}`);
-    rule.failing.delete(`${id} ${key}`);
-    const left = (rule.services.get(id) ?? 0) - 1;
-    if (left > 0) rule.services.set(id, left);
-    else rule.services.delete(id);
+    if (!this.#remove(id, key)) return;
     dirty.add(id);
-    this.#trip(rule, dirty);
+    this.#remember(id);
   }
 
-  resultOf(id: ServiceId, key: string): (CheckResult & { readonly rule: string; readonly tripped: boolean }) | undefined {
+  /** What of the service failed before this process began, as long as it is not forgotten. */
+  failingBefore(id: ServiceId): FailingEndpoints {
+    return (this.#ledger.get('failing', id) ?? {}) as FailingEndpoints;
+  }
+
+  resultOf(id: ServiceId, key: string): (CheckResult & { readonly rule: string }) | undefined {
     const known = this.#results.get(id)?.get(key);
-    return known && { ...known.result, rule: known.rule.options.name, tripped: isTripped(known.rule) };
+    return known && { ...known.result, rule: known.rule.options.name };
   }
 
-  tripped(): readonly {
+  /** Rules with endpoints that fail and are used all the same. */
+  held(): readonly {
     readonly rule: string;
     readonly since: number;
     readonly failing: number;
+    /** Endpoints about which the rule knows something. */
+    readonly of: number;
     readonly services: readonly ServiceId[];
   }[] {
-    return this.#rules.flatMap((rule) =>
-      rule.trippedSince === undefined || rule.released
-        ? []
-        : [
-            {
-              rule: rule.options.name,
-              since: rule.trippedSince,
-              failing: rule.failing.size,
-              services: [...rule.services.keys()].sort(),
-            },
-          ],
-    );
+    return this.#rules.flatMap(({ options, doubted, checked }) => {
+      if (doubted.size === 0) return [];
+      const all = [...doubted.values()];
+      return {
+        rule: options.name,
+        since: Math.min(...all.map(({ since }) => since)),
+        failing: doubted.size,
+        of: checked.size,
+        services: [...new Set(all.map(({ service }) => service))].sort(),
+      };
+    });
   }
 
   counts(): readonly { readonly rule: string; readonly checked: number; readonly failing: number }[] {
@@ -152,21 +149,34 @@ export class CheckVerdicts implements RecordOverlay {
   /** An operator says that the checks are right. @returns how many endpoints then count as unhealthy */
   release(id: string, dirty: Set<ServiceId>): number | undefined {
     const rule = this.#rules.find(({ options }) => id === `${CHECKS}${options.name}`);
-    if (rule === undefined || !isTripped(rule)) return undefined;
-    rule.released = true;
-    for (const service of rule.services.keys()) dirty.add(service);
-    return rule.failing.size;
+    if (rule === undefined || rule.doubted.size === 0) return undefined;
+    const released = [...rule.doubted.values()];
+    rule.doubted.clear();
+    for (const { service, key } of released) {
+      const results = this.#results.get(service);
+      const known = results?.get(key);
+      if (known !== undefined) results?.set(key, { rule, result: { ...known.result, isProven: true } });
+      dirty.add(service);
+    }
+    for (const service of new Set(released.map((one) => one.service))) this.#remember(service);
+    return released.length;
   }
 
-  #trip(rule: RuleState, dirty: Set<ServiceId>): void {
-    const all = rule.failing.size >= 2 && rule.failing.size === rule.checked.size;
-    if (all === (rule.trippedSince !== undefined)) return;
-    rule.trippedSince = all ? this.#clock.now() : undefined;
-    rule.released = false;
-    for (const service of rule.services.keys()) dirty.add(service);
+  #remove(id: ServiceId, key: string): boolean {
+    const results = this.#results.get(id);
+    const known = results?.get(key);
+    if (results === undefined || known === undefined) return false;
+    results.delete(key);
+    if (results.size === 0) this.#results.delete(id);
+    for (const set of [known.rule.checked, known.rule.failing, known.rule.doubted]) set.delete(`${id} ${key}`);
+    return true;
   }
-}
 
-function isTripped(rule: RuleState): boolean {
-  return rule.trippedSince !== undefined && !rule.released;
+  #remember(id: ServiceId): void {
+    const failing = [...(this.#results.get(id) ?? [])].flatMap(([key, { result }]) =>
+      result.healthy || !result.isProven ? [] : [[key, { reason: result.reason, since: result.since }] as const],
+    );
+    if (failing.length > 0) this.#ledger.put('failing', id, Object.fromEntries(failing) satisfies FailingEndpoints);
+    else if (this.#ledger.get('failing', id) !== undefined) this.#ledger.delete('failing', id);
+  }
 }
