@@ -76,6 +76,11 @@ describe('publish', () => {
       /only used where address is gateway/,
     ],
     ['no sidecar port', 'publish: [ { to: hq, services: [a], address: sidecar } ]', /needs sidecarPort/],
+    [
+      'a sidecar’s port that only iptables may use',
+      'publish: [ { to: hq, services: [a], address: sidecar, sidecarPort: 15006 } ]',
+      /refuses calls that iptables did not bring there: use address: instance/,
+    ],
     ['a gateway without a port', 'publish: [ { to: hq, services: [a], address: gateway, gateway: 1.2.3.4 } ]', /ADDRESS:PORT/],
     ['marks of our own', 'publish: [ { to: hq, services: [a], metadata: { isthmus-mesh: other } } ]', /isthmus- are taken/],
     ['a lease that nobody could keep', 'publish: [ { to: hq, services: [a], ttl: 1s } ]', /between 3 s and 1 h/],

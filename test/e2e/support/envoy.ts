@@ -87,7 +87,7 @@ export async function rejectedOf(envoy: EnvoyServer): Promise<Readonly<Record<st
 }
 
 /** All counters and gauges whose names match, added up. */
-export async function sumOfStats(envoy: EnvoyServer<'egress'>, pattern: string): Promise<number> {
+export async function sumOfStats(envoy: EnvoyServer, pattern: string): Promise<number> {
   const query = new URLSearchParams({ filter: pattern });
   const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/stats?${query}`)).text();
   return [...text.matchAll(/: (\d+)$/gm)].reduce((sum, [, value]) => sum + Number(value), 0);

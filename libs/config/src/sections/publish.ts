@@ -28,6 +28,9 @@ export interface ImportsConfig {
   readonly leaveOut: readonly ('consul-k8s' | 'higress' | 'nacos-sync')[];
 }
 
+/** Where iptables bring a workload's calls, as Istio has it; calls that are made to these themselves are refused. */
+const INTERCEPTION_PORTS: readonly number[] = [15_001, 15_006];
+
 const portNumber = z.int().min(1).max(65_535);
 const gateway = z
   .string()
@@ -88,6 +91,11 @@ export const publishSection = z
         if (entry.address === 'sidecar' && entry.sidecarPort === undefined) say('address', 'needs sidecarPort beside it');
         if (entry.address !== 'sidecar' && entry.sidecarPort !== undefined)
           say('sidecarPort', 'is only used where address is sidecar');
+        if (entry.sidecarPort !== undefined && INTERCEPTION_PORTS.includes(entry.sidecarPort))
+          say(
+            'sidecarPort',
+            'refuses calls that iptables did not bring there: use address: instance, whose own port they bring there',
+          );
         if (Object.keys(entry.metadata).some((key) => key.startsWith('isthmus-')))
           say('metadata', 'names starting with isthmus- are taken');
       }),
