@@ -4,7 +4,7 @@ import { load, machine } from './src/machine.ts';
 import { agentFleet } from './src/agent-fleet.ts';
 import { agentDecision } from './src/agent-decision.ts';
 import { agentCost } from './src/agent-cost.ts';
-import { agentFlip } from './src/agent-flip.ts';
+import { agentFlip, agentFlipIptables } from './src/agent-flip.ts';
 import { agentShadow } from './src/agent-shadow.ts';
 import { churn } from './src/churn.ts';
 import { latency } from './src/latency.ts';
@@ -39,6 +39,7 @@ const scenarios = [
   agentShadow,
   agentFleet,
   agentFlip,
+  agentFlipIptables,
   agentCost,
 ];
 const names = scenarios.map(({ name }) => name);

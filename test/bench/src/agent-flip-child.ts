@@ -15,10 +15,11 @@ export interface FlipSays {
 
 const MOST_UNDER_WAY = 1_000;
 const CONNECTIONS = 64;
-const { ports, callsASecond } = JSON.parse(process.argv[2] ?? '') as {
-  readonly ports: readonly number[];
+const { addresses, callsASecond } = JSON.parse(process.argv[2] ?? '') as {
+  readonly addresses: readonly string[];
   readonly callsASecond: number;
 };
+const places = addresses.map((address) => address.split(':'));
 const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 let calls: FlipCall[] = [];
 let failures: string[] = [];
@@ -43,8 +44,8 @@ function call(): void {
     calls.push([began, monotonic(), isMesh, isPost, failure === undefined ? 0 : 1]);
     if (failure !== undefined && failures.length < 20) failures.push(`${isPost === 1 ? 'POST' : 'GET'}: ${failure}`);
   };
-  const port = ports[(turn >> 1) % ports.length];
-  const request = http.request({ host: '127.0.0.1', port, agent, method: isPost === 1 ? 'POST' : 'GET' }, (response) => {
+  const [host, port] = places[(turn >> 1) % places.length] ?? [];
+  const request = http.request({ host, port, agent, method: isPost === 1 ? 'POST' : 'GET' }, (response) => {
     const isMesh = response.headers['x-way'] === 'mesh' ? 1 : 0;
     response.resume().once('end', () => end(isMesh, response.statusCode === 200 ? undefined : `status ${response.statusCode}`));
     response.once('error', (error) => end(isMesh, error.message));

@@ -9,15 +9,23 @@ export class BenchChild<Said extends { readonly kind: string }, Told extends str
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** @param setup given as JSON in `process.argv[2]` @param env beside that of the bench */
-  constructor(file: string, setup: object, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  /** @param setup given as JSON in `process.argv[2]` @param env beside that of the bench @param within a command that runs another */
+  constructor(
+    file: string,
+    setup: object,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+    within: readonly string[] = [],
+  ) {
     this.#file = file;
+    const [execPath, ...before] = [...within, process.execPath];
     this.#child = fork(file, [JSON.stringify(setup)], {
       // A session of its own, as the registries, istiod and Envoy have: Linux shares the CPUs out by session (sched_autogroup), and
       // the bridge would share its part with the bench's clients and with what makes the changes.
       detached: true,
       env: { ...process.env, ...env },
-      execArgv: ['--conditions=source', '--disable-warning=ExperimentalWarning', ...SERVE_FLAGS, ...flags],
+      execPath,
+      execArgv: [...before, '--conditions=source', '--disable-warning=ExperimentalWarning', ...SERVE_FLAGS, ...flags],
     });
     this.#ended = once(this.#child, 'exit');
   }
