@@ -1,4 +1,4 @@
-/** A Docker engine of our own: data, socket and logs in a temporary directory, nothing installed. Needs root. */
+/** A Docker engine of our own: socket, containers' state and logs in a temporary directory, nothing installed. Needs root. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { ManagedServer } from './managed-server.ts';
 import { cacheRoot } from './cache.ts';
+import { keepLayers, openLayers } from './docker-layers.ts';
 import { withLock } from './lock.ts';
 import { provide, type Provided, type ProvideOptions } from './provide.ts';
 import type { CommonOptions } from './server.ts';
@@ -30,18 +31,21 @@ export class DockerEngine implements AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   /** Tables of the packet filter that were there before: they stay. */
   readonly #tables: ReadonlySet<string>;
+  readonly #layers: string;
   readonly #release: () => void;
 
   private constructor(
     server: ManagedServer<Record<string, never>>,
     env: NodeJS.ProcessEnv,
-    rootfs: string,
+    build: Provided,
+    layers: string,
     tables: ReadonlySet<string>,
     release: () => void,
   ) {
     this.#server = server;
     this.#env = env;
-    this.rootfs = rootfs;
+    this.rootfs = join(build.home, 'rootfs.tar');
+    this.#layers = layers;
     this.#tables = tables;
     this.#release = release;
   }
@@ -60,6 +64,8 @@ export class DockerEngine implements AsyncDisposable {
     const ext = join(build.home, 'ext');
     const tools = environment(ext);
     const tables = new Set(await tablesOf(tools));
+    const layers = await openLayers(build.home);
+    const config = join(layers, 'config');
     let socket = '';
     const server = await ManagedServer.start<Record<string, never>>({
       name: 'docker',
@@ -68,9 +74,16 @@ export class DockerEngine implements AsyncDisposable {
       fixedPorts: true,
       allocate: () => Promise.resolve({}),
       prepare: async (dir) => {
-        await mkdir(join(dir, 'config'), { recursive: true });
+        await mkdir(config, { recursive: true });
         socket = join(dir, 'docker.sock');
-        const flags = ['--data-root', join(dir, 'root'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'docker.pid')];
+        const flags = [
+          '--data-root',
+          join(layers, 'root'),
+          '--exec-root',
+          join(dir, 'exec'),
+          '--pidfile',
+          join(dir, 'docker.pid'),
+        ];
         return { command: [join(ext, 'usr/sbin/dockerd'), '--host', `unix://${socket}`, ...flags], env: tools };
       },
       probe: async () => {
@@ -80,14 +93,13 @@ export class DockerEngine implements AsyncDisposable {
         });
         return true;
       },
-      data: ['root'],
+      data: [],
       startTimeoutMs: 60_000,
       stopGraceMs: 15_000,
     });
-    const env = { ...tools, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(server.dir, 'config') };
-    const engine = new DockerEngine(server, env, join(build.home, 'rootfs.tar'), tables, release);
-    await run('ln', ['-s', join(ext, 'cli-plugins'), join(server.dir, 'config/cli-plugins')]);
-    return engine;
+    const env = { ...tools, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: config };
+    await run('ln', ['-sfn', join(ext, 'cli-plugins'), join(config, 'cli-plugins')]);
+    return new DockerEngine(server, env, build, layers, tables, release);
   }
 
   /** Runs `docker …`; its stdout. @throws {Error} with what it said when it fails. */
@@ -122,19 +134,33 @@ export class DockerEngine implements AsyncDisposable {
     return this.#server.log(lines);
   }
 
-  /** Ends every container and the engine, and takes away what it made in the machine's network. */
+  /** Ends every container and the engine, and takes away what it made in the machine's network. What images are built from stays. */
   async stop(): Promise<void> {
     const ids = (await this.docker(['ps', '-aq']).catch(() => '')).split('\n').filter((id) => id !== '');
     if (ids.length > 0) await this.docker(['rm', '-f', ...ids]).catch(() => undefined);
     await this.docker(['network', 'prune', '-f']).catch(() => undefined);
+    const isTidy = await this.#tidy();
     const { dir } = this.#server;
     await this.#server.stop({ keepDir: true });
+    if (isTidy) await keepLayers(this.#layers);
     await run('umount', [join(dir, 'exec/netns/default')]).catch(() => undefined);
     await run('ip', ['link', 'del', 'docker0']).catch(() => undefined);
     for (const table of await tablesOf(this.#env))
       if (!this.#tables.has(table)) await run('nft', ['delete', 'table', ...table.split(' ')], { env: this.#env });
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     this.#release();
+  }
+
+  /** No containers and volumes for the next engine, and no more layers than a few builds have; false: something is left. */
+  async #tidy(): Promise<boolean> {
+    try {
+      await this.docker(['volume', 'prune', '-a', '-f']);
+      await this.docker(['image', 'prune', '-f']);
+      await this.docker(['builder', 'prune', '-f', '--keep-storage', '6gb']);
+      return (await this.docker(['ps', '-aq'])).trim() === '';
+    } catch {
+      return false;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
