@@ -232,6 +232,10 @@ describe('active checks', () => {
     expect(explain(engine, 'orders.test').matches[0]?.leftOut).toMatchObject([
       { port, reason: expect.stringMatching(/^check vms: connection refused/) },
     ]);
+    await engine.reconfigure(engine.config);
+    // From the ledger, before any check of the new ones was made.
+    expect(health(port)).toBe('unhealthy');
+    expect(engine.liveness.checks.counts()[0]).toMatchObject({ targets: 2, checks: 0 });
     const again = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => again.listen(port, '127.0.0.1', resolve));
     closers.push(() => new Promise((resolve) => again.close(resolve)));
