@@ -3,8 +3,11 @@ const MOST_BYTES = 1_024;
 const MOST_REPEATS = 1_000;
 /** Instructions of the compiled program that an Envoy with Istio's bootstrap takes, or one of `proxy bootstrap`. */
 const MOST_STEPS = 32_768;
-/** A class of Unicode has no more ranges than this: Envoy 1.40 matches bytes, and knows 256 of them. */
-const NAMED_CLASS = 8;
+/**
+ * What classes come to in the Envoy that makes most of them: until 1.38 it matches characters, whose bytes take steps of their own, since
+ * 1.40 bytes. `.` or `\d`; characters beyond ASCII; `\pL`, and any other of Unicode, which are all smaller.
+ */
+const STEPS = { named: 10, beyondAscii: 16, ofUnicode: 1_200 };
 const CLASSES = [
   'alnum',
   'alpha',
@@ -33,7 +36,7 @@ interface Part {
 /**
  * Why Envoy, which matches with RE2, would refuse the expression; undefined: it would not. Linear in its length.
  * Istio's validator asks Go's parser, which takes two things that Envoy refuses, and with them all routes of their listener:
- * programs that are too large, and characters above `\x{FF}`. https://github.com/google/re2/wiki/Syntax
+ * programs that are too large, and (1.40) characters above `\x{FF}`. https://github.com/google/re2/wiki/Syntax
  */
 export function re2Problem(expression: string): string | undefined {
   if (Buffer.byteLength(expression) > MOST_BYTES) return `is longer than ${MOST_BYTES} bytes`;
@@ -137,7 +140,7 @@ class Parser {
     if (char === '[') return { repeats: 1, size: this.#charClass() };
     if (char === '\\') return this.#escapeOrQuote(before);
     this.#at += 1;
-    return { repeats: 1, size: Buffer.byteLength(char) };
+    return { repeats: 1, size: char === '.' ? STEPS.named : Buffer.byteLength(char) };
   }
 
   #group(before: Part | undefined): Part | undefined {
@@ -171,24 +174,25 @@ class Parser {
     return end === ':';
   }
 
-  /** Gives how many ranges of bytes it comes to, at most. */
+  /** Gives how many steps it comes to, at most. */
   #charClass(): number {
     this.#at += 1;
-    this.#take('^');
-    let others = 1;
+    let others = this.#take('^') ? STEPS.beyondAscii : 1;
     const ascii = new Set<number>();
     for (let first = true; first || this.#next !== ']'; first = false) {
       if (this.#next === undefined) throw new NotRe2('has a [ without its ]');
-      if (this.#sees('[:') && this.#posixClass()) others += NAMED_CLASS;
+      const isOfUnicode = this.#sees('\\p') || this.#sees('\\P');
+      if (this.#sees('[:') && this.#posixClass()) others += STEPS.named;
       else {
         const range = this.#classRange();
-        if (range === undefined || range[1] > 127) others += NAMED_CLASS;
+        if (range === undefined) others += isOfUnicode ? STEPS.ofUnicode : STEPS.named;
+        else if (range[1] > 127) others += STEPS.beyondAscii;
         else for (let char = range[0]; char <= range[1]; char += 1) ascii.add(char);
       }
     }
     this.#at += 1;
     const runs = [...ascii].filter((char) => !ascii.has(char - 1)).length;
-    return Math.min(128, runs + others);
+    return runs + others;
   }
 
   /** First and last character; undefined: `\d`, `\pL`. */
@@ -245,13 +249,16 @@ class Parser {
       this.#at += 2;
       return before;
     }
-    if (next === 'p' || next === 'P') this.#unicodeClass();
-    else if (next !== undefined && 'dDsSwWAbBz'.includes(next)) this.#at += 2;
-    else {
-      this.#escape();
-      return { repeats: 1, size: 1 };
+    if (next === 'p' || next === 'P') {
+      this.#unicodeClass();
+      return { repeats: 1, size: STEPS.ofUnicode };
     }
-    return { repeats: 1, size: NAMED_CLASS };
+    if (next !== undefined && 'dDsSwWAbBz'.includes(next)) {
+      this.#at += 2;
+      return { repeats: 1, size: STEPS.named };
+    }
+    this.#escape();
+    return { repeats: 1, size: 2 };
   }
 
   #unicodeClass(): undefined {
@@ -270,7 +277,7 @@ class Parser {
     if (code !== '') {
       const value = octal === undefined ? Number.parseInt(hex ?? longHex ?? '', 16) : Number.parseInt(octal, 8);
       if (value > 0x10_ff_ff) throw new NotRe2(`has \\x{${longHex}}, which is no character`);
-      if (value > 0xff) throw new NotRe2(`has \\x{${longHex}}: Envoy matches bytes, and takes \\x{FF} at most`);
+      if (value > 0xff) throw new NotRe2(`has \\x{${longHex}}: Envoy 1.40 matches bytes, and takes \\x{FF} at most`);
       this.#at += 1 + code.length;
       return value;
     }
