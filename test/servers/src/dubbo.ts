@@ -37,6 +37,8 @@ export interface DubboProviderOptions extends CommonOptions {
   readonly zone?: string;
   /** Of its ZooKeeper session, milliseconds: how long it stays registered when it is killed. Default 2,000. */
   readonly sessionTimeoutMs?: number;
+  /** Writes the archive of its classes when it stops (class-archive.ts). Default false. */
+  readonly recordsClasses?: boolean;
   readonly provide?: ProvideOptions;
 }
 
@@ -90,12 +92,20 @@ export async function startDubboProvider(options: DubboProviderOptions): Promise
         ...Object.entries(environment).map(([name, value]) => `-D${name}=${value}`),
       ];
       return {
-        command: await javaCommand({ home: build.home, dir, mainClass: recipe.mainClass, heapMb: 128, jvmFlags, args: [] }),
+        command: await javaCommand({
+          home: build.home,
+          dir,
+          mainClass: recipe.mainClass,
+          heapMb: 128,
+          recordsClasses: options.recordsClasses === true,
+          jvmFlags,
+          args: [],
+        }),
       };
     },
     probe: (ports) => accepts(ports.ready),
     data: [],
     startTimeoutMs: 60_000,
-    stopGraceMs: 5_000,
+    stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
   });
 }

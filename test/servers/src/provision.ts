@@ -8,17 +8,49 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheKey, cacheRoot } from './cache.ts';
 import { recordClasses } from './class-archive.ts';
+import { startDubboProvider } from './dubbo.ts';
 import { startEureka } from './eureka.ts';
 import { withLock } from './lock.ts';
 import { startNacos2, startNacos3 } from './nacos.ts';
 import { formatProgress, printProgress, readProgress } from './progress.ts';
 import { provide } from './provide.ts';
+import { startSpringApp } from './spring.ts';
 import { isServerName, serverNames, servers, type ServerName } from './versions.ts';
+import { startZookeeper } from './zookeeper.ts';
 
 const buildsAtOnce = 2;
 
-/** Servers that tests start by the dozen. */
-const recorded = { nacos2: startNacos2, nacos3: startNacos3, eureka: startEureka } as const;
+const recordsClasses = true;
+
+/** What tests start by the dozen; applications are recorded beside the registry that most of them have. */
+const recorded = {
+  nacos2: () => startNacos2({ recordsClasses }),
+  nacos3: () => startNacos3({ recordsClasses }),
+  eureka: () => startEureka({ recordsClasses }),
+  spring: async () => {
+    const eureka = await startEureka();
+    const address = `http://127.0.0.1:${eureka.ports.http}/eureka/`;
+    return beside(eureka, () => startSpringApp({ registry: 'eureka', address, recordsClasses }));
+  },
+  dubbo: async () => {
+    const zookeeper = await startZookeeper();
+    const registry = `zookeeper://127.0.0.1:${zookeeper.ports.client}`;
+    return beside(zookeeper, () => startDubboProvider({ registry, recordsClasses }));
+  },
+} satisfies Partial<Record<ServerName, () => Promise<Stoppable>>>;
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** An application whose registry ends after it. */
+async function beside(registry: Stoppable, start: () => Promise<Stoppable>): Promise<Stoppable> {
+  const application = await start().catch(async (error: unknown) => {
+    await registry.stop();
+    throw error;
+  });
+  return { stop: () => application.stop().finally(() => registry.stop()) };
+}
 
 async function list(names: readonly ServerName[]): Promise<void> {
   const root = cacheRoot();
@@ -55,7 +87,7 @@ async function buildAll(names: readonly ServerName[]): Promise<number> {
 
 async function record(name: keyof typeof recorded, home: string): Promise<void> {
   const run = async (): Promise<void> => {
-    const server = await recorded[name]({ recordsClasses: true });
+    const server = await recorded[name]();
     await server.stop();
   };
   try {

@@ -23,6 +23,8 @@ export interface SpringOptions extends CommonOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** What a platform gives a JVM from outside: `-Dhttp.proxyHost=…`. */
   readonly jvmFlags?: readonly string[];
+  /** Writes the archive of its classes when it stops (class-archive.ts). Default false. */
+  readonly recordsClasses?: boolean;
   readonly provide?: ProvideOptions;
 }
 
@@ -48,6 +50,7 @@ export async function startSpringApp(options: SpringOptions): Promise<SpringApp>
         dir,
         mainClass: recipe.mainClass,
         heapMb: 128,
+        recordsClasses: options.recordsClasses === true,
         jvmFlags: ['-Djava.net.preferIPv4Stack=true', ...(options.jvmFlags ?? [])],
         args: Object.entries({ ...propertiesFor(options, ports.http, dir), ...options.properties }).map(
           ([key, value]) => `--${key}=${value}`,
@@ -57,7 +60,7 @@ export async function startSpringApp(options: SpringOptions): Promise<SpringApp>
     probe: async (ports, signal) => (await http(ports.http, '/actuator/health', { signal })).status === 200,
     data: [],
     startTimeoutMs: 90_000,
-    stopGraceMs: 10_000,
+    stopGraceMs: options.recordsClasses === true ? 120_000 : 10_000,
   });
 }
 
