@@ -79,7 +79,7 @@ describe('publish', () => {
     [
       'a sidecar’s port that only iptables may use',
       'publish: [ { to: hq, services: [a], address: sidecar, sidecarPort: 15006 } ]',
-      /refuses calls that iptables did not bring there: use address: instance/,
+      /15006\n.*\n.*try: use address: instance: iptables bring calls/,
     ],
     ['a gateway without a port', 'publish: [ { to: hq, services: [a], address: gateway, gateway: 1.2.3.4 } ]', /ADDRESS:PORT/],
     ['marks of our own', 'publish: [ { to: hq, services: [a], metadata: { isthmus-mesh: other } } ]', /isthmus- are taken/],

@@ -92,10 +92,7 @@ export const publishSection = z
         if (entry.address !== 'sidecar' && entry.sidecarPort !== undefined)
           say('sidecarPort', 'is only used where address is sidecar');
         if (entry.sidecarPort !== undefined && INTERCEPTION_PORTS.includes(entry.sidecarPort))
-          say(
-            'sidecarPort',
-            'refuses calls that iptables did not bring there: use address: instance, whose own port they bring there',
-          );
+          say('sidecarPort', 'use address: instance: iptables bring calls of its own port here, and others are refused');
         if (Object.keys(entry.metadata).some((key) => key.startsWith('isthmus-')))
           say('metadata', 'names starting with isthmus- are taken');
       }),
