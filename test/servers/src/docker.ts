@@ -13,6 +13,12 @@ import type { CommonOptions } from './server.ts';
 
 const run = promisify(execFile);
 
+/**
+ * What containerd starts for a container (shims) lives on when the engine is killed. In a namespace of processes and mounts of its own
+ * all ends with it, and the mounts with them. The shell, as the first process there, reaps the shims.
+ */
+const namespace = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--', 'sh', '-c', '"$@" & wait', 'docker'];
+
 export interface DockerOptions extends CommonOptions {
   readonly provide?: ProvideOptions;
 }
@@ -84,7 +90,7 @@ export class DockerEngine implements AsyncDisposable {
           '--pidfile',
           join(dir, 'docker.pid'),
         ];
-        return { command: [join(ext, 'usr/sbin/dockerd'), '--host', `unix://${socket}`, ...flags], env: tools };
+        return { command: [...namespace, join(ext, 'usr/sbin/dockerd'), '--host', `unix://${socket}`, ...flags], env: tools };
       },
       probe: async () => {
         await run('docker', ['version'], {
@@ -141,9 +147,9 @@ export class DockerEngine implements AsyncDisposable {
     await this.docker(['network', 'prune', '-f']).catch(() => undefined);
     const isTidy = await this.#tidy();
     const { dir } = this.#server;
+    await this.#server.kill(); // it has nothing left to end, and `unshare` passes no SIGTERM on
     await this.#server.stop({ keepDir: true });
     if (isTidy) await keepLayers(this.#layers);
-    await run('umount', [join(dir, 'exec/netns/default')]).catch(() => undefined);
     await run('ip', ['link', 'del', 'docker0']).catch(() => undefined);
     for (const table of await tablesOf(this.#env))
       if (!this.#tables.has(table)) await run('nft', ['delete', 'table', ...table.split(' ')], { env: this.#env });
