@@ -105,6 +105,28 @@ async function take(root: string, each: typeof step extends fc.Arbitrary<infer S
   }
 }
 
+test('a directory that goes as soon as it was found takes its files along', async () => {
+  const root = join(base, 'root');
+  await mkdir(root);
+  const { directory, said } = open(root);
+  const watching = directory.watch(stop.signal);
+  for (let round = 0; round < 100; round += 1) {
+    await take(root, { what: 'write', at: 'deep/er/a.yaml' }, 'text');
+    await until(
+      () => said().length === 1,
+      () => `${said().join()} in round ${round}`,
+    );
+    await wait(round % 5); // at another moment of the looks that follow
+    await take(root, { what: 'remove', at: 'deep/er' }, '');
+    await until(
+      () => said().length === 0,
+      () => `${said().join()} gone in round ${round}`,
+    );
+  }
+  stop.abort();
+  await watching;
+});
+
 test('what no watch tells of is found by the next look at everything', async () => {
   for (const version of ['one', 'two']) {
     await mkdir(join(base, version));

@@ -48,6 +48,9 @@ export class YamlDirectory<Read> {
   /** By path; another directory in the place of one is watched anew. */
   readonly #watches = new Map<string, { readonly identity: string; readonly abort: AbortController }>();
   #scanning: Promise<void> | undefined;
+  #watching: Promise<void> = Promise.resolve();
+  /** Waits for the one before it; whoever comes meanwhile shares it. */
+  #nextWatching: Promise<void> | undefined;
   /** To be looked at: entries, or everything. */
   #due: Set<string> | 'everything' = new Set();
   /** The last look at everything could see everything. */
@@ -166,8 +169,10 @@ export class YamlDirectory<Read> {
     const files: string[] = [];
     const watched = new Map([[this.#root, '']]);
     const walk = async (dir: string, depth: number): Promise<void> => {
-      watched.set(`${dir}/*`, directoryIdentity(await stat(dir)));
-      for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const found = await this.#entriesOf(dir);
+      if (found === undefined) return;
+      watched.set(`${dir}/*`, found.identity);
+      for (const entry of found.entries) {
         const { name } = entry;
         if (name.startsWith('.')) continue;
         const path = join(dir, name);
@@ -185,10 +190,34 @@ export class YamlDirectory<Read> {
     return { files, watched };
   }
 
-  async #watchAll(signal: AbortSignal): Promise<void> {
+  /** Undefined: it has gone since its parent was listed. That the directory itself is gone is no such thing. */
+  async #entriesOf(dir: string) {
+    try {
+      const identity = directoryIdentity(await stat(dir));
+      const entries = await readdir(dir, { withFileTypes: true });
+      return { identity, entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    } catch (cause) {
+      await stat(this.#root);
+      if (dir !== this.#root && (cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw cause;
+    }
+  }
+
+  /** One after the other: a list from before a directory came would end the watch of it that a newer list began. */
+  #watchAll(signal: AbortSignal): Promise<void> {
+    this.#nextWatching ??= this.#watching.then(() => {
+      this.#nextWatching = undefined;
+      return this.#watchListed(signal);
+    });
+    this.#watching = this.#nextWatching;
+    return this.#nextWatching;
+  }
+
+  async #watchListed(signal: AbortSignal): Promise<void> {
     const wanted = await this.#list().then(
       ({ watched }) => watched,
-      () => new Map([[this.#root, '']]),
+      // What cannot be listed now is watched on: without that it would not be seen to be well again.
+      () => new Map([[this.#root, ''], ...[...this.#watches].map(([path, { identity }]) => [path, identity] as const)]),
     );
     for (const [path, { identity, abort }] of this.#watches) {
       if (wanted.get(path) === identity) continue;
@@ -232,11 +261,18 @@ export class YamlDirectory<Read> {
       const entry = await lstat(path).catch(() => undefined);
       const isLink = entry?.isSymbolicLink() ?? false;
       if (entry?.isDirectory() === true || this.#watches.has(`${path}/*`) || isLink !== this.#watches.has(path)) return undefined;
+      if (entry === undefined && this.#wasDirectory(path)) return undefined;
       if (!NAMES.test(basename(path))) continue;
       if (entry !== undefined && !this.#files.has(path) && this.#files.size >= MOST_FILES) return undefined;
       files.push(path);
     }
     return files;
+  }
+
+  /** One that went before it was watched is known by its files only. */
+  #wasDirectory(path: string): boolean {
+    for (const file of this.#files.keys()) if (file.startsWith(`${path}/`)) return true;
+    return false;
   }
 }
 
