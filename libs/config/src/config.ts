@@ -13,6 +13,7 @@ import type { PlansConfig } from './sections/plans.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 import type { RuntimeConfig } from './sections/runtime.ts';
 import type { TtlConfig } from './sections/xds-ttl.ts';
+import type { UnhealthyConfig } from './sections/xds-unhealthy.ts';
 
 /** What a kind of registry must bring to be configured; the registry library's `RegistryKind` is one. */
 export interface ConfigurableKind {
@@ -72,6 +73,8 @@ export interface XdsConfig extends ListenerConfig {
   /** Changes of it need no restart. */
   readonly runtime: RuntimeConfig;
   readonly ttl: TtlConfig;
+  /** Changes of it need no restart either. */
+  readonly unhealthy: UnhealthyConfig;
 }
 
 export interface ListenerConfig {

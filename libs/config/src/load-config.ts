@@ -186,7 +186,7 @@ function build<Kind extends ConfigurableKind>(
     publish: publishConfig(base.publish),
     outputs: {
       ...(mcp === undefined ? {} : { mcp: listener(mcp) }),
-      ...(xds === undefined ? {} : { xds: { ...listener(xds), runtime: xds.runtime, ttl: xds.ttl } }),
+      ...(xds === undefined ? {} : { xds: { ...listener(xds), runtime: xds.runtime, ttl: xds.ttl, unhealthy: xds.unhealthy } }),
       ...objectOutputsConfig(base.outputs, at),
     },
     control: listener(base.control),

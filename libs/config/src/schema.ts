@@ -11,6 +11,7 @@ import { plansSection } from './sections/plans.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
 import { runtimeField } from './sections/runtime.ts';
 import { ttlField } from './sections/xds-ttl.ts';
+import { unhealthyField } from './sections/xds-unhealthy.ts';
 
 /** What one process runs: reading registries and merging, serving proxies, the control API. */
 export const ROLES = ['adapter', 'xds', 'control'] as const;
@@ -22,7 +23,7 @@ const outputs = z
       .optional()
       .describe('MCP-over-xDS server for istiod (a configSource of its mesh config).'),
     xds: z
-      .strictObject({ ...listenerFields, runtime: runtimeField, ttl: ttlField })
+      .strictObject({ ...listenerFields, runtime: runtimeField, ttl: ttlField, unhealthy: unhealthyField })
       .optional()
       .describe('xDS server for Envoy and proxyless gRPC.'),
     ...objectOutputFields,

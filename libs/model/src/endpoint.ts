@@ -57,6 +57,11 @@ export function takesTraffic(endpoint: Endpoint): boolean {
   return endpoint.health === 'healthy' && endpoint.weight > 0;
 }
 
+/** True where nothing but a failed check stands between it and requests: told to be unhealthy, it could be taken back as it is. */
+export function isOnlyUnhealthy(endpoint: Endpoint): boolean {
+  return endpoint.health === 'unhealthy' && endpoint.weight > 0;
+}
+
 /** Where it listens: one process, whatever the number of services and service ports that lead there. */
 export function addressKey({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {
   return `${address} ${port}`;

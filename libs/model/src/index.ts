@@ -4,7 +4,7 @@ export { deadlineSignal, within } from './deadline.ts';
 export { formatDiagnostic } from './diagnostic.ts';
 export type { Diagnostic, DiagnosticCode, Severity } from './diagnostic.ts';
 export { formatDuration, parseDuration } from './duration.ts';
-export { NOWHERE, PROTOCOLS, addressKey, endpointKey, isHttpLike, takesTraffic } from './endpoint.ts';
+export { NOWHERE, PROTOCOLS, addressKey, endpointKey, isHttpLike, isOnlyUnhealthy, takesTraffic } from './endpoint.ts';
 export type { Endpoint, Health, Locality, Protocol } from './endpoint.ts';
 export { IsthmusError, messageOf } from './errors.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';

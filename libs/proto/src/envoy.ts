@@ -11,6 +11,7 @@ export type { Cluster } from './gen/envoy/config/cluster/v3/cluster_pb.ts';
 export type { HealthCheck } from './gen/envoy/config/core/v3/health_check_pb.ts';
 export { HeaderValueOption_HeaderAppendAction, RoutingPriority, TrafficDirection } from './gen/envoy/config/core/v3/base_pb.ts';
 export { ApiConfigSource_ApiType, ApiVersion } from './gen/envoy/config/core/v3/config_source_pb.ts';
+export { HealthStatus } from './gen/envoy/config/core/v3/health_check_pb.ts';
 export { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 export type { ClusterLoadAssignment } from './gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 export { LocalityLbEndpointsSchema } from './gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';

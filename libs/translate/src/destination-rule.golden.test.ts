@@ -24,6 +24,7 @@ interface Case {
   readonly rule: JsonValue;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly proxies?: readonly ProxySketch[];
+  readonly unhealthy?: 'send';
 }
 
 if (update) {
@@ -32,7 +33,7 @@ if (update) {
 }
 
 test.each(cases)('%s gives what is on file', (file) => {
-  const { services, rule, annotations, proxies = [{}] } = parse(readFileSync(new URL(file, input), 'utf8')) as Case;
+  const { services, rule, annotations, unhealthy, proxies = [{}] } = parse(readFileSync(new URL(file, input), 'utf8')) as Case;
   const made = services.map(meshService);
   const applied = ruleOf(durationsInSeconds(rule), annotations);
   const text = stringify(
@@ -42,11 +43,11 @@ test.each(cases)('%s gives what is on file', (file) => {
         seenBy: sketch,
         clusters: json(
           ClusterSchema,
-          made.flatMap((service) => clustersOf(service, applied, proxy)),
+          made.flatMap((service) => clustersOf(service, applied, proxy, { unhealthy })),
         ),
         endpoints: json(
           ClusterLoadAssignmentSchema,
-          made.flatMap((service) => endpointsOf(service, applied, proxy)),
+          made.flatMap((service) => endpointsOf(service, applied, proxy, { unhealthy })),
         ),
       };
     }),

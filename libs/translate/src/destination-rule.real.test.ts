@@ -48,6 +48,8 @@ class Instance {
   };
 }
 
+const MESH = { unhealthy: 'send' } as const;
+
 let envoy: EnvoyServer;
 let egress: number;
 let dir: string;
@@ -71,8 +73,8 @@ beforeAll(async () => {
   instance('ill').health = 503;
   const proxy = proxyOf({ locality: { region: 'eu', zone: 'a' } });
   const made = [...ownServices(), ...(await goldenServices())].map(([service, rule]) => ({
-    clusters: clustersOf(service, rule, proxy),
-    endpoints: endpointsOf(service, rule, proxy),
+    clusters: clustersOf(service, rule, proxy, MESH),
+    endpoints: endpointsOf(service, rule, proxy, MESH),
   }));
   const own = [{ service: service('web.nacos', []), port: { number: 80, name: 'http-80', protocol: 'http' }, targetPort: 8080 }];
   const scope = { proxy, sidecar: undefined, own } as unknown as ProxyScope;
@@ -149,6 +151,19 @@ describe('a real Envoy', () => {
     await until('the ill one answers', async () => (await call('outbound|80||checked.nacos')) === 'ill');
   }, 60_000);
 
+  test('lists a name that is told to be unhealthy, and calls only the well one', async () => {
+    const cluster = 'outbound|80||told.nacos';
+    const { body } = await http(envoy.ports.admin, '/clusters');
+    const flags = body.split('\n').filter((line) => line.startsWith(`${cluster}::`) && line.includes('::health_flags::'));
+    expect(flags.map((line) => [/:(\d+)::/.exec(line)?.[1], line.split('::').at(-1)]).sort()).toEqual(
+      [
+        [`${instance('a').port}`, 'healthy'],
+        [`${instance('b').port}`, '/failed_eds_health'],
+      ].sort(),
+    );
+    for (let i = 0; i < 20; i++) expect(await call(cluster)).toBe('a');
+  });
+
   test('speaks TLS with the files of the rule, and to nobody whose certificate another authority signed', async () => {
     expect(await call('outbound|80||safe.nacos')).toBe('safe');
     expect(await call('outbound|80||doubtful.nacos')).toMatch(/^503 /);
@@ -182,6 +197,17 @@ function ownServices(): readonly (readonly [MeshService, ReturnType<typeof ruleO
     [
       service('checked.nacos', ['well', 'ill']),
       ruleOf({}, { 'isthmus.dev/health-check': '{path: /health, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1}' }),
+    ],
+    [
+      meshService({
+        host: 'told.nacos',
+        resolution: 'dns',
+        endpoints: [
+          { address: 'localhost', port: instance('a').port },
+          { address: 'localhost', port: instance('b').port, health: 'unhealthy' },
+        ],
+      }),
+      ruleOf({}),
     ],
     [service('safe.nacos', ['safe']), ruleOf(simple(join(dir, 'ca.pem')))],
     [service('doubtful.nacos', ['safe']), ruleOf(simple(join(dir, 'other-ca.pem')))],

@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from '@jest/globals';
-import { ClusterLoadAssignmentSchema } from '@isthmus/proto/envoy';
+import { ClusterLoadAssignmentSchema, HealthStatus } from '@isthmus/proto/envoy';
 import fc from 'fast-check';
 import { encodeLoadAssignment } from './encode-load-assignment.ts';
 import { meshService } from './testing/mesh-service.ts';
@@ -17,7 +17,11 @@ const text = fc.oneof(
 );
 const member = fc.record({
   endpoint: fc
-    .record({ address: fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()), port: fc.integer({ min: 1, max: 65_535 }) })
+    .record({
+      address: fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()),
+      port: fc.integer({ min: 1, max: 65_535 }),
+      health: fc.constantFrom('healthy' as const, 'unhealthy' as const),
+    })
     .map((sketch) => meshService({ host: 'a', endpoints: [sketch] }).endpoints[0]?.endpoint as never),
   weight: uint32,
 });
@@ -62,6 +66,7 @@ function byProtobufEs(clusterName: string, { localities }: LoadAssignment): Uint
         priority: group.priority ?? 0,
         lbEndpoints: group.members.map(({ endpoint, weight }) => ({
           loadBalancingWeight: weight,
+          healthStatus: endpoint.health === 'unhealthy' ? HealthStatus.UNHEALTHY : HealthStatus.UNKNOWN,
           hostIdentifier: {
             case: 'endpoint' as const,
             value: {

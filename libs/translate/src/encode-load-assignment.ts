@@ -1,6 +1,8 @@
 // A hand-written encoder for the one message that every endpoint change makes (docs/adr/0003-protobuf.md). Fields are
 // written in the order of their numbers with the shortest varints, as protobuf-es does: a property test compares bytes.
 import { Buffer } from 'node:buffer';
+import { HealthStatus } from '@isthmus/proto/envoy';
+import type { Endpoint, Health } from '@isthmus/model';
 import type { LoadAssignment } from './load-assignment.ts';
 
 // Tags: field number << 3 | wire type (0 varint, 2 length-delimited).
@@ -14,6 +16,7 @@ const REGION = 0x0a; // Locality.region = 1
 const ZONE = 0x12; // Locality.zone = 2
 const SUB_ZONE = 0x1a; // Locality.sub_zone = 3
 const ENDPOINT = 0x0a; // LbEndpoint.endpoint = 1
+const HEALTH_STATUS = 0x10; // LbEndpoint.health_status = 2
 const WEIGHT = 0x22; // LbEndpoint.load_balancing_weight = 4
 const ADDRESS = 0x0a; // Endpoint.address = 1
 const SOCKET_ADDRESS = 0x0a; // Address.socket_address = 1
@@ -29,7 +32,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
     const { region, zone, subzone } = group.locality;
     const place = optionalTextSize(region) + optionalTextSize(zone) + optionalTextSize(subzone);
     let body = 1 + varintSize(place) + place + groupWeightSize(group.weight) + prioritySize(group.priority);
-    for (const { endpoint, weight } of group.members) body += lbEndpointFieldSize(endpoint.address, endpoint.port, weight);
+    for (const { endpoint, weight } of group.members) body += lbEndpointFieldSize(endpoint, weight);
     localitySizes.push(body);
     size += 1 + varintSize(body) + body;
   }
@@ -43,7 +46,7 @@ export function encodeLoadAssignment(name: string, { localities }: LoadAssignmen
     if (region !== '') writer.text(REGION, region);
     if (zone !== '') writer.text(ZONE, zone);
     if (subzone !== '') writer.text(SUB_ZONE, subzone);
-    for (const { endpoint, weight } of group.members) writeLbEndpoint(writer, endpoint.address, endpoint.port, weight);
+    for (const { endpoint, weight } of group.members) writeLbEndpoint(writer, endpoint, weight);
     if (group.weight > 0) writer.weight(LOCALITY_WEIGHT, group.weight);
     if (group.priority !== undefined && group.priority > 0) writer.varint(PRIORITY, group.priority);
   });
@@ -54,25 +57,31 @@ function socketAddressSize(address: string, port: number): number {
   return 1 + textSize(address) + 1 + varintSize(port);
 }
 
-function lbEndpointFieldSize(address: string, port: number, weight: number): number {
+function lbEndpointFieldSize({ address, port, health }: Endpoint, weight: number): number {
   const socket = socketAddressSize(address, port);
   const inAddress = 1 + varintSize(socket) + socket;
   const inEndpoint = 1 + varintSize(inAddress) + inAddress;
-  const lbEndpoint = 1 + varintSize(inEndpoint) + inEndpoint + weightSize(weight);
+  const lbEndpoint = 1 + varintSize(inEndpoint) + inEndpoint + healthSize(health) + weightSize(weight);
   return 1 + varintSize(lbEndpoint) + lbEndpoint;
 }
 
-function writeLbEndpoint(writer: Writer, address: string, port: number, weight: number): void {
+function writeLbEndpoint(writer: Writer, { address, port, health }: Endpoint, weight: number): void {
   const socket = socketAddressSize(address, port);
   const inAddress = 1 + varintSize(socket) + socket;
   const inEndpoint = 1 + varintSize(inAddress) + inAddress;
-  writer.open(LB_ENDPOINTS, 1 + varintSize(inEndpoint) + inEndpoint + weightSize(weight));
+  writer.open(LB_ENDPOINTS, 1 + varintSize(inEndpoint) + inEndpoint + healthSize(health) + weightSize(weight));
   writer.open(ENDPOINT, inEndpoint);
   writer.open(ADDRESS, inAddress);
   writer.open(SOCKET_ADDRESS, socket);
   writer.text(SOCKET_ADDRESS_ADDRESS, address);
   writer.varint(PORT_VALUE, port);
+  if (health === 'unhealthy') writer.varint(HEALTH_STATUS, HealthStatus.UNHEALTHY);
   writer.weight(WEIGHT, weight);
+}
+
+/** Of the others nothing is said: UNKNOWN, which counts as healthy. */
+function healthSize(health: Health): number {
+  return health === 'unhealthy' ? 2 : 0;
 }
 
 /** A UInt32Value field: tag, length, tag, value. */

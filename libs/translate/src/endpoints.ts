@@ -11,6 +11,7 @@ import { byLocality } from './load-assignment.ts';
 import { bareName, outboundName, sniDnatName } from './names.ts';
 import { resource } from './resource.ts';
 import { servingEndpoints } from './serving-endpoints.ts';
+import { inCluster, isToldOfUnhealthy, shownEndpoints } from './unhealthy.ts';
 import type { Policy } from './clusters/traffic-policy.ts';
 import { NO_DEFAULTS } from './scope.ts';
 import type { Proxy } from './proxy.ts';
@@ -67,7 +68,9 @@ export function sniDnatEndpoints(service: MeshService, rule: Rule, proxy: Proxy)
 
 /** What of the proxy decides about its endpoints of the service: proxies with equal ones share every byte. */
 export function endpointVariant(service: MeshService, rule: Rule, proxy: Proxy, mesh: ClusterDefaults = NO_DEFAULTS): string {
-  return hasAssignments(service, proxy) ? localityVariant(service, rule, proxy, mesh) : 'none';
+  if (!hasAssignments(service, proxy)) return 'none';
+  const variant = localityVariant(service, rule, proxy, mesh);
+  return mesh.unhealthy === 'send' && !isToldOfUnhealthy(proxy, mesh) ? `${variant} grpc` : variant;
 }
 
 /** What of the proxy's place and labels the rule looks at, or the mesh's where it says nothing; `''`: nothing. */
@@ -105,11 +108,11 @@ interface Seen {
 }
 
 function portAssignments(seen: Seen, port: ServicePort, nameOf: typeof outboundName): readonly Resource[] {
-  const { service, rule } = seen;
-  const all = servingEndpoints(service, port.name).filter(({ addressType }) => addressType === 'ip');
+  const { service, rule, proxy, mesh } = seen;
+  const all = shownEndpoints(service, port.name, proxy, mesh).filter(({ addressType }) => addressType === 'ip');
   const one = (subset: string, policy: Policy | undefined, endpoints: readonly Endpoint[]): Resource => {
     const name = nameOf(service.host, port.number, subset);
-    return resource(name, encodeLoadAssignment(name, assignment(seen, endpoints, policy)));
+    return resource(name, encodeLoadAssignment(name, assignment(seen, inCluster(endpoints, policy, mesh), policy)));
   };
   if (rule === undefined) return [one('', undefined, all)];
   const { spec } = rule;

@@ -15,6 +15,8 @@ export interface ClusterDefaults {
   readonly connectTimeout?: Duration | undefined;
   readonly tcpKeepalive?: ConnectionPoolSettings_TCPSettings_TcpKeepalive | undefined;
   readonly localityLb?: LocalityLoadBalancerSetting | undefined;
+  /** Not MeshConfig's but our own server's: whether Envoys are told of unhealthy instances. Default: they are left out. */
+  readonly unhealthy?: 'leaveOut' | 'send' | undefined;
 }
 
 /** Istio's own. */

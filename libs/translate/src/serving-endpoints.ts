@@ -1,12 +1,21 @@
-import { takesTraffic } from '@isthmus/model';
+import { isOnlyUnhealthy, takesTraffic } from '@isthmus/model';
 import type { Endpoint, MeshService } from '@isthmus/model';
 import { compareText, ordered } from './ordered.ts';
 
 /** What may get requests for a port (`takesTraffic`): in the order of `endpointKey`, once per address and port. */
 export function servingEndpoints(service: MeshService, portName: string): readonly Endpoint[] {
+  return those(service, portName, takesTraffic);
+}
+
+/** In the same order, with what would serve the port but for its health: for receivers that are told of it. */
+export function knownEndpoints(service: MeshService, portName: string): readonly Endpoint[] {
+  return those(service, portName, (endpoint) => takesTraffic(endpoint) || isOnlyUnhealthy(endpoint));
+}
+
+function those(service: MeshService, portName: string, counts: (endpoint: Endpoint) => boolean): readonly Endpoint[] {
   const serving: Endpoint[] = [];
   for (const { endpoint, portName: name } of service.endpoints) {
-    if (name === portName && takesTraffic(endpoint)) serving.push(endpoint);
+    if (name === portName && counts(endpoint)) serving.push(endpoint);
   }
   const sorted = ordered(serving, byContent);
   const isFirst = (endpoint: Endpoint, i: number) => {
@@ -20,5 +29,6 @@ export function servingEndpoints(service: MeshService, portName: string): readon
 function byContent(a: Endpoint, b: Endpoint): number {
   if (a.address !== b.address) return compareText(a.address, b.address);
   if (a.port !== b.port) return compareText(`${a.port}`, `${b.port}`);
+  if (a.health !== b.health) return takesTraffic(a) ? -1 : 1;
   return b.weight - a.weight || compareText(JSON.stringify(a), JSON.stringify(b));
 }

@@ -10,11 +10,11 @@ export function needsRestart(started: BridgeConfig, changed: BridgeConfig): read
 /** The changed config as far as it can be in force: what an output is not opened or closed for is served as before. */
 export function withoutRestart(started: BridgeConfig, changed: BridgeConfig): BridgeConfig {
   const { xds } = started.outputs;
-  const runtime = changed.outputs.xds?.runtime ?? {};
+  const { runtime = {}, unhealthy = 'leaveOut' } = changed.outputs.xds ?? {};
   return {
     ...changed,
     meshId: started.meshId,
-    outputs: { ...started.outputs, ...(xds !== undefined && { xds: { ...xds, runtime } }) },
+    outputs: { ...started.outputs, ...(xds !== undefined && { xds: { ...xds, runtime, unhealthy } }) },
     istio: { ...changed.istio, domain: started.istio.domain },
   };
 }
@@ -60,6 +60,6 @@ function* boundStays(started: BridgeConfig, changed: BridgeConfig): Generator<Di
 }
 
 function bound({ outputs, control, ledger, roles, plans, agents: { tokensFile, open } }: BridgeConfig): string {
-  const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined }; // is taken at once
+  const xds = outputs.xds === undefined ? undefined : { ...outputs.xds, runtime: undefined, unhealthy: undefined }; // are taken at once
   return JSON.stringify([{ ...outputs, xds }, control, ledger, roles, plans, tokensFile, open]);
 }

@@ -21,9 +21,10 @@ export class IstioRules {
     this.#reader = this.#open();
   }
 
-  /** What of the config is MeshConfig in Istio. */
+  /** What of the config is MeshConfig in Istio, and what our own server adds to it. */
   get mesh(): MeshOptions {
-    return meshOptions(this.#config.istio);
+    const { istio, outputs } = this.#config;
+    return { ...meshOptions(istio), unhealthy: outputs.xds?.unhealthy };
   }
 
   /** See `RulesReader`; of the place that the config names now. */
@@ -74,6 +75,7 @@ function placeOf({ istio: { from, namespace }, registries, outputs: { mcp, kuber
 /** The domain stays as it is: names of nodes end in it. */
 function meshOf({
   istio: { from: _from, namespace: _namespace, callerNamespaces: _callers, domain: _domain, ...mesh },
+  outputs: { xds },
 }: BridgeConfig): string {
-  return JSON.stringify(mesh);
+  return JSON.stringify([mesh, xds?.unhealthy]);
 }

@@ -16,6 +16,7 @@ import { policyBytes } from './policy-bytes.ts';
 import { isHttp2 } from './port-protocol.ts';
 import { portPolicy, subsetPolicy } from './traffic-policy.ts';
 import { NO_DEFAULTS } from '../scope.ts';
+import { inCluster, shownEndpoints } from '../unhealthy.ts';
 import type { Proxy } from '../proxy.ts';
 import type { ClusterDefaults } from '../scope.ts';
 import type { Policy } from './traffic-policy.ts';
@@ -69,12 +70,12 @@ interface Part {
 }
 
 function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
-  const { service, rule } = seen;
+  const { service, rule, mesh } = seen;
   const finding = findingOf(seen);
   if (finding === 'forward-proxy' && !canForward(port)) return [];
   // Istio has no cluster for a name without instances. One that is only out of service stays, so that it can come back.
   if (isDns(service) && !service.endpoints.some(({ portName }) => portName === port.name)) return [];
-  const endpoints = isDns(service) ? servingEndpoints(service, port.name) : [];
+  const endpoints = namesOf(seen, port);
   const policy = portPolicy(rule?.spec, port.number);
   const whole: Part = {
     port,
@@ -82,16 +83,22 @@ function portClusters(seen: Seen, port: ServicePort): readonly Resource[] {
     policy,
     before: finding,
     finding: isPassthrough(policy?.loadBalancer) && finding !== 'forward-proxy' ? 'original-dst' : finding,
-    endpoints,
+    endpoints: inCluster(endpoints, policy, mesh),
   };
   const subsets =
     rule === undefined || service.resolution === 'dynamic-dns'
       ? []
-      : rule.spec.subsets.map((subset) => subsetPart(rule.spec, subset, whole));
+      : rule.spec.subsets.map((subset) => subsetPart(seen, rule.spec, subset, whole, endpoints));
   return [whole, ...subsets].filter((part) => part.subset === undefined || hasHosts(part)).map((part) => cluster(seen, part));
 }
 
-function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
+/** What the clusters of a DNS service carry. Where that is one name alone (LOGICAL_DNS), it is one that serves. */
+function namesOf({ service, proxy, mesh }: Seen, port: ServicePort): readonly Endpoint[] {
+  if (!isDns(service)) return [];
+  return service.resolution === 'dns' ? shownEndpoints(service, port.name, proxy, mesh) : servingEndpoints(service, port.name);
+}
+
+function subsetPart({ mesh }: Seen, rule: DestinationRule, subset: Subset, whole: Part, names: readonly Endpoint[]): Part {
   const policy = subsetPolicy(rule, subset, whole.port.number);
   // What the subset says of all ports counts here even where it says something else of this one.
   const before = isPassthrough(subset.trafficPolicy?.loadBalancer) ? 'original-dst' : whole.finding;
@@ -101,7 +108,11 @@ function subsetPart(rule: DestinationRule, subset: Subset, whole: Part): Part {
     policy,
     before,
     finding: isPassthrough(policy?.loadBalancer) ? 'original-dst' : before,
-    endpoints: whole.endpoints.filter((endpoint) => hasLabels(endpoint, subset.labels)),
+    endpoints: inCluster(
+      names.filter((endpoint) => hasLabels(endpoint, subset.labels)),
+      policy,
+      mesh,
+    ),
   };
 }
 
