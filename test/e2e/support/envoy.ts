@@ -1,13 +1,18 @@
 import { startEnvoy } from '@isthmus/servers';
 import type { EnvoyOptions, EnvoyServer } from '@isthmus/servers';
 
+interface SidecarOptions extends Pick<EnvoyOptions<'egress'>, 'version' | 'ports'> {
+  /** Where it runs. */
+  readonly locality?: { readonly region: string; readonly zone: string };
+}
+
 /** An Envoy beside a caller: the bootstrap of docs/attach-envoy.md, with an egress port of its own. */
 export function startSidecar(
   xdsPort: number,
   api: 'GRPC' | 'DELTA_GRPC',
   name = 'web',
   more: Readonly<Record<string, unknown>> = {},
-  options: Pick<EnvoyOptions<'egress'>, 'version' | 'ports'> = {},
+  { locality, ...options }: SidecarOptions = {},
 ): Promise<EnvoyServer<'egress'>> {
   return startEnvoy({
     ...options,
@@ -17,6 +22,7 @@ export function startSidecar(
       node: {
         id: `sidecar~127.0.0.1~${name}.default~default.svc.cluster.local`,
         cluster: name,
+        ...(locality !== undefined && { locality }),
         metadata: { HTTP_PROXY_PORT: String(egress), ...more },
       },
       dynamic_resources: {
@@ -60,6 +66,22 @@ export async function hostsOf(envoy: EnvoyServer<'egress'>, cluster: string): Pr
     return name === cluster && address !== undefined && field?.startsWith('cx_active') === true ? [address] : [];
   });
   return addresses.sort();
+}
+
+/** What `/clusters` says of each host of a cluster, `address:port`: its fields by name. */
+export async function clusterHosts(
+  envoy: EnvoyServer<'egress'>,
+  cluster: string,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const text = await (await fetch(`http://127.0.0.1:${envoy.ports.admin}/clusters`)).text();
+  const hosts = new Map<string, Map<string, string>>();
+  for (const line of text.split('\n')) {
+    const [name, host = '', field, value] = line.split('::');
+    if (name !== cluster || field === undefined || value === undefined || !host.includes(':')) continue;
+    const fields = hosts.get(host) ?? new Map<string, string>();
+    hosts.set(host, fields.set(field, value));
+  }
+  return hosts;
 }
 
 /** Connections that Envoy has to one host, `address:port`, of a cluster. */
