@@ -4,18 +4,19 @@ import { compareText, ordered } from './ordered.ts';
 
 /** What may get requests for a port (`takesTraffic`): in the order of `endpointKey`, once per address and port. */
 export function servingEndpoints(service: MeshService, portName: string): readonly Endpoint[] {
-  return those(service, portName, takesTraffic);
+  return those(service, portName, false);
 }
 
 /** In the same order, with what would serve the port but for its health: for receivers that are told of it. */
 export function knownEndpoints(service: MeshService, portName: string): readonly Endpoint[] {
-  return those(service, portName, (endpoint) => takesTraffic(endpoint) || isOnlyUnhealthy(endpoint));
+  return those(service, portName, true);
 }
 
-function those(service: MeshService, portName: string, counts: (endpoint: Endpoint) => boolean): readonly Endpoint[] {
+function those(service: MeshService, portName: string, withUnhealthy: boolean): readonly Endpoint[] {
   const serving: Endpoint[] = [];
   for (const { endpoint, portName: name } of service.endpoints) {
-    if (name === portName && counts(endpoint)) serving.push(endpoint);
+    if (name !== portName) continue;
+    if (takesTraffic(endpoint) || (withUnhealthy && isOnlyUnhealthy(endpoint))) serving.push(endpoint);
   }
   const sorted = ordered(serving, byContent);
   const isFirst = (endpoint: Endpoint, i: number) => {
