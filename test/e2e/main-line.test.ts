@@ -63,6 +63,7 @@ describe.each(['GRPC', 'DELTA_GRPC'] as const)('registry → bridge → Envoy ov
     await client.register('payments', off?.port ?? 0, { status: 'OUT_OF_SERVICE' });
     await client.register('payments', zero?.port ?? 0, { metadata: { weight: '0' } });
     await until('both instances are in Envoy', async () => (await hostsOf(envoy, CLUSTER)).length === 2);
+    await until('and the route to them', async () => (await callEgress(envoy.ports.egress, HOST)).status === 200);
     const counts = await shares(envoy.ports.egress, HOST, 1_000);
     expect([...counts.keys()].sort()).toEqual(['a', 'b']);
     expect(counts.get('a')).toBeGreaterThan(700);
