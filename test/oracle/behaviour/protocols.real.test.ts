@@ -77,7 +77,7 @@ afterAll(async () => {
   for (const envoy of envoys) await envoy[Symbol.asyncDispose]();
   for (const socket of sockets) socket.destroy();
   for (const server of servers) server.close();
-  await grpc?.stop();
+  grpc?.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
