@@ -4,6 +4,7 @@ import type { SourceEvent } from '@isthmus/model';
 import type { RegistryKind } from '@isthmus/registry';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET, monotonic } from './monotonic.ts';
+import { News } from './news.ts';
 import { starvedMs } from './run-delay.ts';
 import { waitFor } from './wait.ts';
 import { XdsClient } from './xds-client.ts';
@@ -74,17 +75,13 @@ export class ChangeMeter {
     const numbers = Array.from({ length: services }, (_, n) => n);
     const clusterOf = new Map(numbers.map((n) => [`load-${n}`, registry.cluster(n)]));
     const journeys = new Map<string, Journey>();
-    const known = new Map<string, string>();
+    const news = new News();
     let lastMessage: Moment = { at: Number.NaN, cpu: Number.NaN, starved: Number.NaN };
     const taps = {
       onMessage: (at: number) => (lastMessage = momentAt(at + THREAD_OFFSET)),
       onEvent: (event: SourceEvent) => {
-        const name = nameOf(event);
-        const said = saidBy(event);
-        // Nacos pushes a service again that is as before, half a second ahead of the push that has the change.
-        if (known.get(name) === said) return;
-        known.set(name, said);
-        const journey = journeys.get(clusterOf.get(name) ?? '');
+        const name = news.of(event);
+        const journey = name === undefined ? undefined : journeys.get(clusterOf.get(name) ?? '');
         if (journey !== undefined) journey.message ??= lastMessage;
       },
       onXds: (event: XdsEvent) => {
@@ -143,14 +140,4 @@ export class ChangeMeter {
 function momentAt(at: number): Moment {
   const { user, system } = process.threadCpuUsage();
   return { at, cpu: (user + system) / 1_000, starved: starvedMs() };
-}
-
-function nameOf(event: SourceEvent): string {
-  if (event.kind === 'upsert') return event.service.key.name;
-  return event.kind === 'remove' ? event.key.name : '';
-}
-
-function saidBy(event: SourceEvent): string {
-  if (event.kind !== 'upsert') return event.kind;
-  return event.service.endpoints.map(({ address, port, weight, health }) => `${address}:${port} ${weight} ${health}`).join();
 }

@@ -2,13 +2,14 @@
 import type { SourceEvent } from '@isthmus/model';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET } from './monotonic.ts';
+import { News } from './news.ts';
 
 export interface ChurnSetup {
   readonly entry: object;
 }
 
 export interface ChurnReport {
-  /** Of every event that a source made of a service: its name, and when the last byte of the registry's message came (`monotonic()`). */
+  /** Of every event in which a source said something new of a service: its name, and when the last byte of the registry's message came (`monotonic()`). */
   readonly messages: readonly (readonly [service: string, at: number])[];
   /** Of the process, since `begin`. */
   readonly cpuMs: number;
@@ -23,6 +24,7 @@ export type ChurnRequest = 'begin' | 'report' | 'end';
 const { entry } = JSON.parse(process.argv[2] ?? '{}') as ChurnSetup;
 const say = (message: ChurnMessage) => void process.send?.(message);
 
+const news = new News();
 let messages: [string, number][] = [];
 let lastMessage = Number.NaN;
 let cpu = process.cpuUsage();
@@ -36,7 +38,8 @@ await bridge.engine.readiness.ready;
 say({ kind: 'ready', port: bridge.port });
 
 function note(event: SourceEvent): void {
-  if (event.kind === 'upsert') messages.push([event.service.key.name, lastMessage]);
+  const name = news.of(event);
+  if (name !== undefined) messages.push([name, lastMessage]);
 }
 
 process.on('message', (request: ChurnRequest) => {
