@@ -32,7 +32,9 @@ export const eurekaSchema = z.strictObject({
   tls: clientTlsField.optional(),
   pollInterval: durationField(10, 300_000)
     .prefault('5s')
-    .describe('Time between two reads of what changed; up to a tenth is added or taken off at random. Default 5s.'),
+    .describe(
+      'From the start of a read of what changed to that of the next; up to a fifth is taken off at random. What takes long leaves the servers half of it. Default 5s.',
+    ),
   timeout: durationField(10, 300_000)
     .prefault('10s')
     .describe('Longest silence of a server while it answers; a whole answer may take twelve times that. Default 10s.'),

@@ -66,6 +66,7 @@ export class Poll {
     const { pollInterval } = this.#config;
     let failures = 0;
     while (!signal.aborted) {
+      const began = performance.now();
       const failure = await this.#pollServers(signal);
       if (signal.aborted) return;
       if (failure !== undefined) {
@@ -77,7 +78,7 @@ export class Poll {
       }
       const wait =
         failures === 0
-          ? Math.min(pollInterval * (0.9 + 0.2 * random()), this.#view.graceLeft ?? Number.POSITIVE_INFINITY)
+          ? Math.min(restOf(pollInterval * (0.8 + 0.2 * random()), began), this.#view.graceLeft ?? Number.POSITIVE_INFINITY)
           : backoff(failures - 1, random, 200, Math.max(1_000, pollInterval));
       await pause(wait, signal);
     }
@@ -193,4 +194,9 @@ export class Poll {
 function failureOf(thrown: unknown): ReadFailure {
   if (thrown instanceof AnswerError) return thrown.failure;
   return { code: 'registry.protocol', what: `reading failed: ${messageOf(thrown)}`, remedy: 'report this as a bug of Isthmus' };
+}
+
+/** Until the next read, ms: the time since this one began is part of the interval. What takes long leaves the servers half of it. */
+function restOf(intervalMs: number, began: number): number {
+  return Math.max(intervalMs - (performance.now() - began), intervalMs / 2);
 }
