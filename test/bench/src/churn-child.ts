@@ -3,6 +3,7 @@ import type { SourceEvent } from '@isthmus/model';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET } from './monotonic.ts';
 import { News } from './news.ts';
+import { starvedMs } from './run-delay.ts';
 
 export interface ChurnSetup {
   readonly entry: object;
@@ -13,6 +14,8 @@ export interface ChurnReport {
   readonly messages: readonly (readonly [service: string, at: number])[];
   /** Of the process, since `begin`. */
   readonly cpuMs: number;
+  /** For how long the bridge's thread was ready to run and had no CPU, since `begin`. */
+  readonly starvedMs: number;
   readonly wallMs: number;
   readonly rssMb: number;
 }
@@ -29,6 +32,7 @@ let messages: [string, number][] = [];
 let lastMessage = Number.NaN;
 let cpu = process.cpuUsage();
 let since = performance.now();
+let starved = starvedMs();
 
 const bridge = await InProcessBridge.start([entry], {
   onMessage: (at) => (lastMessage = at + THREAD_OFFSET),
@@ -48,6 +52,7 @@ process.on('message', (request: ChurnRequest) => {
       messages = [];
       cpu = process.cpuUsage();
       since = performance.now();
+      starved = starvedMs();
       return;
     case 'report':
       say({ kind: 'report', report: report() });
@@ -66,6 +71,7 @@ function report(): ChurnReport {
   return {
     messages,
     cpuMs: (user + system) / 1_000,
+    starvedMs: starvedMs() - starved,
     wallMs: performance.now() - since,
     rssMb: process.memoryUsage.rss() / 2 ** 20,
   };

@@ -44,7 +44,7 @@ export const churn: Scenario = {
         `${SERVICES} services × ${INSTANCES} instances in a real registry; for ${SECONDS} s the weight of one instance of another service changes`,
         'again and again. The bridge (engine, file ledger, MCP and xDS servers) is a process of its own, a delta client in a third',
         'thread subscribes to everything. *From the message*: from the last byte of the registry’s message until the client has',
-        'the bytes. *From the change*: from the call to the registry. CPU: of the bridge’s process. *Lost*: endpoints',
+        'the bytes. *From the change*: from the call to the registry. CPU: of the bridge’s process; *ready without a CPU*: its thread, by the kernel’s scheduler (schedstat), on two cores that the registry and the load have too. *Lost*: endpoints',
         'that a second client is told in the end and that differ from what the registry itself then lists, entry by entry.',
       ].join('\n'),
       tables: [
@@ -53,7 +53,7 @@ export const churn: Scenario = {
           columns: [
             ...['registry', 'changes/s wanted', 'changes/s made', 'changes seen'],
             ...['from the message p50', 'p99', 'longest', 'from the change p50', 'p99', 'longest'],
-            ...['CPU, % of a core', 'RSS MB', 'lost'],
+            ...['CPU, % of a core', 'ready without a CPU, % of the time', 'RSS MB', 'lost'],
           ],
           rows: measured.map((m) => [
             m.registry,
@@ -63,6 +63,7 @@ export const churn: Scenario = {
             ...spread(m.fromMessage),
             ...spread(m.fromChange),
             figure(m.corePercent),
+            figure(m.starvedPercent),
             figure(m.rssMb),
             String(m.lost.length),
           ]),
@@ -95,6 +96,8 @@ interface Measured {
   readonly fromMessage: readonly number[];
   readonly fromChange: readonly number[];
   readonly corePercent: number;
+  /** Of the bridge's thread, that it was ready to run and had no CPU. */
+  readonly starvedPercent: number;
   readonly rssMb: number;
   /** "load-7: the registry lists …, the client was told …" */
   readonly lost: readonly string[];
@@ -127,6 +130,7 @@ async function measure(registry: BenchRegistry, rate: number, log: (line: string
         fromMessage: followed(report.messages, registry, arrivals),
         fromChange: followed(made.changes, registry, arrivals),
         corePercent: share(report),
+        starvedPercent: (report.starvedMs / report.wallMs) * 100,
         rssMb: report.rssMb,
         lost,
       };
