@@ -225,7 +225,21 @@ describe('a lease', () => {
     await until('it is back', () => world.adopted.at(-1)?.targets[0]?.rung === 'traffic');
   });
 
-  test('does not care where the wall clock jumps', async () => {
+  test('ends in its time though the wall clock jumped back a day meanwhile', async () => {
+    const { now } = Date;
+    world.bridge.stream = world.bridge.says(planEvent('1', leased));
+    world.follow();
+    await world.inForce('1');
+    try {
+      Date.now = () => now() - 86_400_000;
+      await world.bridge.stop();
+      await until('the lease is over', () => world.adopted.at(-1)?.targets[0]?.rung === 'sdk');
+    } finally {
+      Date.now = now;
+    }
+  });
+
+  test('goes on though the wall clock jumps', async () => {
     const { now } = Date;
     world.bridge.stream = world.bridge.says(hello, planEvent('1', { ...orders, leaseS: 600 }));
     world.follow();
