@@ -6,17 +6,17 @@ import { EDS } from './type-urls.ts';
 
 /**
  * A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607).
- * @param awaits routes wait until the client has taken them
+ * @param awaitedFrom routes of this revision of the view, and later ones, wait until the client has taken them; undefined: none do
  * @returns whether others of the node's streams have something to do now
  */
 export function askEndpointsOf(
   push: Push,
   { family, view }: Pick<AdmittedClient, 'family' | 'view'>,
   returning: ReturningClient,
-  awaits: boolean,
+  awaitedFrom: number | undefined,
 ): boolean {
   const streams = [...family.of(EDS)];
-  if (streams.length === 0 && !awaits) return false;
+  if (streams.length === 0 && awaitedFrom === undefined) return false;
   const names = new Set<string>();
   for (const cluster of push.fresh) names.add(endpointsNameOf(cluster));
   for (const name of names) if (name === '' || returning.isKept(name)) names.delete(name);
@@ -24,6 +24,7 @@ export function askEndpointsOf(
     for (const name of names) endpoints.subscription.ask(name);
     endpoints.noteDue(view.revision);
   }
-  if (awaits) family.order.awaitEndpoints(names, view.revision);
-  return awaits;
+  if (awaitedFrom === undefined) return false;
+  family.order.awaitEndpoints(names, awaitedFrom);
+  return true;
 }

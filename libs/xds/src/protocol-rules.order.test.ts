@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { TypeUrl } from '@isthmus/model';
+import { StreamFamily } from './stream-family.ts';
 import { settled } from './testing/settled.ts';
 import { Wire } from './testing/wire.ts';
 import { CDS, EDS, LDS, RDS, SDS, VHDS } from './type-urls.ts';
@@ -19,6 +21,36 @@ describe.each(both)('order (%s)', (transport) => {
     expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a,b' : 'CDS a', 'EDS a', 'SDS s']);
     wire.ack(CDS);
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
+  });
+
+  test('is the same over streams of their own: routes wait for the endpoints of clusters that were sent late, too', () => {
+    const family = new StreamFamily(() => undefined);
+    const only = (onlyType: TypeUrl, beside?: Wire) => new Wire(transport, { onlyType, familyOf: () => family }, beside).open();
+    const clusters = only(CDS);
+    const [endpoints, routes] = [only(EDS, clusters), only(RDS, clusters)];
+    /** An Envoy repeats its names in state of the world, and says the new one in delta. */
+    const askAlso = (name: string, before: string[]) =>
+      endpoints.ask(EDS, transport === 'sotw' ? [...before, name] : [name], endpoints.responses.at(-1)?.nonce);
+    clusters.commit([CDS, 'a', '1'], [EDS, 'a', '1'], [RDS, 'r', '1']);
+    clusters.ask(CDS);
+    clusters.ack(CDS);
+    endpoints.ask(EDS, ['a']);
+    endpoints.ack(EDS, ['a']);
+    routes.ask(RDS, ['r']);
+    routes.ack(RDS, ['r']);
+    clusters.commit([CDS, 'b', '1'], [EDS, 'b', '1']);
+    askAlso('b', ['a']);
+    endpoints.ack(EDS, ['a', 'b']);
+    clusters.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']); // while the answer to b is under way
+    clusters.commit([EDS, 'a', '2']);
+    endpoints.ack(EDS, ['a', 'b']);
+    clusters.ack(CDS);
+    clusters.ack(CDS); // before n is warm
+    clusters.pass(0);
+    expect(routes.pushes()).toEqual(['RDS r']);
+    askAlso('n', ['a', 'b']);
+    endpoints.ack(EDS, ['a', 'b', 'n']);
+    expect([endpoints.pushes().at(-1), routes.pushes()]).toEqual(['EDS n', ['RDS r']]);
   });
 
   test('a removed cluster stays for all streams until every one has acknowledged the routes without it, and 15 s', () => {

@@ -29,9 +29,7 @@ interface Hold {
 export class PushOrder {
   readonly #streamsOf: (type: TypeUrl) => Iterable<TypeStream>;
   readonly #holds = new Map<TypeStream, Hold>();
-  /**
-   * Endpoints of clusters whose answer to CDS does not tell that they are warm, by the view's revision in which they were sent.
-   */
+  /** Endpoints of clusters whose answer to CDS does not tell that they are warm, by the revision of the view that they came with, at the earliest. */
   readonly #cold = new Map<string, number>();
   /** Of these, how many were answered so far. */
   #warmed = 0;
@@ -73,7 +71,8 @@ export class PushOrder {
   /**
    * Clusters were sent whose answer does not tell that they are warm, since their endpoints come over streams of their own, or
    * since others of the response are to stay cold. (Otherwise Envoy answers CDS over ADS when the new clusters are warm.)
-   * @param revision of the view
+   * @param revision of the view: the first that they may have come with, not that in which they were sent. What is sent late is of now,
+   *   but routes that wait for it may be of before.
    */
   awaitEndpoints(names: Iterable<string>, revision: number): void {
     for (const name of names) if (!this.#cold.has(name)) this.#cold.set(name, revision);

@@ -9,12 +9,16 @@ function started(transport: 'sotw' | 'delta' = 'sotw'): Wire {
 }
 
 /** An Envoy's first requests to a server that was killed, in their order; it has cluster `o`, which nobody here knows. */
-function back(version = 'of-before'): Wire {
-  const wire = started();
+function askAll(wire: Wire, version: string): void {
   wire.ask(CDS, [], '', { version });
   wire.ask(EDS, ['a', 'o'], '', { version });
   wire.ask(LDS, [], '', { version });
   wire.ask(RDS, ['r'], '', { version });
+}
+
+function back(version = 'of-before'): Wire {
+  const wire = started();
+  askAll(wire, version);
   return wire;
 }
 
@@ -31,6 +35,17 @@ describe('a state-of-the-world client that comes back to a server that was resta
     expect(wire.pushes()).toEqual(['EDS o']); // an assignment without endpoints, which ends the warming
     wire.ack(CDS);
     expect(wire.pushes()).toEqual(['CDS a']);
+  });
+
+  test('gets routes after them too when it asked before we were ready, and something changed since', () => {
+    const wire = new Wire('sotw');
+    wire.commit([CDS, 'a', '1'], [EDS, 'a', '1'], [LDS, 'l', '1'], [RDS, 'r', '1']);
+    askAll(wire, 'of-before');
+    wire.commit([EDS, 'a', '2']);
+    wire.open();
+    expect(wire.pushes()).toEqual(['CDS a,o', 'EDS a']);
+    wire.ack(EDS, ['a', 'o']);
+    expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 
   test('gets clusters that are new meanwhile before routes to them, although it answers nothing about clusters', () => {
@@ -143,6 +158,18 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
     wire.ack(EDS, ['a', 'o']);
     expect(wire.pushes()).toEqual([]);
     wire.ack(CDS);
+    expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
+  });
+
+  test('routes wait for new clusters also when something else has changed since they did', () => {
+    const wire = warming();
+    wire.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);
+    wire.commit([EDS, 'a', '2']); // the clusters that are sent are of this revision, the routes of the one before
+    wire.pass(2_000);
+    expect(wire.pushes()).toEqual(['CDS a,n,o', 'EDS a']);
+    wire.ask(EDS, ['a', 'n', 'o'], wire.responses.findLast(({ typeUrl }) => typeUrl === EDS)?.nonce);
+    expect(wire.pushes()).toEqual(['EDS n']);
+    wire.ack(EDS, ['a', 'n', 'o']);
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 

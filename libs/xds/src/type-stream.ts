@@ -40,6 +40,11 @@ export class TypeStream {
     return Math.min(this.#due ?? Infinity, this.#flying ?? Infinity) - 1;
   }
 
+  /** The first revision of the view of which something is in flight. */
+  get flyingSince(): number {
+    return this.#flying ?? 0;
+  }
+
   /** It was sent them. */
   get sentThrough(): number {
     return (this.#due ?? Infinity) - 1;

@@ -287,14 +287,15 @@ export class XdsStream implements RetirementMember {
       },
       sent: (bytes) => {
         onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
-        if (type === CDS) this.#askEndpointsOf(push);
+        if (type === CDS) this.#askEndpointsOf(push, stream);
       },
     });
     if (!written) stream.notePush(undefined);
   }
 
-  #askEndpointsOf(push: Push): void {
+  #askEndpointsOf(push: Push, { flyingSince }: TypeStream): void {
     const awaits = this.#returning.keeps || (!this.#types.has(EDS) && this.#options.onlyType !== undefined);
-    if (askEndpointsOf(push, this.#admitted!, this.#returning, awaits)) this.#admitted!.family.wakeOthers(this);
+    const from = awaits ? flyingSince : undefined;
+    if (askEndpointsOf(push, this.#admitted!, this.#returning, from)) this.#admitted!.family.wakeOthers(this);
   }
 }

@@ -17,6 +17,7 @@ export const xdsChaos: Scenario = {
       everyMs: EVERY_MS,
       log,
     });
+    for (const { transport, firstFailure } of envoys) if (firstFailure.length > 0) log([transport, ...firstFailure].join('\n  '));
     const counts = Object.entries(changes).map(([kind, count]) => `${count} of ${kind}`);
     return {
       about: [

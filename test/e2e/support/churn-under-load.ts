@@ -9,6 +9,7 @@ import { BridgeProcess } from './bridge.ts';
 import { callEgress } from './egress.ts';
 import { startSidecar, sumOfStats } from './envoy.ts';
 import { giveFile } from './istio-files.ts';
+import { lastMessages } from './last-messages.ts';
 import { LoadCaller } from './load-caller.ts';
 import { ShiftingFiles } from './shifting-files.ts';
 
@@ -33,6 +34,8 @@ export interface ChurnOutcome {
   readonly noRoute: number;
   readonly rejected: number;
   readonly warming: number;
+  /** What its first failed call was, when, and what the bridge and it said to each other just before; none: no call failed. */
+  readonly firstFailure: readonly string[];
   /** What it took of each: clusters added, changed or removed; listeners; route updates. */
   readonly taken: Readonly<Record<'clusters' | 'endpoints' | 'routes' | 'listeners', number>>;
 }
@@ -50,6 +53,12 @@ const TRANSPORTS = [
 
 /** How often in a row the bridge is killed, after a third and after two thirds of the time. */
 const KILLS = [1, 2] as const;
+
+/** The bridge's log has its messages: a call that fails once in a thousand runs is to be explained by that run. */
+const TELLS_MESSAGES = { ISTHMUS_LOG: 'debug' };
+
+/** ms until what the bridge said before a call failed has been read from it. */
+const LOG_COMES_AFTER = 100;
 
 interface Side {
   readonly name: string;
@@ -84,7 +93,7 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
   });
   const files = new ShiftingFiles(directory, backends, listeners);
   await files.giveAll();
-  await bridge.run();
+  await bridge.run(undefined, [], TELLS_MESSAGES);
 
   const sides: Side[] = [];
   for (const [n, [name, api]] of TRANSPORTS.entries()) {
@@ -101,7 +110,14 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
     for (const { port, host } of targetsOf(side))
       await until(`${side.name} answers for ${host} at ${port}`, async () => (await statusOf(port, host)) === 200);
 
-  const callers = sides.map((side) => new LoadCaller(targetsOf(side), callsPerSecond));
+  const firstFailures = new Map<string, readonly string[]>();
+  const onFailure = (name: string, what: string): void => {
+    if (firstFailures.has(name)) return;
+    const failed = `${new Date().toISOString().slice(11, 23)} ${what}`;
+    firstFailures.set(name, [failed]);
+    void pause(LOG_COMES_AFTER).then(() => firstFailures.set(name, [failed, ...lastMessages(bridge.log, `~${name}.default~`)]));
+  };
+  const callers = sides.map((side) => new LoadCaller(targetsOf(side), callsPerSecond, (what) => onFailure(side.name, what)));
   const over = performance.now() + seconds * 1_000;
   let isBack = false; // after the last kill
   const churning = (async () => {
@@ -118,7 +134,7 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
       await bridge.end('SIGKILL');
       taken = await Promise.all(sides.map(updates));
       log?.(kill === 1 ? 'the bridge is killed' : 'the bridge is killed again while they come back');
-      await bridge.run();
+      await bridge.run(undefined, [], TELLS_MESSAGES);
       log?.('it is ready again');
     }
     await eachSide('is back', async (side, before) => (await updates(side)) > before && (await warming(side)) === 0);
@@ -141,6 +157,7 @@ export async function churnUnderLoad({ seconds, callsPerSecond, everyMs, log }: 
         noRoute: await sum('^http\\..*\\.no_route$'),
         rejected: await sum('update_rejected$'),
         warming: await warming({ envoy }),
+        firstFailure: firstFailures.get(name) ?? [],
         taken: {
           clusters: await sum('cluster_manager.cluster_(added|modified|removed)$'),
           endpoints: await sum('^cluster\\..*\\.membership_change$'),

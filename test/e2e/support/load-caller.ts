@@ -14,6 +14,7 @@ export class LoadCaller {
   /** `host: status text` or `host: error`, and how often. */
   readonly failures = new Map<string, number>();
   readonly #targets: readonly Target[];
+  readonly #onFailure: (what: string) => void;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MOST_UNDER_WAY });
   readonly #timer: NodeJS.Timeout;
   readonly #since = performance.now();
@@ -22,8 +23,9 @@ export class LoadCaller {
   #underWay = 0;
   #ended: (() => void) | undefined;
 
-  constructor(targets: readonly Target[], perSecond: number) {
+  constructor(targets: readonly Target[], perSecond: number, onFailure: (what: string) => void = () => undefined) {
     this.#targets = targets;
+    this.#onFailure = onFailure;
     this.#perSecond = perSecond;
     this.#timer = setInterval(() => this.#tick(), 10);
   }
@@ -54,6 +56,7 @@ export class LoadCaller {
       if (failure !== undefined) {
         const key = `${host}: ${failure}`;
         this.failures.set(key, (this.failures.get(key) ?? 0) + 1);
+        this.#onFailure(key);
       }
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#ended?.();
