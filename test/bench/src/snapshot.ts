@@ -38,7 +38,7 @@ export const snapshot: Scenario = {
         'the machine’s. *The machine’s own*: the longest time for which a loop that does nothing but look at the clock got no CPU, in',
         `${FLOOR_MS / 1_000} s before each part, when nothing else was started yet; stalls are counted from the moment the bridge listens. At rest: CPU of the process over ${REST_MS / 1_000} s in which nothing changes, with that client connected, and`,
         'not before the registry has said all: Nacos 2 repeats the pushes of a large read for a while, and Eureka’s deltas hold what was',
-        'registered for three minutes by default, here for ten seconds.',
+        'registered, and its cache each answer, for three minutes by default, here for ten seconds.',
       ].join('\n'),
       tables: [
         {
