@@ -57,6 +57,7 @@ export type DiagnosticCode =
   | 'vip.pending'
   | 'weight.clamped'
   | 'weight.invalid'
+  | 'workload.unregistered'
   | 'workloads.unknown';
 
 export type Severity = 'error' | 'warning' | 'info';

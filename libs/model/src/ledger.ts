@@ -13,6 +13,7 @@ import type { Writer } from './writer.ts';
  * - `corrected`: what was taken out at a registry itself, per `ServiceId` and endpoint, so that it can be undone.
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
  * - `plan`: a `PlanRow` (plans) per name: its spec where the API owns it, where it is, and what happened to it.
+ * - `registered`: a proxy that is a workload of a WorkloadGroup, and how it is, per namespace and name of its WorkloadEntry.
  * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
 export const LEDGER_TABLES = [
@@ -26,6 +27,7 @@ export const LEDGER_TABLES = [
   'tombstone',
   'publication',
   'plan',
+  'registered',
   'record',
 ] as const;
 export type LedgerTable = (typeof LEDGER_TABLES)[number];
@@ -72,8 +74,11 @@ export interface ScopeAge {
 export interface RetainedEndpoint {
   /** Its `endpointKey`. */
   readonly key: string;
-  /** `mass`: held with many others (rule 2). `flap`: it comes and goes, so its going is believed later. */
-  readonly why: 'mass' | 'flap';
+  /**
+   * `mass`: held with many others (rule 2). `outage`: its registry was away just before, so its providers could not reach it.
+   * `flap`: it comes and goes, so its going is believed later.
+   */
+  readonly why: 'mass' | 'outage' | 'flap';
   /** When the registry stopped listing it, ms since the epoch. */
   readonly since: number;
   /** How long it stays at most while its source is well, ms. */

@@ -1,11 +1,15 @@
 export { AdsTransport } from './ads.transport.ts';
 export type { ClientConfig, ClientStatus, NackStatus, SentResource, TypeStatus } from './client-status.ts';
 export type { TlsOptions } from './listen-options.ts';
+export { HEALTH_INFORMATION } from './node-session.ts';
+export type { NodeSession, OpenSession } from './node-session.ts';
 export { OverlayView } from './overlay-view.ts';
 export type { NodeInfo, Peer, PeerIdentity, Refusal, ResourceProvider, ResourceView, ViewChange } from './resource-provider.ts';
 export { SideProvider } from './side-view.ts';
 export { SnapshotStore } from './snapshot-store.ts';
 export type { ResourceChange } from './snapshot-store.ts';
+export { systemTimers } from './timers.ts';
+export type { Timers } from './timers.ts';
 export { PUSH_ORDER as ADS_TYPES, CDS, EDS, LDS, RDS, RTDS, SDS, VHDS } from './type-urls.ts';
 export type { OddRequest, XdsEvent } from './xds-event.ts';
 export { adsServer, mcpServer } from './xds-server.ts';

@@ -1,6 +1,7 @@
 import type { Clock, TypeUrl } from '@isthmus/model';
 import type { AdmissionLimits } from './admission.ts';
 import type { TlsOptions } from './listen-options.ts';
+import type { OpenSession } from './node-session.ts';
 import type { ResourceProvider } from './resource-provider.ts';
 import type { RetirementTimes } from './retirement.ts';
 import type { Timers } from './timers.ts';
@@ -26,6 +27,8 @@ export interface XdsServerOptions {
   readonly retirement?: RetirementTimes;
   /** For logs and metrics. Must not throw. */
   readonly onEvent?: (event: XdsEvent) => void;
+  /** For those who go by who is connected, and how its workload is. */
+  readonly session?: OpenSession;
   readonly clock?: Clock;
   readonly timers?: Timers;
 }

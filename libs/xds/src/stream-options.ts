@@ -1,6 +1,7 @@
 import type { status } from '@grpc/grpc-js';
 import type { Clock, TypeUrl } from '@isthmus/model';
 import type { Message } from './message.ts';
+import type { OpenSession } from './node-session.ts';
 import type { NodeInfo, Peer, ResourceProvider } from './resource-provider.ts';
 import type { Retirements } from './retirement.ts';
 import type { SendBudget } from './send-budget.ts';
@@ -41,4 +42,5 @@ export interface StreamOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly onEvent: (event: XdsEvent) => void;
+  readonly session?: OpenSession;
 }

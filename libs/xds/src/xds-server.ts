@@ -241,6 +241,7 @@ export class XdsServer {
       clock: this.#clock,
       timers: this.#timers,
       onEvent: (event) => this.#tell(event),
+      ...(this.#options.session === undefined ? {} : { session: this.#options.session }),
       channel: {
         peer,
         send: (message, done) => call.send(message, done),

@@ -10,6 +10,8 @@ import { encodePush } from './encode-push.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { LaterRuns } from './later-runs.ts';
 import { NameMemory } from './name-memory.ts';
+import { HEALTH_INFORMATION } from './node-session.ts';
+import type { NodeSession } from './node-session.ts';
 import { newTypeStream } from './new-type-stream.ts';
 import { inOrder } from './push-order.ts';
 import { pushReadiness } from './push-readiness.ts';
@@ -27,6 +29,7 @@ import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
 interface Admitted extends AdmittedClient {
   readonly unsubscribe: () => void;
+  readonly session: NodeSession | undefined;
 }
 
 /** One client's stream: requests in, pushes out, in the same turn of the event loop as the change that caused them. */
@@ -88,6 +91,10 @@ export class XdsStream implements RetirementMember {
       return;
     }
     const admitted = this.#admitted ?? this.#admit(request.node);
+    if (request.type === HEALTH_INFORMATION && admitted?.session !== undefined) {
+      admitted.session.health(request.error?.message);
+      return;
+    }
     const stream = admitted === undefined ? undefined : this.#typeStream(request, admitted);
     if (stream === undefined || admitted === undefined) return;
     this.#take(stream, request, admitted);
@@ -123,6 +130,7 @@ export class XdsStream implements RetirementMember {
     admitted.unsubscribe();
     admitted.retirement.leave(this);
     admitted.family.leave(this, this.#types.values());
+    admitted.session?.close();
     this.#options.onEvent({ kind: 'disconnected', node: admitted.node.id, address: this.#options.channel.peer.address });
   }
 
@@ -164,7 +172,7 @@ export class XdsStream implements RetirementMember {
     retirement.join(this);
     family.join(this);
     const unsubscribe = view.subscribe((change) => this.#changed(change));
-    this.#admitted = { ...result, unsubscribe };
+    this.#admitted = { ...result, unsubscribe, session: this.#options.session?.(node, channel.peer) };
     this.#waitFor(view.ready);
     onEvent({ kind: 'connected', node: node.id, address: channel.peer.address });
     return this.#admitted;

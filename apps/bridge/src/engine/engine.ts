@@ -71,7 +71,7 @@ export class Engine {
     this.#started = config;
     this.#config = config;
     this.#ledger = ledger;
-    this.istio = new IstioRules(config);
+    this.istio = new IstioRules(config, ledger);
     this.mesh = openMesh(this.istio.mesh);
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);
@@ -124,6 +124,7 @@ export class Engine {
       ...this.#ledger.diagnostics,
       ...this.#reload,
       ...this.istio.store.diagnostics(),
+      ...this.istio.registration.diagnostics(),
       ...this.mesh.publisher.diagnostics(),
       ...this.plans.diagnostics(),
     ];
@@ -158,6 +159,7 @@ export class Engine {
     clearTimeout(this.#confirmation);
     this.#stop.abort();
     await this.#running;
+    this.istio.registration.close();
     this.#stopWriting.abort();
     await Promise.all([this.#writing, this.#following]);
     this.#options.cluster?.close();

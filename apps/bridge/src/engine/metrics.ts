@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { observeSafety } from './safety-metrics.ts';
 import { observeLiveness } from './liveness-metrics.ts';
 import { observeOutputs } from './output-metrics.ts';
+import { observeRegistration } from './registration-metrics.ts';
 import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
@@ -91,6 +92,7 @@ export class Metrics {
     observeLiveness(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
     observeReplicas(engine, (name, description, collect) => this.#gauge(name, description, collect));
+    observeRegistration(engine, (name, description, collect) => this.#gauge(name, description, collect));
     this.#gauge('snapshot_revision', 'Revision of what is published', (observe) => {
       observe(engine.xds.revision, { output: 'xds' });
       observe(engine.mcp.revision, { output: 'mcp' });

@@ -38,7 +38,7 @@ export class XdsServers {
     this.all = [
       ...(xds === undefined || !roles.includes('xds')
         ? []
-        : [adsServer({ ...base(xds, 'xds'), provider, ttls: ttlsOf(xds.ttl) })]),
+        : [adsServer({ ...base(xds, 'xds'), provider, ttls: ttlsOf(xds.ttl), session: engine.istio.registration.opened })]),
       ...(mcp === undefined || !roles.includes('adapter')
         ? []
         : [mcpServer({ ...base(mcp, 'mcp'), provider: { viewFor: () => engine.mcp } })]),

@@ -1,23 +1,33 @@
 import { IstioConfigStore } from '@isthmus/policy';
 import type { RegistrySource } from '@isthmus/registry';
+import type { Ledger } from '@isthmus/model';
 import type { MeshOptions } from '@isthmus/translate';
+import { systemTimers } from '@isthmus/xds';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import type { MeshPublisher } from '../mesh/mesh-publisher.ts';
+import { nodeDefaults } from '../mesh/open-mesh.ts';
 import { meshOptions } from './mesh-options.ts';
 import { openReader } from './open-istio-config.ts';
 import type { RulesReader } from './open-istio-config.ts';
 import { ReaderPlaces } from './reader-places.ts';
+import { AutoRegistration } from './registration/auto-registration.ts';
 
 /** Istio's objects, from where the config says that they are; a changed config may name another place. */
 export class IstioRules {
   readonly store = new IstioConfigStore();
+  /** Proxies that are workloads of a WorkloadGroup; outlive a change of the config, as their connections do. */
+  readonly registration: AutoRegistration;
   #config: BridgeConfig;
   #places = new ReaderPlaces(this.store);
   #reader: RulesReader;
   #restart = new AbortController();
 
-  constructor(config: BridgeConfig) {
+  constructor(config: BridgeConfig, ledger: Ledger) {
     this.#config = config;
+    this.registration = new AutoRegistration({
+      ...{ store: this.store, ledger, timers: systemTimers, defaults: nodeDefaults(config.istio.domain) },
+      graceMs: () => this.#config.istio.workloadGrace,
+    });
     this.#reader = this.#open();
   }
 
@@ -62,7 +72,10 @@ export class IstioRules {
   #open(): RulesReader {
     const places = this.#places;
     const reader = openReader(this.#config, this.store, places);
-    void reader.loaded.then(() => places.loaded());
+    void reader.loaded.then(() => {
+      places.loaded();
+      this.registration.rulesWereRead();
+    });
     return reader;
   }
 }
@@ -74,7 +87,7 @@ function placeOf({ istio: { from, namespace }, registries, outputs: { mcp, kuber
 
 /** The domain stays as it is: names of nodes end in it. */
 function meshOf({
-  istio: { from: _from, namespace: _namespace, callerNamespaces: _callers, domain: _domain, ...mesh },
+  istio: { from: _from, namespace: _namespace, callerNamespaces: _callers, domain: _domain, workloadGrace: _grace, ...mesh },
   outputs: { xds },
 }: BridgeConfig): string {
   return JSON.stringify([mesh, xds?.unhealthy]);

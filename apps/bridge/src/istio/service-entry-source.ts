@@ -14,7 +14,7 @@ export const ISTIO_SOURCE = parseSourceId('istio');
 
 /**
  * The ServiceEntries and WorkloadEntries of the store as services, one record for each host. A change costs the hosts that it
- * names. WorkloadGroups are templates for what proxies register themselves, which files do not do: they are checked and kept.
+ * names. What proxies register by WorkloadGroups (`AutoRegistration`) is in the store as WorkloadEntries.
  */
 export class ServiceEntrySource implements RegistrySource {
   readonly id: SourceId = ISTIO_SOURCE;
@@ -51,7 +51,8 @@ export class ServiceEntrySource implements RegistrySource {
         });
       await done;
     };
-    void this.#loaded.then(() => (signal.aborted ? undefined : begin()));
+    // What follows from rules, such as the workloads of a group, is there a moment after them.
+    void this.#loaded.then(() => this.#store.settled).then(() => (signal.aborted ? undefined : begin()));
     try {
       yield* channel.read(signal);
     } finally {

@@ -2,6 +2,7 @@ import { NOWHERE } from '@isthmus/model';
 import type { MeshOptions, Proxy } from '@isthmus/translate';
 import { MeshPublisher } from './mesh-publisher.ts';
 import { NodeViews } from './node-views.ts';
+import type { ProxyDefaults } from './proxy-of.ts';
 
 /** The mesh as this bridge serves it: what is published, and which node gets what of it. */
 export interface Mesh {
@@ -14,9 +15,12 @@ const NAMESPACE = 'isthmus';
 
 const ISTIO: MeshOptions = { domain: 'cluster.local', rootNamespace: 'istio-system', outbound: 'allow-any' };
 
+export function nodeDefaults(domain: string): ProxyDefaults {
+  return { namespace: NAMESPACE, domain };
+}
+
 /** @param options what of MeshConfig counts; default: as Istio */
 export function openMesh(options: MeshOptions = ISTIO): Mesh {
-  const defaults = { namespace: NAMESPACE, domain: options.domain };
   const everybody: Proxy = {
     kind: 'sidecar',
     grpc: false,
@@ -31,5 +35,5 @@ export function openMesh(options: MeshOptions = ISTIO): Mesh {
     network: '',
   };
   const publisher = new MeshPublisher(options, everybody);
-  return { publisher, views: new NodeViews(publisher, defaults) };
+  return { publisher, views: new NodeViews(publisher, nodeDefaults(options.domain)) };
 }

@@ -1,11 +1,13 @@
 import type { SourceId } from '@isthmus/model';
 import { z } from 'zod';
-import { sourceName } from '../fields.ts';
+import { durationField, sourceName } from '../fields.ts';
 import { valueAt } from '../issues.ts';
 import type { ConfigProblem } from '../problem.ts';
 import type { YamlFile } from '../yaml-file.ts';
 import { istioMesh } from './istio-mesh.ts';
 import type { IstioMesh } from './istio-mesh.ts';
+
+const HOUR_MS = 3_600_000;
 
 const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_NAME = /^(?=.{1,200}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
@@ -43,6 +45,9 @@ export const istioSection = z
       .describe(
         'Namespaces whose workloads have sidecars that istiod serves, and call what plans move: the outputs mcp, kubernetes and files publish VirtualServices and DestinationRules for them, which leave to processes what plans say.',
       ),
+    workloadGrace: durationField(0, HOUR_MS, '10s').describe(
+      'How long a proxy that has registered itself by a WorkloadGroup stays a workload without a connection.',
+    ),
     ...istioMesh,
   })
   .prefault({})
@@ -61,6 +66,8 @@ export interface IstioConfig extends IstioMesh {
   /** Where the outputs publish what plans leave to callers; empty: nowhere. */
   readonly callerNamespaces: readonly string[];
   readonly domain: string;
+  /** ms */
+  readonly workloadGrace: number;
   readonly outboundTrafficPolicy: 'allow-any' | 'registry-only';
 }
 
