@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -24,6 +24,7 @@ describe('the bootstrap for Envoy', () => {
     ],
     ['none', `--node ${NODE} --xds 127.0.0.1:15012 --interception NONE`],
     ['router', '--node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --xds 127.0.0.1:15012 --label istio=ingressgateway'],
+    ['workload-group', '--node sidecar~10.0.0.7~vm-1.shop~shop.svc.cluster.local --xds 127.0.0.1:15012 --workload-group vm'],
     ['tls-ip', `--node ${NODE} --xds [fd00::1]:15012 --xds-ca /certs/ca.pem`],
   ])('%s is what its golden says', async (name, line) => {
     const { code, stdout, stderr } = await runCli(['proxy', 'bootstrap', ...line.split(' ')]);
@@ -56,9 +57,33 @@ describe('the bootstrap for Envoy', () => {
     expect([far.code, far.stdout, far.stderr]).toEqual([2, '', expect.stringMatching(/without TLS/)]);
   });
 
+  test('takes from ProxyConfigs what a bootstrap or a command line can say, and tells the rest', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'isthmus-bootstrap-'));
+    const config = (namespace: string, spec: string) =>
+      `apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: { name: a, namespace: ${namespace} }\nspec: ${spec}\n`;
+    await mkdir(join(cwd, 'istio.d'));
+    await writeFile(join(cwd, 'istio.d/root.yaml'), config('istio-system', '{ concurrency: 4, image: { imageType: debug } }'));
+    const own = '{ concurrency: 3, environmentVariables: { ISTIO_META_ZONE_HINT: b, ISTIO_META_NAMESPACE: x, OTHER: y } }';
+    await writeFile(join(cwd, 'istio.d/own.yaml'), config('shop', own));
+    const args = ['--node', 'sidecar~10.0.0.7~a.shop~shop.svc.cluster.local', '--xds', '127.0.0.1:15012'];
+    const run = (path: string) => runCli(['proxy', 'bootstrap', ...args, '--rules', path], { cwd });
+    const [all, rootOnly, missing] = [await run('istio.d'), await run('istio.d/root.yaml'), await run('nothing')];
+    await rm(cwd, { recursive: true });
+    expect(all.stdout).toContain('#   envoy -c FILE --concurrency 3\n');
+    expect(parse(all.stdout)).toMatchObject({ node: { metadata: { ZONE_HINT: 'b', NAMESPACE: 'shop' } } });
+    expect(all.stderr).toBe(
+      'warning: environmentVariables of a ProxyConfig: OTHER mean something to istio-agent, and nothing to Envoy\n' +
+        'warning: image of a ProxyConfig is "debug": which Envoy runs is yours to choose\n',
+    );
+    expect(rootOnly.stdout).toContain('#   envoy -c FILE --concurrency 4\n');
+    expect([missing.code, missing.stdout]).toEqual([2, '']);
+  });
+
   test.each([
     ['a router with an egress port', '--node router~10.0.0.8~e.e~e.svc.cluster.local --egress 15004', 'Gateways'],
     ['iptables without the IP of the workload', '--node web --interception TPROXY', "the workload's own IP"],
+    ['a group without the IP of the workload', '--node web --workload-group vm', "the workload's own IP"],
+    ['a group that is no name', '--node web --workload-group VM', 'name of a WorkloadGroup'],
     ['an interception for gRPC', '--grpc --node web --interception NONE', 'no proxy'],
     ['a token for gRPC', '--grpc --node web --xds-token-file token', 'no place for a token'],
     ['a label without a value', '--node web --label app', 'NAME=VALUE'],

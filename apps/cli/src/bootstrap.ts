@@ -30,9 +30,15 @@ export interface NodeFacts {
   readonly locality?: { readonly region: string; readonly zone: string; readonly subzone: string };
   readonly cluster?: string;
   readonly network?: string;
+  /** WorkloadGroup that it registers itself by. */
+  readonly workloadGroup?: string;
+  /** More of its metadata; what is said above goes before it. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface BootstrapInput extends NodeFacts {
+  /** Envoy's worker threads, which only its command line can say. */
+  readonly concurrency?: number;
   /** Bearer token for the bridge (outputs.xds.auth). Envoy has no way to read it from a file, so it stands in the bootstrap. */
   readonly token?: string;
   readonly xds: Address;
@@ -55,10 +61,15 @@ const RUNTIME = { 're2.max_program_size.error_level': 32_768 };
 /** The bootstrap of an Envoy beside a workload, as YAML. Deterministic. */
 export function envoyBootstrap(input: BootstrapInput): string {
   const head = `# Bootstrap of an Envoy that gets its listeners, routes, clusters and endpoints from Isthmus.
-#   envoy -c FILE
+#   envoy -c FILE${concurrencyFlag(input.concurrency)}
 ${useOf(input)}# Made by \`isthmus proxy bootstrap\`.
 ${input.token === undefined ? '' : '# Holds a token: keep it readable for Envoy only (mode 0600), and out of Git.\n'}`;
   return `${head}${stringify(document(input), { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** 0 is one per CPU, which is what Envoy does without the flag. */
+function concurrencyFlag(concurrency: number | undefined): string {
+  return concurrency === undefined || concurrency === 0 ? '' : ` --concurrency ${concurrency}`;
 }
 
 /** How a workload gets to Envoy, as a line for the head. */
@@ -119,8 +130,9 @@ function document(input: BootstrapInput): object {
 }
 
 /** Numbers as text, as Istio has them. */
-export function metadataOf({ node, egress, interception, labels, cluster, network }: NodeFacts): object {
+export function metadataOf({ node, egress, interception, labels, cluster, network, workloadGroup, metadata }: NodeFacts): object {
   return {
+    ...metadata,
     ...(egress === undefined ? {} : { HTTP_PROXY_PORT: String(egress.port) }),
     ...(egress === undefined || egress.host === '127.0.0.1' ? {} : { HTTP_PROXY_ADDRESS: egress.host }),
     ...namespaceOf(node),
@@ -128,6 +140,7 @@ export function metadataOf({ node, egress, interception, labels, cluster, networ
     ...(Object.keys(labels).length === 0 ? {} : { LABELS: labels }),
     ...(cluster === undefined ? {} : { CLUSTER_ID: cluster }),
     ...(network === undefined ? {} : { NETWORK: network }),
+    ...(workloadGroup === undefined ? {} : { AUTO_REGISTER_GROUP: workloadGroup }),
   };
 }
 
@@ -141,8 +154,13 @@ export function clusterName(node: string): string {
 }
 
 function namespaceOf(node: string): { NAMESPACE?: string } {
-  const namespace = node.split('~')[3]?.split('.')[0];
-  return namespace === undefined || namespace === '' ? {} : { NAMESPACE: namespace };
+  const namespace = nodeNamespace(node);
+  return namespace === '' ? {} : { NAMESPACE: namespace };
+}
+
+/** `''`: the id names none. */
+export function nodeNamespace(node: string): string {
+  return node.split('~')[3]?.split('.')[0] ?? '';
 }
 
 function socketAddress({ host, port }: Address): object {

@@ -14,6 +14,8 @@ export type { ObjectChange } from './scope/proxy-scopes.ts';
 export type { Scope } from './scope/proxy-scope.ts';
 export type { ScopeDirt } from './scope/dirt.ts';
 export type { RuleIndex, ScopeMesh, ScopedProxy, ServedPort, ServiceIndex } from './scope/inputs.ts';
+export { effectiveProxyConfig } from './proxy-configs.ts';
+export type { EffectiveProxyConfig } from './proxy-configs.ts';
 export { passesEverything } from './gateways.ts';
 export { importsService } from './sidecars.ts';
 export { VirtualServices } from './virtual-services.ts';

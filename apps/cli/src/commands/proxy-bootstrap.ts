@@ -1,13 +1,16 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
-import { INTERCEPTIONS, envoyBootstrap, parseAddress } from '../bootstrap.ts';
+import { INTERCEPTIONS, envoyBootstrap, nodeNamespace, parseAddress } from '../bootstrap.ts';
 import type { Address, BootstrapInput, Interception } from '../bootstrap.ts';
 import { grpcBootstrap } from '../grpc-bootstrap.ts';
 import { isLoopbackName } from '../control-client.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
 import { readText } from '../options.ts';
+import { proxySettings } from '../proxy-config.ts';
+import type { ProxySettings } from '../proxy-config.ts';
+import { terminalSafe } from '../terminal-safe.ts';
 
 type Locality = NonNullable<BootstrapInput['locality']>;
 
@@ -30,6 +33,9 @@ interface BootstrapOptions {
   readonly xdsCert?: string;
   readonly xdsKey?: string;
   readonly xdsTokenFile?: string;
+  readonly workloadGroup?: string;
+  readonly rules?: string;
+  readonly rootNamespace: string;
 }
 
 /** `isthmus proxy bootstrap` */
@@ -55,6 +61,12 @@ export function addBootstrap(proxy: Command, io: Io): void {
     .option('--locality <region/zone/subzone>', 'where it runs, to prefer what is near', locality)
     .option('--cluster-id <name>', "the workload's cluster")
     .option('--network <name>', "the workload's network")
+    .option('--workload-group <name>', "WorkloadGroup of the node's namespace, by which it registers the workload", groupName)
+    .option(
+      '--rules <path>',
+      "file or directory with Istio's objects: its ProxyConfigs count (concurrency, ISTIO_META_… variables)",
+    )
+    .option('--root-namespace <name>', 'whose ProxyConfig holds where the others say nothing', 'istio-system')
     .addOption(addressOption('--admin <host:port>', "Envoy's admin interface", '127.0.0.1:15000'))
     .addOption(addressOption('--metrics <host:port>', 'Prometheus metrics, at /stats/prometheus', '127.0.0.1:15090'))
     .option('--delta', 'incremental xDS (the default)')
@@ -78,17 +90,22 @@ Examples:
   # no proxy: the service's own gRPC; it dials xds:///orders.shop.svc.cluster.local:7070
   isthmus proxy bootstrap --grpc --node sidecar~10.0.0.9~web-2.shop~shop.svc.cluster.local --xds 127.0.0.1:15012 > grpc.json
   GRPC_XDS_BOOTSTRAP=grpc.json node web.js
+  # a workload that no registry knows: ServiceEntries that choose the group's labels have it as an endpoint
+  isthmus proxy bootstrap --node sidecar~10.0.0.7~vm-1.shop~shop.svc.cluster.local --workload-group vm --rules istio.d \\
+    --xds 127.0.0.1:15012 > envoy.yaml
   # at the edge; its ports come from the Gateways whose selector has its labels
   isthmus proxy bootstrap --node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --label istio=ingressgateway \\
     --xds 127.0.0.1:15012 > envoy.yaml`,
     )
-    .action((options: BootstrapOptions & { delta?: true }) => {
+    .action(async (options: BootstrapOptions & { delta?: true }) => {
       const problem = contradiction(options);
       if (problem !== undefined) throw new CliError(EXIT.usage, problem);
       const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, label: labels, clusterId, ...input } = options;
       const isOnItsOwn = options.interception === undefined && !isRouter(options.node);
+      const { concurrency, metadata, notes } = await settingsOf(options, io);
+      for (const note of notes) io.stderr.write(`warning: ${terminalSafe(note)}\n`);
       if (options.grpc === true) {
-        io.stdout.write(grpcBootstrap({ ...options, labels: options.label }));
+        io.stdout.write(grpcBootstrap({ ...options, metadata, labels: options.label }));
         return;
       }
       const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
@@ -96,7 +113,8 @@ Examples:
         envoyBootstrap({
           ...input,
           ...(options.egress === undefined && isOnItsOwn ? { egress: EGRESS } : {}),
-          labels,
+          ...{ labels, metadata },
+          ...(concurrency === undefined ? {} : { concurrency }),
           ...(clusterId === undefined ? {} : { cluster: clusterId }),
           transport: options.sotw === true ? 'sotw' : 'delta',
           ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
@@ -106,8 +124,15 @@ Examples:
     });
 }
 
+function settingsOf({ rules, node, label: labels, rootNamespace }: BootstrapOptions, io: Io): Promise<ProxySettings> {
+  if (rules === undefined) return Promise.resolve({ concurrency: undefined, metadata: {}, notes: [] });
+  return proxySettings(io, rules, { namespace: nodeNamespace(node) || 'default', labels, rootNamespace });
+}
+
 function contradiction(options: BootstrapOptions & { delta?: true }): string | undefined {
   if (options.delta === true && options.sotw === true) return 'choose one of --delta and --sotw.';
+  if (options.workloadGroup !== undefined && (addressOf(options.node) === undefined || nodeNamespace(options.node) === ''))
+    return "with --workload-group the node id must have the workload's own IP and its namespace, sidecar~10.0.0.7~vm-1.shop~shop.svc.cluster.local: there others call it.";
   if (options.grpc === true) return contradictionOfGrpc(options);
   if (isRouter(options.node) && (options.egress !== undefined || options.interception !== undefined))
     return 'a router takes what its Gateways say: --egress and --interception are for sidecars.';
@@ -173,6 +198,11 @@ function egressAddress(text: string): Address {
     );
   }
   return parsed;
+}
+
+function groupName(text: string): string {
+  if (/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be the name of a WorkloadGroup: lower-case letters, digits, dashes and dots.');
 }
 
 function nodeId(text: string): string {
