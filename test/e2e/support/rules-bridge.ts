@@ -10,10 +10,10 @@ export class RulesBridge {
     this.bridge = bridge;
   }
 
-  /** @param files YAML by name, there before the bridge starts */
-  static async start(files: Readonly<Record<string, string>>): Promise<RulesBridge> {
+  /** @param files YAML by name, there before the bridge starts @param istio more of that section of its config */
+  static async start(files: Readonly<Record<string, string>>, istio: object = {}): Promise<RulesBridge> {
     const bridge = await BridgeProcess.prepare([{ name: 'nothing', kind: 'file', path: 'services.yaml' }], {
-      istio: { dir: 'istio.d' },
+      istio: { dir: 'istio.d', ...istio },
     });
     const rules = new RulesBridge(bridge);
     try {
