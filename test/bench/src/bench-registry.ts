@@ -2,6 +2,7 @@ import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
 import { ConsulLoad, loadInstance } from '@isthmus/registry-consul/testing';
 import { EurekaLoad } from '@isthmus/registry-eureka/testing';
 import { loadNacos } from '@isthmus/registry-nacos/testing';
+import { yieldCpus } from './cpu-share.ts';
 
 export type RegistryName = 'nacos' | 'consul' | 'eureka';
 
@@ -33,7 +34,14 @@ export interface LoadSize {
   readonly heapMb: number;
 }
 
-export function startRegistry(name: RegistryName, size: LoadSize): Promise<BenchRegistry> {
+/** Once the load is in, the registry yields the CPUs to the bridge and its clients: ./cpu-share.ts. */
+export async function startRegistry(name: RegistryName, size: LoadSize): Promise<BenchRegistry> {
+  const registry = await start(name, size);
+  yieldCpus(registry.pid);
+  return registry;
+}
+
+function start(name: RegistryName, size: LoadSize): Promise<BenchRegistry> {
   switch (name) {
     case 'nacos':
       return nacos(size);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BenchChild } from './bench-child.ts';
-import { startRegistry } from './bench-registry.ts';
-import type { BenchRegistry, RegistryName } from './bench-registry.ts';
+import type { RegistryName } from './bench-registry.ts';
 import type { ChurnMessage, ChurnReport, ChurnRequest, ChurnSetup } from './churn-child.ts';
-import { monotonic } from './monotonic.ts';
+import { BESIDE } from './cpu-share.ts';
+import { RegistryProcess } from './registry-process.ts';
 import type { Scenario, Target } from './scenario.ts';
 import { figure, largest, percentile } from './statistics.ts';
 import { waitFor } from './wait.ts';
@@ -13,10 +13,11 @@ import { XdsClient } from './xds-client.ts';
 const SERVICES = 10_000;
 const INSTANCES = 10;
 const SECONDS = 60;
-/** Changes under way at the registry at once. */
-const IN_FLIGHT = 256;
 /** Registries speak in fractions of 1, Envoy in hundredths. */
 const SCALE = 100;
+
+/** A directory for a `.cpuprofile` of each bridge. */
+const PROFILES = process.env['ISTHMUS_BENCH_PROFILES'];
 
 const RUNS = [
   { registry: 'nacos', rate: 200 },
@@ -31,7 +32,7 @@ export const churn: Scenario = {
   async run(log) {
     const measured: Measured[] = [];
     for (const name of ['nacos', 'eureka'] as const) {
-      const registry = await startRegistry(name, { services: SERVICES, instances: INSTANCES, heapMb: 2_048 });
+      const registry = await RegistryProcess.start({ name, services: SERVICES, instances: INSTANCES, heapMb: 2_048 });
       try {
         log(`${name}: ${SERVICES} × ${INSTANCES} are in`);
         for (const { rate } of RUNS.filter((run) => run.registry === name)) measured.push(await measure(registry, rate, log));
@@ -42,10 +43,11 @@ export const churn: Scenario = {
     return {
       about: [
         `${SERVICES} services × ${INSTANCES} instances in a real registry; for ${SECONDS} s the weight of one instance of another service changes`,
-        'again and again. The bridge (engine, file ledger, MCP and xDS servers) is a process of its own, a delta client in a third',
-        'thread subscribes to everything. *From the message*: from the last byte of the registry’s message until the client has',
+        'again and again. The bridge (engine, file ledger, MCP and xDS servers) is a process of its own, and so is what makes the changes; a delta client in a third',
+        'process subscribes to everything. *From the message*: from the last byte of the registry’s message until the client has',
         'the bytes. *From the change*: from the call to the registry. CPU: of the bridge’s process; *ready without a CPU*: its thread, by the kernel’s scheduler (schedstat), on two cores that the registry and the load have too. *Lost*: endpoints',
         'that a second client is told in the end and that differ from what the registry itself then lists, entry by entry.',
+        BESIDE,
       ].join('\n'),
       tables: [
         {
@@ -103,9 +105,10 @@ interface Measured {
   readonly lost: readonly string[];
 }
 
-async function measure(registry: BenchRegistry, rate: number, log: (line: string) => void): Promise<Measured> {
+async function measure(registry: RegistryProcess, rate: number, log: (line: string) => void): Promise<Measured> {
   const setup: ChurnSetup = { entry: registry.entry };
-  const bridge = new BenchChild<ChurnMessage, ChurnRequest>(join(import.meta.dirname, 'churn-child.ts'), setup);
+  const profile = PROFILES === undefined ? [] : ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${PROFILES}`];
+  const bridge = new BenchChild<ChurnMessage, ChurnRequest>(join(import.meta.dirname, 'churn-child.ts'), setup, profile);
   try {
     const { port } = await bridge.next('ready', 300_000);
     const client = new XdsClient({ port, transport: 'delta', endpoints: undefined });
@@ -117,7 +120,7 @@ async function measure(registry: BenchRegistry, rate: number, log: (line: string
         for (const name of names) arrivals.set(name, [...(arrivals.get(name) ?? []), at]);
       });
       bridge.tell('begin');
-      const made = await makeChanges(registry, rate);
+      const made = await registry.load({ rate, seconds: SECONDS, services: SERVICES, instances: INSTANCES });
       log(`${registry.name}: ${made.changes.length} changes in ${figure(made.seconds, 's')}, ${rate}/s were wanted`);
       const lost = await lostEntries(registry, port);
       stop();
@@ -142,47 +145,10 @@ async function measure(registry: BenchRegistry, rate: number, log: (line: string
   }
 }
 
-interface Made {
-  /** Name of the service, and when the registry was called. */
-  readonly changes: readonly (readonly [service: string, at: number])[];
-  readonly seconds: number;
-}
-
-/** One service after the other, so that a change has arrived long before the same service changes again. */
-async function makeChanges(registry: BenchRegistry, rate: number): Promise<Made> {
-  const changes: [string, number][] = [];
-  const start = performance.now();
-  const total = rate * SECONDS;
-  let started = 0;
-  let underWay = 0;
-  let failure: unknown;
-  const one = async (n: number) => {
-    underWay += 1;
-    const at = monotonic(); // before the call: a proxy may know before whoever made the change has the answer
-    try {
-      await registry.change(n % SERVICES, n % INSTANCES);
-      changes.push([`load-${n % SERVICES}`, at]);
-    } catch (error) {
-      failure = error;
-    } finally {
-      underWay -= 1;
-    }
-  };
-  // A registry that cannot take the rate is not asked for more than it takes, nor for longer.
-  while (started < total && performance.now() - start < SECONDS * 1_000 && failure === undefined) {
-    const due = Math.min(total, Math.floor(((performance.now() - start) / 1_000) * rate));
-    while (started < due && underWay < IN_FLIGHT) void one(started++);
-    await pause(4);
-  }
-  await waitFor('the last changes at the registry', () => underWay === 0, 30_000);
-  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
-  return { changes, seconds: (performance.now() - start) / 1_000 };
-}
-
 /** ms from each moment until the client first heard of the service after it. */
 function followed(
   moments: readonly (readonly [service: string, at: number])[],
-  registry: BenchRegistry,
+  registry: RegistryProcess,
   arrivals: ReadonlyMap<string, readonly number[]>,
 ): readonly number[] {
   return moments.map(([service, from]) => {
@@ -192,7 +158,7 @@ function followed(
 }
 
 /** Compares what a new client is told with what the registry lists, until nothing differs or nothing changes any more. */
-async function lostEntries(registry: BenchRegistry, port: number): Promise<readonly string[]> {
+async function lostEntries(registry: RegistryProcess, port: number): Promise<readonly string[]> {
   let before = Number.POSITIVE_INFINITY;
   for (;;) {
     const lost = await differences(registry, port);
@@ -202,7 +168,7 @@ async function lostEntries(registry: BenchRegistry, port: number): Promise<reado
   }
 }
 
-async function differences(registry: BenchRegistry, port: number): Promise<readonly string[]> {
+async function differences(registry: RegistryProcess, port: number): Promise<readonly string[]> {
   const told = new Map<string, readonly string[]>();
   const client = new XdsClient({ port, transport: 'delta', endpoints: undefined, contents: true });
   try {
@@ -211,15 +177,11 @@ async function differences(registry: BenchRegistry, port: number): Promise<reado
     });
     await waitFor('the second client has all endpoints', () => told.size >= SERVICES, 120_000);
     const lost: string[] = [];
-    const numbers = Array.from({ length: SERVICES }, (_, n) => n).values();
-    const compare = async () => {
-      for (const n of numbers) {
-        const listed = (await registry.list(n)).map(scaled).sort().join(', ');
-        const known = (told.get(registry.cluster(n)) ?? []).join(', ');
-        if (listed !== known) lost.push(`load-${n}: the registry lists ${listed}; the client was told ${known}`);
-      }
-    };
-    await Promise.all(Array.from({ length: 8 }, compare));
+    for (const [n, lines] of (await registry.lists()).entries()) {
+      const listed = lines.map(scaled).sort().join(', ');
+      const known = (told.get(registry.cluster(n)) ?? []).join(', ');
+      if (listed !== known) lost.push(`load-${n}: the registry lists ${listed}; the client was told ${known}`);
+    }
     return lost;
   } finally {
     await client.close();

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ChangeMeter } from './changes.ts';
 import type { Sample } from './changes.ts';
+import { BESIDE } from './cpu-share.ts';
 import { RegistryProcess } from './registry-process.ts';
 import { replayBursts } from './replayed-bursts.ts';
 import type { Scenario, Target } from './scenario.ts';
@@ -35,6 +36,7 @@ export const latency: Scenario = {
         `awaited at the client; then ${BURSTS} times ${BURST} services changed at once, where every change is followed by itself.`,
         '*From a script*: the same changes at the same distances from a source in the bridge’s process, no registry beside it.',
         `Consul is asked over ${SETTINGS.consul.maxConnections} connections at most, one blocking query for each service.`,
+        BESIDE,
       ].join('\n'),
       tables: [
         {

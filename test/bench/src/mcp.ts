@@ -3,6 +3,7 @@ import { startIstiod } from '@isthmus/servers';
 import { SERVICE_ENTRY_TYPE } from '@isthmus/translate';
 import { EDS } from '@isthmus/xds';
 import { startRegistry } from './bench-registry.ts';
+import { BESIDE } from './cpu-share.ts';
 import { InProcessBridge } from './in-process-bridge.ts';
 import { THREAD_OFFSET, monotonic } from './monotonic.ts';
 import type { Scenario } from './scenario.ts';
@@ -36,6 +37,7 @@ export const mcp: Scenario = {
         'the bridge as its MCP source; a client subscribes to all endpoints at istiod. The weight of one instance changes,',
         `${CHANGES} times, one change after the other. Each time is that of one step, not of the way so far. istiod takes a whole type at a time`,
         'and waits 100 ms for more before it tells its proxies.',
+        BESIDE,
       ].join('\n'),
       tables: [
         {

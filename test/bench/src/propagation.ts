@@ -5,6 +5,7 @@ import { BridgeProcess } from '../../e2e/support/bridge.ts';
 import { startSidecar } from '../../e2e/support/envoy.ts';
 import { startRegistry } from './bench-registry.ts';
 import type { BenchRegistry } from './bench-registry.ts';
+import { BESIDE } from './cpu-share.ts';
 import { monotonic } from './monotonic.ts';
 import type { Scenario } from './scenario.ts';
 import { SdkClient } from './sdk-client.ts';
@@ -40,6 +41,7 @@ export const propagation: Scenario = {
         'unmodified istiod that has the same bridge as its MCP source, and the registry’s own npm client (nacos, consul, eureka-js-client)',
         `with its default timing. Time zero is before the call to the registry; places are looked at every ${LOOK_EVERY_MS} ms. The bridge has`,
         'its defaults too: Eureka is polled every 5 s (by its own client every 30 s), Nacos 2 holds a push back for 0.5 s itself.',
+        BESIDE,
       ].join('\n'),
       tables: [
         {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { BenchChild } from './bench-child.ts';
 import { startRegistry } from './bench-registry.ts';
 import type { BenchRegistry, RegistryName } from './bench-registry.ts';
+import { BESIDE } from './cpu-share.ts';
 import type { Scenario, Target } from './scenario.ts';
 import type { ChildMessage, ChildSetup, ParentMessage } from './snapshot-child.ts';
 import type { Stall, Stalls } from './stall-probe.ts';
@@ -39,6 +40,7 @@ export const snapshot: Scenario = {
         `${FLOOR_MS / 1_000} s before each part, when nothing else was started yet; stalls are counted from the moment the bridge listens. At rest: CPU of the process over ${REST_MS / 1_000} s in which nothing changes, with that client connected, and`,
         'not before the registry has said all: Nacos 2 repeats the pushes of a large read for a while, and Eureka’s deltas hold what was',
         'registered, and its cache each answer, for three minutes by default, here for ten seconds.',
+        BESIDE,
       ].join('\n'),
       tables: [
         {
