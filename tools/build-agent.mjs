@@ -26,6 +26,8 @@ export async function buildAgent() {
   if (existsSync(join(agentPackage, 'package.json')) && (await readFile(stamp, 'utf8').catch(() => '')) === hash) return;
   await withProgress('building the agent', build);
   await mkdir(dirname(stamp), { recursive: true });
+  // A file of its own: in a clone whose node_modules are hard links it would be that of every tree, and a stale build pass for fresh.
+  await rm(stamp, { force: true });
   await writeFile(stamp, hash);
 }
 

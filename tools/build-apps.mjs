@@ -1,6 +1,6 @@
 // `nest build` for each app whose inputs changed since its last build.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { at, hashOf, projectNode } from './paths.mjs';
 import { run, withProgress } from './run.mjs';
 
@@ -29,5 +29,6 @@ async function build({ app, stamp, hash }) {
   if (code !== 0) throw new Error(`\`nest build ${app}\` ended with code ${code}:\n${output}`);
   if (!existsSync(entryOf(app))) throw new Error(`\`nest build ${app}\` made no ${entryOf(app)}:\n${output}`);
   await mkdir(at('node_modules', '.cache', 'isthmus'), { recursive: true });
+  await rm(stamp, { force: true }); // see build-agent.mjs
   await writeFile(stamp, hash);
 }

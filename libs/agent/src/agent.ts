@@ -117,7 +117,8 @@ export function startAgent(options: AgentOptions): Agent {
   const views = processViews();
   let inForce: AgentPlan | undefined;
   const adopt = (plan: AgentPlan): void => {
-    inForce = plan;
+    // The table has the addresses, in a tenth of the memory; of a control plane's they are held where the stream builds it up.
+    inForce = options.planFile === undefined ? plan : withoutAddresses(plan);
     discovery.follow(plan.targets, options.planFile !== undefined);
     decider.adopt(plan);
     views.follow(plan.targets);
@@ -161,7 +162,7 @@ export function startAgent(options: AgentOptions): Agent {
     note: (diagnostic) => diagnostics.report(diagnostic),
     handover() {
       const ready = decider.wanted.filter((authority) => watch.isReady(authority));
-      return { schema: 1, ready, ...(inForce === undefined ? {} : { plan: inForce }) };
+      return { schema: 1, ready, ...(inForce === undefined ? {} : { plan: withAddresses(inForce, decider) }) };
     },
     close() {
       unfollow?.();
@@ -175,6 +176,20 @@ export function startAgent(options: AgentOptions): Agent {
     },
   };
 }
+
+const withoutAddresses = (plan: AgentPlan): AgentPlan => ({
+  ...plan,
+  targets: plan.targets.map((target) => ({ ...target, addresses: NO_ADDRESSES })),
+});
+const NO_ADDRESSES: readonly string[] = [];
+
+const withAddresses = (plan: AgentPlan, decider: Decider): AgentPlan => ({
+  ...plan,
+  targets: plan.targets.map((target) => {
+    const { addresses } = decider.target(`${target.host}:${target.port ?? 80}`) ?? target;
+    return { ...target, addresses };
+  }),
+});
 
 function startTimer(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms);

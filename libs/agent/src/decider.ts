@@ -16,7 +16,7 @@ import {
 import type { LadderState, Policy, Rung } from '@isthmus/ladder';
 import type { TargetPlace } from './client-access.ts';
 import type { ArmCounts } from './control/arm-counts.ts';
-import { EMPTY_TABLE, SDK, find, findByName, tableOf } from './decision-table.ts';
+import { EMPTY_TABLE, SDK, addressesOf, find, findByName, tableOf } from './decision-table.ts';
 import type { AmbiguousEntry, Decision, DecisionTable, TargetEntry } from './decision-table.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import { placedCall, wayOf } from './resilience/placed-call.ts';
@@ -98,13 +98,18 @@ export class Decider {
     const entry = this.#table.byName.get(authority);
     if (entry === undefined) return undefined;
     const { effective } = this.#ladders.get(authority) ?? START;
-    const { desired, addresses, originatesTls, counts } = entry;
+    const { desired, originatesTls, counts } = entry;
     const { rung, percent } = effective;
+    const table = this.#table;
+    let addresses: readonly string[] | undefined;
     return {
       desired: desired.rung,
       effective: rung,
       percent,
-      addresses,
+      // Made when they are asked for: a report asks 500 targets where they are, and none for its instances.
+      get addresses() {
+        return (addresses ??= addressesOf(table, entry));
+      },
       originatesTls,
       counts,
       balancer: this.#balancerOf(authority),
@@ -232,9 +237,20 @@ function decisionOf(
   const { authority, originatesTls } = target;
   if (dialsSidecar(rung)) {
     // At retired sidecars look for no mark any more, and none would take it off.
-    const marks: readonly (readonly [string, string])[] = rung === 'retired' ? [] : [[MARK_HEADER, markOf(keptBy(rung, hand))]];
+    const marks = rung === 'retired' ? NO_MARKS : marksOf(markOf(keptBy(rung, hand)));
     return { kind: 'sidecar', rung, authority, hand, marks, originatesTls, counts: target.counts.mesh };
   }
   if (rung === 'discovery' && balancer !== undefined) return { kind: 'instance', rung, authority, balancer, counts };
   return { kind: 'sdk', counts: target.counts.sdk };
+}
+
+type Marks = readonly (readonly [string, string])[];
+const NO_MARKS: Marks = [];
+/** One for all targets that keep the same: there are as many as sets of policies. */
+const MARKS = new Map<string, Marks>();
+
+function marksOf(kept: string): Marks {
+  let marks = MARKS.get(kept);
+  if (marks === undefined) MARKS.set(kept, (marks = [[MARK_HEADER, kept]]));
+  return marks;
 }

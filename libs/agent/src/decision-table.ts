@@ -1,6 +1,7 @@
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { positionOf, saltOf } from '@isthmus/ladder';
 import type { Policy, Position, Rung } from '@isthmus/ladder';
+import { AddressIndex, ipv4Of, portOf } from './address-index.ts';
 import { ArmCounts } from './control/arm-counts.ts';
 import type { TargetCounts } from './control/arm-counts.ts';
 import type { Balancer } from './views/balancer.ts';
@@ -46,13 +47,16 @@ interface Planned {
   readonly timeoutMs: number | undefined;
 }
 
+/** Of one target, in the order of the plan: its rows of the index, or as texts where one of them is no IPv4 address. */
+export type Addresses = { readonly from: number; readonly to: number } | readonly string[];
+
 /** One target of the plan in force. `inShare`, `rest` and `percent` change when its effective rung does. */
 export interface TargetEntry extends Planned {
   readonly kind: 'target';
   /** `host:port` */
   readonly authority: string;
   readonly host: string;
-  readonly addresses: readonly string[];
+  readonly addresses: Addresses;
   readonly sdkNames: readonly string[];
   readonly salt: number;
   readonly counts: TargetCounts;
@@ -71,26 +75,31 @@ export interface AmbiguousEntry {
 
 export type TableEntry = TargetEntry | AmbiguousEntry;
 
-/**
- * Where an address has one port that targets claim, as instances have, `port` and `entry`; all instances of a target share it: a map
- * for each would be 200 bytes an instance. `ports` where there are several.
- */
-interface PortsOfHost {
+/** Most hosts have one port that is claimed: a map for each would be 190 bytes. */
+interface PortOfHost {
   readonly port: number;
-  readonly entry: TableEntry;
-  readonly ports: Map<number, TableEntry> | undefined;
+  entry: TableEntry;
+  readonly next: PortOfHost | undefined;
 }
 
-/** What is looked up for each call: by host and then by port, so that no key is put together for it. */
+/** What is looked up for each call: by address and port, or by host and then by port, so that no key is put together for it. */
 export interface DecisionTable {
   readonly version: string;
   readonly targets: readonly TargetEntry[];
-  readonly byHost: ReadonlyMap<string, PortsOfHost>;
+  readonly byAddress: AddressIndex<TableEntry>;
+  /** What is no IPv4 address. */
+  readonly byHost: ReadonlyMap<string, PortOfHost>;
   /** By mesh host, with and without port, and by what SDKs call it; undefined for a name that two targets have. */
   readonly byName: ReadonlyMap<string, TargetEntry | undefined>;
 }
 
-export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: new Map(), byName: new Map() };
+export const EMPTY_TABLE: DecisionTable = {
+  version: '',
+  targets: [],
+  byAddress: new AddressIndex(0),
+  byHost: new Map(),
+  byName: new Map(),
+};
 
 /**
  * Targets at `sdk` claim their addresses too: one that they share with another target is as ambiguous.
@@ -98,22 +107,24 @@ export const EMPTY_TABLE: DecisionTable = { version: '', targets: [], byHost: ne
  * are kept and only told their new positions
  */
 export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): DecisionTable {
-  if (plan.targets.length === before.targets.length && plan.targets.every((one, at) => isSame(one, before.targets[at]))) {
+  if (plan.targets.length === before.targets.length && plan.targets.every((one, at) => isSame(one, before, at))) {
     plan.targets.forEach((one, at) => void Object.assign(before.targets[at] as TargetEntry, plannedOf(one)));
     return { ...before, version: plan.version };
   }
   const held = new Map(before.targets.map((target) => [target.authority, target]));
-  const byHost = new Map<string, PortsOfHost>();
+  const byAddress = new AddressIndex<TableEntry>(plan.targets.reduce((sum, one) => sum + one.addresses.length + 1, 0));
+  const byHost = new Map<string, PortOfHost>();
   const byName = new Map<string, TargetEntry | undefined>();
   const targets = plan.targets.map((planned) => {
-    const { host, addresses, sdkNames = [] } = planned;
+    const { host, addresses, sdkNames = NONE } = planned;
     const authority = authorityOf(planned);
     const known = held.get(authority);
     const target: TargetEntry = {
       kind: 'target',
       authority,
       host: host.toLowerCase(),
-      addresses,
+      // Its own name is claimed before them.
+      addresses: rowsOf(addresses, byAddress.rows + (ipv4Of(host) === -1 ? 0 : 1)),
       sdkNames,
       ...plannedOf(planned),
       salt: saltOf(authority),
@@ -124,14 +135,16 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
       rest: SDK,
     };
     // Its own name too: it is how a service without instances, as at `retired`, is called.
-    claim(byHost, authority, target, undefined);
-    let like: PortsOfHost | undefined;
-    for (const address of addresses) like = claim(byHost, address, target, like);
+    claim(byAddress, byHost, authority, target);
+    for (const address of addresses) claim(byAddress, byHost, address, target);
     for (const name of [host, authority, ...sdkNames]) byName.set(name, byName.has(name) ? undefined : target);
     return target;
   });
-  return { version: plan.version, targets, byHost, byName };
+  return { version: plan.version, targets, byAddress, byHost, byName };
 }
+
+/** One for all that have none. */
+const NONE: readonly string[] = [];
 
 function plannedOf({ rung, percent, hand, stickyBy, timeoutMs, originatesTls = false }: AgentTarget): Planned {
   return { desired: positionOf(rung, percent, hand), sticky: stickyOf(stickyBy), timeoutMs, originatesTls };
@@ -141,12 +154,13 @@ function authorityOf({ host, port = 80 }: AgentTarget): string {
   return `${host}:${port}`;
 }
 
-function isSame(planned: AgentTarget, entry: TargetEntry | undefined): boolean {
+function isSame(planned: AgentTarget, table: DecisionTable, at: number): boolean {
+  const entry = table.targets[at];
   return (
     entry !== undefined &&
     authorityOf(planned) === entry.authority &&
-    areSame(planned.addresses, entry.addresses) &&
-    areSame(planned.sdkNames ?? [], entry.sdkNames)
+    isSaid(planned.addresses, table, entry.addresses) &&
+    areSame(planned.sdkNames ?? NONE, entry.sdkNames)
   );
 }
 
@@ -154,42 +168,75 @@ function areSame(some: readonly string[], others: readonly string[]): boolean {
   return some === others || (some.length === others.length && some.every((one, at) => one === others[at]));
 }
 
-/** @param like of an instance of the target, if it has one already. @returns what its other instances may share */
-function claim(
-  byHost: Map<string, PortsOfHost>,
-  address: string,
-  target: TargetEntry,
-  like: PortsOfHost | undefined,
-): PortsOfHost | undefined {
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '').toLowerCase(); // prettier-ignore
-  const port = Number(address.slice(colon + 1));
-  const ofHost = byHost.get(host);
-  if (ofHost === undefined) {
-    const only = like?.port === port ? like : { port, entry: target, ports: undefined };
-    byHost.set(host, only);
-    return only;
-  }
-  const ports = ofHost.ports ?? new Map([[ofHost.port, ofHost.entry]]);
-  const held = ports.get(port);
-  if (held === target) return like;
-  ports.set(port, held === undefined ? target : bothOf(held, address, target));
-  // Never what others may share.
-  if (ofHost.ports === undefined) byHost.set(host, { port, entry: target, ports });
-  return like;
+function isSaid(said: readonly string[], { byAddress }: DecisionTable, addresses: Addresses): boolean {
+  if (!('from' in addresses)) return areSame(said, addresses);
+  const { from, to } = addresses;
+  return said.length === to - from && said.every((one, at) => byAddress.isAt(from + at, one));
 }
 
-function bothOf(held: TableEntry, address: string, target: TargetEntry): AmbiguousEntry {
+/** As the plan has them. */
+export function addressesOf({ byAddress }: DecisionTable, { addresses }: TargetEntry): readonly string[] {
+  if (!('from' in addresses)) return addresses;
+  const { from, to } = addresses;
+  return Array.from({ length: to - from }, (_, at) => byAddress.textOf(from + at));
+}
+
+/** @param from the row that the first of them gets */
+function rowsOf(addresses: readonly string[], from: number): Addresses {
+  const areRows = addresses.every((address) => {
+    const colon = address.lastIndexOf(':');
+    // Others could not be told as they were said.
+    return ipv4Of(address, 0, colon) !== -1 && portOf(address, colon + 1) !== -1;
+  });
+  return areRows ? { from, to: from + addresses.length } : addresses;
+}
+
+function claim(byAddress: AddressIndex<TableEntry>, byHost: Map<string, PortOfHost>, address: string, target: TargetEntry): void {
+  const colon = address.lastIndexOf(':');
+  const both = (held: TableEntry): TableEntry => bothOf(held, address, target);
+  let ipv4 = ipv4Of(address, 0, colon);
+  let port = portOf(address, colon + 1);
+  if (ipv4 === -1 || port === -1) {
+    const host = address.slice(0, colon).replace(/^\[|\]$/g, '').toLowerCase(); // prettier-ignore
+    ipv4 = ipv4Of(host);
+    port = Number(address.slice(colon + 1));
+    if (ipv4 === -1) {
+      claimHost(byHost, host, port, target, both);
+      return;
+    }
+  }
+  byAddress.claim(ipv4, port, target, both);
+}
+
+function claimHost(
+  byHost: Map<string, PortOfHost>,
+  host: string,
+  port: number,
+  target: TargetEntry,
+  both: (held: TableEntry) => TableEntry,
+): void {
+  const ports = byHost.get(host);
+  const held = atPort(ports, port);
+  if (held === undefined) byHost.set(host, { port, entry: target, next: ports });
+  else held.entry = both(held.entry);
+}
+
+function atPort(ports: PortOfHost | undefined, port: number): PortOfHost | undefined {
+  let one = ports;
+  while (one !== undefined && one.port !== port) one = one.next;
+  return one;
+}
+
+function bothOf(held: TableEntry, address: string, target: TargetEntry): TableEntry {
+  if (held === target) return target;
   const before = held.kind === 'target' ? [held.authority] : held.claimedBy;
   if (held.kind === 'ambiguous' && before.includes(target.authority)) return held;
   return { kind: 'ambiguous', address, claimedBy: [...before, target.authority] };
 }
 
 export function find(table: DecisionTable, host: string, port: number): TableEntry | undefined {
-  const ofHost = table.byHost.get(host);
-  if (ofHost === undefined) return undefined;
-  if (ofHost.ports !== undefined) return ofHost.ports.get(port);
-  return ofHost.port === port ? ofHost.entry : undefined;
+  const ipv4 = ipv4Of(host);
+  return ipv4 === -1 ? atPort(table.byHost.get(host), port)?.entry : table.byAddress.find(ipv4, port);
 }
 
 /** @param name see `Decider.place` */

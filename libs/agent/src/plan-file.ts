@@ -10,12 +10,14 @@ import { watchEntry } from './watch-entry.ts';
  * @returns ends it
  */
 export function followPlanFile(file: string, adopt: (plan: AgentPlan) => void, diagnostics: Diagnostics): () => void {
+  /** Not the text itself: it may have megabytes. */
   let last: string | undefined;
   const read = (): void => {
     try {
       const text = readFileSync(file, 'utf8');
-      if (text === last) return;
-      last = text;
+      const seen = digestOf(text);
+      if (seen === last) return;
+      last = seen;
       const result = readPlan(text);
       if (result.ok) adopt(result.plan);
       else refused(result.why);
@@ -38,4 +40,15 @@ export function followPlanFile(file: string, adopt: (plan: AgentPlan) => void, d
     refused(`it cannot be watched: ${(error as Error).message}`);
     return () => undefined;
   }
+}
+
+/** No secret, and node:crypto would cost a start 6 ms: length and two sums of 32 bits. */
+function digestOf(text: string): string {
+  let [one, two] = [0x811c9dc5, 0];
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    one = Math.imul(one ^ code, 0x01000193);
+    two = Math.imul(two + code, 0x9e3779b1) ^ (two >>> 13);
+  }
+  return `${text.length} ${one} ${two}`;
 }

@@ -1,6 +1,7 @@
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { POLICIES, isRung } from '@isthmus/ladder';
 import type { Policy } from '@isthmus/ladder';
+import { ipv4Of, portOf } from './address-index.ts';
 import { optionalOf } from './read-optional.ts';
 
 export type ReadPlan = { readonly ok: true; readonly plan: AgentPlan } | { readonly ok: false; readonly why: string };
@@ -100,8 +101,10 @@ function isPolicy(value: unknown): value is Policy {
 
 function isAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > 300) return false;
+  const colon = value.lastIndexOf(':');
+  if (ipv4Of(value, 0, colon) !== -1 && portOf(value, colon + 1) !== -1) return true;
   // Not `exec`: a plan has thousands of them, and each would leave an array behind.
-  return /^(?:\[[0-9a-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i.test(value) && isPort(Number(value.slice(value.lastIndexOf(':') + 1)));
+  return /^(?:\[[0-9a-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/i.test(value) && isPort(Number(value.slice(colon + 1)));
 }
 
 function firstTwice(values: readonly string[]): string | undefined {
