@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ExplainAnswer } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { startConsul } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer } from '@isthmus/servers';
@@ -65,6 +66,9 @@ const sumOf = (counts: ReadonlyMap<string, number>, instances: readonly CheckedI
   instances.reduce((sum, { address }) => sum + (counts.get(address) ?? 0), 0);
 const namesOf = (instances: readonly CheckedInstance[]): readonly string[] => instances.map(({ address }) => address).sort();
 
+const leftOut = async (host: string): Promise<readonly string[]> =>
+  (await bridge.get<ExplainAnswer>(`explain?q=${host}`)).matches.flatMap((match) => match.leftOut.map(({ reason }) => reason));
+
 const outputs = (unhealthy: 'send' | 'leaveOut') => ({
   xds: { listen: `127.0.0.1:${bridge.ports.xds}`, unhealthy },
   mcp: { listen: `127.0.0.1:${bridge.ports.mcp}` },
@@ -107,6 +111,7 @@ test('one whose check turns critical is unhealthy to Envoy and gets no call; the
   await say('fail', 'orders', sick);
   await until('Envoy knows', async () => (await flags(sick)) === '/failed_eds_health');
   const { calls } = sick;
+  expect(await leftOut(HOST)).toEqual(['unhealthy at the registry; Envoys are told so, all others hear nothing of it']);
   // Three of four: Envoy leaves a zone below 71 %.
   const counts = await answers(100);
   expect([...counts.keys()].sort()).toEqual(namesOf(others));
@@ -154,6 +159,9 @@ test('where a rule lets Envoy panic, one that is unhealthy is left out', async (
   await say('fail', 'bills', sick);
   await until('it is gone', async () => (await clusterHosts(envoy, `outbound|80||${PANICS}`)).size === 1);
   expect([...(await answers(20, PANICS)).keys()]).toEqual([well.address]);
+  expect(await leftOut(PANICS)).toEqual([
+    'unhealthy at the registry; Envoys are told so, but where minHealthPercent of a rule would have them call it',
+  ]);
 });
 
 test('`leaveOut` takes it from Envoy without a restart, and `send` gives it back; Envoy has rejected nothing', async () => {
@@ -162,6 +170,7 @@ test('`leaveOut` takes it from Envoy without a restart, and `send` gives it back
   await until('Envoy knows', async () => (await flags(sick)) === '/failed_eds_health');
   await bridge.configure(registries, { istio: { dir: 'istio.d' }, outputs: outputs('leaveOut') });
   await until('it is gone', async () => (await flags(sick)) === undefined);
+  expect(await leftOut(HOST)).toEqual(['unhealthy at the registry']);
   expect([...(await answers(40)).keys()].sort()).toEqual(namesOf(near.slice(1)));
   const { items } = await bridge.get<{ items: readonly { code: string }[] }>('diagnostics');
   expect(items.filter(({ code }) => code === 'config.reload')).toEqual([]);

@@ -50,7 +50,7 @@ function line(
     catalog,
     mesh: mesh.publisher,
     mcp: { publisher: new McpPublisher(), store: mcp, callers: (host) => callersOf(mesh.publisher, host, CALLERS) },
-    sinks: new SinkPublisher([], new Map()),
+    sinks: new SinkPublisher([], new Map(), { clock: { now: () => 0 }, flap: DEFAULT_GUARD.flap, isFollowed: () => true }),
     onTouched: () => undefined,
     pacer: new Pacer(),
     onApplied: () => (applied += 1),

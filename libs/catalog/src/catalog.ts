@@ -9,6 +9,7 @@ import { PublishedRecords } from './published-records.ts';
 import type { Changes } from './published-records.ts';
 import type { RecordOverlay } from './record-overlay.ts';
 import type { GuardOptions } from './removal-guard.ts';
+import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { Vips } from './vip.ts';
 
@@ -21,6 +22,8 @@ export interface CatalogOptions {
   readonly allocateVips: boolean;
   /** What is known of services beside what their registries say. */
   readonly overlay?: RecordOverlay;
+  /** How long what a registry takes away one by one waits after the registry itself was away, ms. Default: not at all. */
+  readonly restartGrace?: (source: SourceId) => number;
 }
 
 /**
@@ -40,7 +43,7 @@ export class Catalog {
     this.#rules = compileRules(options.rules);
     this.#guard = options.guard;
     this.#clock = options.clock;
-    this.#records = new PublishedRecords(options.guard, options.ledger, options.clock);
+    this.#records = new PublishedRecords(options.guard, options.ledger, options.clock, options.restartGrace);
     this.#vips = new Vips(options.ledger, this.#rules, options.allocateVips, options.clock);
     this.#hosts = new HostIndex(this.#rules);
     this.#overlay = options.overlay;
@@ -166,11 +169,11 @@ export class Catalog {
 
   /** How long what is held in a scope stays at least, ms. */
   heldFor(scope: ScopeState): number {
-    let least = this.#guard.confirmAfterMs;
+    let least = Number.POSITIVE_INFINITY;
     for (const id of scope.waiting)
       for (const retained of scope.records.get(id)?.retained.values() ?? [])
-        if (retained.why === 'mass') least = Math.min(least, this.goesIn(scope, retained));
-    return least;
+        if (isHeld(retained)) least = Math.min(least, this.goesIn(scope, retained));
+    return Number.isFinite(least) ? least : this.#guard.confirmAfterMs;
   }
 
   /** Hosts that declare an address which another host has (`vip.conflict`), and the service that has it. */

@@ -10,6 +10,8 @@ export { servicePattern, textPattern } from './service-pattern.ts';
 // What is removed, and when (docs/adr/0011-deletion-safety.md).
 export { DEFAULT_GUARD } from './removal-guard.ts';
 export type { GuardOptions } from './removal-guard.ts';
+export { FlapDamper } from './flap-damper.ts';
+export { isHeld } from './scope-state.ts';
 export type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 
 // What is known of endpoints beside their registries' words: the cross-check with Pods, active checks (docs/liveness.md).

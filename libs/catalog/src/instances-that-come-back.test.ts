@@ -20,7 +20,7 @@ describe('an instance that comes and goes', () => {
     flaps(made, 2);
     made.say(upsert(one));
     expect(made.ports('orders')).toEqual([1, 2]);
-    expect(made.scope.retained).toEqual({ mass: 0, flap: 1 });
+    expect(made.scope.retained).toEqual({ mass: 0, outage: 0, flap: 1 });
     made.wait(9_000);
     expect(made.ports('orders')).toEqual([1, 2]);
     made.wait(1_000);

@@ -4,7 +4,7 @@ import { FlapDamper } from './flap-damper.ts';
 import { compare, publishedRecord, sameContent } from './known-record.ts';
 import { STEP, isMassLoss, isMassRead, removalBetween } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
-import { NOTHING_RETAINED } from './scope-state.ts';
+import { NOTHING_RETAINED, isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { ScopeTable } from './scope-table.ts';
 import { Tombstones } from './tombstones.ts';
@@ -36,11 +36,12 @@ export class PublishedRecords {
   readonly #watched: WatchedTime;
   readonly #flaps: FlapDamper;
 
-  constructor(guard: GuardOptions, ledger: Ledger, clock: Clock) {
+  /** @param restartGrace how long removals of a source wait that was away itself, ms; 0: they do not */
+  constructor(guard: GuardOptions, ledger: Ledger, clock: Clock, restartGrace: (source: SourceId) => number = () => 0) {
     this.#guard = guard;
     this.#clock = clock;
     this.#watched = new WatchedTime(clock);
-    this.scopes = new ScopeTable(ledger, clock, guard.windowMs);
+    this.scopes = new ScopeTable(ledger, clock, guard.windowMs, restartGrace);
     this.#flaps = new FlapDamper(guard.flap);
     this.tombstones = new Tombstones(ledger, guard.tombstoneTtlMs);
   }
@@ -84,15 +85,15 @@ export class PublishedRecords {
       if (scope.waiting.size === 0) continue;
       // A source that follows its registry live is a second complete read all the time.
       const isLive = scope.status.state === 'live';
-      yield* this.#letGo(scope, changes, (r) => (r.why === 'flap' || isLive) && this.#isDue(scope, r, watched));
+      yield* this.#letGo(scope, changes, (r) => (!isHeld(r) || isLive) && this.#isDue(scope, r, watched));
     }
   }
 
   /** Lets the removals that a scope holds go; answers how many endpoints went. */
   *releaseSteps(scope: ScopeState, changes: Changes): Generator<void, number> {
-    const { mass } = scope.retained;
-    yield* this.#letGo(scope, changes, ({ why }) => why === 'mass');
-    return mass;
+    const { mass, outage } = scope.retained;
+    yield* this.#letGo(scope, changes, isHeld);
+    return mass + outage;
   }
 
   /** How long a retained endpoint stays at most from now on while its source is well, ms. */
@@ -109,7 +110,7 @@ export class PublishedRecords {
     const watched = this.#watched.now();
     // The first read after an outage confirms nothing: nobody watched before it.
     const follows = scope.status.state === 'live' || scope.status.state === 'partial';
-    const isDue = (r: Retained) => follows && r.why === 'mass' && this.#isDue(scope, r, watched);
+    const isDue = (r: Retained) => follows && isHeld(r) && this.#isDue(scope, r, watched);
     const removal = yield* removalBetween(scope.records, services, isDue);
     // Once some are known to be gone the rest is measured from here.
     if (removal.confirmed > 0) this.#measureAnew(scope);
@@ -153,7 +154,7 @@ export class PublishedRecords {
     const retained = new Map(missing);
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
     const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added);
-    for (const endpoint of lost) this.#lose(id, endpoint, isMass, now, retained);
+    for (const endpoint of lost) this.#lose(scope, id, endpoint, isMass, retained);
     const changedAt = isSame ? (before?.changedAt ?? now) : now;
     const record = publishedRecord(before?.record, said, sifted, retained);
     if (record === undefined) this.#drop(scope, id, changes);
@@ -182,11 +183,17 @@ export class PublishedRecords {
     scope.heldMost = 0;
   }
 
-  #lose(id: ServiceId, endpoint: Endpoint, isMass: boolean, now: number, retained: Map<string, Retained>): void {
+  #lose(scope: ScopeState, id: ServiceId, endpoint: Endpoint, isMass: boolean, retained: Map<string, Retained>): void {
+    const now = this.#clock.now();
+    const doubtedFor = doubtLeft(scope, now);
     const key = endpointKey(endpoint);
     const wait = { endpoint, since: now, from: this.#watched.now() };
     // The registry itself is doubted: neither a flap nor the end of a registration.
-    if (isMass) return void retained.set(key, { ...wait, why: 'mass', forMs: this.#guard.confirmAfterMs });
+    if (isMass) {
+      const forMs = Math.max(this.#guard.confirmAfterMs, doubtedFor);
+      return void retained.set(key, { ...wait, why: 'mass', forMs });
+    }
+    if (doubtedFor > 0) return void retained.set(key, { ...wait, why: 'outage', forMs: doubtedFor });
     this.tombstones.bury(id, endpoint, now);
     const forMs = this.#flaps.gone(`${id} ${key}`, now);
     if (forMs > 0) retained.set(key, { ...wait, why: 'flap', forMs });
@@ -229,10 +236,16 @@ export class PublishedRecords {
 
   #isDue(scope: ScopeState, retained: Retained, watched: number): boolean {
     if (this.#remaining(scope, retained, watched) > 0) return false;
-    return retained.why !== 'mass' || this.scopes.mayRelease(scope);
+    return !isHeld(retained) || this.scopes.mayRelease(scope);
   }
 
-  #remaining(scope: ScopeState, { why, from, forMs }: Retained, watched: number): number {
-    return forMs - (watched - (why === 'mass' ? Math.max(from, scope.watchedFrom) : from));
+  #remaining(scope: ScopeState, retained: Retained, watched: number): number {
+    const { from, forMs } = retained;
+    return forMs - (watched - (isHeld(retained) ? Math.max(from, scope.watchedFrom) : from));
   }
+}
+
+/** A clock that was set back ends the doubt: it must not last longer than it was meant to. */
+function doubtLeft({ doubted }: ScopeState, now: number): number {
+  return doubted === undefined || now < doubted.from ? 0 : Math.max(0, doubted.from + doubted.forMs - now);
 }

@@ -32,9 +32,13 @@ export interface ScopeState {
   /** Services with retained or refused endpoints. */
   readonly waiting: Set<ServiceId>;
   /** Retained endpoints by reason. */
-  readonly retained: { mass: number; flap: number };
+  readonly retained: { mass: number; outage: number; flap: number };
   /** Watched time from which on removals may be confirmed: before, its source did not follow the registry. */
   watchedFrom: number;
+  /** While a registry that this process has followed is away: since when, ms. */
+  awaySince: number | undefined;
+  /** Since when and for how long, ms, what the registry takes away waits: it was away itself, and its providers could not reach it. */
+  doubted: { readonly from: number; readonly forMs: number } | undefined;
   /** While something is held: what removals are measured against however long it takes; else 0. */
   heldMost: number;
   /** Removals that wait for a confirmation. */
@@ -61,6 +65,11 @@ export interface Retained extends Omit<RetainedEndpoint, 'key'> {
   readonly endpoint: Endpoint;
   /** Watched time at which the waiting began. */
   readonly from: number;
+}
+
+/** Whether it waits for its registry to confirm that it is gone, as an operator may for it too; what flaps only waits. */
+export function isHeld({ why }: Pick<Retained, 'why'>): boolean {
+  return why !== 'flap';
 }
 
 export const NOTHING_RETAINED: ReadonlyMap<string, Retained> = new Map();

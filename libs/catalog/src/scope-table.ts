@@ -14,11 +14,14 @@ import type {
 import type { RetainedEndpoint } from '@isthmus/model';
 import { HighWater } from './high-water.ts';
 import { restoredRecord, retainedEntries } from './known-record.ts';
+import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 
 /** How much too old the ledger may say that a scope is, ms: it is not written for every change. */
 const AGE_PRECISION_MS = 300_000;
 const MOST_HELD_NAMES = 20;
+/** Away for that long, and a registry may drop providers that live: Nacos does so after 20 s, the others later. */
+const OUTAGE_MS = 15_000;
 
 /** The scopes and their records, in memory and in the ledger alike. */
 export class ScopeTable {
@@ -26,13 +29,15 @@ export class ScopeTable {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #windowMs: number;
+  readonly #restartGrace: (source: SourceId) => number;
   /** Services with retained or refused endpoints, of all scopes. */
   #waiting = 0;
 
-  constructor(ledger: Ledger, clock: Clock, windowMs: number) {
+  constructor(ledger: Ledger, clock: Clock, windowMs: number, restartGrace: (source: SourceId) => number) {
     this.#ledger = ledger;
     this.#clock = clock;
     this.#windowMs = windowMs;
+    this.#restartGrace = restartGrace;
   }
 
   get waiting(): number {
@@ -67,8 +72,10 @@ export class ScopeTable {
         emptySince: undefined,
         highWater: new HighWater(this.#windowMs),
         waiting: new Set(),
-        retained: { mass: 0, flap: 0 },
+        retained: { mass: 0, outage: 0, flap: 0 },
         watchedFrom: 0,
+        awaySince: undefined,
+        doubted: undefined,
         heldMost: 0,
         held: undefined,
         diagnostics: [],
@@ -117,7 +124,10 @@ export class ScopeTable {
       scope.statusSince = this.#clock.now();
       // Time in which nobody watched confirms nothing.
       scope.watchedFrom = watched;
-      if (scope.status.state === 'live') this.confirmAge(scope, 0);
+      // What it had then was confirmed for as long as it was heard, which ended before anybody noticed.
+      if (scope.status.state === 'live') this.#confirmAt(scope, status.state === 'stale' ? status.since : this.#clock.now(), 0);
+      if (scope.status.state === 'stale') this.#back(scope);
+      if (status.state === 'stale' && scope.lastSync !== undefined) scope.awaySince = status.since;
     }
     const longer = status.state === 'stale' && scope.status.state === 'stale' && scope.status.since < status.since;
     scope.status = longer ? { ...status, since: (scope.status as { since: number }).since } : status;
@@ -125,11 +135,27 @@ export class ScopeTable {
 
   /** The registry was heard, and what is known is what it has. */
   confirmAge(scope: ScopeState, precisionMs = AGE_PRECISION_MS): void {
-    const now = this.#clock.now();
-    scope.asOf = now;
+    this.#confirmAt(scope, this.#clock.now(), precisionMs);
+  }
+
+  #confirmAt(scope: ScopeState, at: number, precisionMs: number): void {
+    scope.asOf = Math.min(at, this.#clock.now());
+    const { asOf } = scope;
     const id = scopeId(scope.scope);
     const written = this.#ledger.get('scope', id) as ScopeAge | undefined;
-    if (written === undefined || Math.abs(now - written.asOf) > precisionMs) this.#ledger.put('scope', id, { asOf: now });
+    if (written === undefined || Math.abs(asOf - written.asOf) > precisionMs) this.#ledger.put('scope', id, { asOf });
+  }
+
+  /**
+   * The registry is followed again. Providers that could not renew while it was away may be taken away by it, truly, before they are
+   * back: what it drops one by one is kept for the grace of a restart. Not after a start of ours: then it was us who were away.
+   */
+  #back(scope: ScopeState): void {
+    const now = this.#clock.now();
+    const { awaySince } = scope;
+    scope.awaySince = undefined;
+    if (awaySince === undefined || now - awaySince < OUTAGE_MS) return;
+    scope.doubted = { from: now, forMs: this.#restartGrace(scope.scope.source) };
   }
 
   put(scope: ScopeState, id: ServiceId, known: KnownRecord, recordChanged: boolean): void {
@@ -175,7 +201,7 @@ export class ScopeTable {
 
   /** Brings `held`, in memory and in the ledger, up to what is retained. */
   sayHeld(scope: ScopeState): void {
-    const removing = scope.retained.mass;
+    const removing = scope.retained.mass + scope.retained.outage;
     if (removing === 0) {
       if (scope.held !== undefined) this.#ledger.delete('held', scopeId(scope.scope));
       scope.held = undefined;
@@ -187,7 +213,7 @@ export class ScopeTable {
     const services: string[] = [];
     let since = scope.held?.since ?? Number.POSITIVE_INFINITY;
     for (const service of scope.waiting) {
-      const some = firstMass(scope.records.get(service));
+      const some = firstHeld(scope.records.get(service));
       if (some === undefined) continue;
       services.push(service);
       since = Math.min(since, some.since);
@@ -203,6 +229,6 @@ function count(scope: ScopeState, retained: ReadonlyMap<string, Retained> | unde
   for (const { why } of retained.values()) scope.retained[why] += by;
 }
 
-function firstMass(known: KnownRecord | undefined): Retained | undefined {
-  return known?.retained.values().find(({ why }) => why === 'mass');
+function firstHeld(known: KnownRecord | undefined): Retained | undefined {
+  return known?.retained.values().find(isHeld);
 }

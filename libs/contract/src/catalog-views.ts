@@ -87,8 +87,8 @@ export interface EndpointView {
 
 /** Why an endpoint is published although its registry no longer lists it. */
 export interface RetainedView {
-  /** `mass`: it would go with too many others. `flap`: it comes and goes. */
-  readonly why: 'mass' | 'flap';
+  /** `mass`: it would go with too many others. `outage`: its registry was away just before. `flap`: it comes and goes. */
+  readonly why: 'mass' | 'outage' | 'flap';
   /** Milliseconds since the registry stopped listing it. */
   readonly forMs: number;
   /** Milliseconds until it goes if nothing changes; absent while its registry is not followed. */

@@ -25,10 +25,17 @@ export class Heartbeat {
   readonly #options: Required<HeartbeatOptions>;
   readonly #members = new Set<(error: KubeError) => void>();
   #asking: AbortController | undefined;
+  /** `performance.now()` of its last sign of life. */
+  #heardAt: number | undefined;
 
   constructor(client: KubeClient, options: HeartbeatOptions = {}) {
     this.#client = client;
     this.#options = { everyMs: 5_000, timeoutMs: 5_000, random: Math.random, ...options };
+  }
+
+  /** Milliseconds since the server last answered; undefined: it has not been asked. */
+  get silentMs(): number | undefined {
+    return this.#heardAt === undefined ? undefined : performance.now() - this.#heardAt;
   }
 
   /** Calls back, once, when the server no longer answers, or no longer knows us. Returns how to leave. */
@@ -53,6 +60,7 @@ export class Heartbeat {
       if (signal.aborted) return;
       const error = await this.#miss(signal);
       missed = error === undefined ? 0 : missed + 1;
+      if (error === undefined) this.#heardAt = performance.now();
       if (error === undefined || (missed < MISSES && error.reason !== 'unauthorized')) continue;
       missed = 0;
       for (const onLost of this.#members) onLost(error);

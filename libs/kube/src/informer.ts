@@ -107,6 +107,8 @@ class Informer<Raw extends KubeObject, Kept> {
   /** Where the next watch starts. */
   #resourceVersion = '';
   #listedAt = 0;
+  /** `performance.now()` of the last list that was answered. */
+  #heardAt = 0;
   #failures = 0;
 
   constructor(client: KubeClient, options: InformerOptions<Raw, Kept>, queue: KeyedQueue<InformerEvent<Kept>>) {
@@ -167,9 +169,16 @@ class Informer<Raw extends KubeObject, Kept> {
 
   #lost(error: KubeError): void {
     const before = this.#status;
-    const since = before.state === 'stale' ? before.since : this.#clock.now();
+    const since = before.state === 'stale' ? before.since : this.#lastWord();
     if (before.state === 'stale' && before.error.message === error.message) return;
     this.#say({ state: 'stale', since, error });
+  }
+
+  /** An answer to the heartbeat, or the list. */
+  #lastWord(): number {
+    const now = this.#clock.now();
+    if (this.#status.state !== 'live') return now;
+    return now - Math.min(performance.now() - this.#heardAt, this.#heartbeat.silentMs ?? Number.POSITIVE_INFINITY);
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -192,6 +201,7 @@ class Informer<Raw extends KubeObject, Kept> {
     this.#entries = next;
     this.#resourceVersion = resourceVersion;
     this.#listedAt = performance.now();
+    this.#heardAt = this.#listedAt;
     this.#failures = 0;
     this.#tellList(before, next);
   }

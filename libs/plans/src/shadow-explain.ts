@@ -18,6 +18,13 @@ export type DivergenceCode =
   | 'client-bug'
   | 'unexplained';
 
+/** Why a removal waits. */
+const WAITS = {
+  mass: 'it would go with too many others',
+  outage: 'its registry was away just before',
+  flap: 'it comes and goes',
+} as const;
+
 /** What the bridge knows of one place of a target: the catalog, liveness and the ledger. */
 export interface PlaceKnowledge {
   /** Ids of the services whose registry lists it, `shop/public/DEFAULT_GROUP/orders`; empty: none does. */
@@ -33,7 +40,7 @@ export interface PlaceKnowledge {
     readonly reason: string;
   };
   /** Why it is published although its registry no longer lists it. */
-  readonly retained?: { readonly why: 'mass' | 'flap'; readonly forMs: number };
+  readonly retained?: { readonly why: keyof typeof WAITS; readonly forMs: number };
   /** A Ready Pod that its registry does not list yet. */
   readonly admitted?: boolean;
   /** One of its registries is not followed at the moment. */
@@ -66,7 +73,7 @@ export function explainDifference(difference: ViewDifference, known: PlaceKnowle
   if (known.notFollowed !== undefined)
     return said('registry-not-followed', `the bridge does not follow ${known.notFollowed} and keeps what it knew last`);
   if (known.retained !== undefined && inMesh)
-    return said('held', `${known.retained.why === 'mass' ? 'it would go with too many others' : 'it comes and goes'}, so its removal waits; the SDK has dropped it`); // prettier-ignore
+    return said('held', `${WAITS[known.retained.why]}, so its removal waits; the SDK has dropped it`); // prettier-ignore
   if (known.admitted === true && inMesh) return said('admitted', 'a Ready Pod that the registry does not list yet; the SDK will see it with its registration'); // prettier-ignore
   if (known.foreign === true && inMesh)
     return said('other-origin', `it comes from ${known.listedBy.join(', ')}, which this SDK does not ask for`);

@@ -61,6 +61,11 @@ export class ConsulClient {
     return this.#lastAnswerMs;
   }
 
+  /** Milliseconds since then; undefined: nothing was answered yet. */
+  get sinceAnswerMs(): number | undefined {
+    return this.#lastAnswerMs === 0 ? undefined : performance.now() - this.#lastAnswerMs;
+  }
+
   /** Where it is connected to, for messages. */
   get server(): string {
     return this.#server;

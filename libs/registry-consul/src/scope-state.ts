@@ -69,9 +69,10 @@ export class ScopeState {
     this.#say({ state: 'syncing' });
   }
 
-  lost(cause: string): void {
+  /** @param heardMs how long ago Consul last answered, ms */
+  lost(cause: string, heardMs = 0): void {
     this.#open = false;
-    const since = this.#status?.state === 'stale' ? this.#status.since : this.#clock.now();
+    const since = this.#status?.state === 'stale' ? this.#status.since : this.#clock.now() - heardMs;
     this.#say({ state: 'stale', since, cause });
   }
 

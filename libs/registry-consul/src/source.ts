@@ -92,7 +92,7 @@ export class ConsulSource implements RegistrySource {
         }
       } catch (thrown) {
         if (signal.aborted) break;
-        state.lost(causeOf(thrown));
+        state.lost(causeOf(thrown), client?.sinceAnswerMs);
         // A session that lasted is no sign of trouble ahead: then the next attempt comes soon.
         failures = performance.now() - started > LAST_RETRY_MS ? 0 : failures + 1;
         await Promise.all([client?.close(), pause(backoff(failures, this.#deps.random, FIRST_RETRY_MS, LAST_RETRY_MS), signal)]);

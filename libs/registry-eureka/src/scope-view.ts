@@ -42,6 +42,8 @@ export class ScopeView {
   /** What was said: `fresh` and `held` together. */
   readonly #published = new Map<ServiceId, ServiceRecord>();
   #phase: Phase = { kind: 'syncing' };
+  /** When a server last answered, ms. */
+  #heardAt: number | undefined;
   #unreadable: readonly string[] = [];
   #problems: readonly Diagnostic[] = [];
   #failure: ReadFailure | undefined;
@@ -62,7 +64,7 @@ export class ScopeView {
     return this.#phase.kind === 'returning' ? Math.max(0, this.#phase.until - this.#options.clock.now()) : undefined;
   }
 
-  /** No server can be read: everything stays, marked stale. */
+  /** No server can be read: everything stays, marked stale since one was last heard. */
   lost(failure: ReadFailure): void {
     this.#phase = { kind: 'lost', since: this.#staleSince(), cause: `${failure.what}. Try: ${failure.remedy}` };
     this.#failure = failure.code.startsWith('answer.') ? failure : undefined;
@@ -116,6 +118,7 @@ export class ScopeView {
 
   /** Adds the names whose published record may have to change. */
   #take({ records, summary }: Read, names: Set<string>): void {
+    this.#heardAt = this.#options.clock.now();
     for (const name of summary.removed) {
       this.#fresh.delete(name);
       names.add(name);
@@ -250,7 +253,9 @@ export class ScopeView {
 
   #staleSince(): number {
     const phase = this.#phase;
-    return phase.kind === 'lost' || phase.kind === 'returning' ? phase.since : this.#options.clock.now();
+    if (phase.kind === 'lost' || phase.kind === 'returning') return phase.since;
+    const now = this.#options.clock.now();
+    return Math.min(this.#heardAt ?? now, now);
   }
 
   async #inSlices<T>(items: readonly T[], use: (item: T) => void): Promise<void> {

@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly large?: LargeJson;
   /** `performance.now()` of the last byte of a push. */
   readonly onMessage?: ((atMs: number) => void) | undefined;
+  /** It answered a health check. */
+  readonly onHealthy?: (() => void) | undefined;
 }
 
 /** Why a connection ended. `reset`: Nacos asked us to move, to that server if it names one; the old connection works until closed. */
@@ -188,6 +190,7 @@ export class NacosConnection {
   async #checkHealth(): Promise<void> {
     try {
       await this.request('HealthCheckRequest', {});
+      this.#options.onHealthy?.();
     } catch (thrown) {
       this.#lose(lost(`the health check failed: ${messageOf(thrown)}`));
     }

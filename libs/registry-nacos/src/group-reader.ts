@@ -125,6 +125,7 @@ export class GroupReader {
 
   /** A push, or the answer to a query. */
   async received(name: string, info: ServiceInfo): Promise<void> {
+    this.view.heard();
     if (!this.#wanted(name)) return;
     if (info.lastRefTime < (this.#newest.get(name) ?? 0)) return;
     this.#newest.set(name, info.lastRefTime);
@@ -149,6 +150,7 @@ export class GroupReader {
   async #list(): Promise<readonly string[] | undefined> {
     try {
       const names = (await this.#reads.list()).filter(this.#listed);
+      this.view.heard();
       this.view.diagnose('', undefined);
       this.view.diagnose('not callable:', notCallable(this.view.scope, names));
       return names.filter(this.#wanted);

@@ -64,6 +64,9 @@ export class GrpcSession {
         timing: context.timing,
         large: context.large,
         onMessage: context.deps.onMessage,
+        onHealthy: () => {
+          for (const view of context.views.values()) view.heard();
+        },
         onPush: (type, body) => handlers?.onPush(type, body),
         onUnreadable: (error) => handlers?.onUnreadable(error),
       },

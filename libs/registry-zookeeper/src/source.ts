@@ -44,6 +44,7 @@ export class ZookeeperSource implements RegistrySource {
         const options = { config: this.#config, deps: this.#deps, view, server: serverAddress(server), tls, digest, before };
         const end = await runSession(options, signal);
         before = end.trace ?? before;
+        if (end.trace !== undefined) view.heard(performance.now() - end.trace.heardAt);
         why = end.why;
         attempt = end.trace === undefined ? attempt + 1 : 0;
       } catch (thrown) {

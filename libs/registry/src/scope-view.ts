@@ -32,6 +32,8 @@ export class ScopeView {
   readonly #diagnostics = new Map<string, Diagnostic>();
   #phase: ScopePhase = { kind: 'syncing' };
   #committed = false;
+  /** When the registry last answered, ms; see `heard`. */
+  #heardAt: number | undefined;
   #saidStatus = '';
   #saidDiagnostics = '[]';
 
@@ -69,7 +71,12 @@ export class ScopeView {
     return this.#phase.kind === 'lost' ? this.#phase.cause : undefined;
   }
 
-  /** The registry, or this scope of it, cannot be read: everything stays, marked stale. */
+  /** The registry answered: what is known was what it had until now, or until so many ms ago. */
+  heard(agoMs = 0): void {
+    this.#heardAt = this.#options.clock.now() - agoMs;
+  }
+
+  /** The registry, or this scope of it, cannot be read: everything stays, marked stale since it was last heard. */
   lost(cause: string): void {
     const since = this.#staleSince();
     this.close();
@@ -219,7 +226,9 @@ export class ScopeView {
 
   #staleSince(): number {
     const phase = this.#phase;
-    return phase.kind === 'lost' || phase.kind === 'returning' ? phase.since : this.#options.clock.now();
+    if (phase.kind === 'lost' || phase.kind === 'returning') return phase.since;
+    const now = this.#options.clock.now();
+    return Math.min(this.#heardAt ?? now, now);
   }
 
   #put(name: string, known: KnownService): void {

@@ -30,7 +30,7 @@ export const AWAY_REGISTRIES: Readonly<Record<string, () => Promise<AwayRegistry
   'Nacos 2': async () => {
     // Without passwords the HTTP adapter also listens to npm `nacos`.
     const harness = await nacosHarness(startNacos2, { auth: false });
-    const registry = { kind: 'nacos', servers: [http(harness)], listInterval: '1s', restartGrace: '8s' };
+    const registry = { kind: 'nacos', servers: [http(harness)], listInterval: '1s', restartGrace: '30s' };
     const reader = (name: string, api: 'grpc' | 'http'): Reader => ({
       name,
       open: () => harness.openOver(api),
@@ -41,7 +41,7 @@ export const AWAY_REGISTRIES: Readonly<Record<string, () => Promise<AwayRegistry
   'Nacos 3': async () => {
     const harness = await nacosHarness(startNacos3);
     const auth = { username: 'reader', passwordEnv: 'ISTHMUS_TEST_RIGHT' };
-    const registry = { kind: 'nacos', servers: [http(harness)], listInterval: '1s', restartGrace: '8s', auth };
+    const registry = { kind: 'nacos', servers: [http(harness)], listInterval: '1s', restartGrace: '30s', auth };
     return { harness, readers: [{ name: 'nacos3', open: () => harness.open(), registry }] };
   },
   Consul: async () => {

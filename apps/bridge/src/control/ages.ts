@@ -1,3 +1,4 @@
+import { isHeld } from '@isthmus/catalog';
 import type { Catalog, KnownRecord, ScopeState } from '@isthmus/catalog';
 import type { RetainedView } from '@isthmus/contract';
 import { endpointKey, scopeId, scopeOf } from '@isthmus/model';
@@ -37,6 +38,6 @@ export function retainedView(catalog: Catalog, known: KnownRecord, endpoint: End
     why: retained.why,
     forMs: Math.max(0, catalog.now() - retained.since),
     // The time of a mass removal stands still while its source does not follow the registry.
-    ...(retained.why === 'mass' && state.status.state !== 'live' ? {} : { goesInMs: catalog.goesIn(state, retained) }),
+    ...(isHeld(retained) && state.status.state !== 'live' ? {} : { goesInMs: catalog.goesIn(state, retained) }),
   };
 }

@@ -14,6 +14,7 @@ import type {
   ProxyTypeView,
   ProxyList,
   ProxyView,
+  ProxyWorkloadView,
   RejectedProxyView,
   PublishedResource,
   ReleaseAnswer,
@@ -127,7 +128,10 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     metadata: optional(textMap('What the registry said, where the labels are not just that; in explain only')),
   }),
   RetainedView: fields<RetainedView>('Why an endpoint is published although its registry no longer lists it.', {
-    why: oneOf(['mass', 'flap'], 'mass: it would go with too many others; flap: it comes and goes'),
+    why: oneOf(
+      ['mass', 'outage', 'flap'],
+      'mass: it would go with too many others; outage: its registry was away just before; flap: it comes and goes',
+    ),
     forMs: integer('Ms since the registry stopped listing it'),
     goesInMs: optional(integer('Ms until it goes if nothing changes; absent while its registry is not followed')),
   }),
@@ -231,6 +235,16 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     connectedAt: at('Connected'),
     transport: oneOf(['sotw', 'delta', 'mcp'], 'How it is served'),
     types: refs('ProxyTypeView', 'What it subscribed to'),
+    workload: optional(ref('ProxyWorkloadView')),
+  }),
+  ProxyWorkloadView: fields<ProxyWorkloadView>('A proxy as a workload of a WorkloadGroup.', {
+    name: text('Namespace and name of its WorkloadEntry'),
+    group: text('Name of the WorkloadGroup'),
+    state: oneOf(
+      ['in', 'unwell', 'refused'],
+      'in: services that select it have it; unwell: its agent says so, or has not spoken yet; refused: it is no workload',
+    ),
+    reason: optional(text('Why it is refused')),
   }),
   ProxyTypeView: fields<ProxyTypeView>('One type of a stream.', {
     type: text('Type URL'),

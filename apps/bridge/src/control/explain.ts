@@ -10,6 +10,7 @@ import type {
 } from '@isthmus/contract';
 import { endpointKey, formatDuration, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { Endpoint, MeshHost, MeshService } from '@isthmus/model';
+import type { TrafficPolicy } from '@isthmus/proto/istio';
 import { CLUSTER_TYPE, EGRESS_ROUTE, ENDPOINT_TYPE, ROUTE_TYPE, outboundName } from '@isthmus/translate';
 import type { Engine } from '../engine/engine.ts';
 import { whyLeftOut } from './liveness-views.ts';
@@ -147,10 +148,22 @@ function outputsOf(engine: Engine, host: MeshHost, rules: ExplainedRules | undef
   return { xds, mcp };
 }
 
+/** `outputs.xds.unhealthy: send`: Envoys have unhealthy instances too, but in clusters that a rule lets panic. */
+function toldAsUnhealthy(engine: Engine, merged: MeshService | undefined): string {
+  if (merged === undefined || engine.config.outputs.xds?.unhealthy !== 'send') return '';
+  const panics = (policy: TrafficPolicy | undefined): boolean =>
+    [policy, ...(policy?.portLevelSettings ?? [])].some((each) => (each?.outlierDetection?.minHealthPercent ?? 0) > 0);
+  for (const { rule } of engine.mesh.publisher.rules.destinations.applying(merged))
+    if ([rule.spec, ...rule.spec.subsets].some(({ trafficPolicy }) => panics(trafficPolicy)))
+      return '; Envoys are told so, but where minHealthPercent of a rule would have them call it';
+  return '; Envoys are told so, all others hear nothing of it';
+}
+
 function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
   const { catalog } = engine;
   const merged = catalog.merged(host);
   const published = new Set(merged?.endpoints.map((m) => `${m.origin} ${endpointKey(m.endpoint)}`));
+  const told = toldAsUnhealthy(engine, merged);
   for (const known of catalog.recordsOf(host)) {
     const { record } = catalog.rules.map(known.record);
     const service = serviceId(record.key);
@@ -158,10 +171,10 @@ function* leftOut(engine: Engine, host: MeshHost): Generator<LeftOut> {
     for (const e of record.endpoints) {
       const at = { address: e.address, port: e.port, service };
       const why = whyLeftOut(engine, service, e);
-      if (why !== undefined) yield { ...at, reason: why.reason };
+      if (why !== undefined) yield { ...at, reason: why.why === 'failed-check' ? `${why.reason}${told}` : why.reason };
       else if (excluded !== undefined) yield { ...at, reason: `${excluded} leaves the service out` };
       else if (e.health === 'disabled') yield { ...at, reason: 'disabled at the registry' };
-      else if (e.health === 'unhealthy') yield { ...at, reason: 'unhealthy at the registry' };
+      else if (e.health === 'unhealthy') yield { ...at, reason: `unhealthy at the registry${told}` };
       else if (e.weight === 0) yield { ...at, reason: 'weight 0' };
       else if (!published.has(`${service} ${endpointKey(e)}`))
         yield { ...at, reason: `${merged?.origins.join(', ') ?? 'another service'} is published under this host` };

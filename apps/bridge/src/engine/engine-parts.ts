@@ -2,7 +2,7 @@ import { Catalog } from '@isthmus/catalog';
 import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
 import { messageOf, soleWriter, steadyClock } from '@isthmus/model';
-import type { Diagnostic, Scope, SourceId } from '@isthmus/model';
+import type { Diagnostic, Scope, ServiceId, SourceId } from '@isthmus/model';
 import type { RegistrySource, Writer } from '@isthmus/registry';
 import type { IstioRules } from '../istio/istio-rules.ts';
 import { Liveness } from '../liveness/liveness.ts';
@@ -22,7 +22,8 @@ export interface PartsOptions {
 }
 
 export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness): Catalog {
-  const { merge, guard } = config;
+  const { merge, guard, registries } = config;
+  const graces = new Map(registries.map((registry) => [registry.id, graceOf(registry.config)]));
   return new Catalog({
     rules: { ...merge, meshNamespace: 'isthmus' },
     guard,
@@ -30,7 +31,14 @@ export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness
     clock: steadyClock,
     allocateVips: true,
     overlay: liveness,
+    restartGrace: (source) => graces.get(source) ?? 0,
   });
+}
+
+/** Of registries whose instances have to renew: those that have a `restartGrace`. */
+function graceOf(config: unknown): number {
+  const grace = typeof config === 'object' && config !== null && 'restartGrace' in config ? config.restartGrace : 0;
+  return typeof grace === 'number' ? grace : 0;
 }
 
 export function makeLiveness({ config, ledger, writer, dryRun, audit }: PartsOptions): Liveness {
@@ -38,8 +46,10 @@ export function makeLiveness({ config, ledger, writer, dryRun, audit }: PartsOpt
   return new Liveness({ config, ledger, clock: steadyClock, audit, dryRun, writer: writer ?? shared });
 }
 
-export function makeSinks({ config, ledger, writer }: PartsOptions, replicas: Replicas | undefined): Sinks {
-  return new Sinks({ config, ledger, clock: steadyClock, writer: writer ?? replicas?.writerOf(config) });
+export function makeSinks({ config, ledger, writer }: PartsOptions, catalog: Catalog, replicas: Replicas | undefined): Sinks {
+  const isFollowed = (services: readonly ServiceId[]): boolean =>
+    services.every((id) => catalog.scopeById(id.slice(0, id.lastIndexOf('/')))?.status.state === 'live');
+  return new Sinks({ config, ledger, clock: steadyClock, writer: writer ?? replicas?.writerOf(config), isFollowed });
 }
 
 /** All that are read: the registries, and Istio's ServiceEntries. */

@@ -76,7 +76,7 @@ export class Engine {
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);
     this.replicas = ledger instanceof SharedLedger ? this.#makeReplicas(ledger) : undefined;
-    this.#sinks = makeSinks(this.#parts, this.replicas);
+    this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas);
     this.objects = new ObjectOutputs({
       ...{ config, cluster: options.cluster, merged: (host) => this.#catalog.merged(host) },
       writer: options.writer ?? this.replicas?.writerOf(config),
@@ -186,7 +186,7 @@ export class Engine {
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);
-    this.#sinks = makeSinks(this.#parts, this.replicas);
+    this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas);
     this.#startPipeline(before);
   }
 
@@ -273,7 +273,8 @@ export class Engine {
     }
     if (this.objects.waits) void pipeline.settled().then(() => this.#openGate(pipeline));
     this.replicas?.settleHeld();
-    if (this.#catalog.waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
+    const waits = this.#catalog.waits || sinks.publisher.idle.waits;
+    if (waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
   }
 
   /** Everything that was applied is written or waits to be. */
@@ -288,7 +289,7 @@ export class Engine {
     await runInSlices(this.#catalog.confirmSteps(dirty));
     this.#confirmation = undefined;
     if (this.#pipeline === undefined) return;
-    this.#pipeline.touch(dirty);
+    this.#pipeline.touch([...dirty, ...this.#sinks.publisher.idle.due()]);
     this.#applied(this.#pipeline);
   }
 

@@ -22,7 +22,11 @@ export function observeSafety(engine: Engine, gauge: Gauge): void {
     const age = ageOf(scope, engine.catalog.now());
     return age === undefined ? undefined : age / 1_000;
   });
-  perScope('source_held_endpoints', 'Endpoints whose mass removal waits for its confirmation', (s) => s.retained.mass);
+  perScope(
+    'source_held_endpoints',
+    'Endpoints whose removal waits for its confirmation',
+    (s) => s.retained.mass + s.retained.outage,
+  );
   perScope('source_damped_endpoints', 'Endpoints whose removal waits because they come and go', (s) => s.retained.flap);
   perScope('source_refused_endpoints', 'Endpoints left out as older views of registrations that are over', (scope) => {
     let refused = 0;

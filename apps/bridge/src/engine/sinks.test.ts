@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { DEFAULT_GUARD } from '@isthmus/catalog';
 import { MemoryLedger } from '@isthmus/ledger';
 import { systemClock } from '@isthmus/model';
 import type { Ledger, SourceId } from '@isthmus/model';
@@ -26,8 +27,15 @@ function sinks(registry: MemoryRegistry, ledger: Ledger, publish: readonly { to:
     ],
     publish,
     ledger: { file: 'ledger' },
+    guard: DEFAULT_GUARD,
   };
-  const made = new Sinks({ config: config as unknown as BridgeConfig, ledger, clock: systemClock, writer: undefined });
+  const made = new Sinks({
+    config: config as unknown as BridgeConfig,
+    ledger,
+    clock: systemClock,
+    writer: undefined,
+    isFollowed: () => true,
+  });
   const stop = new AbortController();
   abort.push(stop);
   runs.push(made.run(stop.signal));

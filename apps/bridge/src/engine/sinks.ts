@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ScopeState } from '@isthmus/catalog';
-import type { Clock, Ledger, SourceId } from '@isthmus/model';
+import type { Clock, Ledger, ServiceId, SourceId } from '@isthmus/model';
 import { LeaseSink, alwaysWriter, writtenPublications } from '@isthmus/registry';
 import type { RegistrySink, Writer } from '@isthmus/registry';
 import { publishRule } from '../pipeline/publication.ts';
@@ -14,6 +14,8 @@ export interface SinksParts {
   readonly clock: Clock;
   /** Undefined: one replica, which always writes. */
   readonly writer: Writer | undefined;
+  /** Whether what is known of these services is what their registries say now. */
+  readonly isFollowed: (services: readonly ServiceId[]) => boolean;
 }
 
 /**
@@ -26,7 +28,7 @@ export class Sinks {
   readonly #complete = new Set<SourceId>();
   readonly #configured: ReadonlySet<SourceId>;
 
-  constructor({ config, ledger, clock, writer = alwaysWriter(ownerOf(config)) }: SinksParts) {
+  constructor({ config, ledger, clock, writer = alwaysWriter(ownerOf(config)), isFollowed }: SinksParts) {
     this.#configured = new Set(config.registries.map((r) => r.id));
     const wanted = new Set(config.publish.map((entry) => entry.to));
     const sinks = config.registries.flatMap(({ id, kind, config: registry }): readonly [SourceId, RegistrySink][] => {
@@ -38,7 +40,8 @@ export class Sinks {
       return [[id, new LeaseSink(id, wire, { clock, random: Math.random, meshId, writer, ledger, isComplete })]];
     });
     this.#sinks = new Map(sinks);
-    this.publisher = new SinkPublisher(config.publish.map(publishRule), this.#sinks);
+    const { flap } = config.guard;
+    this.publisher = new SinkPublisher(config.publish.map(publishRule), this.#sinks, { clock, flap, isFollowed });
   }
 
   get all(): readonly RegistrySink[] {

@@ -83,6 +83,8 @@ describe('what a host is published as', () => {
     const there = publication(orders, { address: 'gateway', gateways });
     expect(there?.instances.map((i) => i.address)).toEqual(['10.1.0.1', '10.1.0.2']);
     expect(there?.instances[0]).toMatchObject({ weight: 1, metadata: {}, origin: 'a/ns/g/orders' });
+    const down = merged('down.test', record('down', [endpoint({ health: 'unhealthy' }), endpoint({ port: 81, weight: 0 })]));
+    expect(publication(down, { address: 'gateway', gateways })).toBeUndefined();
   });
 
   test('a service without instances that take traffic is not published by instance', () => {

@@ -29,8 +29,7 @@ export function publishRule(config: PublishConfig): PublishRule {
  * lists never go back into it: a host that several registries have is only completed by what is elsewhere.
  */
 export function publicationOf(service: MeshService, { config }: PublishRule): Publication | undefined {
-  const portName = portOf(service, config.port);
-  const elsewhere = service.endpoints.filter((e) => e.portName === portName && sourceOf(e) !== config.to);
+  const elsewhere = publishable(service, config);
   const first = elsewhere[0];
   if (first === undefined) return undefined;
   const instances = instancesOf(elsewhere, config);
@@ -44,6 +43,12 @@ export function publicationOf(service: MeshService, { config }: PublishRule): Pu
   };
 }
 
+/** What may be written of it into that registry, whether it takes traffic or not. */
+export function publishable(service: MeshService, config: PublishConfig): readonly MeshEndpoint[] {
+  const portName = portOf(service, config.port);
+  return service.endpoints.filter((e) => e.portName === portName && sourceOf(e) !== config.to);
+}
+
 function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig): readonly PublishedInstance[] {
   switch (config.address) {
     case 'instance':
@@ -53,7 +58,8 @@ function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig):
       return endpoints.filter((e) => takesTraffic(e.endpoint)).map((e) => published(e, config, { ...e.endpoint, port }));
     }
     case 'gateway': {
-      const [first] = endpoints;
+      // Behind it nobody would answer: callers shall see what a registry says of a service without healthy instances.
+      const first = endpoints.find((e) => takesTraffic(e.endpoint));
       if (first === undefined) return [];
       // The gateway stands for all of them: what one instance says of itself does not hold for it.
       return config.gateways.map((place) => ({

@@ -1,6 +1,8 @@
 import type { MeshHost, MeshService, SourceId } from '@isthmus/model';
 import { publicationId } from '@isthmus/registry';
 import type { Publication, RegistrySink } from '@isthmus/registry';
+import { IdleGateways } from './idle-gateways.ts';
+import type { IdleGatewaysDeps } from './idle-gateways.ts';
 import { publicationOf } from './publication.ts';
 import type { PublishRule } from './publication.ts';
 
@@ -21,13 +23,18 @@ export class SinkPublisher {
   /** Who claims a name, by sink and id; the first host of the alphabet gets it. */
   readonly #claimants = new Map<string, Map<MeshHost, Publication>>();
 
-  constructor(rules: readonly PublishRule[], sinks: ReadonlyMap<SourceId, RegistrySink>) {
+  /** Gateways that are published although nobody behind them takes traffic. */
+  readonly idle: IdleGateways;
+
+  constructor(rules: readonly PublishRule[], sinks: ReadonlyMap<SourceId, RegistrySink>, deps: IdleGatewaysDeps) {
+    this.idle = new IdleGateways(deps);
     this.#rules = rules;
     this.#sinks = sinks;
   }
 
   publish(host: MeshHost, service: MeshService | undefined): void {
     const wanted = service === undefined ? [] : this.#wantedOf(service);
+    if (service === undefined && this.#claims.has(host)) this.idle.forget(host);
     const claims = wanted.map(({ sink, publication }) => ({ sink, id: publicationId(publication.at) }));
     for (const claim of this.#claims.get(host) ?? []) {
       if (!claims.some((other) => other.sink === claim.sink && other.id === claim.id)) this.#claim(claim, host, undefined);
@@ -50,7 +57,7 @@ export class SinkPublisher {
   #wantedOf(service: MeshService): readonly { readonly sink: RegistrySink; readonly publication: Publication }[] {
     return [...this.#sinks.values()].flatMap((sink) => {
       const rule = this.#rules.find(({ config, matches }) => config.to === sink.id && matches(service));
-      const publication = rule === undefined ? undefined : publicationOf(service, rule);
+      const publication = rule === undefined ? undefined : this.idle.keep(service, rule, publicationOf(service, rule));
       return publication === undefined ? [] : [{ sink, publication }];
     });
   }

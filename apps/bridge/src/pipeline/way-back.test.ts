@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Catalog, DEFAULT_GUARD, DEFAULT_RULES } from '@isthmus/catalog';
-import { endpoint, record, snapshotOf } from '@isthmus/catalog/testing';
+import { endpoint, record, snapshotOf, upsert } from '@isthmus/catalog/testing';
 import type { PublishConfig } from '@isthmus/config';
 import { MemoryLedger } from '@isthmus/ledger';
 import { scopeOf, systemClock } from '@isthmus/model';
-import type { Ledger, MeshHost, ServiceRecord, SourceEvent, SourceId, SourceStatus } from '@isthmus/model';
+import type { Endpoint, Ledger, MeshHost, ServiceId, ServiceRecord, SourceEvent, SourceId, SourceStatus } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { LeaseSink, alwaysWriter } from '@isthmus/registry';
 import { MemoryRegistry } from '@isthmus/registry/testing';
@@ -44,7 +44,10 @@ function line(registry: MemoryRegistry, ledger: Ledger = new MemoryLedger(), con
     ledger,
     isComplete: (source) => complete.has(source),
   });
-  const publisher = new SinkPublisher(configs.map(publishRule), new Map([[TO, sink]]));
+  const isFollowed = (ids: readonly ServiceId[]) =>
+    ids.every((id) => catalog.scopeById(id.slice(0, id.lastIndexOf('/')))?.status.state === 'live');
+  const { flap } = DEFAULT_GUARD;
+  const publisher = new SinkPublisher(configs.map(publishRule), new Map([[TO, sink]]), { clock, flap, isFollowed });
   const abort = new AbortController();
   const running = sink.run(abort.signal);
   const stop = async () => {
@@ -156,5 +159,75 @@ describe('from what a source says to what a registry has', () => {
     expect(sink.status.state).toBe('live');
     registry.forbidden.clear();
     await until('then it is published too', async () => (await inRegistry(registry, all)) === 3);
+  });
+});
+
+describe('a gateway that is published', () => {
+  const gateway: PublishConfig = { ...CONFIG, address: 'gateway', gateways: [{ address: '10.9.0.1', port: 80 }] };
+  const orders = (...health: readonly Endpoint['health'][]) =>
+    record(
+      'orders',
+      health.map((each, n) => endpoint({ address: `10.0.0.${n + 1}`, health: each })),
+    );
+  const up = upsert(orders('unhealthy', 'healthy'));
+  const down = upsert(orders('unhealthy', 'disabled'));
+  const stale = status({ state: 'stale', since: 0, cause: 'no answer' });
+  async function open(registry: MemoryRegistry) {
+    const made = line(registry, new MemoryLedger(), [gateway]);
+    made.say(snapshotOf([orders('healthy', 'healthy')]));
+    made.say(status({ state: 'live' }));
+    await isThere(registry);
+    return { ...made, wait: (ms: number) => ((made.clock.time += ms), made.publish(made.publisher.idle.due())) };
+  }
+  const isThere = (registry: MemoryRegistry) =>
+    until('it is published', async () => (await registry.seen('orders')).map(({ address }) => address).join() === '10.9.0.1');
+  const isGone = (registry: MemoryRegistry) => until('it is gone', async () => (await registry.seen('orders')).length === 0);
+
+  test('stays while one instance takes traffic, goes with the last, and is back with the first', async () => {
+    const registry = new MemoryRegistry();
+    const { say, sink } = await open(registry);
+    say(up);
+    const { renewed } = sink.counters;
+    await until('the sink has had its turn', () => sink.counters.renewed > renewed);
+    expect([sink.counters.withdrawn, await registry.seen('orders')]).toEqual([0, [expect.anything()]]);
+    say(down);
+    await isGone(registry);
+    say(up);
+    await isThere(registry);
+  });
+
+  test('stays while its registry is not followed, whatever else says that nobody takes traffic', async () => {
+    const registry = new MemoryRegistry();
+    const { say, wait, sink, publisher } = await open(registry);
+    say(stale);
+    say(down);
+    wait(600_000);
+    const { renewed } = sink.counters;
+    await until('the sink has had its turn', () => sink.counters.renewed > renewed);
+    expect([sink.counters.withdrawn, publisher.idle.waits]).toEqual([0, true]);
+    say(status({ state: 'live' }));
+    wait(0);
+    await isGone(registry);
+    expect(publisher.idle.waits).toBe(false);
+  });
+
+  test('goes later where its instances come and go: from the third time on, as instances themselves', async () => {
+    const registry = new MemoryRegistry();
+    const { say, wait, publisher } = await open(registry);
+    for (let times = 0; times < 2; times += 1) {
+      say(down);
+      await isGone(registry);
+      say(up);
+      await isThere(registry);
+    }
+    say(down);
+    wait(9_000);
+    expect([await registry.seen('orders'), publisher.idle.waits]).toEqual([[expect.anything()], true]);
+    say(up);
+    wait(60_000);
+    expect([await registry.seen('orders'), publisher.idle.waits]).toEqual([[expect.anything()], false]);
+    say(down);
+    wait(20_000);
+    await isGone(registry);
   });
 });

@@ -82,10 +82,16 @@ export const endpointColumns: readonly Column<EndpointView>[] = [
   { head: 'KEPT', cell: (e) => (e.retained === undefined ? '' : keptText(e.retained)), optional: true },
 ];
 
+const KEPT = {
+  mass: 'held',
+  outage: 'held: its registry was away just before',
+  flap: 'damped: it comes and goes',
+} as const;
+
 /** Why an endpoint is there that its registry no longer lists. */
 export function keptText({ why, forMs, goesInMs }: RetainedView): string {
   const goes = goesInMs === undefined ? 'when its registry is followed again' : `in ${formatDuration(goesInMs)}`;
-  return `${why === 'mass' ? 'held' : 'damped: it comes and goes'}, not listed for ${formatDuration(forMs)}, goes ${goes}`;
+  return `${KEPT[why]}, not listed for ${formatDuration(forMs)}, goes ${goes}`;
 }
 
 export const publicationColumns: readonly Column<PublicationView>[] = [

@@ -176,7 +176,7 @@ function heldNotes(host: ExplainedHost, held: readonly HeldView[], now: number):
     if (!concerned) return [];
     const when = h.confirmAt > now ? `in ${formatDuration(h.confirmAt - now)} at the earliest` : 'with the next complete read';
     return [
-      `! ${oneLine(h.scope)} no longer lists ${h.removing} of its ${count(h.of, 'endpoint')}: so many at once are held, and go ${when}. Some of the above may be among them.\n` +
+      `! ${oneLine(h.scope)} no longer lists ${h.removing} of its ${count(h.of, 'endpoint')}: these are held, and go ${when}. Some of the above may be among them.\n` +
         `  To let them go now: isthmus release-held ${oneLine(h.scope)}`,
     ];
   });

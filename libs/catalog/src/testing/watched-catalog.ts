@@ -11,6 +11,8 @@ import { record } from './records.ts';
 export interface WatchedOptions {
   readonly rules?: Partial<MergeRules>;
   readonly guard?: Partial<GuardOptions>;
+  /** Of all sources, ms. Default 0. */
+  readonly restartGrace?: number;
 }
 
 /** A catalog whose time the test owns. Its records are those of `record()`: the scope `a/ns/g`. */
@@ -33,6 +35,7 @@ export class WatchedCatalog {
       ledger: this.ledger,
       clock: this.clock,
       allocateVips: true,
+      restartGrace: () => this.#options.restartGrace ?? 0,
     });
   }
 

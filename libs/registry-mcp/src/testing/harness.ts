@@ -15,6 +15,7 @@ export const MCP_ABILITIES: HarnessAbilities = {
   disable: true, // a bridge leaves out what takes no traffic
   emptyAfterRestart: false, // a bridge answers when its registries have been read, so its first answer is the truth
   auth: true,
+  lastWord: false,
 };
 
 export const MCP_FAULTS: FaultRow = {

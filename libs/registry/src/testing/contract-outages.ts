@@ -43,13 +43,20 @@ export function outageCases({ harness, live, sees, deadline, outage, caseTimeout
     test(
       'a connection that hangs is a stale registry, which loses nothing and recovers',
       async () => {
+        const began = Date.now();
         await harness().register('hanging', { address: '10.1.10.1', port: 8201 });
         const view = await live();
         await sees(view, 'hanging', [8201]);
         const known = view.services.size;
         await harness().hang();
+        const hungAt = Date.now();
         try {
           await view.until('stale', (v) => isStale(v, harness().scope), deadline * 2);
+          // Since its last word, which is nearer to when it hung than to when that was noticed.
+          const status = view.status(harness().scope);
+          const since = status?.state === 'stale' ? status.since : 0;
+          expect(since).toBeGreaterThanOrEqual(began);
+          if (abilities.lastWord !== false) expect(since).toBeLessThan((hungAt + Date.now()) / 2);
           expect(view.services.size).toBe(known);
         } finally {
           await harness().resume();

@@ -23,6 +23,8 @@ export interface HarnessAbilities {
   readonly auth: boolean;
   /** `false`: there is no connection that could hang (a file). `hang` and `resume` are not called then. */
   readonly hangs?: false;
+  /** `false`: nothing tells when a server that is silent was last alive (gRPC keeps its keepalive to itself). */
+  readonly lastWord?: false;
 }
 
 /**
