@@ -1,4 +1,6 @@
 /** Eureka, from Spring Cloud, with the timings that tests want. */
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { javaCommand } from './java.ts';
 import { ManagedServer } from './managed-server.ts';
 import { freePorts } from './ports.ts';
@@ -33,7 +35,10 @@ export interface EurekaOptions extends CommonOptions {
   readonly provide?: ProvideOptions;
 }
 
-export type EurekaServer = Server<EurekaPorts>;
+export interface EurekaServer extends Server<EurekaPorts> {
+  /** In force with the next request, nothing else changes; not for hashed ones. A restart takes the options' password again. */
+  changePassword(password: string): Promise<void>;
+}
 
 /** Ready in about 4 s. It keeps everything in memory: after a restart it is empty until its clients come back. */
 export async function startEureka(options: EurekaOptions = {}): Promise<EurekaServer> {
@@ -43,31 +48,43 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaSe
   });
   const { recipe } = servers.eureka;
   if (recipe.kind !== 'maven') throw new Error('eureka is not built by Maven');
-  return ManagedServer.start<EurekaPorts>({
+  const server = await ManagedServer.start<EurekaPorts>({
     name: 'eureka',
     version: build.version,
     options,
     fixedPorts: options.port !== undefined,
     allocate: async () => ({ http: options.port ?? (await freePorts(1))[0]! }),
-    prepare: async (dir, ports) => ({
-      command: await javaCommand({
-        home: build.home,
-        dir,
-        mainClass: recipe.mainClass,
-        heapMb: options.heapMb ?? 192,
-        recordsClasses: options.recordsClasses === true,
-        jvmFlags: [],
-        args: Object.entries({ ...propertiesFor(ports.http, options), ...options.properties }).map(
-          ([key, value]) => `--${key}=${value}`,
-        ),
-      }),
-    }),
+    prepare: async (dir, ports) => {
+      if (options.auth !== undefined) await writePassword(dir, options.auth.password);
+      const all = { ...propertiesFor(ports.http, options), 'isthmus.password-file': passwordFile(dir), ...options.properties };
+      return {
+        command: await javaCommand({
+          home: build.home,
+          dir,
+          mainClass: recipe.mainClass,
+          heapMb: options.heapMb ?? 192,
+          recordsClasses: options.recordsClasses === true,
+          jvmFlags: [],
+          args: Object.entries(all).map(([key, value]) => `--${key}=${value}`),
+        }),
+      };
+    },
     probe: async (ports, signal) => (await http(ports.http, '/eureka/apps', { headers: basic(options), signal })).status === 200,
     data: [],
     startTimeoutMs: 90_000,
     stopGraceMs: options.recordsClasses === true ? 120_000 : 5_000,
     leavesNothing: options.recordsClasses !== true,
   });
+  return Object.assign(server, { changePassword: (password: string) => writePassword(server.dir, password) });
+}
+
+const passwordFile = (dir: string): string => join(dir, 'password');
+
+/** Whole at every moment: the server reads it at each request. */
+async function writePassword(dir: string, password: string): Promise<void> {
+  const file = passwordFile(dir);
+  await writeFile(`${file}.new`, password, { mode: 0o600 });
+  await rename(`${file}.new`, file);
 }
 
 /** Servers that replicate to one another. */
@@ -115,8 +132,6 @@ function propertiesFor(
     'eureka.server.wait-time-in-ms-when-sync-empty': 0,
     'isthmus.auth': auth !== undefined,
     'isthmus.hashes-passwords': auth?.hashed === true,
-    // Without a user Spring makes one up and logs its password; it is never asked for.
     'spring.security.user.name': auth?.username ?? 'nobody',
-    'spring.security.user.password': auth?.password ?? 'unused',
   };
 }

@@ -109,16 +109,24 @@ describe('every server starts on free ports, answers, and leaves nothing when it
   );
 
   test(
-    'Eureka, with a password',
-    () =>
-      lives(
-        () => startEureka({ auth: { username: 'lab', password: 'p' } }),
-        async ({ ports }) => {
+    'Eureka, with a password, and another while it runs',
+    async () => {
+      const eureka = await startEureka({ auth: { username: 'lab', password: 'p' } });
+      const asks = (password: string) => {
+        const authorization = `Basic ${Buffer.from(`lab:${password}`).toString('base64')}`;
+        return status(eureka.ports.http, '/eureka/apps', { authorization });
+      };
+      await lives(
+        () => Promise.resolve(eureka),
+        async ({ ports, pid }) => {
           expect(await status(ports['http'], '/eureka/apps')).toBe(401);
-          const authorization = `Basic ${Buffer.from('lab:p').toString('base64')}`;
-          expect(await status(ports['http'], '/eureka/apps', { authorization })).toBe(200);
+          expect([await asks('p'), await asks('q')]).toEqual([200, 401]);
+          await eureka.changePassword('q');
+          expect([await asks('p'), await asks('q')]).toEqual([401, 200]);
+          expect(eureka.pid).toBe(pid);
         },
-      ),
+      );
+    },
     patient,
   );
 

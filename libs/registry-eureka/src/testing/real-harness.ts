@@ -13,9 +13,7 @@ const TIMES = { pollInterval: '200ms', timeout: '2s', restartGrace: '4s' };
 
 /** The contract on a real Eureka behind Spring Security. */
 export async function realHarness(start: typeof startEureka): Promise<FaultHarness & { readonly url: string }> {
-  // The password is a setting of the server, which it reads at its start.
-  const auth = { username: ACCOUNT.username, password: ACCOUNT.right };
-  const server = await start({ auth });
+  const server = await start({ auth: { username: ACCOUNT.username, password: ACCOUNT.right } });
   const url = `http://127.0.0.1:${server.ports.http}/eureka`;
   let rest = new EurekaRest(url, `${ACCOUNT.username}:${ACCOUNT.right}`);
   const providers = new Map<string, { readonly service: string; readonly instance: TestInstance }>();
@@ -24,11 +22,9 @@ export async function realHarness(start: typeof startEureka): Promise<FaultHarne
   const everyoneRegisters = () =>
     rest.registerAll([...providers.values()].map(({ service, instance }) => wireInstance(service, instance, LEASE)));
   const changePassword = async (password: string) => {
-    auth.password = password;
+    await server.changePassword(password);
     rest.close();
     rest = new EurekaRest(url, `${ACCOUNT.username}:${password}`);
-    await server.restart();
-    await everyoneRegisters();
   };
 
   return {

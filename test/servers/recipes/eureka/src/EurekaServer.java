@@ -1,5 +1,9 @@
 package isthmus;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
@@ -33,18 +37,27 @@ public class EurekaServer {
     }
 
     /**
-     * The one user of the properties. Spring's own would store the password as a bcrypt hash after the first login and check that for
-     * 70 ms of CPU at every request, which is most of the CPU time of a test that polls: only where a test is about that.
+     * The one user of the properties. His password is read from a file at every request, so that it can be changed without a restart.
+     * Spring's own would store it as a bcrypt hash after the first login and check that for 70 ms of CPU at every request, which is most
+     * of the CPU time of a test that polls: only where a test is about that, and then it is the password of the start.
      */
     @Bean
     UserDetailsService users(
             @Value("${spring.security.user.name:nobody}") String name,
-            @Value("${spring.security.user.password:unused}") String password,
-            @Value("${isthmus.hashes-passwords:false}") boolean hashes) {
-        String stored = hashes ? PasswordEncoderFactories.createDelegatingPasswordEncoder().encode(password) : "{noop}" + password;
+            @Value("${isthmus.password-file:}") Path file,
+            @Value("${isthmus.hashes-passwords:false}") boolean hashes) throws IOException {
+        String hash = hashes ? PasswordEncoderFactories.createDelegatingPasswordEncoder().encode(Files.readString(file)) : null;
         return asked -> {
             if (!asked.equals(name)) throw new UsernameNotFoundException(asked);
-            return User.withUsername(name).password(stored).build();
+            return User.withUsername(name).password(hash != null ? hash : "{noop}" + read(file)).build();
         };
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
     }
 }
