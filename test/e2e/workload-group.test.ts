@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import type { ProxyList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { freePorts, startEnvoy } from '@isthmus/servers';
@@ -78,6 +79,8 @@ test('an Envoy that connects with a WorkloadGroup is called by another, and no m
   workload = await startWorkload();
   await until('it is called', async () => (await call()) === '200 first');
   expect(await hosts()).toEqual([hostOf(first)]);
+  const { items } = await bridge.bridge.get<ProxyList>('proxies');
+  expect(items.flatMap((proxy) => proxy.workload ?? [])).toEqual([{ name: `shop/vm-${FIRST}`, group: 'vm', state: 'in' }]);
   await workload.stop();
   workload = undefined;
   await until('it is gone', async () => (await hosts()).length === 0);

@@ -35,6 +35,7 @@ export type {
   ProxyNack,
   ProxyTypeView,
   ProxyView,
+  ProxyWorkloadView,
   RejectedProxyView,
 } from './proxy-views.ts';
 export type { AgentPlan, AgentTarget } from './agent-plan.ts';

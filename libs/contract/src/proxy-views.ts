@@ -36,6 +36,19 @@ export interface ProxyView {
   readonly connectedAt: number;
   readonly transport: 'sotw' | 'delta' | 'mcp';
   readonly types: readonly ProxyTypeView[];
+  /** What it has registered by a WorkloadGroup; absent where it names none. */
+  readonly workload?: ProxyWorkloadView;
+}
+
+/** A proxy as a workload of a WorkloadGroup. */
+export interface ProxyWorkloadView {
+  /** Of its WorkloadEntry, `shop/vm-10.0.0.7`. */
+  readonly name: string;
+  readonly group: string;
+  /** `in`: services that select it have it. `unwell`: its agent says so, or has not spoken yet. `refused`: it is no workload. */
+  readonly state: 'in' | 'unwell' | 'refused';
+  /** Why it is refused. */
+  readonly reason?: string;
 }
 
 /** Clients of one address and node that were turned away, or whose stream the bridge ended, for one reason. */

@@ -1,8 +1,10 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import type { ConfiguredResource, ProxyConfigView, ProxyList, ProxyView } from '@isthmus/contract';
+import type { ConfiguredResource, ProxyConfigView, ProxyList, ProxyView, ProxyWorkloadView } from '@isthmus/contract';
 import type { ClientStatus, PeerIdentity, SentResource } from '@isthmus/xds';
+import { Engine } from '../engine/engine.ts';
 import { XdsServers } from '../engine/xds-servers.ts';
+import type { AutoRegistration } from '../istio/registration/auto-registration.ts';
 import { answerOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
 
@@ -11,17 +13,20 @@ import { ProblemException } from './problem.ts';
 @Controller('api/v1/proxies')
 export class ProxiesController {
   readonly #servers: XdsServers;
+  readonly #engine: Engine;
 
-  constructor(@Inject(XdsServers) servers: XdsServers) {
+  constructor(@Inject(XdsServers) servers: XdsServers, @Inject(Engine) engine: Engine) {
     this.#servers = servers;
+    this.#engine = engine;
   }
 
   @Get()
   @ApiOperation({ summary: 'Connected proxies: versions sent, acknowledged, rejected' })
   @ApiOkResponse(answerOf('ProxyList'))
   proxies(): ProxyList {
+    const workloads = workloadsOf(this.#engine.istio.registration);
     return {
-      items: this.#servers.all.flatMap((server) => server.clients()).map(proxyView),
+      items: this.#servers.all.flatMap((server) => server.clients()).map((client) => proxyView(client, workloads)),
       rejected: this.#servers.all.flatMap((server) => server.rejections()).sort((a, b) => b.lastAt - a.lastAt),
     };
   }
@@ -46,7 +51,18 @@ export class ProxiesController {
   }
 }
 
-function proxyView(client: ClientStatus): ProxyView {
+/** By node id. */
+function workloadsOf(registration: AutoRegistration): ReadonlyMap<string, ProxyWorkloadView> {
+  return new Map(
+    registration.workloads().map(({ name, claim: { node, namespace, group }, state, problem }) => {
+      const reason = problem === undefined ? {} : { reason: problem };
+      return [node, { name: `${namespace}/${name}`, group, state: state === 'away' ? 'in' : state, ...reason }];
+    }),
+  );
+}
+
+function proxyView(client: ClientStatus, workloads: ReadonlyMap<string, ProxyWorkloadView>): ProxyView {
+  const workload = workloads.get(client.node);
   return {
     node: client.node,
     address: client.address,
@@ -62,6 +78,7 @@ function proxyView(client: ClientStatus): ProxyView {
       ...(type.unansweredSince === undefined ? {} : { unansweredSince: type.unansweredSince }),
       ...(type.nack === undefined ? {} : { nack: { at: type.nack.at, message: type.nack.message, names: type.nack.names } }),
     })),
+    ...(workload === undefined ? {} : { workload }),
   };
 }
 

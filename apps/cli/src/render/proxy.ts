@@ -1,4 +1,11 @@
-import type { ProxyConfigView, ProxyNack, ProxyTypeView, ProxyView, RejectedProxyView } from '@isthmus/contract';
+import type {
+  ProxyConfigView,
+  ProxyNack,
+  ProxyTypeView,
+  ProxyView,
+  ProxyWorkloadView,
+  RejectedProxyView,
+} from '@isthmus/contract';
 import { terminalSafe } from '../terminal-safe.ts';
 import { renderTable } from './table.ts';
 import { ago, typeName } from './words.ts';
@@ -33,11 +40,21 @@ export function renderProxyStatus(proxies: readonly ProxyView[], rejected: reado
   const silent = proxies
     .filter((proxy) => proxy.types.length === 0)
     .map((proxy) => `${terminalSafe(proxy.node)} (${proxy.transport}) has asked for nothing yet\n`);
+  const workloads = new Map(proxies.flatMap(({ node, workload }) => (workload === undefined ? [] : [[node, workload] as const])));
+  const registered = [...workloads].map(
+    ([node, workload]) =>
+      `${terminalSafe(node)} is workload ${terminalSafe(workload.name)} of WorkloadGroup ${terminalSafe(workload.group)}: ${wordOf(workload)}\n`,
+  );
   const turnedAway = rejected.map(
     ({ node, address, code, reason, count, lastAt }) =>
       `${terminalSafe(node || 'a client')} from ${address} was turned away${count === 1 ? '' : ` ${count} times, last`} ${ago(now, lastAt)} ago (${code}):\n  ${terminalSafe(reason)}\n`,
   );
-  return [...(rows.length === 0 ? [] : [table]), ...refusals, ...silent, ...turnedAway].join('\n');
+  return [...(rows.length === 0 ? [] : [table]), ...refusals, ...silent, ...registered, ...turnedAway].join('\n');
+}
+
+function wordOf({ state, reason = '' }: ProxyWorkloadView): string {
+  if (state === 'in') return 'callers have it';
+  return state === 'unwell' ? 'not called, as its agent has not said that it is well' : `not registered, ${terminalSafe(reason)}`;
 }
 
 function namesOf({ names }: ProxyNack): string {

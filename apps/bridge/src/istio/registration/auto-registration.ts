@@ -32,6 +32,8 @@ export interface RegisteredWorkload {
   readonly claim: Claim;
   /** `unwell`: its agent says so, or has said nothing yet. `away`: it is not connected, and goes when its grace is over. */
   readonly state: 'in' | 'unwell' | 'away' | 'refused';
+  /** Why it is refused. */
+  readonly problem: string | undefined;
 }
 
 /** In the ledger, by `namespace/name`. */
@@ -118,6 +120,7 @@ export class AutoRegistration {
       name: key.slice(key.indexOf('/') + 1),
       claim,
       state: problem !== undefined ? 'refused' : !well ? 'unwell' : streams === 0 ? 'away' : 'in',
+      problem: problem?.what,
     }));
     return all.sort((a, b) =>
       `${a.claim.namespace}/${a.name}` < `${b.claim.namespace}/${b.name}` ? -1 : 1,
