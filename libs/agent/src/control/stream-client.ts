@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { ControlRequests } from './control-place.ts';
 import { EventStream } from './event-stream.ts';
 import type { StreamEvent } from './event-stream.ts';
+import { LONGEST_WAIT_MS, waitMs } from './reconnect-wait.ts';
 
 export interface StreamClientOptions {
   readonly requests: ControlRequests;
@@ -19,8 +20,6 @@ export interface StreamClientOptions {
   readonly unusable: (why: string) => void;
 }
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 30_000;
 /** Before an answer begins. */
 const ANSWER_WITHIN_MS = 10_000;
 /** A stream that lived so long was a good one: the next wait is a short one. */
@@ -162,11 +161,8 @@ export class StreamClient {
   #lost(why: string | undefined, atLeastMs = 0): void {
     if (this.#closed) return;
     if (why !== undefined) this.#options.unusable(why);
-    const { random } = this.#options;
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(this.#failures, 10));
+    const wait = waitMs(this.#failures, atLeastMs, this.#options.random);
     this.#failures += 1;
-    // At least a half of it, so that nobody comes at once, and spread, so that not all come together.
-    const wait = Math.max(longest * (0.5 + random() / 2), atLeastMs * (1 + random() / 2));
     clearTimeout(this.#timer);
     this.#timer = unref(setTimeout(() => this.#connect(), wait));
   }

@@ -34,8 +34,8 @@ export class FollowedControl {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  follow(more: { readonly cacheDir?: string; readonly tokenFile?: string } = {}): Control {
-    const { cacheDir, ...place } = more;
+  follow(more: { readonly cacheDir?: string; readonly tokenFile?: string; readonly random?: () => number } = {}): Control {
+    const { cacheDir, random = () => 0, ...place } = more;
     let minutes = 0;
     this.control = followControl({
       place: { url: `http://127.0.0.1:${this.port}`, service: 'web', ...place },
@@ -46,7 +46,7 @@ export class FollowedControl {
       // Everything is said: a minute between any two.
       diagnostics: new Diagnostics({ emit: (one) => this.said.push(one), now: () => (minutes += 60_000) }),
       now: () => performance.now(),
-      random: () => 0,
+      random,
     });
     return this.control;
   }
