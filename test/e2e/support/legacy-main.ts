@@ -39,7 +39,8 @@ const breaker = new CircuitBreaker(callOrders, {
   errorThresholdPercentage: 50,
   volumeThreshold: 10,
   rollingCountTimeout: 60_000,
-  resetTimeout: 3_000,
+  // Longer than a busy machine takes from the last failure until the process is back on the SDK.
+  resetTimeout: 15_000,
 });
 wrapBreaker(breaker, { target: `127.0.0.1:${first}` });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { until } from '@isthmus/model/testing';
 import Opossum8 from 'opossum';
 import Opossum9 from 'opossum-9';
 import Opossum10 from 'opossum-10';
@@ -133,6 +134,38 @@ describe.each(VERSIONS)('a breaker of opossum %s', (version, CircuitBreaker) => 
       }
     },
   );
+
+  test('is open on the way back while trouble in the mesh goes on, however long ago it began', async () => {
+    const breaker = breakerOf();
+    storm.plan({ rung: 'resilience' });
+    storm.behaviour = () => 500;
+    await fireAll(breaker, 5);
+    let later = 0;
+    const { now } = performance;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + later);
+    try {
+      // It would have been half-open by then, and this call would have been its trial.
+      later = OPTIONS.resetTimeout + 1_000;
+      await fire(breaker);
+      later += 1_000;
+      storm.plan({ rung: 'sdk' });
+      expect(await fire(breaker)).toBe('fallback of a: EOPENBREAKER');
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  test('that was half-open when it was handed over is open on the way back for what failed in the mesh', async () => {
+    const breaker = breakerOf({ resetTimeout: 1 });
+    breaker.open();
+    await until('it is half-open', () => breaker.halfOpen);
+    (breaker as unknown as OpossumBreaker).options.resetTimeout = OPTIONS.resetTimeout;
+    storm.plan({ rung: 'resilience' });
+    storm.behaviour = () => 500;
+    await fireAll(breaker, 5);
+    storm.plan({ rung: 'sdk' });
+    expect(await fire(breaker)).toBe('fallback of a: EOPENBREAKER');
+  });
 
   test('is closed on the way back when the mesh had no trouble', async () => {
     const breaker = breakerOf();

@@ -149,7 +149,7 @@ class ObservedBreaker {
       opened: { value: false },
       halfOpen: { value: false },
       pendingClose: { value: false },
-      open: { value: () => (this.#wouldBeOpenSince ??= performance.now()) },
+      open: { value: () => this.#wouldOpen() },
       semaphore: { value: { test: () => true, release: () => undefined } },
       emit: {
         value: (event: string, ...values: unknown[]) => {
@@ -162,6 +162,13 @@ class ObservedBreaker {
         },
       },
     }) as OpossumBreaker;
+  }
+
+  /** Anew where it would have been half-open and tried by this call: trouble that goes on keeps a breaker open. */
+  #wouldOpen(): void {
+    const at = performance.now();
+    const since = this.#wouldBeOpenSince;
+    if (since === undefined || at - since >= this.#breaker.options.resetTimeout) this.#wouldBeOpenSince = at;
   }
 
   /** What a half-open breaker would have let through and closed for. */
@@ -177,7 +184,8 @@ class ObservedBreaker {
     const since = this.#wouldBeOpenSince;
     this.#wouldBeOpenSince = undefined;
     const breaker = this.#breaker;
-    if (since === undefined || !breaker.closed || !isOverThreshold(breaker)) return;
+    // Half-open it may be of what was before the hand-over.
+    if (since === undefined || breaker.opened || !isOverThreshold(breaker)) return;
     const { resetTimeout } = breaker.options;
     const left = resetTimeout - (performance.now() - since);
     if (left <= 0) return;
