@@ -1,6 +1,8 @@
 import { connect } from 'node:http2';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { ProbeResult } from './probe-result.ts';
+import { tlsOptions } from './probe-tls.ts';
+import type { ProbeTls } from './probe-tls.ts';
 
 /** `grpc.health.v1.HealthCheckResponse.ServingStatus` */
 const SERVING_STATUS = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'] as const;
@@ -14,8 +16,17 @@ const MOST_BYTES = 1_024;
  * grpc-js 1.14 never lets go of its connection to a server that accepts and says nothing, and each check would leave one.
  * @throws what the connection fails with, or the signal's abort
  */
-export function grpcHealth(address: string, port: number, service: string, signal: AbortSignal): Promise<ProbeResult> {
-  const session = connect(`http://${address.includes(':') ? `[${address}]` : address}:${port}`);
+export function grpcHealth(
+  address: string,
+  port: number,
+  { service, tls }: { readonly service: string; readonly tls?: ProbeTls | undefined },
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const session =
+    tls === undefined
+      ? connect(`http://${place}`)
+      : connect(`https://${place}`, { ...tlsOptions(address, tls), ALPNProtocols: ['h2'] });
   const abort = (): void => session.destroy(new Error('aborted'));
   return new Promise<ProbeResult>((resolve, reject) => {
     session.once('error', reject);

@@ -1,8 +1,13 @@
 import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { messageOf } from '@isthmus/model';
 import { grpcHealth } from './grpc-health.ts';
 import type { ProbeResult } from './probe-result.ts';
+import { tlsOptions, tlsReason } from './probe-tls.ts';
+import type { ProbeTls } from './probe-tls.ts';
 
 export interface ProbeOptions {
   /** tcp: it accepts a connection; http: it answers 2xx or 3xx; grpc: grpc.health.v1 says SERVING. */
@@ -12,6 +17,8 @@ export interface ProbeOptions {
   /** That a grpc check asks for; `''`: the server as a whole. */
   readonly service: string;
   readonly timeoutMs: number;
+  /** Over TLS. */
+  readonly tls?: ProbeTls | undefined;
 }
 
 /** Asks once. Never throws. Follows no redirect, reads no body, keeps no connection. */
@@ -21,11 +28,11 @@ export async function probe(address: string, port: number, options: ProbeOptions
   try {
     switch (options.type) {
       case 'tcp':
-        return await tcp(address, port, either);
+        return await tcp(address, port, options.tls, either);
       case 'http':
-        return await http(address, port, options.path, either);
+        return await http(address, port, options, either);
       case 'grpc':
-        return await grpcHealth(address, port, options.service, either);
+        return await grpcHealth(address, port, options, either);
       default:
         return options.type satisfies never;
     }
@@ -35,12 +42,13 @@ export async function probe(address: string, port: number, options: ProbeOptions
   }
 }
 
-function tcp(address: string, port: number, signal: AbortSignal): Promise<ProbeResult> {
+function tcp(address: string, port: number, tls: ProbeTls | undefined, signal: AbortSignal): Promise<ProbeResult> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port });
+    const at = { host: address, port };
+    const socket = tls === undefined ? connect(at) : connectTls({ ...at, ...tlsOptions(address, tls) });
     const abort = () => socket.destroy(new Error('aborted'));
     signal.addEventListener('abort', abort, { once: true });
-    socket.once('connect', () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       resolve({ healthy: true });
       socket.destroy();
     });
@@ -49,14 +57,17 @@ function tcp(address: string, port: number, signal: AbortSignal): Promise<ProbeR
   });
 }
 
-function http(address: string, port: number, path: string, signal: AbortSignal): Promise<ProbeResult> {
+function http(address: string, port: number, { path, tls }: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
   return new Promise((resolve, reject) => {
     const headers = { 'user-agent': 'isthmus-check', connection: 'close' };
-    const call = request({ host: address, port, path, headers, agent: false, signal }, (response) => {
+    const options = { host: address, port, path, headers, agent: false, signal } as const;
+    const answered = (response: IncomingMessage): void => {
       const status = response.statusCode ?? 0;
       resolve(status >= 200 && status < 400 ? { healthy: true } : { healthy: false, reason: `HTTP ${status}` });
       response.destroy();
-    });
+    };
+    const call =
+      tls === undefined ? request(options, answered) : requestTls({ ...options, ...tlsOptions(address, tls) }, answered);
     call.on('error', reject);
     call.end();
   });
@@ -64,7 +75,7 @@ function http(address: string, port: number, path: string, signal: AbortSignal):
 
 function reasonOf(thrown: unknown): string {
   const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : '';
-  return REASONS.get(code) ?? messageOf(thrown).slice(0, 200);
+  return REASONS.get(code) ?? tlsReason(code, thrown) ?? messageOf(thrown).slice(0, 200);
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([

@@ -1,14 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { AddressRanges, CheckVerdicts, servicePattern } from '@isthmus/catalog';
 import type { RecordOverlay } from '@isthmus/catalog';
 import type { CheckConfig } from '@isthmus/config';
-import { addressKey, parseServiceId } from '@isthmus/model';
+import { addressKey, messageOf, parseServiceId } from '@isthmus/model';
 import type { Clock, Ledger, ServiceId, ServiceRecord } from '@isthmus/model';
 import { Prober, probe } from '@isthmus/probe';
+import type { ProbeTls } from '@isthmus/probe';
 
 export interface ActiveChecksOptions {
   readonly rules: readonly CheckConfig[];
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Directory that relative paths in the config start from. */
+  readonly baseDir: string;
   /** Addresses of a cluster: who lives there is known without asking them. */
   readonly isCovered: (address: string) => boolean;
   /** Services whose view changed. */
@@ -108,7 +113,11 @@ export class ActiveChecks implements RecordOverlay {
         const timer = setTimeout(run, ms).unref();
         return () => clearTimeout(timer);
       },
-      probe: ({ address, port }, signal) => probe(address, port, rule, signal),
+      probe: async ({ address, port }, signal) => {
+        const read = await checkTls(rule, this.#options.baseDir);
+        if ('problem' in read) return { healthy: false, reason: read.problem };
+        return probe(address, port, { ...rule, tls: read.tls }, signal);
+      },
       onVerdict: ({ id, address, port }, verdict) => {
         const key = addressKey({ address, port });
         const service = id.slice(0, -key.length - 1) as ServiceId;
@@ -118,5 +127,17 @@ export class ActiveChecks implements RecordOverlay {
         if (dirty.size > 0) this.#options.onChange(dirty);
       },
     });
+  }
+}
+
+/** Read for each check, so that an authority that was renewed counts. Where it cannot be read every check fails, which is held. */
+async function checkTls({ tls }: CheckConfig, baseDir: string): Promise<{ tls?: ProbeTls } | { problem: string }> {
+  if (tls === undefined) return {};
+  const { caFile, serverName, insecure } = tls;
+  try {
+    const ca = caFile === undefined ? undefined : await readFile(resolve(baseDir, caFile), 'utf8');
+    return { tls: { ca, serverName, insecure } };
+  } catch (thrown) {
+    return { problem: `caFile cannot be read: ${messageOf(thrown)}` };
   }
 }

@@ -45,6 +45,7 @@ export class Liveness implements RecordOverlay {
       rules: config.liveness.checks,
       ledger,
       clock,
+      baseDir: config.baseDir,
       isCovered: (address) => this.crossChecks.some((check) => check.covers(address)),
       onChange: (services) => this.#changed(services),
     });

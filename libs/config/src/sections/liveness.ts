@@ -72,6 +72,19 @@ const correct = z
     'Take dead endpoints out of service at the registry itself, so that SDK callers stop calling them; undone when they live again.',
   );
 
+const checkTls = z
+  .strictObject({
+    caFile: z.string().min(1).optional().describe('PEM file with the authorities to trust; default: the system’s.'),
+    serverName: z
+      .string()
+      .min(1)
+      .max(253)
+      .optional()
+      .describe('Name to ask for (SNI) and to find in the certificate; default: the address has to be in it.'),
+    insecureSkipVerify: z.boolean().default(false).describe('Take any certificate: only whether it answers is checked.'),
+  })
+  .describe('Check over TLS: https, gRPC over TLS, or for tcp a handshake.');
+
 const check = z.strictObject({
   name: sourceName.describe('Name of these checks in messages, metrics and `isthmus get held`.'),
   services: patterns('Services whose endpoints are checked').min(1),
@@ -85,6 +98,7 @@ const check = z.strictObject({
     .describe('Ranges that may be connected to; a registry must not be able to make the bridge call just any address.'),
   path: z.string().startsWith('/').max(2_048).default('/').describe('Path of an http check.'),
   service: z.string().max(253).default('').describe('Service that a grpc check asks for; empty: the server as a whole.'),
+  tls: checkTls.optional(),
   interval: durationField(1_000, 3_600_000, '10s').describe('Time between two checks of one endpoint, give or take a fifth.'),
   timeout: durationField(50, 60_000, '2s').describe('What a check may take.'),
   healthy: z.int().min(1).max(100).default(2).describe('Successes in a row after which a failed endpoint is used again.'),
@@ -154,6 +168,8 @@ export interface CheckConfig {
   readonly targets: readonly string[];
   readonly path: string;
   readonly service: string;
+  readonly tls:
+    { readonly caFile: string | undefined; readonly serverName: string | undefined; readonly insecure: boolean } | undefined;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly healthy: number;
@@ -175,7 +191,12 @@ export function livenessConfig({ kubernetes, correct: writes, checks }: Liveness
       perMinute: writes.perMinute,
       dryRun: writes.dryRun,
     },
-    checks: checks.map(({ interval, timeout, ...rest }) => ({ ...rest, intervalMs: interval, timeoutMs: timeout })),
+    checks: checks.map(({ interval, timeout, tls, ...rest }) => ({
+      ...rest,
+      tls: tls && { caFile: tls.caFile, serverName: tls.serverName, insecure: tls.insecureSkipVerify },
+      intervalMs: interval,
+      timeoutMs: timeout,
+    })),
   };
 }
 
