@@ -57,6 +57,7 @@ export type DiagnosticCode =
   | 'vip.pending'
   | 'weight.clamped'
   | 'weight.invalid'
+  | 'workload.not-shared'
   | 'workload.unregistered'
   | 'workloads.unknown';
 

@@ -27,6 +27,7 @@ export class IstioRules {
     this.registration = new AutoRegistration({
       ...{ store: this.store, ledger, timers: systemTimers, defaults: nodeDefaults(config.istio.domain) },
       graceMs: () => this.#config.istio.workloadGrace,
+      hasReplicas: config.ledger.shared !== undefined,
     });
     this.#reader = this.#open();
   }

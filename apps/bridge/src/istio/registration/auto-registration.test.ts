@@ -33,14 +33,11 @@ let ledger: MemoryLedger;
 let later: Later;
 let registration: AutoRegistration;
 
-function begin(most?: number): void {
+function begin(more: { readonly most?: number; readonly hasReplicas?: boolean } = {}): void {
   store = new IstioConfigStore();
   later = new Later();
   const defaults = { namespace: 'isthmus', domain: 'cluster.local' };
-  registration = new AutoRegistration({
-    ...{ store, ledger, timers: later, defaults, graceMs: () => 10_000 },
-    ...(most === undefined ? {} : { most }),
-  });
+  registration = new AutoRegistration({ store, ledger, timers: later, defaults, graceMs: () => 10_000, ...more });
 }
 
 function groups(text = GROUP): void {
@@ -193,6 +190,14 @@ describe('a restart of the bridge', () => {
   });
 });
 
+test('beside other replicas it is told that only this one knows', () => {
+  begin({ hasReplicas: true });
+  groups();
+  expect(problems()).toEqual([]);
+  open();
+  expect(problems()).toEqual(['1 workload has registered here by a WorkloadGroup']);
+});
+
 describe('with a probe', () => {
   test('it is called once its agent says that it is well, and no more when it is not', () => {
     const session = open(node(PROBED));
@@ -249,7 +254,7 @@ describe('is served, and nobody calls it', () => {
   });
 
   test('beyond the most', () => {
-    begin(1);
+    begin({ most: 1 });
     groups();
     open();
     open(node({ INSTANCE_IPS: '10.0.0.8' }));

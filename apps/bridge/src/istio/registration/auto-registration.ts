@@ -23,6 +23,8 @@ export interface RegistrationOptions {
   /** How long a workload stays without a connection, ms; may change. */
   readonly graceMs: () => number;
   readonly most?: number;
+  /** There are other replicas, which do not hear of what is registered here. */
+  readonly hasReplicas?: boolean;
 }
 
 /** A workload that a proxy has registered. */
@@ -134,7 +136,9 @@ export class AutoRegistration {
 
   diagnostics(): readonly Diagnostic[] {
     const ofEntries = [...this.#registered.values()].flatMap(({ problem }) => problem ?? []);
-    return [...ofEntries, ...this.#refused.values()].sort((a, b) => (a.where < b.where ? -1 : 1)).slice(0, MOST_LISTED);
+    const told = [...ofEntries, ...this.#refused.values()].sort((a, b) => (a.where < b.where ? -1 : 1)).slice(0, MOST_LISTED);
+    const here = this.#registered.size - ofEntries.length;
+    return this.#options.hasReplicas === true && here > 0 ? [notShared(here), ...told] : told;
   }
 
   /** Connections end with the bridge: nobody goes for it. */
@@ -202,6 +206,17 @@ export class AutoRegistration {
 /** After all files, so that an entry that somebody has written is the one in force. */
 function placeOf(key: string): string {
   return `~proxy ${key}`;
+}
+
+function notShared(count: number): Diagnostic {
+  return {
+    code: 'workload.not-shared',
+    severity: 'warning',
+    where: 'istio',
+    what: `${count} ${count === 1 ? 'workload has' : 'workloads have'} registered here by a WorkloadGroup`,
+    meaning: 'the other replicas know only those that are connected to them, and so do their callers',
+    remedy: 'use one replica with WorkloadGroups, or write WorkloadEntries',
+  };
 }
 
 function unregistered(node: string, what: string, remedy: string): Diagnostic {
