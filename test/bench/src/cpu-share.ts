@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 /**
  * Of the sessions of a registry and of what makes the load. In production they have machines of their own; here they would take the
- * CPUs from the bridge and its clients. A session at 7 has a fifth of the weight of one at 0, and all that the others do not want;
+ * CPUs from the bridge and its clients. A session at 10 has a tenth of the weight of one at 0, and all that the others do not want;
  * at 19 a registry stands still.
  */
-export const NICENESS_BESIDE = 7;
+export const NICENESS_BESIDE = 10;
 
 /** What each scenario says of it. */
 export const BESIDE = `The registry, and what makes the load, yield the CPUs to the bridge and its clients (sessions at niceness ${NICENESS_BESIDE}): in production they have machines of their own.`;
