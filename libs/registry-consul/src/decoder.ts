@@ -2,9 +2,8 @@ import { Worker } from 'node:worker_threads';
 import type { Endpoint, ServiceKey } from '@isthmus/model';
 import type { Answer } from './answer.ts';
 import { decodeService } from './decode.ts';
-import type { Reading } from './decode.ts';
 import { ConsulFailure } from './failure.ts';
-import type { NormalizeRules } from './normalize.ts';
+import type { NormalizeRules, Normalized } from './normalize.ts';
 
 /** Parsing and normalising 1 MB takes about 15 ms; larger answers go to a worker (no event-loop slice above 20 ms). */
 const LARGE_BYTES = 1024 * 1024;
@@ -20,12 +19,12 @@ export interface Job {
 
 export type Reply =
   | { readonly id: number; readonly kind: 'part'; readonly endpoints: readonly Endpoint[] }
-  | { readonly id: number; readonly kind: 'done'; readonly reading: Reading }
+  | { readonly id: number; readonly kind: 'done'; readonly reading: Normalized }
   | { readonly id: number; readonly kind: 'failed'; readonly message: string; readonly code: ConsulFailure['code'] };
 
 interface Pending {
   readonly endpoints: Endpoint[];
-  readonly resolve: (reading: Reading) => void;
+  readonly resolve: (reading: Normalized) => void;
   readonly reject: (failure: ConsulFailure) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -45,7 +44,7 @@ export class Decoder {
    * At once for an answer of usual size: a lone change waits for nothing.
    * @throws (or rejects with) ConsulFailure `answer`
    */
-  decode(key: ServiceKey, answer: Answer): Reading | Promise<Reading> {
+  decode(key: ServiceKey, answer: Answer): Normalized | Promise<Normalized> {
     if (answer.body.length <= LARGE_BYTES) return decodeService(key, answer.body, answer.contentType, this.#rules);
     return this.#inWorker(key, answer);
   }
@@ -57,7 +56,7 @@ export class Decoder {
     await worker?.terminate();
   }
 
-  #inWorker(key: ServiceKey, answer: Answer): Promise<Reading> {
+  #inWorker(key: ServiceKey, answer: Answer): Promise<Normalized> {
     const worker = this.#start();
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {

@@ -1,7 +1,6 @@
-import { endpointKey, serviceId } from '@isthmus/model';
+import { endpointKey, sameRecord, serviceId } from '@isthmus/model';
 import type { Clock, Diagnostic, Scope, ServiceId, ServiceKey, ServiceRecord, SourceEvent, SourceStatus } from '@isthmus/model';
-import { printOf } from './decode.ts';
-import type { Reading } from './decode.ts';
+import type { Normalized } from './normalize.ts';
 
 /** More than that at once says nothing more. */
 const MOST_DIAGNOSTICS = 50;
@@ -10,10 +9,8 @@ interface Known {
   readonly id: ServiceId;
   /** What readers were told last; undefined when they never heard of it. */
   shown: ServiceRecord | undefined;
-  print: string;
   /** What Consul said last; undefined when it lists no instance. Differs from `shown` only while something is kept. */
   fresh: ServiceRecord | undefined;
-  freshPrint: string;
 }
 
 export interface Problem {
@@ -85,7 +82,7 @@ export class ScopeState {
   }
 
   /** True when the reading lacks an instance that Consul listed before. */
-  loses(name: string, reading: Reading): boolean {
+  loses(name: string, reading: Normalized): boolean {
     const before = this.#known.get(name)?.fresh;
     if (before === undefined) return false;
     if (reading.kind !== 'record') return true;
@@ -94,7 +91,7 @@ export class ScopeState {
   }
 
   /** What Consul says of one service; `limited`: it may have left instances out. True when readers were told something new. */
-  put(name: string, reading: Reading, limited: boolean): boolean {
+  put(name: string, reading: Normalized, limited: boolean): boolean {
     this.problem(
       `service ${name} rejected`,
       reading.kind === 'rejected' ? { partial: false, diagnostic: reading.diagnostic } : undefined,
@@ -107,7 +104,6 @@ export class ScopeState {
     this.#known.set(name, known);
     const kept = limited && known.fresh === undefined ? known.shown : known.fresh;
     known.fresh = limited && kept !== undefined ? withMissing(reading.record, kept) : reading.record;
-    known.freshPrint = known.fresh === reading.record ? reading.print : printOf(known.fresh);
     return this.#open ? this.#show(known) : true;
   }
 
@@ -168,7 +164,6 @@ export class ScopeState {
         continue;
       }
       known.shown = known.fresh;
-      known.print = known.freshPrint;
       services.set(known.id, known.fresh);
     }
     this.#push({ kind: 'snapshot', scope: this.#scope, services });
@@ -178,10 +173,8 @@ export class ScopeState {
   #show(known: Known): boolean {
     const fresh = known.fresh as ServiceRecord;
     const record = this.#holding !== undefined && known.shown !== undefined ? withMissing(fresh, known.shown) : fresh;
-    const print = record === fresh ? known.freshPrint : printOf(record);
-    if (known.shown !== undefined && known.print === print) return false;
+    if (sameRecord(known.shown, record)) return false;
     known.shown = record;
-    known.print = print;
     this.#push({ kind: 'upsert', service: record });
     return true;
   }
@@ -217,7 +210,7 @@ export class ScopeState {
   }
 
   #unknown(name: string): Known {
-    return { id: serviceId(this.#key(name)), shown: undefined, print: '', fresh: undefined, freshPrint: '' };
+    return { id: serviceId(this.#key(name)), shown: undefined, fresh: undefined };
   }
 
   #key(name: string): ServiceKey {

@@ -22,6 +22,14 @@ export interface ReaderOptions {
   readonly hasToken: boolean;
 }
 
+interface Listed {
+  readonly body: Buffer;
+  readonly contentType: string;
+  readonly size: number;
+  /** Those that are wanted. */
+  readonly names: readonly string[];
+}
+
 /** Reads the list and single services into the state, and knows which answers are not to be trusted. */
 export class ServiceReader {
   readonly #o: ReaderOptions;
@@ -29,6 +37,8 @@ export class ServiceReader {
   readonly #verify: () => Promise<void>;
   readonly #onBusy: () => void;
   readonly #indexes = new Map<string, number>();
+  /** The last list as it came: it comes after every registration, and few of them change a name. */
+  #list: Listed | undefined;
 
   /**
    * `signal`: the end of the session; after it nothing reaches the state any more.
@@ -63,12 +73,19 @@ export class ServiceReader {
    */
   listed(answer: Answer): { readonly names: readonly string[]; readonly complete: boolean } {
     if (answer.leaderless) throw new ConsulFailure('leader', `${this.#o.client.server} knows no leader`);
-    const all = serviceNames(parseJson(answer.body, answer.contentType));
+    const { size, names } = this.#named(answer);
     // Consul lists itself to everyone who may see anything; to a caller without a token it hides without saying so.
-    const nothing = all.length === 0 && answer.denyByDefault && !this.#o.hasToken;
+    const nothing = size === 0 && answer.denyByDefault && !this.#o.hasToken;
     const complete = !answer.filtered && !nothing;
     this.#o.state.problem('list', complete ? undefined : filteredList(this.#o.scope, nothing));
-    return { names: all.filter(this.#o.wants), complete };
+    return { names, complete };
+  }
+
+  #named({ body, contentType }: Answer): Listed {
+    const last = this.#list;
+    if (last?.contentType === contentType && last.body.equals(body)) return last;
+    const all = serviceNames(parseJson(body, contentType));
+    return (this.#list = { body, contentType, size: all.length, names: all.filter(this.#o.wants) });
   }
 
   /** Reads it now. True when that changed something. @throws ConsulFailure when Consul is lost */

@@ -8,6 +8,7 @@ import { notAllWatched } from './problems.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { ServiceReader } from './service-reader.ts';
 import { Sweep } from './sweep.ts';
+import type { Turns } from './turns.ts';
 
 /** Few enough for any limit; below this a watch is not worth having. */
 const LEAST_SLOTS = 8;
@@ -20,6 +21,7 @@ export interface WatchersOptions {
   readonly scope: Scope;
   readonly state: ScopeState;
   readonly reader: ServiceReader;
+  readonly turns: Turns;
   readonly random: () => number;
   /** Milliseconds for the next blocking query. */
   readonly wait: () => number;
@@ -127,20 +129,26 @@ export class ServiceWatchers {
   }
 
   async #run(name: string, cancel: EventEmitter): Promise<void> {
-    const { client, scope, reader, random, wait, signal } = this.#o;
+    const { client, scope, reader, turns, random, wait, signal } = this.#o;
     const current = () => !signal.aborted && this.#watched.get(name) === cancel;
     let failures = 0;
     while (current()) {
       const index = reader.index(name);
-      const asked = performance.now();
+      let asked = 0;
+      const ask = () => {
+        asked = performance.now();
+        // Whoever is cancelled before it was asked would wait on all the same.
+        return current() ? client.health(name, { dc: scope.namespace, index, waitMs: wait(), cancel }) : undefined;
+      };
       try {
-        const answer = await client.health(name, { dc: scope.namespace, index, waitMs: wait(), cancel });
-        if (!current()) return;
-        if (await reader.take(name, answer, index > 0)) this.#touch(name, cancel);
+        const answer = await turns.question(ask);
+        const took = performance.now() - asked;
+        if (answer === undefined || !current()) return;
+        if (await turns.answer(() => reader.take(name, answer, index > 0))) this.#touch(name, cancel);
         if (!current()) return;
         reader.setIndex(name, nextIndex(index, answer.index));
         failures = 0;
-        if (answer.index <= index && performance.now() - asked < 20) await pause(NOT_BLOCKING_MS, signal);
+        if (answer.index <= index && took < 20) await pause(NOT_BLOCKING_MS, signal);
       } catch (thrown) {
         if (!current()) return;
         const kind = thrown instanceof ConsulFailure ? thrown.kind : undefined;

@@ -6,6 +6,7 @@ import { Limiter } from './limiter.ts';
 import { ServiceReader } from './service-reader.ts';
 import type { ReaderOptions } from './service-reader.ts';
 import { ServiceWatchers } from './service-watchers.ts';
+import type { Turns } from './turns.ts';
 
 /** Reads at the same time while everything is read. */
 const READERS = 16;
@@ -20,6 +21,7 @@ const NOT_BLOCKING_MS = 1_000;
 const STARTS_PER_TURN = 10;
 
 export interface SessionOptions extends ReaderOptions {
+  readonly turns: Turns;
   readonly waitMs: number;
   readonly probeMs: number;
   readonly graceMs: number;

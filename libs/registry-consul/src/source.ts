@@ -9,6 +9,7 @@ import { ownDatacenter } from './datacenters.ts';
 import { Decoder } from './decoder.ts';
 import { ScopeState } from './scope-state.ts';
 import { RESERVED_CONNECTIONS, Session } from './session.ts';
+import { Turns } from './turns.ts';
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 10_000;
@@ -18,6 +19,7 @@ export class ConsulSource implements RegistrySource {
   readonly id: SourceId;
   readonly #config: ConsulConfig;
   readonly #deps: SourceDeps;
+  readonly #turns = new Turns();
 
   constructor(id: SourceId, config: ConsulConfig, deps: SourceDeps) {
     this.id = id;
@@ -110,6 +112,7 @@ export class ConsulSource implements RegistrySource {
       scope,
       state,
       decoder,
+      turns: this.#turns,
       // Consul's own servers are nobody's target unless someone asks for them by name.
       wants: (name) => filter(name) && (name !== 'consul' || config.services.include.includes('consul')),
       random: this.#deps.random,

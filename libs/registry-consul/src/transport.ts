@@ -8,6 +8,9 @@ import { ConsulFailure } from './failure.ts';
 /** A service with 50,000 instances (the most that a record takes) is about 30 MB of JSON; more is refused while it is read. */
 const MOST_ANSWER_BYTES = 32 * 1024 * 1024;
 
+/** Of silence, before the kernel asks whether the other end is still there. */
+const KEEP_ALIVE_MS = 15_000;
+
 /** What papi, the HTTP layer of npm `consul`, wants of `node:http`. */
 export interface Transport {
   request(options: http.RequestOptions): EventEmitter;
@@ -70,6 +73,8 @@ export class Http1Transport implements Transport {
     this.capacity = options.maxConnections;
     const pool = {
       keepAlive: true,
+      // The same as of a new socket: another one would be two system calls each time that a call takes a socket and gives it back.
+      keepAliveMsecs: KEEP_ALIVE_MS,
       maxSockets: options.maxConnections,
       maxTotalSockets: options.maxConnections,
       scheduling: 'lifo',
@@ -85,7 +90,7 @@ export class Http1Transport implements Transport {
     const call = (secure ? https : http).request(options);
     this.#open.add(call);
     call.on('close', () => this.#open.delete(call));
-    call.on('socket', (socket) => socket.setKeepAlive(true, 15_000));
+    call.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     call.prependListener('response', (response) => guardAnswer(call, response, () => call.destroy(), this.#options));
     return call;
   }
