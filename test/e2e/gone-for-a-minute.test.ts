@@ -141,6 +141,7 @@ describe('every registry gone for a minute', () => {
     const dropped = () =>
       seen((events, { name }) => (MAY_DROP.includes(name) ? lost(events, before.get(name) ?? new Map()).length : 0));
     const everyone = (what: unknown) => Object.fromEntries([...views.keys()].map((name) => [name, what]));
+    for (const { away } of registries) await away.providersReconnect?.();
     await everywhere('all there again', (reader, net) => {
       const { [KEPT]: kept, [LEAVES]: leaves } = instances(net);
       return [...kept, ...leaves].every((place) => has(reader, place));

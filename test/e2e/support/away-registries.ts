@@ -23,6 +23,8 @@ export interface Reader {
 export interface AwayRegistry {
   readonly harness: Pick<RegistryHarness, 'scope' | 'register' | 'deregister' | 'down' | 'up' | 'hang' | 'resume' | 'close'>;
   readonly readers: readonly Reader[];
+  /** Where an end of their connections takes instances away. */
+  readonly providersReconnect?: () => Promise<void>;
 }
 
 /** Of every kind of registry that runs as a server, with the names of their variables for passwords as their contracts set them. */
@@ -36,13 +38,21 @@ export const AWAY_REGISTRIES: Readonly<Record<string, () => Promise<AwayRegistry
       open: () => harness.openOver(api),
       registry: { ...registry, api },
     });
-    return { harness, readers: [reader('nacos2-grpc', 'grpc'), reader('nacos2-http', 'http')] };
+    return {
+      harness,
+      providersReconnect: harness.providersReconnect,
+      readers: [reader('nacos2-grpc', 'grpc'), reader('nacos2-http', 'http')],
+    };
   },
   'Nacos 3': async () => {
     const harness = await nacosHarness(startNacos3);
     const auth = { username: 'reader', passwordEnv: 'ISTHMUS_TEST_RIGHT' };
     const registry = { kind: 'nacos', servers: [http(harness)], listInterval: '1s', restartGrace: '30s', auth };
-    return { harness, readers: [{ name: 'nacos3', open: () => harness.open(), registry }] };
+    return {
+      harness,
+      providersReconnect: harness.providersReconnect,
+      readers: [{ name: 'nacos3', open: () => harness.open(), registry }],
+    };
   },
   Consul: async () => {
     const harness = await consulHarness(startConsul);

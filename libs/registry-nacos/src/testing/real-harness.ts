@@ -38,6 +38,8 @@ export interface RealHarnessOptions {
 
 export interface RealHarness extends FaultHarness {
   openOver(api: Api): NacosSource;
+  /** Their connections end, which takes the instances away, and they register anew: as after a Nacos that hung for long. */
+  providersReconnect(): Promise<void>;
 }
 
 /** The contract suite's harness on a real Nacos; providers are gRPC connections of this process. */
@@ -90,6 +92,7 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
     scope: { source: id, namespace: 'public', group: 'DEFAULT_GROUP' },
     open: ({ password = 'right' } = {}) => open(url, password, systemClock),
     openOver: (api) => open(url, 'right', systemClock, api),
+    providersReconnect: connect,
     faults: {
       ports: [server.ports.http, server.ports.grpc],
       open: async ({ clock, port = server.ports.http }) => open(`http://127.0.0.1:${port}`, 'right', clock),
