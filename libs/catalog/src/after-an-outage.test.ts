@@ -1,5 +1,6 @@
 import { MemoryLedger } from '@isthmus/ledger';
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_GUARD } from './removal-guard.ts';
 import { service, snapshotOf, upsert } from './testing/records.ts';
 import { WatchedCatalog } from './testing/watched-catalog.ts';
 
@@ -47,6 +48,15 @@ describe('what a registry drops after it was away itself', () => {
     expect(twenty.filter(({ key }) => made.ports(key.name).length > 0)).toHaveLength(20);
     made.wait(1_000);
     expect(twenty.filter(({ key }) => made.ports(key.name).length > 0)).toHaveLength(0);
+  });
+
+  test('is held for being many as at any time, also when the grace is over soon', () => {
+    const made = away(60_000).wait(GRACE - 1_000);
+    for (const { key } of twenty) made.remove(key.name);
+    made.wait(2_000);
+    expect(made.scope.retained).toEqual({ mass: 10, outage: 0, flap: 0 });
+    made.wait(DEFAULT_GUARD.confirmAfterMs);
+    expect(made.scope.held).toBeUndefined();
   });
 
   test('goes at once when an operator says so', () => {

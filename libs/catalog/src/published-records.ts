@@ -168,7 +168,8 @@ export class PublishedRecords {
   #isMass(scope: ScopeState, lost: number, added: number): boolean {
     if (lost === 0) return false;
     const most = this.#most(scope, scope.size);
-    const isMass = isMassLoss(scope.size - lost + added, most, this.#guard);
+    // What waits because of an outage goes all at once when that is over: it counts as gone, so that they do not go as one.
+    const isMass = isMassLoss(scope.size - scope.retained.outage - lost + added, most, this.#guard);
     if (isMass) scope.heldMost = most;
     return isMass;
   }
