@@ -122,3 +122,20 @@ test('a service that goes before its turn came is not asked about', async () => 
   await end();
   expect(failures).toEqual([]);
 });
+
+test('a service that goes while its answer waits for a turn does not come back by it', async () => {
+  const { watchers, asked, taken, failures, answerAll, idle, end } = scripted();
+  const names = Array.from({ length: 10 }, (_, n) => `s-${n}`);
+  for (const name of names) watchers.add(name);
+  await settled();
+  await idle();
+  asked.length = 0;
+  await answerAll();
+  expect(taken).not.toContain('s-9');
+  watchers.delete('s-9');
+  await settled();
+  await idle();
+  expect([taken, asked.toSorted()]).toEqual([names.slice(0, 9), names.slice(0, 9)]);
+  await end();
+  expect(failures).toEqual([]);
+});

@@ -144,7 +144,9 @@ export class ServiceWatchers {
         const answer = await turns.question(ask);
         const took = performance.now() - asked;
         if (answer === undefined || !current()) return;
-        if (await turns.answer(() => reader.take(name, answer, index > 0))) this.#touch(name, cancel);
+        // While it waited for its turn the service may have gone, or been read anew by the sweep: then it is an answer of the past.
+        const take = () => current() && reader.take(name, answer, index > 0);
+        if (await turns.answer(take)) this.#touch(name, cancel);
         if (!current()) return;
         reader.setIndex(name, nextIndex(index, answer.index));
         failures = 0;
