@@ -13,7 +13,7 @@ import type { Writer } from './writer.ts';
  * - `corrected`: what was taken out at a registry itself, per `ServiceId` and endpoint, so that it can be undone.
  * - `tombstone`: a `Tombstone` per `ServiceId` and endpoint.
  * - `plan`: a `PlanRow` (plans) per name: its spec where the API owns it, where it is, and what happened to it.
- * - `registered`: a proxy that is a workload of a WorkloadGroup, and how it is, per namespace and name of its WorkloadEntry.
+ * - `registered`: a proxy that is a workload of a WorkloadGroup, and how it is, per namespace and name of its WorkloadEntry and what its certificate says.
  * - `record`: last known good, a `ServiceRecord` per `ServiceId`: what is published, retained endpoints included.
  */
 export const LEDGER_TABLES = [

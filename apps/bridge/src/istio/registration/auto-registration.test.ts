@@ -138,6 +138,14 @@ describe('a proxy that names a WorkloadGroup', () => {
     expect(problems()).toEqual([]);
   });
 
+  test('of many that follow their group is told as one change', () => {
+    for (let at = 1; at <= 20; at += 1) open(node({ INSTANCE_IPS: `10.2.0.${at}` }));
+    const changes: number[] = [];
+    store.onChange((some) => changes.push(some.filter(({ after }) => after?.kind === 'WorkloadEntry').length));
+    groups(GROUP.replace('8080', '9090'));
+    expect(changes.filter((count) => count > 0)).toEqual([20]);
+  });
+
   test('is not in force where somebody has written an entry of that name', () => {
     const written = `apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
@@ -251,6 +259,27 @@ describe('is served, and nobody calls it', () => {
     expect(problems()).toHaveLength(3);
     open(node({ INSTANCE_IPS: '10.0.0.10' }), known('spiffe://cluster.local/ns/shop/sa/orders'));
     expect(entries()).toEqual(['vm-10.0.0.10']);
+  });
+
+  test.each([
+    ['once the rules were read', true],
+    ['before they were', false],
+  ])('as another account than its certificate has, and takes nothing from whoever has it: %s', (_, wereRead) => {
+    begin();
+    if (wereRead) groups();
+    const one = open(node(PROBED), known('spiffe://cluster.local/ns/shop/sa/orders'));
+    one.health(undefined);
+    const other = open(node(PROBED), known('spiffe://cluster.local/ns/other/sa/orders'));
+    other.health('it is down');
+    if (!wereRead) groups();
+    expect(entries()).toEqual(['vm-10.0.0.7']);
+    expect(problems()).toHaveLength(1);
+    other.close();
+    later.pass();
+    expect([entries(), problems()]).toEqual([['vm-10.0.0.7'], []]);
+    one.close();
+    later.pass();
+    expect([entries(), ledger.entries('registered').size]).toEqual([[], 0]);
   });
 
   test('beyond the most', () => {

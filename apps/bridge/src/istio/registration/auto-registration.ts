@@ -1,6 +1,6 @@
 import type { Diagnostic, Ledger } from '@isthmus/model';
 import { istioKey } from '@isthmus/policy';
-import type { IstioConfigStore } from '@isthmus/policy';
+import type { IstioConfigStore, IstioFile } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { NodeInfo, NodeSession, Peer, Timers } from '@isthmus/xds';
 import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
@@ -38,7 +38,7 @@ export interface RegisteredWorkload {
   readonly problem: string | undefined;
 }
 
-/** In the ledger, by `namespace/name`. */
+/** In the ledger, by `keyOf`. */
 interface Row {
   readonly claim: Claim;
   readonly well: boolean;
@@ -80,15 +80,14 @@ export class AutoRegistration {
       const groups = changes.map(({ before, after }) => after ?? before).filter((object) => object?.kind === 'WorkloadGroup');
       if (groups.length === 0) return;
       const changed = new Set(groups.map((group) => `${group?.namespace}/${group?.name}`));
-      for (const [key, one] of this.#registered)
-        if (changed.has(`${one.claim.namespace}/${one.claim.group}`)) this.#publish(key, one);
+      this.#publish([...this.#registered].filter(([, { claim }]) => changed.has(`${claim.namespace}/${claim.group}`)));
     });
   }
 
   /** Groups that are not there now are missing. */
   rulesWereRead(): void {
     this.#knowsRules = true;
-    for (const [key, one] of this.#registered) this.#publish(key, one);
+    this.#publish(this.#registered);
   }
 
   /** A node was let in. @returns undefined: it asks for no registration */
@@ -96,7 +95,7 @@ export class AutoRegistration {
     const claim = claimOf(node, peer, this.#options.defaults);
     if (claim === undefined) return undefined;
     if ('refused' in claim) return this.#refuse(node.id, claim.refused, claim.remedy);
-    const key = `${claim.namespace}/${entryName(claim)}`;
+    const key = keyOf(claim);
     let known = this.#registered.get(key);
     if (known === undefined) {
       const { most = MOST_WORKLOADS } = this.#options;
@@ -104,12 +103,12 @@ export class AutoRegistration {
         return this.#refuse(node.id, `${most} workloads are registered already`, 'write the others as WorkloadEntries');
       known = { claim, well: !claim.probed, streams: 0, problem: undefined, stay: () => undefined };
       this.#registered.set(key, known);
-      this.#publish(key, known);
+      this.#publish([[key, known]]);
     } else if (JSON.stringify(known.claim) !== JSON.stringify(claim)) {
       // Who comes last is the workload as it is now. What was reported of it counts until it is reported anew.
       known.well = claim.probed ? known.well && known.claim.probed : true;
       known.claim = claim;
-      this.#publish(key, known);
+      this.#publish([[key, known]]);
     }
     known.stay();
     known.streams += 1;
@@ -118,8 +117,8 @@ export class AutoRegistration {
 
   /** All that are registered, or would be if nothing were wrong; by namespace and name. */
   workloads(): readonly RegisteredWorkload[] {
-    const all = [...this.#registered].map(([key, { claim, well, streams, problem }]) => ({
-      name: key.slice(key.indexOf('/') + 1),
+    const all = [...this.#registered.values()].map(({ claim, well, streams, problem }) => ({
+      name: entryName(claim),
       claim,
       state: problem !== undefined ? 'refused' : !well ? 'unwell' : streams === 0 ? 'away' : 'in',
       problem: problem?.what,
@@ -153,7 +152,7 @@ export class AutoRegistration {
         const well = problem === undefined;
         if (!one.claim.probed || one.well === well) return;
         one.well = well;
-        this.#publish(key, one);
+        this.#publish([[key, one]]);
       },
       close: () => {
         one.streams -= 1;
@@ -170,29 +169,38 @@ export class AutoRegistration {
     });
   }
 
-  /** Puts into store and ledger what follows from it; taking the same again does nothing. */
-  #publish(key: string, one: Registration): void {
-    const { store, ledger } = this.#options;
+  /** Puts into store and ledger what follows from them; taking the same again does nothing. Of many as one change, in slices. */
+  #publish(some: Iterable<readonly [key: string, one: Registration]>): void {
+    const { store } = this.#options;
+    const files: [place: string, file: IstioFile | undefined][] = [];
+    for (const [key, one] of some) {
+      const { namespace, group: name } = one.claim;
+      const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace, name }));
+      if (group === undefined && !this.#knowsRules) continue;
+      files.push([placeOf(key), this.#fileOf(key, one, group as IstioObject<'WorkloadGroup'> | undefined)]);
+    }
+    void store.setAll(files);
+  }
+
+  #fileOf(key: string, one: Registration, group: IstioObject<'WorkloadGroup'> | undefined): IstioFile | undefined {
+    const { ledger } = this.#options;
     const { claim, well } = one;
-    const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace: claim.namespace, name: claim.group }));
-    if (group === undefined && !this.#knowsRules) return;
     const made =
       group === undefined
         ? {
             problem: `there is no WorkloadGroup ${claim.namespace}/${claim.group}`,
             remedy: 'add the group, or take AUTO_REGISTER_GROUP out of the bootstrap',
           }
-        : registeredEntry(claim, group as IstioObject<'WorkloadGroup'>);
+        : registeredEntry(claim, group);
     if ('problem' in made) {
       if (one.problem === undefined) this.#refusals += 1;
       one.problem = unregistered(claim.node, made.problem, made.remedy);
-      store.set(placeOf(key), undefined);
-      return;
+      return undefined;
     }
     one.problem = undefined;
     const row: Row = { claim, well };
     if (JSON.stringify(ledger.get('registered', key)) !== JSON.stringify(row)) ledger.put('registered', key, row);
-    store.set(placeOf(key), well ? { objects: [made.entry], problems: [], refused: [], readable: true } : undefined);
+    return well ? { objects: [made.entry], problems: [], refused: [], readable: true } : undefined;
   }
 
   #refuse(node: string, why: string, remedy: string): NodeSession {
@@ -201,6 +209,12 @@ export class AutoRegistration {
     this.#refused.set(session, unregistered(node, why, remedy));
     return session;
   }
+}
+
+/** Also by who has proven to be it: whoever may not register as a workload takes nothing from the one who did. */
+function keyOf(claim: Claim): string {
+  const key = `${claim.namespace}/${entryName(claim)}`;
+  return claim.accounts === undefined ? key : `${key} ${claim.accounts.join(' ')}`;
 }
 
 /** After all files, so that an entry that somebody has written is the one in force. */
