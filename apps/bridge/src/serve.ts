@@ -86,6 +86,8 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     log.info({ signal }, 'stopping: streams are closed, proxies keep what they have');
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     stopped.abort();
+    // Before their streams end, however short the grace: workloads are to be known after the restart.
+    engine.istio.registration.close();
     await app.close();
     return 0;
   } finally {
