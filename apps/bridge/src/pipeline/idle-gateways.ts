@@ -1,6 +1,6 @@
 import { FlapDamper } from '@isthmus/catalog';
 import type { GuardOptions } from '@isthmus/catalog';
-import type { Clock, MeshHost, MeshService, ServiceId } from '@isthmus/model';
+import type { Clock, MeshHost, MeshService, ServiceId, SourceId } from '@isthmus/model';
 import type { Publication } from '@isthmus/registry';
 import { publishable } from './publication.ts';
 import type { PublishRule } from './publication.ts';
@@ -26,8 +26,7 @@ interface Published {
 export class IdleGateways {
   readonly #deps: IdleGatewaysDeps;
   readonly #flaps: FlapDamper;
-  /** By registry and host. */
-  readonly #published = new Map<string, Published>();
+  readonly #published = new Map<MeshHost, Map<SourceId, Published>>();
   readonly #idle = new Set<Published>();
 
   constructor(deps: IdleGatewaysDeps) {
@@ -37,31 +36,41 @@ export class IdleGateways {
 
   /** What stays published of a host; `wanted` is what it would be by itself. */
   keep(service: MeshService, rule: PublishRule, wanted: Publication | undefined): Publication | undefined {
-    if (rule.config.address !== 'gateway') return wanted;
-    const key = `${rule.config.to} ${service.host}`;
+    const { host } = service;
+    const { to, address } = rule.config;
+    if (address !== 'gateway') {
+      this.forget(host, to);
+      return wanted;
+    }
     const origins = [...new Set(publishable(service, rule.config).map(({ origin }) => origin))];
-    const before = this.#published.get(key);
+    const before = this.#published.get(host)?.get(to);
     if (wanted !== undefined || origins.length === 0 || before === undefined) {
-      this.#forget(key);
-      if (wanted !== undefined) this.#published.set(key, { host: service.host, publication: wanted });
+      this.forget(host, to);
+      if (wanted !== undefined) this.#keep(to, { host, publication: wanted });
       return wanted;
     }
     before.idle = { origins, goesAt: before.idle?.goesAt };
     this.#idle.add(before);
     if (this.#mayGo(before)) {
       const now = this.#deps.clock.now();
-      before.idle.goesAt ??= now + this.#flaps.gone(key, now);
+      before.idle.goesAt ??= now + this.#flaps.gone(`${to} ${host}`, now);
       if (before.idle.goesAt <= now) {
-        this.#forget(key);
+        this.forget(host, to);
         return undefined;
       }
     }
     return before.publication;
   }
 
-  /** The host is known no more. */
-  forget(host: MeshHost): void {
-    for (const [key, one] of this.#published) if (one.host === host) this.#forget(key);
+  /** The host is published there no more; without a registry: it is known no more. */
+  forget(host: MeshHost, to?: SourceId): void {
+    const ofHost = this.#published.get(host);
+    for (const [registry, one] of ofHost ?? [])
+      if (to === undefined || registry === to) {
+        this.#idle.delete(one);
+        ofHost?.delete(registry);
+      }
+    if (ofHost?.size === 0) this.#published.delete(host);
   }
 
   get waits(): boolean {
@@ -78,9 +87,8 @@ export class IdleGateways {
     return this.#deps.isFollowed(idle.origins);
   }
 
-  #forget(key: string): void {
-    const one = this.#published.get(key);
-    if (one !== undefined) this.#idle.delete(one);
-    this.#published.delete(key);
+  #keep(to: SourceId, one: Published): void {
+    const ofHost = this.#published.get(one.host) ?? new Map<SourceId, Published>();
+    this.#published.set(one.host, ofHost.set(to, one));
   }
 }

@@ -34,7 +34,7 @@ export class SinkPublisher {
 
   publish(host: MeshHost, service: MeshService | undefined): void {
     const wanted = service === undefined ? [] : this.#wantedOf(service);
-    if (service === undefined && this.#claims.has(host)) this.idle.forget(host);
+    if (service === undefined) this.idle.forget(host);
     const claims = wanted.map(({ sink, publication }) => ({ sink, id: publicationId(publication.at) }));
     for (const claim of this.#claims.get(host) ?? []) {
       if (!claims.some((other) => other.sink === claim.sink && other.id === claim.id)) this.#claim(claim, host, undefined);
@@ -57,7 +57,11 @@ export class SinkPublisher {
   #wantedOf(service: MeshService): readonly { readonly sink: RegistrySink; readonly publication: Publication }[] {
     return [...this.#sinks.values()].flatMap((sink) => {
       const rule = this.#rules.find(({ config, matches }) => config.to === sink.id && matches(service));
-      const publication = rule === undefined ? undefined : this.idle.keep(service, rule, publicationOf(service, rule));
+      if (rule === undefined) {
+        this.idle.forget(service.host, sink.id);
+        return [];
+      }
+      const publication = this.idle.keep(service, rule, publicationOf(service, rule));
       return publication === undefined ? [] : [{ sink, publication }];
     });
   }

@@ -211,6 +211,17 @@ describe('a gateway that is published', () => {
     expect(publisher.idle.waits).toBe(false);
   });
 
+  test('is not waited for once no rule takes its host', () => {
+    const { catalog, publisher, say } = line(new MemoryRegistry(), new MemoryLedger(), [{ ...gateway, services: ['a/*'] }]);
+    say(snapshotOf([orders('healthy')]));
+    say(stale);
+    say(down);
+    expect(publisher.idle.waits).toBe(true);
+    const host = 'orders.test' as MeshHost;
+    publisher.publish(host, { ...catalog.merged(host)!, origins: ['b/ns/g/orders' as ServiceId] });
+    expect([publisher.idle.waits, publisher.claimsOf(host)]).toEqual([false, []]);
+  });
+
   test('goes later where its instances come and go: from the third time on, as instances themselves', async () => {
     const registry = new MemoryRegistry();
     const { say, wait, publisher } = await open(registry);
