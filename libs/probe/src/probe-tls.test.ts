@@ -79,6 +79,15 @@ describe('a check over TLS', () => {
     expect(await ask(type, await start(type), { insecure: true })).toBe('well');
   });
 
+  test.each(TYPES)(
+    'by %s of a server that wants a certificate of its clients says so, not that it speaks no TLS',
+    async (type) => {
+      const strict = { ...own, ca: own.cert, requestCert: true, rejectUnauthorized: true, maxVersion: 'TLSv1.2' } as const;
+      const port = await listening(createTls(strict).on('tlsClientError', () => undefined));
+      expect(await ask(type, port, { insecure: true })).toMatch(/^it ended the TLS handshake, .*: .*alert handshake failure$/);
+    },
+  );
+
   test('by http goes on to ask: an answer of 503 is no success', async () => {
     const port = await start('http');
     const options = { type: 'http', path: '/busy', service: '', timeoutMs: 2_000 } as const;

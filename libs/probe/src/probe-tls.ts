@@ -19,6 +19,9 @@ export function tlsOptions(address: string, { ca, serverName, insecure }: ProbeT
 
 /** What is wrong with a certificate, or with TLS as such, for people; undefined: something else is. */
 export function tlsReason(code: string, thrown: unknown): string | undefined {
+  // OpenSSL's word for what the other end said: `…:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:…`
+  const alert = / routines:[^:]*:([^:]*\balert\b[^:]*)/.exec(messageOf(thrown))?.[1];
+  if (alert !== undefined) return `it ended the TLS handshake, as where it wants a certificate of us: ${alert}`;
   if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'it does not speak TLS';
   const known = CERTIFICATE.get(code);
   if (known !== undefined) return known;
