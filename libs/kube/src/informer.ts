@@ -56,8 +56,11 @@ export interface InformerOptions<Raw extends KubeObject, Kept> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** What is kept of an object, before it is kept: memory holds nothing else. Undefined: the object is of no interest. */
-  readonly keep: (object: Raw) => Kept | undefined;
+  /**
+   * What is kept of an object, before it is kept: memory holds nothing else. Undefined: the object is of no interest.
+   * @param before what is kept of it until now
+   */
+  readonly keep: (object: Raw, before: Kept | undefined) => Kept | undefined;
   /** True when a change says nothing new to the reader; default: never. */
   readonly same?: (before: Kept, after: Kept) => boolean;
   readonly timing?: Partial<InformerTiming>;
@@ -192,7 +195,7 @@ class Informer<Raw extends KubeObject, Kept> {
         const known = this.#entries.get(key);
         const version = object.metadata.resourceVersion ?? '';
         // An unchanged object keeps its identity: readers compare by it.
-        const kept = known?.resourceVersion === version ? known.kept : this.#settled(known, keep(object));
+        const kept = known?.resourceVersion === version ? known.kept : this.#settled(known, keep(object, known?.kept));
         if (kept !== undefined) next.set(key, { resourceVersion: version, kept });
       }
       resourceVersion = page.resourceVersion;
@@ -251,7 +254,7 @@ class Informer<Raw extends KubeObject, Kept> {
   #apply(kind: 'put' | 'deleted', object: Raw): void {
     const key = objectKey(object);
     const known = this.#entries.get(key);
-    const kept = kind === 'put' ? this.#settled(known, this.#options.keep(object)) : undefined;
+    const kept = kind === 'put' ? this.#settled(known, this.#options.keep(object, known?.kept)) : undefined;
     if (kept !== undefined) {
       this.#entries.set(key, { resourceVersion: object.metadata.resourceVersion ?? '', kept });
       if (kept !== known?.kept) this.#queue.push({ kind: 'upsert', key, object: kept }, key);

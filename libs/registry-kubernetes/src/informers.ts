@@ -36,7 +36,7 @@ export function informersOf(client: KubeClient, config: KubernetesConfig, deps: 
   const watched = <Raw extends KubeObject, Kept>(
     resource: Resource,
     namespace: string,
-    keep: (object: Raw) => Kept | undefined,
+    keep: (object: Raw, before: Kept | undefined) => Kept | undefined,
     more: Partial<InformerOptions<Raw, Kept>> = {},
   ) =>
     new SharedInformer<Raw, Kept>(client, {
@@ -50,12 +50,13 @@ export function informersOf(client: KubeClient, config: KubernetesConfig, deps: 
       ...deps,
       ...more,
     });
-  const keepWanted = (service: Service) => (wanted(objectKey(service)) ? keepService(service) : undefined);
+  const keepWanted = (service: Service, before: KeptService | undefined) =>
+    wanted(objectKey(service)) ? keepService(service, before) : undefined;
   const part = (namespace: string): Part => ({
     namespace,
     services: watched(SERVICES, namespace, keepWanted, labelSelector === undefined ? {} : { labelSelector }),
-    slices: watched(ENDPOINT_SLICES, namespace, (slice: EndpointSlice) => {
-      const kept = keepSlice(slice);
+    slices: watched(ENDPOINT_SLICES, namespace, (slice: EndpointSlice, before) => {
+      const kept = keepSlice(slice, before);
       return kept !== undefined && wanted(kept.service) ? kept : undefined;
     }),
     pods: config.workloads ? watched(PODS, namespace, keepPod) : undefined,

@@ -1,6 +1,6 @@
 /** What is kept of Kubernetes' objects: a Pod has 10 kB of JSON, of which we need a few hundred bytes. */
 import { isIP } from 'node:net';
-import { NOWHERE } from '@isthmus/model';
+import { NOWHERE, messageOf } from '@isthmus/model';
 import type { Locality, Workload } from '@isthmus/model';
 import type { KubeObject } from '@isthmus/kube';
 
@@ -34,6 +34,8 @@ export interface KeptService {
   readonly publishNotReady: boolean;
   readonly ports: readonly KeptPort[];
   readonly exportTo: readonly string[] | undefined;
+  /** Set where the object makes no sense: the rest is what it said before, if it did. */
+  readonly unreadable?: string;
 }
 
 export interface KeptPort {
@@ -49,7 +51,19 @@ export interface KeptPort {
 const MANAGED_BY = 'isthmus.dev/managed-by';
 const EXPORT_TO = 'networking.istio.io/exportTo';
 
-export function keepService({ metadata, spec = {} }: Service): KeptService | undefined {
+/** An object of another shape than the API's costs itself, not the list that it is in; what it said before counts on. */
+export function keepService(service: Service, before?: KeptService): KeptService | undefined {
+  try {
+    return readService(service);
+  } catch (thrown) {
+    const { namespace = '', name } = service.metadata;
+    const nothing = { clusterIP: undefined, family: undefined, externalName: undefined, exportTo: undefined };
+    const known = before ?? { ...nothing, namespace, name, publishNotReady: false, ports: [] };
+    return { ...known, unreadable: messageOf(thrown) };
+  }
+}
+
+function readService({ metadata, spec = {} }: Service): KeptService | undefined {
   const { labels = {}, annotations = {}, namespace = '', name } = metadata;
   if (labels[MANAGED_BY] !== undefined) return undefined;
   const { clusterIP = '', ports = [] } = spec;
@@ -93,6 +107,8 @@ export interface KeptSlice {
   readonly addressType: string;
   readonly ports: readonly { readonly name: string; readonly number: number; readonly transport: string }[];
   readonly endpoints: readonly KeptEndpoint[];
+  /** As of a Service. */
+  readonly unreadable?: string;
 }
 
 export interface KeptEndpoint {
@@ -104,17 +120,29 @@ export interface KeptEndpoint {
   readonly pod: string;
 }
 
-export function keepSlice(slice: EndpointSlice): KeptSlice | undefined {
-  const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+/** As with Services. */
+export function keepSlice(slice: EndpointSlice, before?: KeptSlice): KeptSlice | undefined {
+  const { namespace = '', name, labels } = slice.metadata;
+  const service = labels?.['kubernetes.io/service-name'];
   if (service === undefined || service === '') return undefined;
+  try {
+    return readSlice(slice, `${namespace}/${service}`);
+  } catch (thrown) {
+    const known = before ?? { addressType: 'IPv4', ports: [], endpoints: [] };
+    return { ...known, service: `${namespace}/${service}`, unreadable: `EndpointSlice ${name}: ${messageOf(thrown)}` };
+  }
+}
+
+function readSlice(slice: EndpointSlice, service: string): KeptSlice {
   return {
-    service: `${slice.metadata.namespace ?? ''}/${service}`,
+    service,
     addressType: slice.addressType ?? 'IPv4',
     // A port without a number means every port: nothing that could be dialled.
     ports: (slice.ports ?? []).flatMap(({ name = '', port, protocol = 'TCP' }) =>
       port === undefined ? [] : [{ name, number: port, transport: protocol }],
     ),
     endpoints: (slice.endpoints ?? []).flatMap(({ addresses = [], conditions, nodeName = '', zone = '', targetRef }) => {
+      if (!Array.isArray(addresses)) throw new TypeError('addresses is no list');
       // Consumers take the first: the others are the same place (API reference of `addresses`).
       const [address] = addresses;
       if (address === undefined) return [];

@@ -34,8 +34,11 @@ export function recordOf(
   const key = keyOf(rules.source, service);
   const diagnostics: Diagnostic[] = [];
   const ports = portsOf(service, serviceId(key), diagnostics);
+  const all = [...slices];
+  for (const { unreadable } of [service, ...all])
+    if (unreadable !== undefined) diagnostics.push(misshapen(serviceId(key), unreadable));
   const instances =
-    service.externalName === undefined ? instancesOf(service, slices, ports, around, rules) : external(service, ports);
+    service.externalName === undefined ? instancesOf(service, all, ports, around, rules) : external(service, ports);
   if (service.externalName !== undefined && ports.size === 0) diagnostics.push(withoutPorts(serviceId(key)));
   const host = parseMeshHost(`${service.name}.${service.namespace}.svc.${rules.clusterDomain}`);
   const declared = [...ports.values()].sort((a, b) => a.number - b.number);
@@ -62,6 +65,10 @@ function portsOf(service: KeptService, where: string, diagnostics: Diagnostic[])
       diagnostics.push(otherTransport(where, port));
       continue;
     }
+    if (!isPort(port.number)) {
+      diagnostics.push(invalidPort(where, port));
+      continue;
+    }
     const { protocol, misunderstood } = portProtocol(port);
     if (misunderstood !== undefined) diagnostics.push(misunderstoodPort(where, port, misunderstood));
     const name = port.name === '' ? `${protocol}-${port.number}` : port.name;
@@ -80,12 +87,11 @@ function portsOf(service: KeptService, where: string, diagnostics: Diagnostic[])
  */
 function instancesOf(
   service: KeptService,
-  slices: Iterable<KeptSlice>,
+  all: readonly KeptSlice[],
   ports: ReadonlyMap<string, ServicePort>,
   around: Surroundings,
   rules: RecordRules,
 ): Iterable<RawInstance> {
-  const all = [...slices];
   const ofFamily = all.filter(({ addressType }) => service.family === undefined || addressType === service.family);
   const instances = new Map<string, RawInstance>();
   for (const slice of ofFamily.length > 0 ? ofFamily : all) {
@@ -153,6 +159,18 @@ function* external(service: KeptService, ports: ReadonlyMap<string, ServicePort>
   }
 }
 
+function misshapen(where: string, what: string): Diagnostic {
+  return {
+    code: 'answer.invalid',
+    severity: 'error',
+    where,
+    what,
+    meaning:
+      'the object is not of the shape that the Kubernetes API gives it: what it said before counts on, if it said anything',
+    remedy: 'see who wrote it, and what stands between the bridge and the API server',
+  };
+}
+
 function otherTransport(where: string, { name, number, transport }: KeptPort): Diagnostic {
   return {
     code: 'port.unknown-protocol',
@@ -180,6 +198,21 @@ function misunderstoodPort(
     what: `${field} "${text}" of port ${port.number} names no protocol that the mesh understands`,
     meaning: 'the port is treated as TCP',
     remedy,
+  };
+}
+
+function isPort(number: unknown): boolean {
+  return Number.isInteger(number) && Number(number) >= 1 && Number(number) <= 65_535;
+}
+
+function invalidPort(where: string, { number }: KeptPort): Diagnostic {
+  return {
+    code: 'port.invalid',
+    severity: 'warning',
+    where,
+    what: `port ${String(number).slice(0, 100)} of the Service`,
+    meaning: 'the port is left out: nobody could call it',
+    remedy: 'give it a number from 1 to 65535',
   };
 }
 
