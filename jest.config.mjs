@@ -42,6 +42,7 @@ const suites = [
   'bad-answers',
   'doctor',
   'trust',
+  'config-text',
 ];
 const registries = `/libs/(registry[-a-z]*|kube)/src/(http-|sink-)?(${suites.join('|')}|large-json|https)\\.test\\.ts$`;
 

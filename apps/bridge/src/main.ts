@@ -2,10 +2,13 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { messageOf } from '@isthmus/model';
 import { check } from './check.ts';
+import { configTexts } from './config-texts.ts';
+import type { AskedConfigs } from './config-texts.ts';
 import { DOCTOR_FORMATS, doctor } from './doctor.ts';
 import type { DoctorFormat } from './doctor.ts';
 
-const USAGE = `usage: bridge serve|check|doctor -c FILE [--dry-run] [-o table|json|yaml]   (users run it through "isthmus")\n`;
+const USAGE = `usage: bridge serve|check|doctor -c FILE [--dry-run] [-o table|json|yaml]
+       bridge configs -c FILE --registry ID --group GROUP [--namespace ID] --data-id ID…   (users run it through "isthmus")\n`;
 
 /** The composition root. Exit codes: 0 fine, 1 it found something or failed, 2 wrong usage. */
 async function main(args: readonly string[]): Promise<number> {
@@ -20,12 +23,21 @@ async function main(args: readonly string[]): Promise<number> {
       return check(parsed.config);
     case 'doctor':
       return doctor(parsed.config, parsed.output);
+    case 'configs':
+      return parsed.configs === undefined ? usage() : configTexts(parsed.config, parsed.configs);
     default:
       return usage();
   }
 }
 
-function parse(args: string[]): { readonly config: string; readonly output: DoctorFormat; readonly dryRun: boolean } | undefined {
+interface Parsed {
+  readonly config: string;
+  readonly output: DoctorFormat;
+  readonly dryRun: boolean;
+  readonly configs: AskedConfigs | undefined;
+}
+
+function parse(args: string[]): Parsed | undefined {
   try {
     const { values } = parseArgs({
       args,
@@ -33,12 +45,19 @@ function parse(args: string[]): { readonly config: string; readonly output: Doct
         config: { type: 'string', short: 'c' },
         'dry-run': { type: 'boolean', default: false },
         output: { type: 'string', short: 'o', default: 'table' },
+        registry: { type: 'string' },
+        group: { type: 'string' },
+        namespace: { type: 'string' },
+        'data-id': { type: 'string', multiple: true },
       },
     });
     const output = DOCTOR_FORMATS.find((format) => format === values.output);
-    return values.config === undefined || output === undefined
-      ? undefined
-      : { config: values.config, output, dryRun: values['dry-run'] };
+    const { config, registry, group, namespace, 'data-id': dataIds } = values;
+    if (config === undefined || output === undefined) return undefined;
+    const place = namespace === undefined ? {} : { namespace };
+    const isAsked = registry !== undefined && group !== undefined && dataIds !== undefined;
+    const configs = isAsked ? { registry, group, dataIds, ...place } : undefined;
+    return { config, output, dryRun: values['dry-run'], configs };
   } catch {
     return undefined;
   }

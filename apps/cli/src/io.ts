@@ -1,4 +1,4 @@
-import type { AppName } from './run-app.ts';
+import type { AppAnswer, AppName } from './run-app.ts';
 
 interface Sink {
   write(text: string): unknown;
@@ -18,4 +18,6 @@ export interface Io {
   now(): number;
   /** Becomes another of our programs; its stdio, signals and exit code are then ours. Throws when it cannot start. */
   become(app: AppName, args: readonly string[]): void;
+  /** Runs another of our programs to its end, for what it prints. Throws when it cannot start. */
+  ask(app: AppName, args: readonly string[]): Promise<AppAnswer>;
 }

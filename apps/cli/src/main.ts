@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { run } from './program.ts';
-import { becomeApp } from './run-app.ts';
+import { askApp, becomeApp } from './run-app.ts';
 
 // `isthmus get services | head`: the reader has what it wants.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,4 +16,5 @@ process.exitCode = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   now: () => Date.now(),
   become: (app, args) => becomeApp(app, args, process.env),
+  ask: (app, args) => askApp(app, args, process.env),
 });

@@ -26,6 +26,7 @@ async function allCommands(): Promise<readonly (readonly string[])[]> {
     cwd: '/',
     now: () => 0,
     become: () => {},
+    ask: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
   };
   return commandLines(buildProgram(io));
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CliError } from './exit-code.ts';
-import { becomeApp, builtEntry } from './run-app.ts';
+import { askApp, becomeApp, builtEntry } from './run-app.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -61,6 +61,23 @@ describe('becoming another program', () => {
     ]);
     expect(await said).toBe(`${child.pid} serve -c a b\n`);
     expect(await ended).toBe(7);
+  });
+
+  test('beside this one has its words and its exit code, however it ends', async () => {
+    const entry = join(directory, 'app.mjs');
+    const env = { ...process.env, WORD: 'héllo' };
+    await writeFile(
+      entry,
+      `console.log(process.env.WORD, ...process.argv.slice(2)); console.error('why'); process.exitCode = 7;`,
+    );
+    expect(await askApp('bridge', ['configs', 'a b'], env, entry)).toEqual({
+      code: 7,
+      stdout: 'héllo configs a b\n',
+      stderr: 'why\n',
+    });
+    await writeFile(entry, `process.kill(process.pid, 'SIGKILL');`);
+    expect(await askApp('bridge', [], env, entry)).toMatchObject({ code: 1 });
+    expect(() => askApp('bridge', [], env, '/nowhere/main.js')).toThrow(/the bridge is not built/);
   });
 
   test('lets signals reach the app itself', async () => {

@@ -1,23 +1,13 @@
-import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
+import { IsthmusError, messageOf } from '@isthmus/model';
+import { openConfigs, shut } from './config-connection.ts';
+import type { Open } from './config-connection.ts';
 import type { NacosConfig } from './config.ts';
-import { NacosConnection } from './connection.ts';
 import { NacosRefusal, wantsLogin } from './errors.ts';
-import { HttpClient } from './http.ts';
 import type { Json } from './json-body.ts';
-import { NacosLogin } from './login.ts';
-import { serverAddress } from './server-address.ts';
-import type { ServerAddress } from './server-address.ts';
 import { defaultTiming } from './timing.ts';
-import { grpcChannel, renewedTls } from './tls.ts';
+import { renewedTls } from './tls.ts';
 import type { TlsNow } from './tls.ts';
 import { whenFree } from './when-free.ts';
-
-interface Open {
-  readonly server: ServerAddress;
-  readonly http: HttpClient;
-  readonly login: NacosLogin;
-  readonly connection: NacosConnection;
-}
 
 /** Nacos's configs over gRPC: one connection, made anew when it is lost, at the next server of the list. */
 export class ConfigWire {
@@ -92,31 +82,12 @@ export class ConfigWire {
     return opened;
   }
 
-  async #dial(): Promise<Open> {
-    const config = this.#config;
-    const server = serverAddress(config.servers[this.#attempt % config.servers.length] as string, config.grpcPortOffset);
-    const http = new HttpClient(defaultTiming.mostMessageBytes, this.#tls);
-    try {
-      const login = new NacosLogin(config.auth, this.#baseDir, http, systemClock, defaultTiming.requestDeadline);
-      await login.ensure(server, this.#stop.signal);
-      const connection = await NacosConnection.open(
-        {
-          address: server.grpc,
-          ...grpcChannel(server, await this.#tls()),
-          token: () => login.current(server),
-          namespace: this.#namespace,
-          timing: defaultTiming,
-          onPush: (type, body) => {
-            if (type === 'ConfigChangeNotifyRequest') this.#onPush(String(body['dataId'] ?? ''));
-          },
-        },
-        this.#stop.signal,
-      );
-      return { server, http, login, connection };
-    } catch (thrown) {
-      http.close();
-      throw thrown;
-    }
+  #dial(): Promise<Open> {
+    const onPush = (type: string, body: Json): void => {
+      if (type === 'ConfigChangeNotifyRequest') this.#onPush(String(body['dataId'] ?? ''));
+    };
+    const dial = { baseDir: this.#baseDir, namespace: this.#namespace, attempt: this.#attempt, tls: this.#tls, onPush };
+    return openConfigs(this.#config, dial, this.#stop.signal);
   }
 
   #failure(thrown: unknown): IsthmusError {
@@ -131,11 +102,6 @@ export class ConfigWire {
 
 /** `errorCode` of a query for a config that is not there. */
 export const NOT_FOUND = 300;
-
-function shut({ connection, http }: Open): void {
-  connection.close();
-  http.close();
-}
 
 /** Leaves the work to itself when the signal aborts: it has a deadline of its own. */
 export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

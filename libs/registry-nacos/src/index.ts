@@ -1,4 +1,5 @@
 import type { RegistryKind } from '@isthmus/registry';
+import { nacosConfigTexts } from './config-text.ts';
 import { nacosConfigSchema } from './config.ts';
 import type { NacosConfig } from './config.ts';
 import { nacosCorrector } from './corrector.ts';
@@ -14,6 +15,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   registersBySdk: true,
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
   ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
+  configTexts: (config, place, { baseDir }, signal) => nacosConfigTexts(config, place, baseDir, signal),
   doctor: examineNacos,
   corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
   subscribers: (config, key, { baseDir }, signal) => nacosSubscribers(config, key, baseDir, signal),

@@ -8,6 +8,7 @@ import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
 import { startNacos2, startNacos3 } from '@isthmus/servers';
 import type { NacosServer } from '@isthmus/servers';
+import { nacosConfigTexts } from './config-text.ts';
 import { nacosConfigSchema } from './config.ts';
 import { examineNacos } from './doctor.ts';
 import { HttpClient } from './http.ts';
@@ -131,6 +132,18 @@ describe.each([
       expect(view.events.some((event) => event.kind === 'snapshot')).toBe(false);
     },
     120_000,
+  );
+
+  test.each(['grpc', 'http'])(
+    'gives configs by %s to who trusts its authority',
+    async (api) => {
+      const place = { dataIds: ['web-flow-rules'], group: 'SENTINEL_GROUP' };
+      const read = (change: object) =>
+        nacosConfigTexts(config({ api, ...change }), place, directory, AbortSignal.timeout(DEADLINE));
+      expect(await read({})).toEqual([{ dataId: 'web-flow-rules', group: 'SENTINEL_GROUP', namespace: 'public' }]);
+      await expect(read({ tls: { caFile: 'other-ca.pem' } })).rejects.toThrow(/certificate.*tls\.caFile/);
+    },
+    60_000,
   );
 
   test('doctor reads it with the certificates of the config', async () => {

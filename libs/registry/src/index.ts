@@ -25,7 +25,16 @@ export type { ForeignCopy, Marks } from './marks.ts';
 export { meshHostName } from './mesh-host-name.ts';
 export type { CorrectionOutcome, CorrectionTarget, RegistryCorrector } from './registry-corrector.ts';
 export { scopeDiagnostic } from './registry-kind.ts';
-export type { Finding, LedgerPlace, RegistryKind, SinkKind, SourceDeps, Subscriber } from './registry-kind.ts';
+export type {
+  ConfigPlace,
+  ConfigText,
+  Finding,
+  LedgerPlace,
+  RegistryKind,
+  SinkKind,
+  SourceDeps,
+  Subscriber,
+} from './registry-kind.ts';
 export { alwaysWriter, publicationId } from './registry-sink.ts';
 export type {
   ListedEntry,

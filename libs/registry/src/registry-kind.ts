@@ -66,10 +66,36 @@ export interface RegistryKind<Config = unknown> {
     deps: Pick<SourceDeps, 'baseDir'>,
     signal: AbortSignal,
   ): Promise<readonly Subscriber[] | undefined>;
+  /**
+   * Texts that its config store has, one for each data id, in their order; absent where a registry keeps no configs. Rejects when it
+   * cannot be asked, or says no.
+   */
+  configTexts?(
+    config: Config,
+    place: ConfigPlace,
+    deps: Pick<SourceDeps, 'baseDir'>,
+    signal: AbortSignal,
+  ): Promise<readonly ConfigText[]>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */
   corrector?(config: Config, deps: Pick<SourceDeps, 'baseDir' | 'clock'>): RegistryCorrector;
+}
+
+/** Where configs are kept. */
+export interface ConfigPlace {
+  readonly dataIds: readonly string[];
+  readonly group: string;
+  /** Default: the first that the registry's entry names. */
+  readonly namespace?: string;
+}
+
+export interface ConfigText {
+  readonly dataId: string;
+  readonly group: string;
+  readonly namespace: string;
+  /** Absent: there is no such config. */
+  readonly content?: string;
 }
 
 /** A client that is told of a service's changes. */

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { LiftedPolicy } from '@isthmus/contract';
 import {
   MOST_POLICY_BYTES,
@@ -19,12 +17,15 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
+import { readText } from '../options.ts';
 import { renderTable } from '../render/table.ts';
 import type { Column } from '../render/table.ts';
 import { terminalSafe } from '../terminal-safe.ts';
+import { lines, policiesOfRegistry } from './lift-registry.ts';
+import type { AskedConfig, RegistryOptions } from './lift-registry.ts';
 
-interface LiftOptions {
-  readonly file: string;
+interface LiftOptions extends RegistryOptions {
+  readonly file?: string;
   readonly target: readonly string[];
   readonly namespace: string;
   readonly accept?: readonly string[] | true;
@@ -38,7 +39,13 @@ export function addLift(program: Command, io: Io): void {
   program
     .command('lift')
     .description("Write an SDK's policies as DestinationRule and VirtualService, with a report of what they keep.")
-    .requiredOption('-f, --file <file>', 'policies: see below; - is stdin')
+    .option('-f, --file <file>', 'policies: see below; - is stdin')
+    .addOption(new Option('--registry <id>', 'instead: Sentinel rules that this Nacos keeps').conflicts('file'))
+    .option('-c, --config <file>', 'the config file that has the registry', 'isthmus.yaml')
+    .addOption(new Option('--app <name>', 'whose rules: NAME-flow-rules and NAME-degrade-rules').conflicts('file'))
+    .addOption(new Option('--data-id <id...>', 'these data ids instead; any policies may be in them').conflicts('file'))
+    .addOption(new Option('--group <group>', 'theirs (default: SENTINEL_GROUP)').conflicts('file'))
+    .addOption(new Option('--config-namespace <id>', 'theirs (default: first of the registry)').conflicts('file'))
     .option('--target <host>', 'mesh host of all of them, or NAME=HOST for those of one name; may be repeated', collected, [])
     .option('-n, --namespace <name>', 'of the rules', 'default')
     .option('--accept [fields...]', 'these fields may be lossy or blocked; without names: all')
@@ -57,6 +64,7 @@ Examples:
   isthmus lift -f resilience4j.yaml --target orders=orders.eureka --target pay=pay.eureka
   isthmus lift -f sentinel.json --target stock.dc1.consul --accept count grade
   isthmus lift -f breaker.json --target orders.mesh --replay yesterday.jsonl
+  isthmus lift --registry shop --app web -c isthmus.yaml --target stock.shop --accept
 
 The rules are on stdout, the report on stderr: exact, approximate (and how), lossy, blocked. Exit
 code 1 when a field is lossy or blocked and not accepted.`,
@@ -65,11 +73,9 @@ code 1 when a field is lossy or blocked and not accepted.`,
 }
 
 async function lift(options: LiftOptions, io: Io): Promise<void> {
-  const read = readPolicies(options.file === '-' ? await everything(io.stdin) : readText(io, options.file));
-  const name = options.file === '-' ? 'stdin' : options.file;
-  if (!read.ok) throw new CliError(EXIT.found, `${name}: ${read.what}. Remedy: ${read.remedy}.`);
+  const { read, name, registry, configs } = await policiesOf(options, io);
   const targets = new Map(options.target.map((text) => targetOf(text)));
-  const policies = read.policies.map((policy) => {
+  const policies = read.map((policy) => {
     const host = targets.get(policy.name) ?? targets.get(undefined) ?? policy.host;
     return host === undefined ? policy : { ...policy, host };
   });
@@ -84,8 +90,8 @@ async function lift(options: LiftOptions, io: Io): Promise<void> {
   io.stdout.write(yaml);
   io.stderr.write(
     options.report === 'json'
-      ? `${JSON.stringify({ hosts: hosts.map(({ host, fields }) => ({ host, fields })) }, undefined, 2)}\n`
-      : tableOf(hosts),
+      ? `${JSON.stringify({ hosts: hosts.map(({ host, fields }) => ({ host, fields })), ...(registry === '' ? {} : { configs }) }, undefined, 2)}\n`
+      : lines(registry, configs) + tableOf(hosts),
   );
   if (options.replay !== undefined)
     io.stderr.write(replayed(policies, hosts, readText(io, options.replay, '--replay'), options.replay));
@@ -96,6 +102,28 @@ async function lift(options: LiftOptions, io: Io): Promise<void> {
     EXIT.found,
     `${open.length} fields are lost. Keep what has them in the process, or accept them: --accept ${names}`,
   );
+}
+
+interface Read {
+  readonly read: readonly LiftedPolicy[];
+  /** Where they are from, in messages. */
+  readonly name: string;
+  readonly registry: string;
+  readonly configs: readonly AskedConfig[];
+}
+
+async function policiesOf(options: LiftOptions, io: Io): Promise<Read> {
+  const { file, registry } = options;
+  if (registry !== undefined) {
+    const { policies, configs } = await policiesOfRegistry(registry, options, io);
+    return { read: policies, name: registry, registry, configs };
+  }
+  if (file === undefined)
+    throw new CliError(EXIT.usage, 'lift what? -f FILE, or --registry ID --app NAME with a config (-c) that has the registry.');
+  const read = readPolicies(file === '-' ? await everything(io.stdin) : readText(io, file, '--file'));
+  const name = file === '-' ? 'stdin' : file;
+  if (!read.ok) throw new CliError(EXIT.found, `${name}: ${read.what}. Remedy: ${read.remedy}.`);
+  return { read: read.policies, name, registry: '', configs: [] };
 }
 
 function isOpen({ fidelity, field }: HostField, accept: LiftOptions['accept']): boolean {
@@ -176,14 +204,4 @@ async function everything(stdin: AsyncIterable<Uint8Array>): Promise<string> {
     if (length > MOST_POLICY_BYTES) break;
   }
   return Buffer.concat(chunks).toString();
-}
-
-function readText(io: Io, file: string, option = '--file'): string {
-  const path = resolve(io.cwd, file);
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String((cause as Error).message);
-    throw new CliError(EXIT.usage, `${option}: ${path} cannot be read: ${code}. Check the path.`, { cause });
-  }
 }

@@ -12,7 +12,10 @@ export interface Outcome {
 /** The time in every test: 2026-11-21 12:00 UTC. */
 export const NOW = Date.UTC(2026, 10, 21, 12);
 
-export async function runCli(args: readonly string[], over: Partial<Pick<Io, 'env' | 'cwd' | 'stdin'>> = {}): Promise<Outcome> {
+export async function runCli(
+  args: readonly string[],
+  over: Partial<Pick<Io, 'ask' | 'env' | 'cwd' | 'stdin'>> = {},
+): Promise<Outcome> {
   let stdout = '';
   let stderr = '';
   let became: string | undefined;
@@ -23,6 +26,7 @@ export async function runCli(args: readonly string[], over: Partial<Pick<Io, 'en
     env: {},
     cwd: '/nowhere',
     now: () => NOW,
+    ask: () => Promise.reject(new Error('nothing is to be asked')),
     become: (app, rest) => void (became = [app, ...rest].join(' ')),
     ...over,
   });

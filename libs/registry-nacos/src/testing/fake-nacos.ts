@@ -37,6 +37,8 @@ interface FakeConnection {
  */
 export class FakeNacos {
   readonly store: FakeStore;
+  /** By `tenant/group/dataId`. */
+  readonly configs = new Map<string, string>();
   /** Types of all requests that came, in order; unary and stream. */
   readonly requests: string[] = [];
   /** Raw bytes of the JSON to answer instead, when it gives something. */
@@ -255,6 +257,10 @@ export class FakeNacos {
           serviceInfo: this.store.info(service, { healthyOnly: body['healthyOnly'] === true }),
           success: true,
         });
+      case 'ConfigQueryRequest': {
+        const content = this.configs.get([body['tenant'], body['group'], body['dataId']].join('/'));
+        return content === undefined ? refuse(300, 'config data not exist', 'ConfigQueryResponse') : ok({ content });
+      }
       case 'BatchInstanceRequest':
         ok({ type: 'batchRegisterInstance' });
         return this.set(service, body['instances'] as FakeInstance[]);
