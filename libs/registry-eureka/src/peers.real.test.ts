@@ -99,7 +99,7 @@ describe('a real Eureka in self-preservation', () => {
         expect.stringContaining('self-preservation'),
       ]);
       const late = await examineBy({ now: () => systemClock.now() + 120_000 }, `http://127.0.0.1:${server.ports.http}/eureka`);
-      expect(late.map(({ what }) => what).join('\n')).toMatch(/the clock of .* is 1(19|20|21) s behind ours/);
+      expect(late.map(({ what }) => what).join('\n')).toMatch(/the clock of .* is 1[12]\d s behind ours/);
     } finally {
       rest.close();
       await server.stop();

@@ -260,7 +260,7 @@ test(
     expect(await bad('reader', { kubeconfig: nowhere })).toMatch(/^error: .*ECONNREFUSED/);
     const late = { ...steadyClock, now: () => steadyClock.now() + 120_000 };
     expect(await bad('reader', { namespaces: ['shop'] }, late)).toMatch(
-      /^warning: the API server's clock is 1(19|20|21) s behind ours → .*NTP/,
+      /^warning: the API server's clock is 1[12]\d s behind ours → .*NTP/,
     );
   },
   patient,
