@@ -187,9 +187,7 @@ describe('ACLs', () => {
       /^error: .*knows no datacenter dc9 -> use one of dc1/,
     );
     const late = { now: () => systemClock.now() + 120_000 };
-    expect(await complaints({ servers, ...all }, late)).toMatch(
-      /^warning: the clock of .* is 1[12]\d s behind ours -> .*NTP/,
-    );
+    expect(await complaints({ servers, ...all }, late)).toMatch(/^warning: the clock of .* is 1[12]\d s behind ours -> .*NTP/);
   });
 
   test('a token that loses its rights makes the scope partial or stale and takes no service away', async () => {

@@ -201,9 +201,7 @@ describe.each([
         /^warning: 0 services in prod\/SHOP -> .*not its name/,
       );
       const late = { now: () => systemClock.now() + 120_000 };
-      expect(await complaints({ groups: ['SHOP'] }, late)).toMatch(
-        /^warning: the clock of .* is 1[12]\d s behind ours -> .*NTP/,
-      );
+      expect(await complaints({ groups: ['SHOP'] }, late)).toMatch(/^warning: the clock of .* is 1[12]\d s behind ours -> .*NTP/);
       if (generation === 3) expect(await complaints({ api: 'http' })).toMatch(/^error: .*v1 API switched off.* -> use api: auto/);
       else expect(await complaints({ api: 'http' })).toBe('');
     },
