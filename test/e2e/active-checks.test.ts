@@ -1,17 +1,32 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { EndpointView, ExplainAnswer, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { startConsul } from '@isthmus/servers';
 import type { ConsulServer, EnvoyServer } from '@isthmus/servers';
+import { Authority } from './support/authority.ts';
+import type { IssuedFiles } from './support/authority.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { CheckedInstance } from './support/checked-instance.ts';
-import type { Condition } from './support/checked-instance.ts';
+import type { Certificates, Condition, Pair } from './support/checked-instance.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
 import { WHO, decodeName } from './support/grpc-names.ts';
 
-type Name = 'ledger' | 'orders' | 'names';
+const SERVICES = {
+  ledger: { kind: 'http', secure: false },
+  orders: { kind: 'http', secure: false },
+  names: { kind: 'grpc', secure: false },
+  wallet: { kind: 'http', secure: true },
+  rates: { kind: 'grpc', secure: true },
+  vault: { kind: 'http', secure: true },
+} as const;
+type Name = keyof typeof SERVICES;
+const NAMES = Object.keys(SERVICES) as readonly Name[];
+/** In the certificates of those that speak TLS, where the addresses that Consul lists are not. */
+const SERVER_NAME = 'shop.test';
 
 /** No more checks a second than this, of a rule that without a limit would make three. */
 const PER_SECOND = 2;
@@ -19,10 +34,14 @@ const PER_SECOND = 2;
 /** Loopback addresses of their own, which Consul believes in for ever: it has no checks of these services. */
 const RANGE = '127.0.6.0/24';
 const rule = { targets: [RANGE], interval: '1s', unhealthy: 2, healthy: 2 };
+const tls = { caFile: 'shop.crt', serverName: SERVER_NAME };
 const checks = [
   { ...rule, name: 'sockets', services: ['hq/*/ledger'], type: 'tcp' },
   { ...rule, name: 'pages', services: ['hq/*/orders'], type: 'http', path: '/healthz', timeout: '500ms', perSecond: PER_SECOND },
   { ...rule, name: 'rpc', services: ['hq/*/names'], type: 'grpc', service: 'isthmus.test.Names', timeout: '500ms' },
+  { ...rule, name: 'secure-pages', services: ['hq/*/wallet'], type: 'http', path: '/healthz', tls },
+  { ...rule, name: 'secure-rpc', services: ['hq/*/rates'], type: 'grpc', service: 'isthmus.test.Names', tls },
+  { ...rule, name: 'handshakes', services: ['hq/*/vault'], type: 'tcp', tls },
 ];
 
 /** Addresses outside of a cluster, whose registry does not check them: the bridge does. */
@@ -30,7 +49,7 @@ describe('active checks of what Consul lists and nobody watches', () => {
   let consul: ConsulServer;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
-  let grpc: Client;
+  const grpc = new Map<Name, Client>();
   let startedAt = 0;
   const instances = {} as Record<Name, readonly CheckedInstance[]>;
 
@@ -57,10 +76,12 @@ describe('active checks of what Consul lists and nobody watches', () => {
     }[];
     return entries.map(({ Service }) => Service.Address).sort();
   };
-  const call = (name: Name): Promise<string> =>
-    name === 'names'
-      ? who(grpc)
-      : callEgress(envoy.ports.egress, hostOf(name)).then(({ status, body }) => (status === 200 ? body : `status ${status}`));
+  const call = async (name: Name): Promise<string> => {
+    const client = grpc.get(name);
+    if (client !== undefined) return who(client);
+    const { status, body } = await callEgress(envoy.ports.egress, hostOf(name));
+    return status === 200 ? body : `status ${status}`;
+  };
   /** Answers of calls through Envoy, counted. */
   const answers = async (name: Name, count: number) => {
     const seen = new Map<string, number>();
@@ -73,30 +94,38 @@ describe('active checks of what Consul lists and nobody watches', () => {
 
   beforeAll(async () => {
     consul = await startConsul();
-    for (const [index, name] of (['ledger', 'orders', 'names'] as const).entries()) {
-      const kind = name === 'names' ? 'grpc' : 'http';
+    const registry = { name: 'hq', kind: 'consul', servers: [consulUrl('').replace('/v1/', '')] };
+    bridge = await BridgeProcess.prepare([registry], { liveness: { checks }, istio: { dir: 'istio.d' } });
+    await mkdir(join(bridge.directory, 'istio.d'));
+    const shop = await Authority.make(bridge.directory, 'shop');
+    const other = await Authority.make(bridge.directory, 'other');
+    const issue = async (by: Authority) => pairOf(await by.issue('any', `DNS:${SERVER_NAME}`));
+    const certificates: Certificates = { own: await issue(shop), forged: await issue(other) };
+    for (const [index, name] of NAMES.entries()) {
+      const { kind, secure } = SERVICES[name];
       const addresses = [1, 2, 3].map((n) => `127.0.6.${index * 10 + 10 + n}`);
-      instances[name] = await Promise.all(addresses.map((address) => CheckedInstance.start(kind, address)));
+      const start = (address: string) => CheckedInstance.start(kind, address, secure ? certificates : undefined);
+      instances[name] = await Promise.all(addresses.map(start));
       for (const { address, port } of instances[name]) {
         const body = { ID: `${name}-${address}`, Name: name, Address: address, Port: port, Meta: { protocol: kind } };
         const answer = await fetch(consulUrl('agent/service/register'), { method: 'PUT', body: JSON.stringify(body) });
         expect(answer.status).toBe(200);
       }
+      // Callers speak TLS to them too, by the same authority and name.
+      if (secure) await writeFile(join(bridge.directory, 'istio.d', `${name}.yaml`), callersRule(hostOf(name), shop.certFile));
     }
     startedAt = performance.now();
-    bridge = await BridgeProcess.start([{ name: 'hq', kind: 'consul', servers: [consulUrl('').replace('/v1/', '')] }], {
-      liveness: { checks },
-    });
+    await bridge.run();
     envoy = await startSidecar(bridge.ports.xds, 'DELTA_GRPC');
-    grpc = new Client(`127.0.0.1:${envoy.ports.egress}`, credentials.createInsecure(), {
-      'grpc.default_authority': hostOf('names'),
-    });
-    for (const name of ['ledger', 'orders', 'names'] as const)
-      await until(`Envoy has all of ${name}`, async () => (await inEnvoy(name)).length === 3);
+    for (const name of ['names', 'rates'] as const) {
+      const options = { 'grpc.default_authority': hostOf(name) };
+      grpc.set(name, new Client(`127.0.0.1:${envoy.ports.egress}`, credentials.createInsecure(), options));
+    }
+    for (const name of NAMES) await until(`Envoy has all of ${name}`, async () => (await inEnvoy(name)).length === 3);
   }, 300_000);
 
   afterAll(async () => {
-    grpc?.close();
+    for (const client of grpc.values()) client.close();
     await envoy?.stop();
     await bridge?.close();
     await Promise.all(
@@ -115,6 +144,26 @@ describe('active checks of what Consul lists and nobody watches', () => {
     ['says NOT_SERVING, by grpc.health.v1', 'names', 'ill', /^check rpc: grpc\.health\.v1 says NOT_SERVING, for /],
     ['accepts and hangs, by grpc.health.v1', 'names', 'hung', /^check rpc: no answer within 500 ms, for /],
     ['closes its socket, by grpc.health.v1', 'names', 'gone', /^check rpc: connection refused, for /],
+    ['answers 503, by https', 'wallet', 'ill', /^check secure-pages: HTTP 503, for /],
+    [
+      'shows what its authority did not sign, by https',
+      'wallet',
+      'forged',
+      /^check secure-pages: its certificate is of .* not trusted, for /,
+    ],
+    [
+      'says NOT_SERVING, by grpc.health.v1 over TLS',
+      'rates',
+      'ill',
+      /^check secure-rpc: grpc\.health\.v1 says NOT_SERVING, for /,
+    ],
+    ['closes its socket, by grpc.health.v1 over TLS', 'rates', 'gone', /^check secure-rpc: connection refused, for /],
+    [
+      'shows what its authority did not sign, by tcp',
+      'vault',
+      'forged',
+      /^check handshakes: its certificate is of .* not trusted, for /,
+    ],
   ])(
     'an instance that %s, is in no output while Consul lists it, and back when it is well',
     async (_how, name, ill, reason) => {
@@ -195,4 +244,20 @@ function who(client: Client): Promise<string> {
       resolve(error === null && value !== undefined ? decodeName(value) : `status ${error?.code}`),
     );
   });
+}
+
+async function pairOf({ certFile, keyFile }: IssuedFiles): Promise<Pair> {
+  const [cert, key] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+  return { cert, key };
+}
+
+function callersRule(host: string, caFile: string): string {
+  return `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${host}, namespace: default }
+spec:
+  host: ${host}
+  trafficPolicy:
+    tls: { mode: SIMPLE, caCertificates: ${caFile}, sni: ${SERVER_NAME}, subjectAltNames: [${SERVER_NAME}] }
+`;
 }

@@ -121,6 +121,8 @@ describe.each<[string, () => Promise<Registry>]>([
     await orders.bringUp(C);
     await until('Envoy has the new one, not the dead one', async () => (await inEnvoy()).join() === `${B}:${port},${C}:${port}`);
     const meshMove = mesh.outcome();
+    // Every second call would fail: less than a second's, counted and not timed. It is 0 or 1 on a machine that is not full.
+    expect(meshMove.errors).toBeLessThan(25);
     mesh.mark();
     await until('the registry was told', async () =>
       (await corrections()).some((c) => c.address === A && c.state === 'disabled'),

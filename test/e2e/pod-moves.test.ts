@@ -138,6 +138,8 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
       async () => (await inEnvoy()).join() === `${B}:${port},${C}:${port}`,
     );
     const meshMove = mesh.outcome();
+    // Every second call would fail: less than a second's, counted and not timed. It is 0 or 1 on a machine that is not full.
+    expect(meshMove.errors).toBeLessThan(25);
     mesh.mark();
     await until('Nacos was told', async () => (await corrections()).some((c) => c.address === A && c.state === 'disabled'));
     await until('Spring does not list it', async () => !(await springLists(spring)).includes(A));
