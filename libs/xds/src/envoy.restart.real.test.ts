@@ -43,6 +43,7 @@ test.each(all)(
       await bench.until('the old cluster is gone', async () => sum(await bench.stats('cluster_manager.active_clusters')) === 3);
     }
     const { one = 0, two = 0, ...failed } = await calls.stop();
+    process.stdout.write(bench.firstFailure());
     expect(failed).toEqual({});
     expect(Math.min(one, two)).toBeGreaterThan(0);
     expect(sum(await bench.stats('cluster_manager.warming_clusters'))).toBe(0);
@@ -77,6 +78,7 @@ test.each(all)(
       );
     }
     const { one = 0, two = 0, ...failed } = await calls.stop();
+    process.stdout.write(bench.firstFailure());
     expect(failed).toEqual({});
     expect(Math.min(one, two)).toBeGreaterThan(0);
     expect(sum(await bench.stats('cluster_manager.warming_clusters'))).toBe(0);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { FakeTime } from './testing/fake-time.ts';
 import { Wire } from './testing/wire.ts';
 import { CDS, EDS, LDS, RDS } from './type-urls.ts';
 
@@ -149,6 +150,27 @@ describe('an Envoy that comes back while its clusters warm, so that it withholds
     wire.ack(CDS); // nothing warms any more: its first word about clusters
     expect(wire.pushes()).toEqual(['CDS a']);
   });
+
+  test.each([0, 1, 2, 3, 4, 5, 6])(
+    'its endpoints are not answered as empty before that when the wait ends while we look what is due, %s readings of the clock early',
+    (early) => {
+      let ticks = 0;
+      const time = new FakeTime();
+      // A millisecond passes between two readings: who looks for what is due may be interrupted anywhere.
+      const now = (): number => {
+        ticks += 1;
+        return time.at + ticks;
+      };
+      const wire = new Wire('sotw', { clock: { now }, timers: time.timers }).open();
+      wire.commit([CDS, 'a', '1'], [EDS, 'a', '1'], [LDS, 'l', '1'], [RDS, 'r', '1']);
+      for (const [type, names] of Object.entries({ [EDS]: ['a', 'o'], [LDS]: [], [RDS]: ['r'] }))
+        wire.ask(type, names, '', { version: 'of-before' });
+      time.at += 2_000 - ticks - early;
+      wire.commit([EDS, 'a', '2']); // makes us look
+      time.pass(100);
+      expect(wire.pushes()).toEqual(['CDS a,o', 'EDS a']);
+    },
+  );
 
   test('routes wait for its answer about clusters when we know all that it has', () => {
     const wire = warming();

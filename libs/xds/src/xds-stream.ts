@@ -252,20 +252,21 @@ export class XdsStream implements RetirementMember {
     const admitted = this.#admitted;
     if (this.#state !== 'open' || admitted === undefined || this.#viewIsIncomplete) return;
     const { clock, transport } = this.#options;
-    const wait = admitted.family.dropLeftovers(this, clock.now());
+    // One time for all: endpoints must not be answered as empty because a millisecond has passed since clusters were still waited for.
+    const now = clock.now();
+    const wait = admitted.family.dropLeftovers(this, now);
     if (wait !== undefined) this.#later.after('', wait);
-    const unasked = this.#returning.presume(this.#types, transport, clock.now());
+    const unasked = this.#returning.presume(this.#types, transport, now);
     if (unasked !== undefined) this.#take(this.#typeStream(unasked, admitted)!, unasked, admitted);
-    const keep = this.#returning.release(this.#types, clock.now());
+    const keep = this.#returning.release(this.#types, now);
     if (keep > 0) this.#later.after('', keep);
-    for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted);
+    for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted, now);
   }
 
-  #pushIfPossible(stream: TypeStream, admitted: Admitted): void {
-    const { clock, budget, profile, transport } = this.#options;
+  #pushIfPossible(stream: TypeStream, admitted: Admitted, now: number): void {
+    const { budget, profile, transport } = this.#options;
     if (this.#writer.busy) return;
     const { subscription, type } = stream;
-    const now = clock.now();
     const asking = { stream, profile, returning: this.#returning, endpoints: this.#types.get(EDS), now };
     const ready = pushReadiness(asking, admitted);
     if (ready === undefined) return;

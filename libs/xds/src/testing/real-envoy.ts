@@ -9,7 +9,13 @@ import { SnapshotStore } from '../snapshot-store.ts';
 import type { ResourceChange } from '../snapshot-store.ts';
 import { PUSH_ORDER } from '../type-urls.ts';
 import { adsServer } from '../xds-server.ts';
+import type { XdsEvent } from '../xds-event.ts';
 import type { XdsServer } from '../xds-server.ts';
+
+/** Of the lines around the first call of a `load` that failed: this many before it, and as many after it. */
+const MOST_SAID = 40;
+const FAILED = 'call failed:';
+const time = (): string => new Date().toISOString().slice(14, 23);
 
 export type ApiType = 'GRPC' | 'DELTA_GRPC';
 
@@ -28,6 +34,8 @@ export interface EnvoySetup {
 
 /** An Envoy of some version below our server, two upstreams, and a caller. */
 export class RealEnvoy {
+  /** What the servers and Envoy said to each other, a line for each message, and calls of `load` that failed. */
+  readonly #said: string[] = [];
   store = new SnapshotStore(PUSH_ORDER);
   /** Where the listener of the tests is. */
   readonly egress: number;
@@ -54,7 +62,8 @@ export class RealEnvoy {
   /** A grace of 100 ms, so that tests see the end of retirement. */
   async listen(port = 0, more: Partial<XdsServerOptions> = {}): Promise<number> {
     const provider = { viewFor: () => this.store };
-    this.ads = adsServer({ host: '127.0.0.1', port, provider, retirement: { grace: 100, most: 60_000 }, ...more });
+    const retirement = { grace: 100, most: 60_000 };
+    this.ads = adsServer({ host: '127.0.0.1', port, provider, retirement, onEvent: (event) => this.#note(event), ...more });
     return this.ads.listen();
   }
 
@@ -132,12 +141,29 @@ export class RealEnvoy {
 
   /** What a caller gets: the upstream's name, or the status. */
   async call(host: string, path = '/', headers: Record<string, string> = {}): Promise<string> {
+    return (await this.#ask(host, path, headers)).answer;
+  }
+
+  /** What was said around the first call of `load` that failed: it fails once in many runs, and that run is to explain it. */
+  firstFailure(): string {
+    const at = this.#said.findIndex((line) => line.includes(FAILED));
+    return at < 0 ? '' : `${this.#said.slice(Math.max(0, at - MOST_SAID), at + MOST_SAID).join('\n')}\n`;
+  }
+
+  /** `why`: what Envoy wrote instead: `no healthy upstream` for its flag UH, nothing for NC, `upstream connect error …` for UF and UC. */
+  async #ask(host: string, path = '/', headers: Record<string, string> = {}): Promise<{ answer: string; why?: string }> {
     try {
       const { status, body } = await http(this.egress, path, { headers: { host, ...headers } });
-      return status === 200 ? body : String(status);
+      return status === 200 ? { answer: body } : { answer: String(status), why: body === '' ? 'without a word' : body };
     } catch (error) {
-      return String(error);
+      return { answer: String(error), why: '' };
     }
+  }
+
+  #note(event: XdsEvent): void {
+    const type = 'type' in event ? event.type.slice(event.type.lastIndexOf('.') + 1) : '';
+    const more = event.kind === 'pushed' ? `${event.bytes} bytes` : event.kind === 'acked' ? `after ${event.ms} ms` : '';
+    this.#said.push([time(), event.kind, type, more].filter((word) => word !== '').join(' '));
   }
 
   async until(what: string, condition: () => boolean | Promise<boolean>, deadline = 15_000): Promise<void> {
@@ -171,8 +197,9 @@ export class RealEnvoy {
     this.#loading = true;
     const loop = (async () => {
       while (this.#loading) {
-        const answer = await this.call(host);
+        const { answer, why } = await this.#ask(host);
         answers[answer] = (answers[answer] ?? 0) + 1;
+        if (why !== undefined) this.#said.push(`${time()} ${FAILED} ${answer} ${why}`);
       }
     })();
     return {
