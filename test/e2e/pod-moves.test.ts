@@ -3,11 +3,13 @@ import type { CorrectionView, DiagnosticList, EndpointView, ExplainAnswer, ItemL
 import { until } from '@isthmus/model/testing';
 import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
+import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
-import { callEgress } from './support/egress.ts';
-import { hostsOf, startSidecar } from './support/envoy.ts';
+import { callEgress, shares } from './support/egress.ts';
+import { clusterHosts, hostsOf, startSidecar } from './support/envoy.ts';
 import { MovingPods } from './support/moving-pods.ts';
+import { ownAddress } from './support/own-address.ts';
 import { Pods } from './support/pods.ts';
 import { SteadyCaller } from './support/steady-caller.ts';
 import type { Outcome } from './support/steady-caller.ts';
@@ -56,6 +58,19 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
     });
     const answer = await fetch(`http://127.0.0.1:${nacos.ports.http}/nacos/v1/ns/instance?${query}`, { method: 'POST' });
     if (!answer.ok) throw new Error(`Nacos answers ${answer.status}`);
+  }
+
+  /** As its controllers would write it. */
+  async function inCluster(name: string, addresses: readonly string[], at: number): Promise<void> {
+    const of = { metadata: { name, labels: { 'kubernetes.io/service-name': name } } };
+    const ports = [{ name: 'http', port: at, protocol: 'TCP' }];
+    const endpoints = addresses.map((address) => ({ addresses: [address], conditions: { ready: true } }));
+    await kubernetes.must({ method: 'POST', path: '/api/v1/namespaces/shop/services', body: { ...of, spec: { ports } } });
+    await kubernetes.must({
+      method: 'POST',
+      path: '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices',
+      body: { ...of, addressType: 'IPv4', ports, endpoints },
+    });
   }
 
   async function viaSpring(): Promise<string> {
@@ -195,15 +210,7 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   test('a service that is in both is one, with the instances of both, and the two are compared', async () => {
     await registerAt('stock', '10.244.0.1', 8080);
     await registerAt('stock', '10.244.0.9', 8080);
-    const of = { metadata: { name: 'stock', labels: { 'kubernetes.io/service-name': 'stock' } } };
-    const ports = [{ name: 'http', port: 8080, protocol: 'TCP' }];
-    const endpoints = ['10.244.0.1', '10.244.0.2'].map((address) => ({ addresses: [address], conditions: { ready: true } }));
-    await kubernetes.must({ method: 'POST', path: '/api/v1/namespaces/shop/services', body: { ...of, spec: { ports } } });
-    await kubernetes.must({
-      method: 'POST',
-      path: '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices',
-      body: { ...of, addressType: 'IPv4', ports, endpoints },
-    });
+    await inCluster('stock', ['10.244.0.1', '10.244.0.2'], 8080);
     const rule = { services: 'shop/*/*/stock', kubernetes: 'k8s/shop/{name}', policy: 'both' };
     await bridge.configure(registries(), { merge: { kubernetes: [rule] } });
     await until('it has the instances of both', async () => {
@@ -216,6 +223,34 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
     expect(stdout).toMatch(/10\.244\.0\.2:8080\s+only in Kubernetes/);
     expect(stdout).toMatch(/10\.244\.0\.9:8080\s+only in the registry/);
     expect(stdout).not.toContain('10.244.0.1:');
+  }, 60_000);
+
+  test('calls of a service that is in both follow the configured shares, whichever side has more instances', async () => {
+    const listed = await Promise.all([A, B].map((address) => Backend.start('registry', address)));
+    const clustered = await Backend.start('kubernetes', ownAddress());
+    try {
+      for (const { address, port: at } of listed) await registerAt('prices', address, at);
+      await inCluster('prices', [clustered.address], clustered.port);
+      const host = 'prices.default-group.public.nacos';
+      const inKubernetes = `${clustered.address}:${clustered.port}`;
+      // Unweighted, the one instance of Kubernetes would have a third.
+      for (const percent of [20, 80]) {
+        const weights = { registry: 100 - percent, kubernetes: percent };
+        const rule = { services: 'shop/*/*/prices', kubernetes: 'k8s/shop/{name}', policy: 'both', weights };
+        await bridge.configure(registries(), { merge: { kubernetes: [rule] } });
+        await until(`Envoy has the weights of ${percent} %`, async () => {
+          const known = await clusterHosts(envoy, `outbound|80||${host}`);
+          const weightOf = (key: string) => Number(known.get(key)?.get('weight'));
+          const sum = [...known.keys()].reduce((total, key) => total + weightOf(key), 0);
+          return known.size === 3 && Math.round((100 * weightOf(inKubernetes)) / sum) === percent;
+        });
+        const answers = await shares(envoy.ports.egress, host, 1_000);
+        expect([...answers.keys()].sort()).toEqual(['kubernetes', 'registry']);
+        expect(Math.abs((answers.get('kubernetes') ?? 0) / 10 - percent)).toBeLessThanOrEqual(5);
+      }
+    } finally {
+      await Promise.all([...listed, clustered].map((backend) => backend.stop()));
+    }
   }, 60_000);
 
   test('while Kubernetes cannot be asked nothing more is evicted', async () => {
