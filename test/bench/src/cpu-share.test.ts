@@ -4,14 +4,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { NICENESS_BESIDE, yieldCpus } from './cpu-share.ts';
 
+/** Empty where Linux does not share its CPUs out by session, and for a process of the first session, which has no group of its own. */
+const groupOf = (pid: number | 'self'): string => {
+  const file = `/proc/${pid}/autogroup`;
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+};
+
 test('a registry’s session yields the CPUs, and ours does not', async () => {
-  const own = '/proc/self/autogroup';
-  const before = existsSync(own) ? readFileSync(own, 'utf8') : '';
+  const own = groupOf('self');
   const child = spawn('cat', { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   const ended = once(child, 'exit');
   await once(child, 'spawn');
-  expect(yieldCpus(child.pid ?? 0)).toBe(before === '' ? undefined : NICENESS_BESIDE);
-  if (before !== '') expect(readFileSync(own, 'utf8')).toBe(before);
+  const pid = child.pid ?? 0;
+  expect(yieldCpus(pid)).toBe(groupOf(pid) === '' ? undefined : NICENESS_BESIDE);
+  expect(groupOf('self')).toBe(own);
   child.stdin?.end();
   await ended;
 });

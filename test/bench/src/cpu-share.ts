@@ -14,11 +14,12 @@ export const BESIDE = `The registry, and what makes the load, yield the CPUs to 
  * The whole session of a process gets this niceness: beside others that of a process counts for nothing (sched_autogroup(7)).
  * @returns what the kernel has now; undefined where it does not share its CPUs out by session
  */
-export function yieldCpus(pid: number, niceness = NICENESS_BESIDE): number | undefined {
+export function yieldCpus(pid: number): number | undefined {
   const file = `/proc/${pid}/autogroup`;
   try {
-    writeFileSync(file, `${niceness}`);
-    return Number(/ nice (-?\d+)/.exec(readFileSync(file, 'utf8'))?.[1]);
+    writeFileSync(file, `${NICENESS_BESIDE}`);
+    const niceness = / nice (-?\d+)/.exec(readFileSync(file, 'utf8'))?.[1];
+    return niceness === undefined ? undefined : Number(niceness);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
