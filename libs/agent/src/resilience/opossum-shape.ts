@@ -6,6 +6,7 @@ export interface OpossumBreaker {
   readonly opened: boolean;
   readonly closed: boolean;
   readonly halfOpen: boolean;
+  readonly warmUp: boolean;
   readonly volumeThreshold: number;
   options: OpossumOptions;
   action: (...args: unknown[]) => unknown;

@@ -149,19 +149,28 @@ class ObservedBreaker {
       opened: { value: false },
       halfOpen: { value: false },
       pendingClose: { value: false },
-      open: { value: () => this.#wouldOpen() },
+      open: { value: () => undefined }, // asked for after refusals of the sidecar too, which are no failures: see `emit`
       semaphore: { value: { test: () => true, release: () => undefined } },
       emit: {
         value: (event: string, ...values: unknown[]) => {
           if (event === 'success') this.#succeeded();
-          if (event !== 'failure' || !isFromMesh(values[0])) return breaker.emit(event, ...values);
+          if (event !== 'failure') return breaker.emit(event, ...values);
+          if (!isFromMesh(values[0])) return this.#failed(values);
           // In the process these have an event of their own, and a rejection is no failure.
           const own = EVENT_OF[(values[0] as { readonly code: string }).code];
           if (own !== undefined) breaker.emit(own, ...values);
-          return own === 'reject' || breaker.emit('failure', ...values);
+          return own === 'reject' || this.#failed(values);
         },
       },
     }) as OpossumBreaker;
+  }
+
+  /** What opossum itself does with a failure. One that is half-open since before the hand-over has tried by this call, and opens for it. */
+  #failed(values: unknown[]): boolean {
+    const breaker = this.#breaker;
+    const heard = breaker.emit('failure', ...values);
+    if (!breaker.warmUp && (breaker.halfOpen || isOverThreshold(breaker))) this.#wouldOpen();
+    return heard;
   }
 
   /** Anew where it would have been half-open and tried by this call: trouble that goes on keeps a breaker open. */
@@ -184,8 +193,8 @@ class ObservedBreaker {
     const since = this.#wouldBeOpenSince;
     this.#wouldBeOpenSince = undefined;
     const breaker = this.#breaker;
-    // Half-open it may be of what was before the hand-over.
-    if (since === undefined || breaker.opened || !isOverThreshold(breaker)) return;
+    // Half-open it is of what was before the hand-over, and no call has succeeded since: that would have closed it.
+    if (since === undefined || breaker.opened || !(breaker.halfOpen || isOverThreshold(breaker))) return;
     const { resetTimeout } = breaker.options;
     const left = resetTimeout - (performance.now() - since);
     if (left <= 0) return;
