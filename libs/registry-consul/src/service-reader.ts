@@ -88,12 +88,14 @@ export class ServiceReader {
     return (this.#list = { body, contentType, size: all.length, names: all.filter(this.#o.wants) });
   }
 
-  /** Reads it now. True when that changed something. @throws ConsulFailure when Consul is lost */
-  async read(name: string): Promise<boolean> {
-    for (let attempt = 0; !this.#signal.aborted; attempt += 1) {
+  /** Reads it now. True when that changed something. `isWanted`: as for `take`. @throws ConsulFailure when Consul is lost */
+  async read(name: string, isWanted: () => boolean): Promise<boolean> {
+    for (let attempt = 0; !this.#signal.aborted && isWanted(); attempt += 1) {
       try {
-        return await this.take(name, await this.#o.client.health(name, { dc: this.#o.scope.namespace }), false);
+        const answer = await this.#o.client.health(name, { dc: this.#o.scope.namespace });
+        return await this.take(name, answer, false, isWanted);
       } catch (thrown) {
+        if (!isWanted()) return false;
         const kind = thrown instanceof ConsulFailure ? thrown.kind : undefined;
         if (kind === 'answer') return this.bad(name, thrown as ConsulFailure);
         if (attempt >= (kind === 'busy' ? BUSY_ATTEMPTS : 1)) throw thrown;
@@ -114,27 +116,33 @@ export class ServiceReader {
     return false;
   }
 
-  /** Puts an answer into the state; true when something changed. `waited`: it comes from a blocking query. */
-  async take(name: string, answer: Answer, waited: boolean): Promise<boolean> {
+  /**
+   * Puts an answer into the state; true when something changed. `waited`: it comes from a blocking query.
+   * `isWanted` is asked after each wait: an answer of a service that has gone meanwhile would bring it back for good, for
+   * nobody asks about it any more.
+   */
+  async take(name: string, answer: Answer, waited: boolean, isWanted: () => boolean): Promise<boolean> {
     const { client, state, scope, hasToken } = this.#o;
+    const isOver = () => this.#signal.aborted || !isWanted();
+    if (isOver()) return false;
     if (answer.leaderless) throw new ConsulFailure('leader', `${client.server} knows no leader`);
     const key: ServiceKey = { ...scope, name };
     const decoded = this.#o.decoder.decode(key, answer);
     const reading = decoded instanceof Promise ? await decoded : decoded;
-    if (this.#signal.aborted) return false;
+    if (isOver()) return false;
     if (state.loses(name, reading)) {
       // The streaming backend never says that it left something out (1.22.7): with ACLs a loss is asked for once more, in full.
       if (waited && answer.streaming && (hasToken || answer.denyByDefault)) {
-        return this.take(name, await client.health(name, { dc: scope.namespace }), false);
+        return this.take(name, await client.health(name, { dc: scope.namespace }), false, isWanted);
       }
       // A blocking query's answer follows from what we knew; a plain one may come from an agent restarted without its data.
       if (!waited) await this.#verify();
-      if (this.#signal.aborted) return false;
+      if (isOver()) return false;
     }
     let limited = answer.filtered;
     if (!limited && !hasToken && answer.denyByDefault && reading.kind === 'none' && state.loses(name, reading)) {
       const list = await client.services({ dc: scope.namespace });
-      if (this.#signal.aborted) return false;
+      if (isOver()) return false;
       limited = !this.listed(list).complete;
     }
     state.problem(`service ${name}`, limited ? filteredService(scope, name) : undefined);

@@ -145,7 +145,7 @@ export class ServiceWatchers {
         const took = performance.now() - asked;
         if (answer === undefined || !current()) return;
         // While it waited for its turn the service may have gone, or been read anew by the sweep: then it is an answer of the past.
-        const take = () => current() && reader.take(name, answer, index > 0);
+        const take = () => current() && reader.take(name, answer, index > 0, current);
         if (await turns.answer(take)) this.#touch(name, cancel);
         if (!current()) return;
         reader.setIndex(name, nextIndex(index, answer.index));

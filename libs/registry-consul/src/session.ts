@@ -36,7 +36,8 @@ export class Session {
   readonly #lost = Promise.withResolvers<never>();
   readonly #reader: ServiceReader;
   readonly #watchers: ServiceWatchers;
-  readonly #names = new Set<string>();
+  /** Each with a mark of its own: a service that went and came back is another one for a read that began before. */
+  readonly #names = new Map<string, symbol>();
   readonly #reads = new Limiter(LATER_READERS);
   #listIndex: number;
   #verifying: Promise<void> | undefined;
@@ -93,7 +94,13 @@ export class Session {
   }
 
   #read(name: string): Promise<boolean> {
-    return this.#reads.run(() => this.#reader.read(name));
+    const isWanted = this.#wanted(name);
+    return this.#reads.run(() => this.#reader.read(name, isWanted));
+  }
+
+  #wanted(name: string): () => boolean {
+    const mark = this.#names.get(name);
+    return () => mark !== undefined && this.#names.get(name) === mark;
   }
 
   /** Up to a tenth less than configured, and Consul adds up to a sixteenth: renewals spread out. */
@@ -107,10 +114,10 @@ export class Session {
     if (this.#over) return;
     const lostData = answer.index < this.#listIndex && state.size > 0;
     state.startRead();
-    for (const name of this.#reader.listed(answer).names) this.#names.add(name);
-    const next = this.#names.values();
+    for (const name of this.#reader.listed(answer).names) this.#names.set(name, Symbol(name));
+    const next = this.#names.keys();
     const read = async () => {
-      for (const name of next) await this.#reader.read(name);
+      for (const name of next) await this.#reader.read(name, this.#wanted(name));
     };
     await Promise.all(Array.from({ length: READERS }, read));
     if (this.#over) return;
@@ -129,7 +136,7 @@ export class Session {
     this.#background(() => this.#watchList());
     this.#background(() => this.#probe());
     let started = 0;
-    for (const name of this.#names) {
+    for (const name of this.#names.keys()) {
       if (this.#over) return;
       this.#watchers.add(name);
       started += 1;
@@ -183,7 +190,7 @@ export class Session {
   #compare(listed: readonly string[], complete: boolean): void {
     for (const name of listed) {
       if (this.#names.has(name)) continue;
-      this.#names.add(name);
+      this.#names.set(name, Symbol(name));
       this.#background(async () => {
         await this.#read(name);
         if (this.#over || !this.#names.has(name)) return;
@@ -193,7 +200,7 @@ export class Session {
     }
     if (!complete) return; // what is not listed may only be hidden
     const now = new Set(listed);
-    for (const name of this.#names) {
+    for (const name of this.#names.keys()) {
       if (now.has(name)) continue;
       this.#names.delete(name);
       this.#watchers.delete(name);
