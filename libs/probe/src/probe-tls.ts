@@ -1,20 +1,20 @@
 import { isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, SecureContext } from 'node:tls';
 import { messageOf } from '@isthmus/model';
 
 /** How a check over TLS knows whom it talks to. */
 export interface ProbeTls {
-  /** PEM; undefined: the system's authorities. */
-  readonly ca: string | undefined;
+  /** Of the authorities to trust; undefined: the system's. Parsed once, for there are many checks. */
+  readonly trusted: SecureContext | undefined;
   /** Asked for (SNI), and wanted in the certificate; undefined: the address is wanted in it. */
   readonly serverName: string | undefined;
   /** Any certificate will do. */
   readonly insecure: boolean;
 }
 
-export function tlsOptions(address: string, { ca, serverName, insecure }: ProbeTls): ConnectionOptions {
+export function tlsOptions(address: string, { trusted, serverName, insecure }: ProbeTls): ConnectionOptions {
   const name = serverName ?? (isIP(address) === 0 ? address : '');
-  return { servername: name, rejectUnauthorized: !insecure, ...(ca === undefined ? {} : { ca }) };
+  return { servername: name, rejectUnauthorized: !insecure, ...(trusted === undefined ? {} : { secureContext: trusted }) };
 }
 
 /** What is wrong with a certificate, or with TLS as such, for people; undefined: something else is. */

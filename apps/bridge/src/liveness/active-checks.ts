@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AddressRanges, CheckVerdicts, servicePattern } from '@isthmus/catalog';
 import type { RecordOverlay } from '@isthmus/catalog';
@@ -6,7 +5,7 @@ import type { CheckConfig } from '@isthmus/config';
 import { addressKey, messageOf, parseServiceId } from '@isthmus/model';
 import type { Clock, Ledger, ServiceId, ServiceRecord } from '@isthmus/model';
 import { Prober, probe } from '@isthmus/probe';
-import type { ProbeTls } from '@isthmus/probe';
+import { TrustFile } from './trust-file.ts';
 
 export interface ActiveChecksOptions {
   readonly rules: readonly CheckConfig[];
@@ -106,6 +105,8 @@ export class ActiveChecks implements RecordOverlay {
   }
 
   #prober(rule: CheckConfig, index: number): Prober {
+    const { tls } = rule;
+    const trusted = tls?.caFile === undefined ? undefined : new TrustFile(resolve(this.#options.baseDir, tls.caFile));
     return new Prober(rule, {
       now: () => performance.now(),
       random: Math.random,
@@ -114,9 +115,12 @@ export class ActiveChecks implements RecordOverlay {
         return () => clearTimeout(timer);
       },
       probe: async ({ address, port }, signal) => {
-        const read = await checkTls(rule, this.#options.baseDir);
-        if ('problem' in read) return { healthy: false, reason: read.problem };
-        return probe(address, port, { ...rule, tls: read.tls }, signal);
+        try {
+          return await probe(address, port, { ...rule, tls: tls && { ...tls, trusted: await trusted?.context() } }, signal);
+        } catch (thrown) {
+          // Every check fails then, which is held.
+          return { healthy: false, reason: `caFile cannot be read: ${messageOf(thrown)}` };
+        }
       },
       onVerdict: ({ id, address, port }, verdict) => {
         const key = addressKey({ address, port });
@@ -127,17 +131,5 @@ export class ActiveChecks implements RecordOverlay {
         if (dirty.size > 0) this.#options.onChange(dirty);
       },
     });
-  }
-}
-
-/** Read for each check, so that an authority that was renewed counts. Where it cannot be read every check fails, which is held. */
-async function checkTls({ tls }: CheckConfig, baseDir: string): Promise<{ tls?: ProbeTls } | { problem: string }> {
-  if (tls === undefined) return {};
-  const { caFile, serverName, insecure } = tls;
-  try {
-    const ca = caFile === undefined ? undefined : await readFile(resolve(baseDir, caFile), 'utf8');
-    return { tls: { ca, serverName, insecure } };
-  } catch (thrown) {
-    return { problem: `caFile cannot be read: ${messageOf(thrown)}` };
   }
 }
