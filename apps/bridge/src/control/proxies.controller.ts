@@ -51,18 +51,26 @@ export class ProxiesController {
   }
 }
 
-/** By node id. */
+/** By connection: of two that say the same node id each has registered what it says itself. */
 function workloadsOf(registration: AutoRegistration): ReadonlyMap<string, ProxyWorkloadView> {
   return new Map(
-    registration.workloads().map(({ name, claim: { node, namespace, group }, state, problem }) => {
+    registration.workloads().flatMap(({ name, claim: { namespace, group }, state, problem, connections }) => {
       const reason = problem === undefined ? {} : { reason: problem };
-      return [node, { name: `${namespace}/${name}`, group, state: state === 'away' ? 'in' : state, ...reason }];
+      const view: ProxyWorkloadView = {
+        ...{ name: `${namespace}/${name}`, group, state: state === 'away' ? 'in' : state },
+        ...reason,
+      };
+      return connections.map((one) => [connectionOf(one), view] as const);
     }),
   );
 }
 
+function connectionOf({ node, address }: { readonly node: string; readonly address: string }): string {
+  return `${address} ${node}`;
+}
+
 function proxyView(client: ClientStatus, workloads: ReadonlyMap<string, ProxyWorkloadView>): ProxyView {
-  const workload = workloads.get(client.node);
+  const workload = workloads.get(connectionOf(client));
   return {
     node: client.node,
     address: client.address,

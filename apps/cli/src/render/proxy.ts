@@ -40,10 +40,12 @@ export function renderProxyStatus(proxies: readonly ProxyView[], rejected: reado
   const silent = proxies
     .filter((proxy) => proxy.types.length === 0)
     .map((proxy) => `${terminalSafe(proxy.node)} (${proxy.transport}) has asked for nothing yet\n`);
-  const workloads = new Map(proxies.flatMap(({ node, workload }) => (workload === undefined ? [] : [[node, workload] as const])));
-  const registered = [...workloads].map(
-    ([node, workload]) =>
-      `${terminalSafe(node)} is workload ${terminalSafe(workload.name)} of WorkloadGroup ${terminalSafe(workload.group)}: ${wordOf(workload)}\n`,
+  const registered = new Set(
+    proxies.flatMap(({ node, workload }) =>
+      workload === undefined
+        ? []
+        : `${terminalSafe(node)} is workload ${terminalSafe(workload.name)} of WorkloadGroup ${terminalSafe(workload.group)}: ${wordOf(workload)}\n`,
+    ),
   );
   const turnedAway = rejected.map(
     ({ node, address, code, reason, count, lastAt }) =>

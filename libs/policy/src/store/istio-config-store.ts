@@ -61,10 +61,18 @@ export class IstioConfigStore {
    * Never rejects.
    */
   setAll(files: Iterable<readonly [place: string, file: IstioFile | undefined]>): Promise<void> {
-    const places = [...files];
-    if (this.#busy === undefined && places.length <= FEW) return Promise.resolve(atOnce(this.#take(places)));
+    const said = new Map(files);
+    return this.setEach([...said.keys()], (place) => said.get(place));
+  }
+
+  /**
+   * As `setAll`, where what a place says is made when it is its turn: many are not made in one turn, and none is older than what counts
+   * by then. `make` must not throw, nor call the store.
+   */
+  setEach(places: readonly string[], make: (place: string) => IstioFile | undefined): Promise<void> {
+    if (this.#busy === undefined && places.length <= FEW) return Promise.resolve(atOnce(this.#take(places, make)));
     const before = this.#busy ?? Promise.resolve();
-    const busy = before.then(() => runInSlices(this.#take(places)));
+    const busy = before.then(() => runInSlices(this.#take(places, make)));
     this.#busy = busy;
     return busy.then(() => {
       if (this.#busy === busy) this.#busy = undefined;
@@ -76,10 +84,10 @@ export class IstioConfigStore {
     return this.#busy ?? Promise.resolve();
   }
 
-  *#take(places: readonly (readonly [place: string, file: IstioFile | undefined])[]): Generator<void> {
+  *#take(places: readonly string[], make: (place: string) => IstioFile | undefined): Generator<void> {
     const dirty = new Set<string>();
-    for (const [place, file] of places) {
-      this.#put(place, file, dirty);
+    for (const place of places) {
+      this.#put(place, make(place), dirty);
       yield;
     }
     const changes: ObjectChange[] = [];

@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { MemoryLedger } from '@isthmus/ledger';
 import { IstioConfigStore, parseIstioYaml } from '@isthmus/policy';
 import type { NodeInfo, Peer, PeerIdentity } from '@isthmus/xds';
 import { AutoRegistration } from './auto-registration.ts';
+import type { RegistrationOptions } from './auto-registration.ts';
 
 const GROUP = `apiVersion: networking.istio.io/v1
 kind: WorkloadGroup
@@ -33,7 +34,7 @@ let ledger: MemoryLedger;
 let later: Later;
 let registration: AutoRegistration;
 
-function begin(more: { readonly most?: number; readonly hasReplicas?: boolean } = {}): void {
+function begin(more: Pick<RegistrationOptions, 'most' | 'mostWaiting' | 'hasReplicas'> = {}): void {
   store = new IstioConfigStore();
   later = new Later();
   const defaults = { namespace: 'isthmus', domain: 'cluster.local' };
@@ -146,6 +147,21 @@ describe('a proxy that names a WorkloadGroup', () => {
     expect(changes.filter((count) => count > 0)).toEqual([20]);
   });
 
+  test('of very many is made and told in slices, and what one says meanwhile is not lost', async () => {
+    const sessions = Array.from({ length: 500 }, (_, at) =>
+      open(node({ INSTANCE_IPS: `10.2.${at >> 8}.${at % 256}`, ...PROBED })),
+    );
+    for (const session of sessions) session.health(undefined);
+    const made = jest.spyOn(store, 'get');
+    groups(GROUP.replace('8080', '9090'));
+    expect(made.mock.calls.length).toBeLessThan(100);
+    sessions[0]?.health('it is down');
+    sessions[499]?.health('it is down');
+    await store.settled;
+    const ports = [...store.objects('WorkloadEntry')].map(({ spec }) => spec.ports['http']);
+    expect([ports.length, new Set(ports)]).toEqual([498, new Set([9090])]);
+  });
+
   test('is not in force where somebody has written an entry of that name', () => {
     const written = `apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
@@ -155,6 +171,9 @@ spec: { address: 10.9.9.9 }
     open();
     store.set('written.yaml', parseIstioYaml(written, { file: 'written.yaml', defaultNamespace: 'shop' }));
     expect([...store.objects('WorkloadEntry')].map(({ spec }) => spec.address)).toEqual(['10.9.9.9']);
+    expect(registration.workloads()).toMatchObject([
+      { state: 'refused', problem: "the WorkloadEntry of that name that is in force is another one's, written.yaml:1:1" },
+    ]);
   });
 });
 
@@ -289,6 +308,60 @@ describe('is served, and nobody calls it', () => {
     open(node({ INSTANCE_IPS: '10.0.0.8' }));
     expect(entries()).toEqual(['vm-10.0.0.7']);
     expect(problems()).toEqual(['1 workloads are registered already']);
+  });
+
+  const stranger = (address: string) => node({ INSTANCE_IPS: address, AUTO_REGISTER_GROUP: 'other' });
+
+  test('and takes no place of one that may', () => {
+    begin({ most: 1, mostWaiting: 1 });
+    groups();
+    const refused = open(stranger('10.0.0.1'));
+    open(stranger('10.0.0.2'));
+    open();
+    expect(entries()).toEqual(['vm-10.0.0.7']);
+    expect(problems()).toEqual(Array(2).fill('there is no WorkloadGroup shop/other'));
+    refused.close(); // its last: nobody waits for its return
+    expect([problems().length, later.delays]).toEqual([1, []]);
+  });
+
+  test('until its group comes, as long as there is room', () => {
+    begin({ most: 2, mostWaiting: 2 });
+    groups();
+    for (const at of [1, 2, 3]) open(stranger(`10.0.0.${at}`));
+    open();
+    groups(`${GROUP}---\n${GROUP.replace('name: vm', 'name: other')}`);
+    expect(entries().sort()).toEqual(['other-10.0.0.1', 'vm-10.0.0.7']);
+    expect(problems().sort()).toEqual(['2 workloads are registered already', 'there is no WorkloadGroup shop/other']);
+  });
+
+  test('once the rules are read: before that it has a place', () => {
+    begin({ most: 1 });
+    open(stranger('10.0.0.1'));
+    open();
+    expect(problems()).toEqual(['1 workloads are registered already']);
+    groups();
+    open();
+    expect(entries()).toEqual(['vm-10.0.0.7']);
+  });
+
+  test('of two with one node id each connection has its own', () => {
+    open(node(), known('spiffe://cluster.local/ns/shop/sa/orders'));
+    open(node(), { ...known('spiffe://cluster.local/ns/other/sa/orders'), address: '10.0.0.9:1' });
+    const seen = registration.workloads().map(({ state, connections }) => [state, connections[0]?.address]);
+    expect(seen.sort()).toEqual([
+      ['in', PEER.address],
+      ['refused', '10.0.0.9:1'],
+    ]);
+  });
+
+  test('where two accounts may: of one name one is in force, and the other is told so', () => {
+    groups(GROUP.replace('serviceAccount: orders, ', ''));
+    open(node(), known('spiffe://cluster.local/ns/shop/sa/a'));
+    open(node({ LABELS: { app: 'b' } }), known('spiffe://cluster.local/ns/shop/sa/b'));
+    expect(registration.workloads().map(({ state, claim }) => [state, claim.accounts])).toEqual([
+      ['in', ['shop/a']],
+      ['refused', ['shop/b']],
+    ]);
   });
 
   test('without naming a group it is none of ours', () => {

@@ -7,9 +7,13 @@ import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
 import { claimOf, entryName } from './claim.ts';
 import type { Claim } from './claim.ts';
 import { registeredEntry } from './registered-entry.ts';
+import type { Made } from './registered-entry.ts';
+import { full, missing, notShared, unregistered } from './refusals.ts';
 
 /** Workloads at a time; more are not registered. */
 const MOST_WORKLOADS = 10_000;
+/** Refused ones that would be workloads if their group came or changed; more have to connect again after that. */
+const MOST_WAITING = 1_000;
 /** How long one that was known before a restart may take to come back, ms: an Envoy rests for up to 30 s between two attempts. */
 const RETURN_MS = 60_000;
 /** Refused ones that are listed; all are counted. */
@@ -23,6 +27,7 @@ export interface RegistrationOptions {
   /** How long a workload stays without a connection, ms; may change. */
   readonly graceMs: () => number;
   readonly most?: number;
+  readonly mostWaiting?: number;
   /** There are other replicas, which do not hear of what is registered here. */
   readonly hasReplicas?: boolean;
 }
@@ -36,6 +41,15 @@ export interface RegisteredWorkload {
   readonly state: 'in' | 'unwell' | 'away' | 'refused';
   /** Why it is refused. */
   readonly problem: string | undefined;
+  /** Its connections. */
+  readonly connections: readonly Connection[];
+}
+
+/** Of several that say the same node id each may claim something else. */
+export interface Connection {
+  readonly node: string;
+  /** Of the client. */
+  readonly address: string;
 }
 
 /** In the ledger, by `keyOf`. */
@@ -47,8 +61,10 @@ interface Row {
 interface Registration extends Row {
   claim: Claim;
   well: boolean;
-  streams: number;
+  readonly connections: Set<Connection>;
   problem: Diagnostic | undefined;
+  /** What was made of the claim by this group: nothing else would be made of them. */
+  made: { readonly claim: Claim; readonly group: IstioObject; readonly result: Made } | undefined;
   /** Calls off that it goes. */
   stay: () => void;
 }
@@ -62,6 +78,8 @@ interface Registration extends Row {
 export class AutoRegistration {
   readonly #options: RegistrationOptions;
   readonly #registered = new Map<string, Registration>();
+  /** Those of them that are refused. Before the rules are read none is. */
+  readonly #waiting = new Set<string>();
   /** Of streams whose node cannot be registered at all. */
   readonly #refused = new Map<object, Diagnostic>();
   #refusals = 0;
@@ -72,7 +90,7 @@ export class AutoRegistration {
     this.#options = options;
     for (const [key, value] of options.ledger.entries('registered')) {
       const { claim, well } = value as Row;
-      const known: Registration = { claim, well, streams: 0, problem: undefined, stay: () => undefined };
+      const known = newRegistration(claim, well);
       this.#registered.set(key, known);
       this.#expire(key, known, Math.max(RETURN_MS, options.graceMs()));
     }
@@ -80,14 +98,15 @@ export class AutoRegistration {
       const groups = changes.map(({ before, after }) => after ?? before).filter((object) => object?.kind === 'WorkloadGroup');
       if (groups.length === 0) return;
       const changed = new Set(groups.map((group) => `${group?.namespace}/${group?.name}`));
-      this.#publish([...this.#registered].filter(([, { claim }]) => changed.has(`${claim.namespace}/${claim.group}`)));
+      const some = [...this.#registered].filter(([, { claim }]) => changed.has(`${claim.namespace}/${claim.group}`));
+      this.#publish(some.map(([key]) => key));
     });
   }
 
   /** Groups that are not there now are missing. */
   rulesWereRead(): void {
     this.#knowsRules = true;
-    this.#publish(this.#registered);
+    this.#publish([...this.#registered.keys()]);
   }
 
   /** A node was let in. @returns undefined: it asks for no registration */
@@ -98,31 +117,33 @@ export class AutoRegistration {
     const key = keyOf(claim);
     let known = this.#registered.get(key);
     if (known === undefined) {
-      const { most = MOST_WORKLOADS } = this.#options;
-      if (this.#registered.size >= most)
-        return this.#refuse(node.id, `${most} workloads are registered already`, 'write the others as WorkloadEntries');
-      known = { claim, well: !claim.probed, streams: 0, problem: undefined, stay: () => undefined };
+      const { most = MOST_WORKLOADS, mostWaiting = MOST_WAITING } = this.#options;
+      if (this.#accepted >= most) return this.#refuse(node.id, ...full(most));
+      known = newRegistration(claim, !claim.probed);
       this.#registered.set(key, known);
-      this.#publish([[key, known]]);
+      this.#judge(key, known);
+      if (known.problem !== undefined && this.#waiting.size > mostWaiting) return this.#leaveOut(key, known.problem);
+      this.#publish([key]);
     } else if (JSON.stringify(known.claim) !== JSON.stringify(claim)) {
       // Who comes last is the workload as it is now. What was reported of it counts until it is reported anew.
       known.well = claim.probed ? known.well && known.claim.probed : true;
       known.claim = claim;
-      this.#publish([[key, known]]);
+      this.#publish([key]);
     }
     known.stay();
-    known.streams += 1;
-    return this.#session(key, known);
+    return this.#session(key, known, { node: node.id, address: peer.address });
   };
 
   /** All that are registered, or would be if nothing were wrong; by namespace and name. */
   workloads(): readonly RegisteredWorkload[] {
-    const all = [...this.#registered.values()].map(({ claim, well, streams, problem }) => ({
-      name: entryName(claim),
-      claim,
-      state: problem !== undefined ? 'refused' : !well ? 'unwell' : streams === 0 ? 'away' : 'in',
-      problem: problem?.what,
-    }));
+    const all = [...this.#registered.values()].map((one) => {
+      const { claim, well, connections } = one;
+      const problem = one.problem?.what ?? (well ? this.#outranked(one) : undefined);
+      return {
+        ...{ name: entryName(claim), claim, problem, connections: [...connections] },
+        state: problem !== undefined ? 'refused' : !well ? 'unwell' : connections.size === 0 ? 'away' : 'in',
+      };
+    });
     return all.sort((a, b) =>
       `${a.claim.namespace}/${a.name}` < `${b.claim.namespace}/${b.name}` ? -1 : 1,
     ) as RegisteredWorkload[];
@@ -146,69 +167,118 @@ export class AutoRegistration {
     for (const { stay } of this.#registered.values()) stay();
   }
 
-  #session(key: string, one: Registration): NodeSession {
+  get #accepted(): number {
+    return this.#registered.size - this.#waiting.size;
+  }
+
+  #session(key: string, one: Registration, connection: Connection): NodeSession {
+    one.connections.add(connection);
     return {
       health: (problem) => {
         const well = problem === undefined;
         if (!one.claim.probed || one.well === well) return;
         one.well = well;
-        this.#publish([[key, one]]);
+        this.#publish([key]);
       },
       close: () => {
-        one.streams -= 1;
-        if (one.streams === 0 && !this.#isClosed) this.#expire(key, one, this.#options.graceMs());
+        one.connections.delete(connection);
+        if (one.connections.size > 0 || this.#isClosed) return;
+        // Nobody calls what is refused, so that nothing has to wait for its return.
+        if (this.#waiting.has(key)) this.#forget(key);
+        else this.#expire(key, one, this.#options.graceMs());
       },
     };
   }
 
   #expire(key: string, one: Registration, ms: number): void {
-    one.stay = this.#options.timers.after(ms, () => {
-      this.#registered.delete(key);
-      this.#options.ledger.delete('registered', key);
-      this.#options.store.set(placeOf(key), undefined);
-    });
+    one.stay = this.#options.timers.after(ms, () => this.#forget(key));
+  }
+
+  #forget(key: string): void {
+    this.#registered.delete(key);
+    this.#waiting.delete(key);
+    this.#options.ledger.delete('registered', key);
+    this.#publish([key]);
   }
 
   /** Puts into store and ledger what follows from them; taking the same again does nothing. Of many as one change, in slices. */
-  #publish(some: Iterable<readonly [key: string, one: Registration]>): void {
-    const { store } = this.#options;
-    const files: [place: string, file: IstioFile | undefined][] = [];
-    for (const [key, one] of some) {
-      const { namespace, group: name } = one.claim;
-      const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace, name }));
-      if (group === undefined && !this.#knowsRules) continue;
-      files.push([placeOf(key), this.#fileOf(key, one, group as IstioObject<'WorkloadGroup'> | undefined)]);
-    }
-    void store.setAll(files);
+  #publish(keys: readonly string[]): void {
+    void this.#options.store.setEach(keys.map(placeOf), (place) => {
+      const key = place.slice(PLACE.length);
+      const one = this.#registered.get(key);
+      return one === undefined ? undefined : this.#fileOf(key, one);
+    });
   }
 
-  #fileOf(key: string, one: Registration, group: IstioObject<'WorkloadGroup'> | undefined): IstioFile | undefined {
+  #fileOf(key: string, one: Registration): IstioFile | undefined {
     const { ledger } = this.#options;
-    const { claim, well } = one;
-    const made =
-      group === undefined
-        ? {
-            problem: `there is no WorkloadGroup ${claim.namespace}/${claim.group}`,
-            remedy: 'add the group, or take AUTO_REGISTER_GROUP out of the bootstrap',
-          }
-        : registeredEntry(claim, group);
-    if ('problem' in made) {
-      if (one.problem === undefined) this.#refusals += 1;
-      one.problem = unregistered(claim.node, made.problem, made.remedy);
-      return undefined;
-    }
-    one.problem = undefined;
-    const row: Row = { claim, well };
+    const entry = this.#judge(key, one);
+    if (entry === undefined) return undefined;
+    const row: Row = { claim: one.claim, well: one.well };
     if (JSON.stringify(ledger.get('registered', key)) !== JSON.stringify(row)) ledger.put('registered', key, row);
-    return well ? { objects: [made.entry], problems: [], refused: [], readable: true } : undefined;
+    return one.well ? { objects: [entry], problems: [], refused: [], readable: true } : undefined;
+  }
+
+  /** Whether it is refused. @returns its entry, if it is not and its group is known */
+  #judge(key: string, one: Registration): IstioObject<'WorkloadEntry'> | undefined {
+    const { store, most = MOST_WORKLOADS } = this.#options;
+    const { claim } = one;
+    const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace: claim.namespace, name: claim.group }));
+    if (group === undefined && !this.#knowsRules) return undefined;
+    const result = group === undefined ? missing(claim) : madeOf(one, group as IstioObject<'WorkloadGroup'>);
+    if ('problem' in result) this.#wait(key, one, result.problem, result.remedy);
+    else if (this.#waiting.has(key) && this.#accepted >= most) this.#wait(key, one, ...full(most));
+    else {
+      one.problem = undefined;
+      this.#waiting.delete(key);
+      return result.entry;
+    }
+    return undefined;
+  }
+
+  #wait(key: string, one: Registration, what: string, remedy: string): void {
+    if (one.problem === undefined) this.#refusals += 1;
+    one.problem = unregistered(one.claim.node, what, remedy);
+    this.#waiting.add(key);
+  }
+
+  /** What is in force in place of its entry: one that is written, or of another proxy that says the same of itself. */
+  #outranked({ claim: { namespace }, made }: Registration): string | undefined {
+    if (made === undefined || 'problem' in made.result) return undefined;
+    const { name, version } = made.result.entry;
+    const inForce = this.#options.store.get(istioKey({ kind: 'WorkloadEntry', namespace, name }));
+    return inForce === undefined || inForce.version === version
+      ? undefined
+      : `the WorkloadEntry of that name that is in force is another one's, ${inForce.place}`;
   }
 
   #refuse(node: string, why: string, remedy: string): NodeSession {
     this.#refusals += 1;
+    return this.#tell(unregistered(node, why, remedy));
+  }
+
+  /** Counted already. */
+  #leaveOut(key: string, problem: Diagnostic): NodeSession {
+    this.#registered.delete(key);
+    this.#waiting.delete(key);
+    return this.#tell(problem);
+  }
+
+  #tell(problem: Diagnostic): NodeSession {
     const session: NodeSession = { health: () => undefined, close: () => void this.#refused.delete(session) };
-    this.#refused.set(session, unregistered(node, why, remedy));
+    this.#refused.set(session, problem);
     return session;
   }
+}
+
+function newRegistration(claim: Claim, well: boolean): Registration {
+  return { claim, well, connections: new Set(), problem: undefined, made: undefined, stay: () => undefined };
+}
+
+function madeOf(one: Registration, group: IstioObject<'WorkloadGroup'>): Made {
+  if (one.made?.claim !== one.claim || one.made.group !== group)
+    one.made = { claim: one.claim, group, result: registeredEntry(one.claim, group) };
+  return one.made.result;
 }
 
 /** Also by who has proven to be it: whoever may not register as a workload takes nothing from the one who did. */
@@ -218,28 +288,8 @@ function keyOf(claim: Claim): string {
 }
 
 /** After all files, so that an entry that somebody has written is the one in force. */
+const PLACE = '~proxy ';
+
 function placeOf(key: string): string {
-  return `~proxy ${key}`;
-}
-
-function notShared(count: number): Diagnostic {
-  return {
-    code: 'workload.not-shared',
-    severity: 'warning',
-    where: 'istio',
-    what: `${count} ${count === 1 ? 'workload has' : 'workloads have'} registered here by a WorkloadGroup`,
-    meaning: 'the other replicas know only those that are connected to them, and so do their callers',
-    remedy: 'use one replica with WorkloadGroups, or write WorkloadEntries',
-  };
-}
-
-function unregistered(node: string, what: string, remedy: string): Diagnostic {
-  return {
-    code: 'workload.unregistered',
-    severity: 'warning',
-    where: `proxy ${node}`,
-    what,
-    meaning: 'it is served, and is no endpoint of any service by its WorkloadGroup',
-    remedy,
-  };
+  return `${PLACE}${key}`;
 }
