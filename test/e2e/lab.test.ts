@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isReached, labPaths, walk } from '../../apps/lab/src/hop.ts';
 import type { CheckoutAnswer } from '../../apps/lab/src/hop.ts';
+import { cacheKey, cacheRoot } from '../servers/src/cache.ts';
+import { withLock } from '../servers/src/lock.ts';
+import { writeProgress } from '../servers/src/progress.ts';
+import { servers, type ServerName } from '../servers/src/versions.ts';
 
 /** `npm test` builds it before it comes here; alone: `npm run build`. */
 const lab = join(import.meta.dirname, '../../dist/apps/lab/apps/lab/src/main.js');
@@ -24,8 +28,8 @@ interface Running {
   readonly ended: Promise<Ended>;
 }
 
-function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [lab, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
+  const child = spawn(process.execPath, [lab, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -152,6 +156,53 @@ describe('the lab', () => {
     await callUntil('the bridge is gone', async () => (await states()) === '');
     await callUntil('both are back', async () => (await states()) === 'old live,shop live');
     expect({ failed, enough: calls > 50 }).toEqual({ failed: [], enough: true });
+  }, 400_000);
+
+  test('goes without Consul until it is built, and Consul joins then', async () => {
+    const cache = join(dir, 'cache', 'isthmus');
+    await mkdir(cache, { recursive: true });
+    const keyOf = (name: ServerName): Promise<string> => cacheKey(name, servers[name].version);
+    const hand = async (name: ServerName): Promise<void> => {
+      const key = await keyOf(name);
+      await symlink(join(cacheRoot(), key), join(cache, key));
+    };
+    for (const name of ['envoy', 'nacos2', 'eureka'] as const) await hand(name);
+    const env = { ...process.env, XDG_CACHE_HOME: join(dir, 'cache') };
+    const running = start(['up', '--dir', dir, '--free-ports'], env);
+    labs.push(running);
+    const inventory = async (web: string): Promise<readonly string[]> => {
+      const answer = (await (await fetch(`${web}/checkout`)).json()) as CheckoutAnswer;
+      return labPaths.map((path) => {
+        const hops = answer[path] === undefined ? [] : [...walk(answer[path])];
+        const of = (service: string) => hops.find((hop) => hop.service === service);
+        const orders = of('orders');
+        if (orders === undefined || !isReached(orders)) return 'no orders';
+        const hop = of('inventory');
+        return hop === undefined ? 'none' : isReached(hop) ? 'reached' : hop.pending ? 'pending' : hop.unavailable;
+      });
+    };
+    // Whoever has the lock builds it, here for as long as we like, and says so; what it ends with is the build of this machine.
+    const web = await withLock(join(cache, `${await keyOf('consul')}.lock`), async () => {
+      await writeProgress(cache, { server: 'consul', version: servers.consul.version, phase: 'building', elapsedMs: 60_000 });
+      const seen = await until('the others are up and Consul is waited for', 200_000, async () => {
+        if (!exists(running.pid)) throw new Error(`the lab ended:\n${(await running.ended).stderr}`);
+        const now = await status(dir);
+        if (now?.running !== true) return undefined;
+        const stateOf = (name: string) => now.parts.find((part) => part.name === name)?.state ?? '';
+        const waits = stateOf('consul').startsWith('building');
+        return waits && ['web-1', 'orders-1', 'payments-1'].every((name) => stateOf(name) === 'up') ? now.web : undefined;
+      });
+      await until('calls go well, without inventory', 60_000, async () =>
+        (await inventory(seen)).join() === 'pending,pending' ? true : undefined,
+      );
+      await hand('consul');
+      return seen;
+    });
+    await until('Consul has joined', 120_000, async () =>
+      (await inventory(web)).join() === 'reached,reached' ? true : undefined,
+    );
+    expect((await status(dir))?.parts.find(({ name }) => name === 'consul')?.state).toBe('up');
+    expect((await start(['down', '--dir', dir]).ended).code).toBe(0);
   }, 400_000);
 
   test('is seen and stopped from elsewhere, and leaves nothing', async () => {

