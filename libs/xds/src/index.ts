@@ -5,6 +5,7 @@ export { HEALTH_INFORMATION } from './node-session.ts';
 export type { NodeSession, OpenSession } from './node-session.ts';
 export { OverlayView } from './overlay-view.ts';
 export type { NodeInfo, Peer, PeerIdentity, Refusal, ResourceProvider, ResourceView, ViewChange } from './resource-provider.ts';
+export { hostOf } from './peer.ts';
 export { SideProvider } from './side-view.ts';
 export { SnapshotStore } from './snapshot-store.ts';
 export type { ResourceChange } from './snapshot-store.ts';

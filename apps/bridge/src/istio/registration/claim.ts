@@ -1,4 +1,6 @@
-import { isIP } from 'node:net';
+import { SocketAddress, isIP, isIPv6 } from 'node:net';
+import { AddressRanges } from '@isthmus/catalog';
+import { hostOf } from '@isthmus/xds';
 import type { NodeInfo, Peer } from '@isthmus/xds';
 import { proxyOf } from '../../mesh/proxy-of.ts';
 import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
@@ -33,11 +35,11 @@ export function claimOf(node: NodeInfo, peer: Peer, defaults: ProxyDefaults): Cl
   const proxy = proxyOf(node, defaults);
   if ('refused' in proxy) return { refused: proxy.refused, remedy: 'correct the bootstrap' };
   // Of several the first counts, and where one of them is no address none of them does.
-  const said = text(metadata['INSTANCE_IPS'])
+  const given = text(metadata['INSTANCE_IPS'])
     .split(',')
     .map((one) => one.trim());
-  const address = (said.every((one) => isIP(one) !== 0) ? said[0] : node.id.split('~')[1]) ?? '';
-  const problem = addressProblem(address, peer);
+  const said = (given.every((one) => isIP(one) !== 0) ? given[0] : node.id.split('~')[1]) ?? '';
+  const problem = addressProblem(said, peer);
   if (problem !== undefined)
     return { refused: problem, remedy: 'say in INSTANCE_IPS, or in the node id, at which address its callers reach it' };
   const { region, zone, subzone } = node.locality ?? { region: '', zone: '', subzone: '' };
@@ -45,7 +47,7 @@ export function claimOf(node: NodeInfo, peer: Peer, defaults: ProxyDefaults): Cl
     node: node.id,
     namespace: proxy.namespace,
     group,
-    address: address.toLowerCase(),
+    address: canonical(said),
     network: proxy.network,
     // The locality is said by itself, and a label has no slashes.
     labels: Object.fromEntries(Object.entries(proxy.labels).filter(([name]) => name !== 'istio-locality')),
@@ -64,19 +66,29 @@ export function entryName({ group, address, network }: Claim): string {
   return name.slice(-253);
 }
 
-function addressProblem(address: string, peer: Peer): string | undefined {
-  const family = isIP(address);
-  if (family === 0) return `its address is ${JSON.stringify(address.slice(0, 64))}, which is no IP`;
-  const first = Number(address.split('.')[0]);
-  if (family === 4 ? first === 0 || first >= 224 : /^(?:::|ff.*|::ffff:.*)$/i.test(address) || address.includes('%'))
-    return `its address is ${address}, at which nobody can call a workload`;
-  if (isLoopback(address) && !isLoopback(peer.address.replace(/:\d+$/, '')))
-    return `its address is ${address}, and it connects from another machine: every caller would call itself`;
+const LOOPBACK = new AddressRanges(['127.0.0.0/8', '::1/128']);
+
+/** This network and no address, a link's own, multicast, what is reserved (RFC 6890). */
+const NOWHERE = new AddressRanges(['0.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/128', 'fe80::/10', 'ff00::/8']);
+
+function addressProblem(said: string, peer: Peer): string | undefined {
+  if (isIP(said) === 0) return `its address is ${JSON.stringify(said.slice(0, 64))}, which is no IP`;
+  // A zone is one of its own machine's interfaces; of an IPv4-mapped one the other stack would have to listen.
+  if (said.includes('%') || canonical(said).startsWith('::ffff:') || NOWHERE.has(said))
+    return `its address is ${said}, at which nobody can call a workload`;
+  if (LOOPBACK.has(said) && !isLocal(peer))
+    return `its address is ${said}, and it connects from another machine: every caller would call itself`;
   return undefined;
 }
 
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
+function isLocal({ address }: Peer): boolean {
+  const host = hostOf(address);
+  return isIP(host) !== 0 && LOOPBACK.has(host);
+}
+
+/** One way to write each, or one workload would have two entries: RFC 5952. */
+function canonical(address: string): string {
+  return isIPv6(address) ? new SocketAddress({ address: address.replace(/%.*/, ''), family: 'ipv6' }).address : address;
 }
 
 /** istioctl writes a group's probe into the agent's ProxyConfig, which the agent passes on with the node. */
