@@ -1,6 +1,7 @@
 import { serviceId } from '@isthmus/model';
-import type { Clock, Ledger, MeshHost, MeshService, ServiceId, SourceEvent, SourceId } from '@isthmus/model';
+import type { Clock, Ledger, LetGo, MeshHost, MeshService, ServiceId, SourceEvent, SourceId } from '@isthmus/model';
 import { HostIndex } from './host-index.ts';
+import { letGoService } from './let-go.ts';
 import { compileRules } from './merge-rules.ts';
 import type { CompiledRules, MergeRules } from './merge-rules.ts';
 import { mergeService } from './merge-service.ts';
@@ -89,7 +90,10 @@ export class Catalog {
     return this.#records.scopes.waiting > 0;
   }
 
-  /** An operator lets a held removal through. Undefined when nothing is held there; else the endpoints that went. */
+  /**
+   * An operator lets a held removal through. Undefined when nothing is held there; else the endpoints that go: at once, or where
+   * replicas share the ledger when that is written.
+   */
   release(id: string): { readonly released: number; readonly dirty: ReadonlySet<MeshHost> } | undefined {
     const scope = this.#records.scopes.byId(id);
     if (scope?.held === undefined) return undefined;
@@ -105,10 +109,16 @@ export class Catalog {
     changes: Iterable<{ readonly table: string; readonly key: string; readonly value: unknown }>,
   ): ReadonlySet<MeshHost> {
     const dirty = new Set<MeshHost>();
+    const named = new Map<ScopeState, Map<ServiceId, ReadonlySet<string>>>();
     for (const { table, key, value } of changes) {
       if (table === 'vip') this.#vips.changed(key as MeshHost, value as string | undefined, dirty);
-      else if (table === 'held' && value === undefined) for (const host of this.release(key)?.dirty ?? []) dirty.add(host);
+      const id = table === 'held' && value !== undefined ? letGoService(key) : undefined;
+      const scope = id && this.scopeById(id.slice(0, id.lastIndexOf('/')));
+      if (id === undefined || scope === undefined) continue;
+      if (!named.has(scope)) named.set(scope, new Map());
+      named.get(scope)?.set(id, new Set((value as LetGo).endpoints));
     }
+    for (const [scope, services] of named) for (const _ of this.#records.letGoNamed(scope, services, this.#changes(dirty)));
     return dirty;
   }
 

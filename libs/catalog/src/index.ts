@@ -11,6 +11,7 @@ export { servicePattern, textPattern } from './service-pattern.ts';
 export { DEFAULT_GUARD } from './removal-guard.ts';
 export type { GuardOptions } from './removal-guard.ts';
 export { FlapDamper } from './flap-damper.ts';
+export { letGoService } from './let-go.ts';
 export { isHeld } from './scope-state.ts';
 export type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 

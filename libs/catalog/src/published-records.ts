@@ -86,14 +86,21 @@ export class PublishedRecords {
       // A source that follows its registry live is a second complete read all the time.
       const isLive = scope.status.state === 'live';
       yield* this.#letGo(scope, changes, (r) => (!isHeld(r) || isLive) && this.#isDue(scope, r, watched));
+      if (isLive) yield* this.#nameDue(scope, watched);
     }
   }
 
-  /** Lets the removals that a scope holds go; answers how many endpoints went. */
+  /** Lets the removals that a scope holds go; answers how many endpoints go. */
   *releaseSteps(scope: ScopeState, changes: Changes): Generator<void, number> {
     const { mass, outage } = scope.retained;
-    yield* this.#letGo(scope, changes, isHeld);
+    if (this.scopes.decides(scope) === 'for all') yield* this.#name(scope, () => true);
+    else yield* this.#letGo(scope, changes, isHeld);
     return mass + outage;
+  }
+
+  /** The leader of the replicas named them; what of it is not held here stays as it is. */
+  *letGoNamed(scope: ScopeState, named: ReadonlyMap<ServiceId, ReadonlySet<string>>, changes: Changes): Generator<void> {
+    yield* this.#letGo(scope, changes, (r, id, key) => isHeld(r) && named.get(id)?.has(key) === true);
   }
 
   /** How long a retained endpoint stays at most from now on while its source is well, ms. */
@@ -132,6 +139,7 @@ export class PublishedRecords {
       if (seen % STEP === 0) yield;
       if (!services.has(id)) this.#take(scope, id, undefined, changes, verdict);
     }
+    if (follows) yield* this.#nameDue(scope, watched);
     this.scopes.sayHeld(scope);
     const now = this.#clock.now();
     if (services.size === 0) scope.emptySince ??= now;
@@ -200,8 +208,26 @@ export class PublishedRecords {
     if (forMs > 0) retained.set(key, { ...wait, why: 'flap', forMs });
   }
 
+  *#nameDue(scope: ScopeState, watched: number): Generator<void> {
+    if (this.scopes.decides(scope) === 'for all') yield* this.#name(scope, (r) => this.#remaining(scope, r, watched) <= 0);
+  }
+
+  *#name(scope: ScopeState, may: (retained: Retained) => boolean): Generator<void> {
+    let seen = 0;
+    for (const id of [...scope.waiting]) {
+      seen += 1;
+      if (seen % STEP === 0) yield;
+      const due = [...(scope.records.get(id)?.retained ?? [])].filter(([, retained]) => isHeld(retained) && may(retained));
+      if (due.length > 0) this.scopes.name(id, due);
+    }
+  }
+
   /** Drops the retained endpoints that may go, and lets refused ones in whose tombstone is too old. */
-  *#letGo(scope: ScopeState, changes: Changes, may: (retained: Retained) => boolean): Generator<void> {
+  *#letGo(
+    scope: ScopeState,
+    changes: Changes,
+    may: (retained: Retained, id: ServiceId, key: string) => boolean,
+  ): Generator<void> {
     const { mass } = scope.retained;
     let seen = 0;
     for (const id of [...scope.waiting]) {
@@ -209,7 +235,7 @@ export class PublishedRecords {
       if (seen % STEP === 0) yield;
       const before = scope.records.get(id);
       if (before === undefined) continue;
-      const retained = new Map([...before.retained].filter(([, value]) => !may(value)));
+      const retained = new Map([...before.retained].filter(([key, value]) => !may(value, id, key)));
       const sifted = this.tombstones.sift(id, before.said?.endpoints ?? [], this.#clock.now());
       if (retained.size === before.retained.size && sifted.refused.length === before.refused.length) continue;
       const record = publishedRecord(before.record, before.said, sifted, retained);
@@ -237,7 +263,7 @@ export class PublishedRecords {
 
   #isDue(scope: ScopeState, retained: Retained, watched: number): boolean {
     if (this.#remaining(scope, retained, watched) > 0) return false;
-    return !isHeld(retained) || this.scopes.mayRelease(scope);
+    return !isHeld(retained) || this.scopes.decides(scope) === 'alone';
   }
 
   #remaining(scope: ScopeState, retained: Retained, watched: number): number {

@@ -14,6 +14,7 @@ import type {
 import type { RetainedEndpoint } from '@isthmus/model';
 import { HighWater } from './high-water.ts';
 import { restoredRecord, retainedEntries } from './known-record.ts';
+import { nameLetGo } from './let-go.ts';
 import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 
@@ -188,15 +189,20 @@ export class ScopeTable {
   }
 
   /**
-   * May what is held there go when it is due? With several replicas the leader decides for all: it takes the entry out of
-   * the ledger, and when that is written everyone lets go (`Catalog.ledgerChanged`). What the leader does not hold each
-   * replica judges alone.
+   * Who lets go what is held there when it is due? With several replicas the leader, by naming it (`name`), and everyone when that is
+   * written. What the leader does not hold each replica judges alone.
    */
-  mayRelease(scope: ScopeState): boolean {
-    const id = scopeId(scope.scope);
-    if (this.#ledger.writer === undefined || this.#ledger.get('held', id) === undefined) return true;
-    if (this.#ledger.writer.isWriter()) this.#ledger.delete('held', id);
-    return false;
+  decides(scope: ScopeState): 'alone' | 'for all' | 'another' {
+    const { writer } = this.#ledger;
+    if (writer === undefined) return 'alone';
+    if (writer.isWriter()) return 'for all';
+    return this.#ledger.get('held', scopeId(scope.scope)) === undefined ? 'alone' : 'another';
+  }
+
+  /** Takes effect when it is written (`Catalog.ledgerChanged`). */
+  name(id: ServiceId, due: readonly (readonly [string, Retained])[]): void {
+    const since = Math.max(...due.map(([, retained]) => retained.since));
+    nameLetGo(this.#ledger, id, { since, endpoints: due.map(([key]) => key) });
   }
 
   /** Brings `held`, in memory and in the ledger, up to what is retained. */

@@ -14,7 +14,7 @@ export { parseDeclaredHost, parseMeshHost, parseServiceId, parseSourceId, scopeI
 export type { MeshHost, Scope, ScopeId, ServiceId, ServiceKey, SourceId } from './ids.ts';
 export { KeyedQueue } from './keyed-queue.ts';
 export { LEDGER_TABLES } from './ledger.ts';
-export type { HeldRemoval, Ledger, LedgerTable, LedgerView, RetainedEndpoint, ScopeAge, Tombstone } from './ledger.ts';
+export type { HeldRemoval, Ledger, LedgerTable, LedgerView, LetGo, RetainedEndpoint, ScopeAge, Tombstone } from './ledger.ts';
 export type { LedgerHead, LedgerStore } from './ledger-store.ts';
 export { objectKey } from './mesh-object.ts';
 export type { MeshObject } from './mesh-object.ts';

@@ -5,7 +5,7 @@ import type { Writer } from './writer.ts';
  * stores write them. Only additions: a ledger of an earlier version has none of the new tables and is read all the same.
  *
  * - `vip`: the address of a `MeshHost`, text.
- * - `held`: a `HeldRemoval` per `ScopeId`.
+ * - `held`: a `HeldRemoval` per `ScopeId`; where replicas share it also a `LetGo` per `/` and `ServiceId`.
  * - `scope`: a `ScopeAge` per `ScopeId`.
  * - `retained`: `RetainedEndpoint`s per `ServiceId`.
  * - `evicted`: an `Eviction` (catalog, liveness) per `ServiceId` and endpoint: what the cross-check with Kubernetes took out.
@@ -62,6 +62,14 @@ export interface HeldRemoval {
   readonly most?: number;
   /** Some of the services that would lose endpoints, at most 20; sorted. */
   readonly services: readonly string[];
+}
+
+/** What the leader of the replicas lets go of a service; it stays for a minute, so that all of them read it. */
+export interface LetGo {
+  /** When the last of them went from the registry, ms since the epoch: another removal of the same ones is another value. */
+  readonly since: number;
+  /** Their `endpointKey`s. */
+  readonly endpoints: readonly string[];
 }
 
 /** How old what is known of a scope is, over restarts. */

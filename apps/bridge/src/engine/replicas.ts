@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { letGoService } from '@isthmus/catalog';
 import type { Catalog } from '@isthmus/catalog';
 import type { SharedLedger, Replica } from '@isthmus/ledger';
 import { parseMeshHost, runInSlices } from '@isthmus/model';
@@ -17,6 +18,8 @@ export interface ReplicasHooks {
 
 /** How often hosts that wait for an address and scopes that are stale are looked at, ms. */
 const LOOK_MS = 1_000;
+/** How long what the leader lets go is said: a replica that was away for so long judges alone, ms. */
+const LET_GO_MS = 60_000;
 /** How long a release waits until the store has it, ms. */
 const RELEASE_MS = 5_000;
 
@@ -35,6 +38,8 @@ export class Replicas {
   readonly ledger: SharedLedger;
   readonly #hooks: ReplicasHooks;
   readonly #stop: readonly (() => void)[];
+  /** What is let go, since when this replica sees it. */
+  #letGo = new Map<string, { readonly value: unknown; readonly at: number }>();
   #isFreezing = false;
 
   constructor(ledger: SharedLedger, hooks: ReplicasHooks) {
@@ -87,12 +92,8 @@ export class Replicas {
     const { ledger } = this;
     if (!ledger.writer.isWriter()) throw new NotLeader(ledger.status.leader);
     const catalog = this.#hooks.catalog();
-    const removing = catalog.scopeById(id)?.held?.removing;
-    if (removing === undefined) return undefined;
-    if (ledger.get('held', id) === undefined) {
-      this.#hooks.touch(catalog.release(id)?.dirty ?? []); // not even said to the others yet
-      return removing;
-    }
+    const released = catalog.release(id)?.released;
+    if (released === undefined) return undefined;
     const written = new Promise<boolean>((resolve) => {
       const end = (is: boolean): void => {
         clearTimeout(timer);
@@ -101,12 +102,27 @@ export class Replicas {
       };
       const timer = setTimeout(() => end(false), RELEASE_MS);
       const forget = ledger.onCommitted((changes) => {
-        if (changes.some(({ table, key, value }) => table === 'held' && key === id && value === undefined)) end(true);
+        // What is wished for at once is written at once.
+        if (changes.some(({ table, key }) => table === 'held' && letGoService(key)?.startsWith(`${id}/`) === true)) end(true);
       });
     });
-    ledger.delete('held', id);
     if (!(await written)) throw new NotLeader(ledger.status.leader);
-    return removing;
+    return released;
+  }
+
+  /** When every replica has read what was let go. */
+  #forgetLetGo(): void {
+    if (!this.ledger.writer.isWriter()) return;
+    const now = performance.now();
+    const seen = new Map<string, { readonly value: unknown; readonly at: number }>();
+    for (const [key, value] of this.ledger.entries('held')) {
+      if (letGoService(key) === undefined) continue;
+      const before = this.#letGo.get(key);
+      const { at } = before !== undefined && before.value === value ? before : { at: now };
+      seen.set(key, { value, at });
+      if (now - at > LET_GO_MS) this.ledger.delete('held', key);
+    }
+    this.#letGo = seen;
   }
 
   #freeze(): void {
@@ -128,6 +144,7 @@ export class Replicas {
       this.#askFor(this.#hooks.catalog().pendingVips?.overdue ?? []);
     }
     this.settleHeld();
+    this.#forgetLetGo();
     this.#freeze();
   }
 }

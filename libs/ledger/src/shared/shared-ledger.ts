@@ -263,7 +263,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
         // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
         if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
       }
-      if (table === FROZEN) continue;
+      if (!this.#isShared(table as LedgerTable)) continue; // what is frozen, and a table of a later version
       if (value === undefined) local.delete(table as LedgerTable, key);
       else local.put(table as LedgerTable, key, value);
     }
