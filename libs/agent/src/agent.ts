@@ -157,7 +157,7 @@ export function startAgent(options: AgentOptions): Agent {
     get planVersion() {
       return decider.version;
     },
-    calls: targetCalls(decider),
+    calls: targetCalls(decider, watch.seen),
     clients: { seam, target: (authority) => decider.target(authority), onChange: (listener) => decider.onChange(listener) },
     note: (diagnostic) => diagnostics.report(diagnostic),
     handover() {

@@ -67,6 +67,22 @@ describe('the watch of the sidecar', () => {
     expect(watch.isReady('orders:80')).toBe(true);
   });
 
+  test('tells after which good look it was lost, so that whoever had a call with it knows whether that was before', async () => {
+    expect(watch.seen).toEqual({ goodLooks: 0, lostAfter: -1 });
+    await look();
+    await look();
+    outcome = 'bad';
+    await look();
+    expect(watch.seen).toEqual({ goodLooks: 2, lostAfter: -1 });
+    await look();
+    await look();
+    expect(watch.seen).toEqual({ goodLooks: 2, lostAfter: 2 });
+    outcome = 'good';
+    await look();
+    watch.failed('dead');
+    expect(watch.seen).toEqual({ goodLooks: 3, lostAfter: 2 });
+  });
+
   test('loses it at once when a call finds nobody listening', async () => {
     await look();
     watch.failed('dead');

@@ -13,6 +13,14 @@ export interface SidecarWatchOptions {
   readonly limits?: HysteresisLimits;
 }
 
+/** For whoever has to know whether the sidecar was lost while it had a call: then `lostAfter` is at least what `goodLooks` was. */
+export interface SidecarSeen {
+  /** Looks that found it well. */
+  readonly goodLooks: number;
+  /** `goodLooks` when it was lost last; -1 before. */
+  readonly lostAfter: number;
+}
+
 /** Between two looks at the sidecar: two bad ones lose it within a second. */
 const EVERY_MS = 250;
 /** A call that failed has it looked at at once, but not more often than this. */
@@ -23,6 +31,7 @@ const TARGETS_A_LOOK = 8;
 /** Whether the sidecar can take calls, and for which targets it has somebody to send them to. */
 export class SidecarWatch {
   readonly #options: SidecarWatchOptions;
+  readonly #seen = { goodLooks: 0, lostAfter: -1 };
   readonly #healthy = new Map<string, boolean>();
   #sidecar: Hysteresis = UNSEEN;
   #timer: NodeJS.Timeout | undefined;
@@ -33,6 +42,10 @@ export class SidecarWatch {
 
   constructor(options: SidecarWatchOptions) {
     this.#options = options;
+  }
+
+  get seen(): SidecarSeen {
+    return this.#seen;
   }
 
   isReady(authority: string): boolean {
@@ -95,6 +108,8 @@ export class SidecarWatch {
   #observe(outcome: Outcome): void {
     const before = this.#sidecar;
     this.#sidecar = observe(before, { at: this.#options.now(), outcome }, this.#options.limits ?? DEFAULT_LIMITS);
+    if (outcome === 'good') this.#seen.goodLooks += 1;
+    if (this.#sidecar.kind !== before.kind && this.#sidecar.kind === 'lost') this.#seen.lostAfter = this.#seen.goodLooks;
     if (this.#sidecar.kind !== before.kind) this.#options.changed(this.#sidecar.kind);
   }
 

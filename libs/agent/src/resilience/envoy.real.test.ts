@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import CircuitBreaker from 'opossum';
+import { until } from '@isthmus/model/testing';
 import { startEnvoy } from '@isthmus/servers';
 import type { EnvoyBootstrap, EnvoyServer } from '@isthmus/servers';
 import { MARK_HEADER } from '@isthmus/ladder';
 import { handleAll, retry as retryOf } from 'cockatiel-4';
+import { sidecarProbe } from '../sidecar-probe.ts';
+import { SidecarWatch } from '../sidecar-watch.ts';
 import { wrapPolicy } from './cockatiel.ts';
 import { wrapBreaker } from './opossum.ts';
+import type { OpossumBreaker } from './opossum-shape.ts';
 import { HOST, Storm, thirtyPercent } from './testing/storm.ts';
 
 /** A sidecar as our xDS makes it: retries for calls that do not keep them in the process, a deadline, ejection for errors in a row. */
@@ -77,13 +81,13 @@ afterAll(async () => {
   await storm?.stop();
 });
 
-const breakerOf = (path: string) => {
+const breakerOf = (path: string, options: object = {}) => {
   const call = async (id: string): Promise<string> => {
     const { statusCode = 0, text, headers } = await storm.get(id, path);
     if (statusCode >= 400) throw Object.assign(new Error(`status ${statusCode}`), { response: { status: statusCode, headers } });
     return text;
   };
-  const breaker = new CircuitBreaker(call, { errorThresholdPercentage: 90, timeout: 5_000 });
+  const breaker = new CircuitBreaker(call, { errorThresholdPercentage: 90, timeout: 5_000, ...options });
   breaker.fallback((_id: string, error: Error & { code?: string }) => `fallback: ${error.code ?? error.message}`);
   return wrapBreaker(breaker, { target: HOST });
 };
@@ -129,3 +133,45 @@ test('in a storm of 30 % failures no call has more attempts than its owner makes
     expect([...storm.ways.values()].every((ways) => ways.size === 1)).toBe(true);
   }
 }, 60_000);
+
+test.each(['traffic', 'resilience'] as const)(
+  'a breaker lets calls through to the instances when a real Envoy hangs, also where deadlines are over before that is known: %s',
+  async (rung) => {
+    storm.behaviour = () => 200;
+    storm.plan({ rung });
+    const probe = sidecarProbe({ egress: storm.seam.egress, readyUrl: `http://127.0.0.1:${envoy.ports.admin}/ready` });
+    let mayLook = Promise.resolve();
+    const watch = new SidecarWatch({
+      probe: { ...probe, sidecar: () => mayLook.then(() => probe.sidecar()) },
+      now: () => performance.now(),
+      wanted: () => storm.decider.wanted,
+      changed: () => storm.decider.judge((authority) => watch.isReady(authority)),
+    });
+    storm.watchedBy(watch.seen);
+    const breaker = breakerOf('/', { timeout: 20, errorThresholdPercentage: 50, volumeThreshold: 4, resetTimeout: 3_600_000 });
+    const heard: string[] = [];
+    for (const event of ['open', 'close', 'timeout'] as const) breaker.on(event as 'open', () => heard.push(event));
+    try {
+      watch.wake();
+      await until('Envoy was seen to be well', () => watch.isReady(`${HOST}:80`));
+      expect(await storm.get('well')).toMatchObject({ text: 'mesh' });
+      let look = (): void => undefined;
+      mayLook = new Promise((resolve) => (look = resolve));
+      envoy.pause();
+      const late = (): number => heard.filter((event) => event === 'timeout').length;
+      await until('calls enough have run out of time to open it', async () => {
+        await breaker.fire('a');
+        return rung === 'traffic' ? breaker.opened : late() >= 8;
+      });
+      look();
+      (breaker as unknown as OpossumBreaker).options.timeout = 200; // of an instance beside a busy machine
+      await until('a call is answered by the instance', async () => (await breaker.fire('a')) === 'sdk');
+      expect(heard.filter((event) => event !== 'timeout')).toEqual(rung === 'traffic' ? ['open', 'close'] : []);
+    } finally {
+      envoy.resume();
+      watch.close();
+      breaker.shutdown();
+    }
+  },
+  60_000,
+);

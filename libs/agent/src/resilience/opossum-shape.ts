@@ -13,14 +13,15 @@ export interface OpossumBreaker {
   readonly status: { readonly window: readonly OpossumBucket[] };
   call(context: unknown, ...args: unknown[]): Promise<unknown>;
   open(): void;
+  close(): void;
   emit(event: string, ...values: unknown[]): boolean;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   _renewAbortControllerIfNeeded?(): void;
 }
 
-interface OpossumBucket {
+export interface OpossumBucket {
   readonly fires: number;
-  readonly failures: number;
+  failures: number;
 }
 
 export interface OpossumOptions extends Record<string, unknown> {

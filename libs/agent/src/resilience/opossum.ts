@@ -1,5 +1,6 @@
 import type { MeshRefusal } from './mesh-refusal.ts';
 import { applicationVersion } from './application-library.ts';
+import { HungFailures } from './hung-failures.ts';
 import { discard, meshRefusal } from './mesh-refusal.ts';
 import { deadlineFor, ownedCall } from './call-owner.ts';
 import type { OwnedCall, TargetOption } from './call-owner.ts';
@@ -47,6 +48,7 @@ class ObservedBreaker {
   readonly #option: TargetOption;
   readonly #call: OpossumBreaker['call'];
   readonly #observer: OpossumBreaker;
+  readonly #hung: HungFailures;
   #mark: symbol | undefined;
   /** When it would have opened for calls of which the sidecar's breaker is the owner; undefined while it would be closed. */
   #wouldBeOpenSince: number | undefined;
@@ -58,6 +60,7 @@ class ObservedBreaker {
     this.#option = option;
     this.#call = breaker.call;
     this.#observer = this.#observerOf(breaker);
+    this.#hung = new HungFailures(breaker);
     void markOfErrors(breaker, this.#call).then((mark) => (this.#mark = mark));
     breaker.on('reject', (error) => (this.#rejected += isFromMesh(error) ? 0 : 1));
     Object.defineProperty(breaker, WRAPPED, { value: true });
@@ -93,6 +96,7 @@ class ObservedBreaker {
     const owned = breaker.enabled && !breaker.isShutdown ? ownedCall(this.#option, args) : undefined;
     if (owned === undefined) return this.#own(context, args);
     const { call, calls } = owned;
+    if (this.#hung.takeOut()) this.#wouldBeOpenSince = undefined;
     return calls.whileRunning(call, () =>
       isHandedOver(call, 'circuitBreaking') ? this.#observed(owned, context, args) : this.#own(context, args, owned),
     );
@@ -109,7 +113,7 @@ class ObservedBreaker {
     breaker.action = this.#mapped(action, owned);
     breaker.options.timeout = this.#deadline(owned);
     try {
-      return this.#call.call(breaker, context, ...args);
+      return this.#hung.begin(owned.calls.sidecar, () => this.#call.call(breaker, context, ...args));
     } finally {
       breaker.action = action;
       breaker.options.timeout = timeout;
@@ -121,7 +125,7 @@ class ObservedBreaker {
     const observer = this.#observer;
     observer.action = this.#mapped(this.#breaker.action, owned);
     observer.options.timeout = this.#deadline(owned);
-    const answer = this.#call.call(observer, context, ...args);
+    const answer = this.#hung.begin(owned.calls.sidecar, () => this.#call.call(observer, context, ...args));
     // It is renewed when a breaker changes its state, which an observer never does.
     if (this.#breaker.options['autoRenewAbortController'] === true) {
       const renew = (): void => this.#breaker._renewAbortControllerIfNeeded?.();
@@ -169,7 +173,8 @@ class ObservedBreaker {
   #failed(values: unknown[]): boolean {
     const breaker = this.#breaker;
     const heard = breaker.emit('failure', ...values);
-    if (!breaker.warmUp && (breaker.halfOpen || isOverThreshold(breaker))) this.#wouldOpen();
+    const hasTried = breaker.halfOpen && !this.#hung.isHung(values[2]);
+    if (!breaker.warmUp && (hasTried || isOverThreshold(breaker))) this.#wouldOpen();
     return heard;
   }
 

@@ -1,3 +1,4 @@
+import type { SidecarSeen } from '../sidecar-watch.ts';
 import type { HeaderReader } from '../sticky.ts';
 import { readDispatched } from '../undici/dispatched-headers.ts';
 import { traceHeadersFor } from '../trace-context.ts';
@@ -13,6 +14,8 @@ export interface TargetCalls {
   readonly place: (target: string, headers?: unknown) => PlacedCall | undefined;
   /** `host:port` of what `place` would find. */
   readonly authorityOf: (target: string) => string | undefined;
+  /** Absent in an older agent, which a wrapper of another copy of the package may meet. */
+  readonly sidecar?: SidecarSeen;
   readonly within: <T>(call: PlacedCall, run: () => T) => { readonly result: T; readonly ended: () => void };
   readonly whileRunning: <T>(call: PlacedCall, run: () => Promise<T>) => Promise<T>;
 }
@@ -28,8 +31,9 @@ interface Placing {
   authorityOf(target: string): string | undefined;
 }
 
-export function targetCalls(placing: Placing): TargetCalls {
+export function targetCalls(placing: Placing, sidecar: SidecarSeen): TargetCalls {
   return {
+    sidecar,
     place: (target, headers) => placing.place(target, read, headers),
     authorityOf: (target) => placing.authorityOf(target),
     within,

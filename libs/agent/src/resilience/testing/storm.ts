@@ -8,6 +8,7 @@ import { Diagnostics } from '../../diagnostics.ts';
 import type { AgentDiagnostic } from '../../diagnostics.ts';
 import { patchHttp } from '../../http/patch-http.ts';
 import type { ClientSeam } from '../../http/client-seam.ts';
+import type { SidecarSeen } from '../../sidecar-watch.ts';
 import { targetCalls } from '../target-calls.ts';
 
 const AGENT = Symbol.for('isthmus.agent');
@@ -31,6 +32,8 @@ export class Storm {
   egressSays: ((response: http.ServerResponse) => void) | undefined;
   meshRetries = 2;
   readonly seam: ClientSeam;
+  /** What the agent has seen of its sidecar. */
+  readonly sidecar = { goodLooks: 1, lostAfter: -1 };
   readonly decider: Decider;
   #requests = 0;
   #instance!: http.Server;
@@ -58,8 +61,7 @@ export class Storm {
     (storm.seam.egress as { port: number }).port = portOf(storm.#egress);
     storm.#undo.push(patchHttp(storm.seam));
     storm.decider.judge(() => true);
-    const agent = { calls: targetCalls(storm.decider) };
-    Object.defineProperty(globalThis, AGENT, { value: agent, configurable: true });
+    storm.watchedBy(storm.sidecar);
     return storm;
   }
 
@@ -80,6 +82,23 @@ export class Storm {
       targets: [{ host: HOST, port: 80, rung: 'sdk', addresses, ...target }],
     };
     this.decider.adopt(plan);
+  }
+
+  /** Instead of `lose` and `lookWell`. */
+  watchedBy(seen: SidecarSeen): void {
+    Object.defineProperty(globalThis, AGENT, { value: { calls: targetCalls(this.decider, seen) }, configurable: true });
+  }
+
+  /** The agent finds out that its sidecar hangs: calls are back on the SDK. */
+  lose(): void {
+    this.sidecar.lostAfter = this.sidecar.goodLooks;
+    this.decider.judge(() => false);
+  }
+
+  /** A look that finds the sidecar well. */
+  lookWell(): void {
+    this.sidecar.goodLooks += 1;
+    this.decider.judge(() => true);
   }
 
   /** By `http.request`, as the SDK would call the instance that it picked. Answers 5xx as answers. */

@@ -1,0 +1,76 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '@isthmus/model/testing';
+import type { OpossumBreaker } from './opossum-shape.ts';
+import { BreakersInStorm, VERSIONS } from './testing/breakers-in-storm.ts';
+
+describe.each(VERSIONS)('beside a sidecar that hangs a breaker of opossum %s', (_version, CircuitBreaker) => {
+  const all = new BreakersInStorm(CircuitBreaker);
+  const TIMEOUT = { timeout: 5, resetTimeout: 3_600_000 };
+  const six = (words: string): readonly string[] => [0, 1, 2, 3, 4, 5].map((at) => `fallback of ${at}: ${words}`);
+
+  /** A call that an instance has: it has as long as a busy machine takes. */
+  const fireBack = (breaker: ReturnType<typeof all.breakerOf>): Promise<unknown> => {
+    (breaker as unknown as OpossumBreaker).options.timeout = 60_000;
+    return all.fire(breaker);
+  };
+
+  describe.each([
+    ['traffic', {}],
+    ['resilience', { meshTimeoutMs: 5, marginMs: 1 }],
+  ] as const)('at %s', (rung, wrapping) => {
+    beforeEach(() => {
+      all.storm.plan({ rung });
+      all.storm.egressSays = () => undefined;
+    });
+
+    test('lets calls through to the instances that come back to them, whatever ran out of time before the sidecar was found lost', async () => {
+      const breaker = all.breakerOf(TIMEOUT, wrapping);
+      const rejected = rung === 'traffic' ? 'EOPENBREAKER' : 'ETIMEDOUT';
+      expect(await all.fireAll(breaker, 6)).toEqual([...six('ETIMEDOUT').slice(0, 4), ...six(rejected).slice(4)]);
+      all.storm.lose();
+      expect(await fireBack(breaker)).toBe('sdk');
+      expect(breaker.closed).toBe(true);
+    });
+
+    test('does not open for calls that the sidecar had and that run out of time after it was found lost', async () => {
+      const breaker = all.breakerOf({ ...TIMEOUT, timeout: 50 }, { ...wrapping, meshTimeoutMs: 50 });
+      let hanging = 0;
+      all.storm.egressSays = () => void (hanging += 1);
+      const calls = Promise.all([0, 1, 2, 3, 4, 5].map((at) => all.fire(breaker, String(at))));
+      await until('the sidecar has them', () => hanging === 6);
+      all.storm.lose();
+      expect(await calls).toEqual(six('ETIMEDOUT'));
+      expect(await fireBack(breaker)).toBe('sdk');
+    });
+
+    test('is open for what ran out of time when the sidecar was seen well afterwards: then it was the target', async () => {
+      const breaker = all.breakerOf(TIMEOUT, wrapping);
+      await all.fireAll(breaker, 6);
+      all.storm.lookWell();
+      all.storm.lose();
+      expect(await fireBack(breaker)).toBe('fallback of a: EOPENBREAKER');
+    });
+  });
+
+  test('stays open for what failed at the instances', async () => {
+    const breaker = all.breakerOf(TIMEOUT);
+    all.storm.plan({ rung: 'sdk' });
+    all.storm.behaviour = () => 500;
+    await all.fireAll(breaker, 6);
+    all.storm.plan({ rung: 'traffic' });
+    all.storm.lose();
+    expect(await fireBack(breaker)).toBe('fallback of a: EOPENBREAKER');
+  });
+
+  test('has no trial in one that was half-open when it was handed over', async () => {
+    const breaker = all.breakerOf({ ...TIMEOUT, resetTimeout: 1 }, { meshTimeoutMs: 5, marginMs: 1 });
+    breaker.open();
+    await until('it is half-open', () => breaker.halfOpen);
+    (breaker as unknown as OpossumBreaker).options.resetTimeout = TIMEOUT.resetTimeout;
+    all.storm.plan({ rung: 'resilience' });
+    all.storm.egressSays = () => undefined;
+    await all.fireAll(breaker, 2);
+    all.storm.lose();
+    expect([await fireBack(breaker), breaker.closed]).toEqual(['sdk', true]);
+  });
+});
