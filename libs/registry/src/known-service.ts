@@ -34,9 +34,18 @@ export function knownService(read: ServiceRead, held: readonly Endpoint[]): Know
   return { id, record, hash: hashOf(record), persistent, held };
 }
 
-/** Whether the reader has to be told. */
+/**
+ * The same, with the record that there was where both say the same: the reader has that one, and two of each would be twice the
+ * memory. Nacos 2 repeats most pushes of a large read, each of which left a second copy behind (docs/facts.md, "Stalls").
+ */
+export function sharingRecord(next: KnownService, old: KnownService | undefined): KnownService {
+  if (old === undefined || (next.hash !== old.hash && !sameRecord(old.record, next.record))) return next;
+  return { ...next, record: old.record };
+}
+
+/** Whether the reader has to be told of what shares its record with what was known before. */
 export function isNews(next: KnownService, old: KnownService | undefined): boolean {
-  return next.hash !== old?.hash && !sameRecord(old?.record, next.record);
+  return next.record !== old?.record;
 }
 
 /** Nothing of it was read, so all of it is held: the record does not change. */

@@ -74,6 +74,23 @@ describe('what is said of a scope', () => {
     view.close();
   });
 
+  test('is kept once in memory: a repeated push, or a new read of the same, goes on with the record that was told', () => {
+    const told: ServiceRecord[] = [];
+    const emit = (event: SourceEvent) => {
+      if (event.kind === 'snapshot') told.push(...event.services.values());
+    };
+    const view = new ScopeView({ scope, emit, clock: { now: () => 1_000 }, registry: 'Nacos', restartGrace: 10_000 });
+    view.commit(reads(read('orders', [1, 2])));
+    view.apply('orders', read('orders', [1, 2]));
+    view.apply('orders', { ...read('orders', [1, 2]), hash: 'of other nodes' });
+    for (const hash of ['of a read', 'of another']) {
+      view.lost('gone');
+      view.commit(reads({ ...read('orders', [1, 2]), hash }));
+    }
+    expect(told).toHaveLength(3);
+    expect(new Set(told).size).toBe(1);
+  });
+
   test('is syncing, a snapshot, live; then changes, each once', () => {
     const { view, take } = open();
     view.commit(reads(read('a', [1]), read('empty', [])));

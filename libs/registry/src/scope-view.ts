@@ -1,5 +1,5 @@
 import type { Clock, Diagnostic, Scope, ServiceId, ServiceRecord, SourceEvent } from '@isthmus/model';
-import { absentFrom, committed, emptied, isNews, knownService, withoutHeld } from './known-service.ts';
+import { absentFrom, committed, emptied, isNews, knownService, sharingRecord, withoutHeld } from './known-service.ts';
 import type { KnownService, ServiceRead } from './known-service.ts';
 import { statusOf } from './scope-phase.ts';
 import type { ScopePhase } from './scope-phase.ts';
@@ -127,11 +127,12 @@ export class ScopeView {
     };
     const take = (name: string, old: KnownService | undefined, read: ServiceRead | undefined) => {
       if (old !== undefined && old.hash === read?.hash && old.held.length === 0) return keep(name, old);
-      const next = believed ? read && knownService(read, []) : committed(old, read);
-      if (next === undefined) {
+      const now = believed ? read && knownService(read, []) : committed(old, read);
+      if (now === undefined) {
         if (old !== undefined) gone.push(old);
         return;
       }
+      const next = sharingRecord(now, old);
       if (isNews(next, old)) changed.push(next);
       keep(name, next);
     };
@@ -171,9 +172,10 @@ export class ScopeView {
   /** One service was read or pushed while the scope is synced. A service without instances is removed. */
   apply(name: string, read: ServiceRead): void {
     const old = this.#known.get(name);
-    const next = knownService(read, absentFrom(read, old?.held ?? []));
+    const now = knownService(read, absentFrom(read, old?.held ?? []));
     const recovered = this.#failed.delete(name);
-    if (next !== undefined) {
+    if (now !== undefined) {
+      const next = sharingRecord(now, old);
       this.#put(name, next);
       if (isNews(next, old)) this.#say({ kind: 'upsert', service: next.record });
     } else if (old !== undefined && this.#phase.kind === 'live') {
@@ -181,7 +183,7 @@ export class ScopeView {
       this.#say({ kind: 'remove', key: old.record.key });
     } else if (old !== undefined) {
       // Nothing is deleted while the scope is stale: without endpoints now, gone with the snapshot that ends the grace.
-      const empty = emptied(old);
+      const empty = sharingRecord(emptied(old), old);
       this.#put(name, empty);
       if (isNews(empty, old)) this.#say({ kind: 'upsert', service: empty.record });
     }
