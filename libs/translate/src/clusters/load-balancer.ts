@@ -98,17 +98,21 @@ export function commonBalancing(
   mesh: ClusterDefaults,
 ): NonNullable<ClusterInit['commonLbConfig']> {
   const { zoneAwareLbSetting: zoneAware, localityLbSetting: locality = mesh.localityLb } = loadBalancer ?? {};
-  const healthyPanicThreshold = { value: outlierDetection?.minHealthPercent ?? 0 };
+  const common = {
+    healthyPanicThreshold: { value: outlierDetection?.minHealthPercent ?? 0 },
+    // Envoy (1.36, 1.38; not 1.40) holds a change of health back that follows another within its default of a second, and calls by the old one until then.
+    ...(mesh.unhealthy === 'send' && { updateMergeWindow: {} }),
+  };
   if (zoneAware !== undefined) {
     const { minClusterSize, enabled } = zoneAware;
     const value = {
       ...(enabled === false && { routingEnabled: { value: 0 } }),
       ...(minClusterSize !== undefined && { minClusterSize: BigInt(minClusterSize) }),
     };
-    return { healthyPanicThreshold, localityConfigSpecifier: { case: 'zoneAwareLbConfig', value } };
+    return { ...common, localityConfigSpecifier: { case: 'zoneAwareLbConfig', value } };
   }
-  if (locality === undefined || locality.enabled === false) return { healthyPanicThreshold };
+  if (locality === undefined || locality.enabled === false) return common;
   const fallsOver = outlierDetection !== undefined && (locality.failover.length > 0 || locality.failoverPriority.length > 0);
-  if (!fallsOver && locality.distribute.length === 0) return { healthyPanicThreshold };
-  return { healthyPanicThreshold, localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
+  if (!fallsOver && locality.distribute.length === 0) return common;
+  return { ...common, localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
 }
