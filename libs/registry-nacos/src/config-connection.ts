@@ -1,4 +1,4 @@
-import { systemClock } from '@isthmus/model';
+import { steadyClock } from '@isthmus/model';
 import type { NacosConfig } from './config.ts';
 import { NacosConnection } from './connection.ts';
 import { HttpClient } from './http.ts';
@@ -34,7 +34,7 @@ export async function openConfigs(config: NacosConfig, dial: Dial, signal: Abort
   const tls = dial.tls ?? renewedTls(config, dial.baseDir);
   const http = new HttpClient(defaultTiming.mostMessageBytes, tls);
   try {
-    const login = new NacosLogin(config.auth, dial.baseDir, http, systemClock, defaultTiming.requestDeadline);
+    const login = new NacosLogin(config.auth, dial.baseDir, http, steadyClock, defaultTiming.requestDeadline);
     await login.ensure(server, signal);
     const connection = await NacosConnection.open(
       {

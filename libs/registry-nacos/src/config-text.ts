@@ -1,4 +1,4 @@
-import { IsthmusError, systemClock } from '@isthmus/model';
+import { IsthmusError, steadyClock } from '@isthmus/model';
 import type { ConfigPlace, ConfigText } from '@isthmus/registry';
 import { connect } from './admin-wire.ts';
 import type { Wire } from './admin-wire.ts';
@@ -91,7 +91,7 @@ async function overHttp(
   { dataIds, group, namespace, baseDir, attempt }: Asked,
   signal: AbortSignal,
 ): Promise<readonly (string | undefined)[]> {
-  const wire = await connect(config, baseDir, systemClock, attempt);
+  const wire = await connect(config, baseDir, steadyClock, attempt);
   try {
     return await Promise.all(dataIds.map((dataId) => queryHttp(wire, { dataId, group, namespace }, signal)));
   } finally {

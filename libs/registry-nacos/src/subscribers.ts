@@ -1,4 +1,4 @@
-import { IsthmusError, systemClock } from '@isthmus/model';
+import { IsthmusError, steadyClock } from '@isthmus/model';
 import type { ServiceKey } from '@isthmus/model';
 import type { Subscriber } from '@isthmus/registry';
 import { connect } from './admin-wire.ts';
@@ -29,7 +29,7 @@ export async function nacosSubscribers(
   let failed: unknown;
   for (const attempt of config.servers.keys()) {
     try {
-      const wire = await connect(config, baseDir, systemClock, attempt);
+      const wire = await connect(config, baseDir, steadyClock, attempt);
       try {
         return await ask(wire, key, signal);
       } finally {

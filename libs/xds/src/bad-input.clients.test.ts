@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
@@ -92,6 +92,24 @@ describe('a client that', () => {
     await connected(bench.delta(), 'another');
     time.pass(2_000);
     await connected(bench.delta(), 'restless');
+  });
+
+  test('comes and goes has to wait also when the clock of the machine is set', async () => {
+    bench = await TestServer.start({ limits: { returns: 1, returnsPerSecond: 0.001 } });
+    bench.set(CDS, 'a', '0');
+    (await connected(bench.delta(), 'restless')).close();
+    await eventually(() => bench.server.clients().length === 0);
+    const tomorrow = Date.now() + 86_400_000;
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(tomorrow);
+    try {
+      const again = bench.delta();
+      again.send({ node: { id: 'restless' }, typeUrl: CDS });
+      expect(await Promise.race([again.ended, again.next().catch(() => again.ended)])).toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+      });
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test('asks without end is read no faster than it may ask, and the others are read meanwhile', async () => {

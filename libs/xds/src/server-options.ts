@@ -29,6 +29,7 @@ export interface XdsServerOptions {
   readonly onEvent?: (event: XdsEvent) => void;
   /** For those who go by who is connected, and how its workload is. */
   readonly session?: OpenSession;
+  /** Of waits. Default: `steadyClock`, which nobody sets. */
   readonly clock?: Clock;
   readonly timers?: Timers;
 }

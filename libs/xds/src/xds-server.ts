@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { IsthmusError, messageOf, systemClock } from '@isthmus/model';
+import { IsthmusError, messageOf, steadyClock } from '@isthmus/model';
 import type { Clock } from '@isthmus/model';
 import { Admission } from './admission.ts';
 import { BearerTokens } from './bearer-tokens.ts';
@@ -61,7 +61,7 @@ export class XdsServer {
     this.#profile = profile;
     this.#options = options;
     this.#limits = limitsOf(options);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
     this.#timers = options.timers ?? systemTimers;
     this.#budget = new SendBudget({}, this.#timers);
     this.#admission = new Admission(this.#limits, this.#clock);
