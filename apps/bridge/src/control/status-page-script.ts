@@ -5,7 +5,8 @@ const byId = (id) => document.getElementById(id);
 const most = 500;
 
 const badge = (text, kind) => el('span', 'badge ' + kind, text);
-const badges = (some) => { const all = el('span'); all.append(...some.filter(Boolean)); return all; };
+const badges = (some) => { const all = el('span'); all.append(...some.filter(Boolean)); return all.hasChildNodes() ? all : ''; };
+const counted = (n, one) => n + ' ' + one + (n === 1 ? '' : 's');
 const stateKinds = { live: 'good', syncing: 'wait', partial: 'warn', stale: 'bad' };
 const severityKinds = { error: 'bad', warning: 'warn', info: 'wait' };
 const age = (ms) => ms < 1000 ? 'now' : ms < 60000 ? Math.round(ms / 1000) + ' s' : ms < 3600000 ? Math.round(ms / 60000) + ' min' : Math.round(ms / 3600000) + ' h';
@@ -14,8 +15,9 @@ const short = (type) => type.slice(Math.max(type.lastIndexOf('.'), type.lastInde
 const table = (id, head, rows, none) => {
   const line = (tag, cells) => {
     const tr = el('tr');
-    for (const cell of cells) {
+    for (const [n, cell] of cells.entries()) {
       const td = el(tag);
+      td.dataset.label = head[n];
       if (typeof cell === 'number') td.className = 'number';
       td.append(cell instanceof Node ? cell : String(cell));
       tr.append(td);
@@ -53,7 +55,7 @@ const showServices = () => {
   table('services', ['host', 'port', 'take traffic', 'listed', 'comes from', ''],
     services.filter((s) => s.host.includes(part)).map((s) => [
       s.host, s.ports.map((p) => p.name).join(' '), s.healthy, s.endpoints, s.origins.join(' '),
-      badges([s.stale && badge('stale', 'bad'), s.healthy === 0 && badge('nobody takes traffic', 'warn'), s.diagnostics > 0 && badge(s.diagnostics + ' problems', 'warn')]),
+      badges([s.stale && badge('stale', 'bad'), s.healthy === 0 && badge('nobody takes traffic', 'warn'), s.diagnostics > 0 && badge(counted(s.diagnostics, 'problem'), 'warn')]),
     ]), part ? 'no host contains ' + part : 'no service yet');
 };
 

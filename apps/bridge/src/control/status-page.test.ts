@@ -23,6 +23,11 @@ describe('the status page', () => {
     for (const id of filled) expect(STATUS_PAGE).toContain(`id="${id}"`);
   });
 
+  test('labels every cell, because on a phone a row is a list and its head is not shown', () => {
+    expect(inside('script')).toContain('td.dataset.label = head[n]');
+    expect(inside('style')).toMatch(/@media \(max-width: 40rem\) \{ thead \{ display: none; \}.*content: attr\(data-label\)/);
+  });
+
   test('has no style attribute, which its policy would refuse', () => {
     expect(STATUS_PAGE).not.toMatch(/\sstyle=/);
   });

@@ -20,6 +20,7 @@ th { color: var(--soft); font-weight: 600; white-space: nowrap; } td.number { fo
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .wait { color: var(--wait); } .tile { color: var(--ink); }
 .none { color: var(--soft); margin: .2rem 0; } code { font-size: .9em; }
 input { font: 14px system-ui, sans-serif; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .15rem .5rem; margin-left: .6rem; }
+@media (max-width: 40rem) { thead { display: none; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); } td { display: flex; border: 0; padding: .1rem 0; max-width: none; overflow-wrap: anywhere; } td:empty { display: none; } td::before { content: attr(data-label); flex: 0 0 7.5rem; color: var(--soft); } td[data-label=""]::before { content: none; } }
 `;
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
