@@ -46,10 +46,16 @@ export function makeLiveness({ config, ledger, writer, dryRun, audit }: PartsOpt
   return new Liveness({ config, ledger, clock: steadyClock, audit, dryRun, writer: writer ?? shared });
 }
 
-export function makeSinks({ config, ledger, writer }: PartsOptions, catalog: Catalog, replicas: Replicas | undefined): Sinks {
+/** @param before those of the config before this one */
+export function makeSinks(
+  { config, ledger, writer }: PartsOptions,
+  catalog: Catalog,
+  replicas: Replicas | undefined,
+  before?: Sinks,
+): Sinks {
   const isFollowed = (services: readonly ServiceId[]): boolean =>
     services.every((id) => catalog.scopeById(id.slice(0, id.lastIndexOf('/')))?.status.state === 'live');
-  return new Sinks({ config, ledger, clock: steadyClock, writer: writer ?? replicas?.writerOf(config), isFollowed });
+  return new Sinks({ config, ledger, clock: steadyClock, writer: writer ?? replicas?.writerOf(config), isFollowed, before });
 }
 
 /** All that are read: the registries, and Istio's ServiceEntries. */

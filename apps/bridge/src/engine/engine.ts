@@ -186,7 +186,7 @@ export class Engine {
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness);
-    this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas);
+    this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas, this.#sinks);
     this.#startPipeline(before);
   }
 

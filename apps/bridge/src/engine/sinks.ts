@@ -16,6 +16,8 @@ export interface SinksParts {
   readonly writer: Writer | undefined;
   /** Whether what is known of these services is what their registries say now. */
   readonly isFollowed: (services: readonly ServiceId[]) => boolean;
+  /** Those of the config before this one. */
+  readonly before?: Sinks | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export class Sinks {
   readonly #complete = new Set<SourceId>();
   readonly #configured: ReadonlySet<SourceId>;
 
-  constructor({ config, ledger, clock, writer = alwaysWriter(ownerOf(config)), isFollowed }: SinksParts) {
+  constructor({ config, ledger, clock, writer = alwaysWriter(ownerOf(config)), isFollowed, before }: SinksParts) {
     this.#configured = new Set(config.registries.map((r) => r.id));
     const wanted = new Set(config.publish.map((entry) => entry.to));
     const sinks = config.registries.flatMap(({ id, kind, config: registry }): readonly [SourceId, RegistrySink][] => {
@@ -41,7 +43,10 @@ export class Sinks {
     });
     this.#sinks = new Map(sinks);
     const { flap } = config.guard;
-    this.publisher = new SinkPublisher(config.publish.map(publishRule), this.#sinks, { clock, flap, isFollowed });
+    this.publisher = new SinkPublisher(config.publish.map(publishRule), this.#sinks, {
+      ...{ clock, flap, isFollowed },
+      before: before?.publisher.idle,
+    });
   }
 
   get all(): readonly RegistrySink[] {

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FlapDamper } from '@isthmus/catalog';
 import type { GuardOptions } from '@isthmus/catalog';
 import type { Clock, MeshHost, MeshService, ServiceId, SourceId } from '@isthmus/model';
 import type { Publication } from '@isthmus/registry';
-import { publishable } from './publication.ts';
+import { publicationOf, publishable } from './publication.ts';
 import type { PublishRule } from './publication.ts';
 
 export interface IdleGatewaysDeps {
@@ -10,11 +11,12 @@ export interface IdleGatewaysDeps {
   readonly flap: GuardOptions['flap'];
   /** Whether what is known of these services is what their registries say now. */
   readonly isFollowed: (services: readonly ServiceId[]) => boolean;
+  /** Of the config before: what was published, what waits and how often it went go on. */
+  readonly before?: IdleGateways | undefined;
 }
 
 interface Published {
   readonly host: MeshHost;
-  readonly publication: Publication;
   /** Set while no instance behind it takes traffic. */
   idle?: { readonly origins: readonly ServiceId[]; goesAt: number | undefined };
 }
@@ -30,8 +32,13 @@ export class IdleGateways {
   readonly #idle = new Set<Published>();
 
   constructor(deps: IdleGatewaysDeps) {
-    this.#deps = deps;
-    this.#flaps = new FlapDamper(deps.flap);
+    const { flap, before } = deps;
+    this.#deps = { ...deps, before: undefined }; // else each config would keep the one before
+    this.#flaps = new FlapDamper(flap);
+    if (before === undefined) return;
+    if (isDeepStrictEqual(before.#deps.flap, flap)) this.#flaps = before.#flaps;
+    for (const [host, published] of before.#published) this.#published.set(host, new Map(published));
+    for (const one of before.#idle) this.#idle.add(one);
   }
 
   /** What stays published of a host; `wanted` is what it would be by itself. */
@@ -46,7 +53,7 @@ export class IdleGateways {
     const before = this.#published.get(host)?.get(to);
     if (wanted !== undefined || origins.length === 0 || before === undefined) {
       this.forget(host, to);
-      if (wanted !== undefined) this.#keep(to, { host, publication: wanted });
+      if (wanted !== undefined) this.#keep(to, { host });
       return wanted;
     }
     before.idle = { origins, goesAt: before.idle?.goesAt };
@@ -59,7 +66,7 @@ export class IdleGateways {
         return undefined;
       }
     }
-    return before.publication;
+    return publicationOf(service, rule, true);
   }
 
   /** The host is published there no more; without a registry: it is known no more. */

@@ -27,12 +27,13 @@ export function publishRule(config: PublishConfig): PublishRule {
 /**
  * What a service is written as; undefined where there is nothing of it to write. Pure. Instances that the registry itself
  * lists never go back into it: a host that several registries have is only completed by what is elsewhere.
+ * `idle`: a gateway also where no instance behind it takes traffic.
  */
-export function publicationOf(service: MeshService, { config }: PublishRule): Publication | undefined {
+export function publicationOf(service: MeshService, { config }: PublishRule, idle = false): Publication | undefined {
   const elsewhere = publishable(service, config);
   const first = elsewhere[0];
   if (first === undefined) return undefined;
-  const instances = instancesOf(elsewhere, config);
+  const instances = instancesOf(elsewhere, config, idle);
   if (instances.length === 0) return undefined;
   const byAddress = new Map(instances.map((instance) => [`${instance.address} ${instance.port}`, instance]));
   return {
@@ -49,7 +50,7 @@ export function publishable(service: MeshService, config: PublishConfig): readon
   return service.endpoints.filter((e) => e.portName === portName && sourceOf(e) !== config.to);
 }
 
-function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig): readonly PublishedInstance[] {
+function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig, idle: boolean): readonly PublishedInstance[] {
   switch (config.address) {
     case 'instance':
       return endpoints.filter((e) => takesTraffic(e.endpoint)).map((e) => published(e, config, e.endpoint));
@@ -59,7 +60,7 @@ function instancesOf(endpoints: readonly MeshEndpoint[], config: PublishConfig):
     }
     case 'gateway': {
       // Behind it nobody would answer: callers shall see what a registry says of a service without healthy instances.
-      const first = endpoints.find((e) => takesTraffic(e.endpoint));
+      const first = endpoints.find((e) => takesTraffic(e.endpoint)) ?? (idle ? endpoints[0] : undefined);
       if (first === undefined) return [];
       // The gateway stands for all of them: what one instance says of itself does not hold for it.
       return config.gateways.map((place) => ({

@@ -32,8 +32,13 @@ afterEach(async () => void (await Promise.all(splice())));
 const splice = () => stops.splice(0).map((stop) => stop());
 
 /** The part of the line from what a source says to what a registry has. */
-function line(registry: MemoryRegistry, ledger: Ledger = new MemoryLedger(), configs: readonly PublishConfig[] = [CONFIG]) {
-  const clock = { time: 1_000_000, now: () => clock.time };
+function line(
+  registry: MemoryRegistry,
+  ledger: Ledger = new MemoryLedger(),
+  configs: readonly PublishConfig[] = [CONFIG],
+  before?: { readonly publisher: SinkPublisher; readonly clock: { readonly time: number } },
+) {
+  const clock = { time: before?.clock.time ?? 1_000_000, now: () => clock.time };
   const catalog = new Catalog({ rules: DEFAULT_RULES, guard: DEFAULT_GUARD, ledger, clock, allocateVips: false });
   const complete = new Set<SourceId>();
   const sink = new LeaseSink(TO, registry.wire(), {
@@ -47,7 +52,10 @@ function line(registry: MemoryRegistry, ledger: Ledger = new MemoryLedger(), con
   const isFollowed = (ids: readonly ServiceId[]) =>
     ids.every((id) => catalog.scopeById(id.slice(0, id.lastIndexOf('/')))?.status.state === 'live');
   const { flap } = DEFAULT_GUARD;
-  const publisher = new SinkPublisher(configs.map(publishRule), new Map([[TO, sink]]), { clock, flap, isFollowed });
+  const publisher = new SinkPublisher(configs.map(publishRule), new Map([[TO, sink]]), {
+    ...{ clock, flap, isFollowed },
+    before: before?.publisher.idle,
+  });
   const abort = new AbortController();
   const running = sink.run(abort.signal);
   const stop = async () => {
@@ -172,13 +180,17 @@ describe('a gateway that is published', () => {
   const up = upsert(orders('unhealthy', 'healthy'));
   const down = upsert(orders('unhealthy', 'disabled'));
   const stale = status({ state: 'stale', since: 0, cause: 'no answer' });
-  async function open(registry: MemoryRegistry) {
-    const made = line(registry, new MemoryLedger(), [gateway]);
+  async function open(registry: MemoryRegistry, ledger = new MemoryLedger()) {
+    const made = line(registry, ledger, [gateway]);
     made.say(snapshotOf([orders('healthy', 'healthy')]));
     made.say(status({ state: 'live' }));
     await isThere(registry);
-    return { ...made, wait: (ms: number) => ((made.clock.time += ms), made.publish(made.publisher.idle.due())) };
+    return waiting(made);
   }
+  const waiting = (made: ReturnType<typeof line>) => ({
+    ...made,
+    wait: (ms: number) => ((made.clock.time += ms), made.publish(made.publisher.idle.due())),
+  });
   const isThere = (registry: MemoryRegistry) =>
     until('it is published', async () => (await registry.seen('orders')).map(({ address }) => address).join() === '10.9.0.1');
   const isGone = (registry: MemoryRegistry) => until('it is gone', async () => (await registry.seen('orders')).length === 0);
@@ -240,5 +252,60 @@ describe('a gateway that is published', () => {
     say(down);
     wait(20_000);
     await isGone(registry);
+  });
+
+  describe('over a change of the config', () => {
+    const elsewhere: PublishConfig = { ...gateway, gateways: [{ address: '10.9.0.2', port: 80 }] };
+    /** It went twice, and nobody takes traffic once more when the config changes. */
+    async function changed(config: PublishConfig) {
+      const registry = new MemoryRegistry();
+      const ledger = new MemoryLedger();
+      const first = await open(registry, ledger);
+      for (let times = 0; times < 2; times += 1) {
+        first.say(down);
+        await isGone(registry);
+        first.say(up);
+        await isThere(registry);
+      }
+      first.say(down);
+      first.wait(6_000);
+      await first.stop();
+      return { registry, ...waiting(line(registry, ledger, [config], first)) };
+    }
+    const addresses = async (registry: MemoryRegistry) => (await registry.seen('orders')).map(({ address }) => address);
+
+    test('waits as long as it has to, not before its registry is followed', async () => {
+      const { registry, say, wait, sink, publisher } = await changed(gateway);
+      wait(60_000);
+      await until('the sink has had its turn', () => sink.counters.renewed > 0);
+      expect([await addresses(registry), publisher.idle.waits]).toEqual([['10.9.0.1'], true]);
+      say(snapshotOf([orders('unhealthy', 'disabled')]));
+      say(status({ state: 'live' }));
+      wait(0);
+      await isGone(registry);
+    });
+
+    test('waits for the rest of its time', async () => {
+      const { registry, say, wait, sink } = await changed(gateway);
+      say(snapshotOf([orders('unhealthy', 'disabled')]));
+      say(status({ state: 'live' }));
+      wait(3_000);
+      await until('the sink has had its turn', () => sink.counters.renewed > 0);
+      expect(await addresses(registry)).toEqual(['10.9.0.1']);
+      wait(2_000);
+      await isGone(registry);
+    });
+
+    test('is at the address that the config says now, and is counted on', async () => {
+      const { registry, say, wait, publisher } = await changed(elsewhere);
+      say(snapshotOf([orders('unhealthy', 'healthy')]));
+      say(status({ state: 'live' }));
+      await until('it is elsewhere', async () => (await addresses(registry)).join() === '10.9.0.2');
+      say(down);
+      wait(15_000);
+      expect([await addresses(registry), publisher.idle.waits]).toEqual([['10.9.0.2'], true]);
+      wait(10_000);
+      await isGone(registry);
+    });
   });
 });
