@@ -15,7 +15,11 @@ export function issueProblems(
   shape: Shape,
   base: ConfigPath,
 ): readonly ConfigProblem[] {
-  return issues.flatMap((issue) => issueProblem(issue, yaml, shape, base));
+  // A text where a list belongs has a length too, and zod counts it.
+  const mistyped = new Set(issues.filter(({ code }) => code === 'invalid_type').map(({ path }) => path.join('\n')));
+  return issues
+    .filter(({ code, path }) => code === 'invalid_type' || !mistyped.has(path.join('\n')))
+    .flatMap((issue) => issueProblem(issue, yaml, shape, base));
 }
 
 function issueProblem(issue: Issue, yaml: YamlFile, shape: Shape, base: ConfigPath): readonly ConfigProblem[] {
@@ -38,7 +42,10 @@ function issueProblem(issue: Issue, yaml: YamlFile, shape: Shape, base: ConfigPa
     }
     case 'invalid_type':
       if (valueAt(yaml.value, path) === undefined) return at(`${name} is missing`, `add it: ${example(shape, inner)}`);
-      return at(`${name} is ${show(valueAt(yaml.value, path))}, not ${typeName(issue.expected)}`, expectation(shape, inner));
+      return at(
+        `${name} is ${show(valueAt(yaml.value, path))}, not ${typeName(issue.expected)}`,
+        (issue.expected === 'array' ? asList(path.at(-1), valueAt(yaml.value, path)) : undefined) ?? expectation(shape, inner),
+      );
     case 'invalid_value': {
       const value = valueAt(yaml.value, path);
       const allowed = issue.values.map((v) => String(v));
@@ -142,6 +149,12 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 function typeName(expected: string): string {
   return TYPE_NAMES[expected] ?? expected;
+}
+
+/** What was written, as the only item. */
+function asList(key: string | number | undefined, value: unknown): string | undefined {
+  if (typeof key !== 'string' || typeof value !== 'string' || /['"\n]/.test(value) || value.length > 60) return undefined;
+  return `write a list: \`${key}: ['${value}']\``;
 }
 
 function expectation(shape: Shape, path: ConfigPath): string {

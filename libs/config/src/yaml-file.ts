@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, isSeq, parseAllDocuments, parseDocument } from 'yaml';
-import type { Document, DocumentOptions, Node, Pair, ParseOptions, SchemaOptions } from 'yaml';
+import type { Document, DocumentOptions, Node, Pair, ParseOptions, SchemaOptions, YAMLError } from 'yaml';
 import { plainYaml } from './plain-yaml.ts';
 import type { ConfigPath, ConfigProblem } from './problem.ts';
 
@@ -110,14 +110,17 @@ function parseDocuments(
   try {
     const docs = parse(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
     // A tag that nobody knows is only a warning to the parser; a config has no use for one.
-    const wrong = docs.flatMap((doc) => [...doc.errors, ...doc.warnings]);
+    const found = docs.flatMap((doc) => [...doc.errors, ...doc.warnings]);
+    // One tab makes five errors further down, none of which is one without it.
+    const tabs = found.filter(({ code }) => code === 'TAB_AS_INDENT');
+    const wrong = tabs.length > 0 ? tabs : found;
     if (wrong.length > 0) {
       const problems = wrong.slice(0, 100).map((error) => ({
         file,
         ...place(error.pos[0]),
-        what: `is not valid YAML: ${firstLine(error.message)}`,
+        what: `is not valid YAML: ${SYNTAX_WORDS[error.code] ?? firstLine(error.message)}`,
         why: 'nothing of the file can be used until it can be read',
-        remedy: SYNTAX_REMEDIES[error.code] ?? 'check indentation, quotes and brackets at that place',
+        remedy: syntaxRemedy(error),
       }));
       return { problems };
     }
@@ -133,11 +136,26 @@ function parseDocuments(
   }
 }
 
+/** Where the parser's words are for programmers. */
+const SYNTAX_WORDS: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'it has more than one document',
+  MULTILINE_IMPLICIT_KEY: 'a key without a colon after it on its line',
+  BLOCK_AS_IMPLICIT_KEY: 'a key within the value of another, on one line',
+};
+
+function syntaxRemedy({ code, message }: YAMLError): string {
+  const open = code === 'BAD_INDENT' ? / end with a (.)/.exec(message)?.[1] : undefined;
+  if (open !== undefined) return `is a ${open} missing above? what stands between brackets has to be indented, the closing one too`;
+  return SYNTAX_REMEDIES[code] ?? 'check indentation, quotes and brackets at that place';
+}
+
 const SYNTAX_REMEDIES: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'keep one of the two',
   MULTIPLE_DOCS: 'keep one document: remove the `---` between them',
   TAB_AS_INDENT: 'indent with spaces',
   TAG_RESOLVE_FAILED: 'leave the tag out',
+  MULTILINE_IMPLICIT_KEY: 'write `key: value`, with a space behind the colon',
+  BLOCK_AS_IMPLICIT_KEY: 'put a value with a colon into quotes, or the inner key on a line of its own',
   BAD_INDENT: 'give all keys of a map, and all items of a list, the same indentation',
 };
 
