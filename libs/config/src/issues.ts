@@ -153,7 +153,8 @@ function typeName(expected: string): string {
 
 /** What was written, as the only item. */
 function asList(key: string | number | undefined, value: unknown): string | undefined {
-  if (typeof key !== 'string' || typeof value !== 'string' || /['"\n]/.test(value) || value.length > 60) return undefined;
+  if (typeof key !== 'string' || typeof value !== 'string' || value === '' || /['"\n]/.test(value) || value.length > 60)
+    return undefined;
   return `write a list: \`${key}: ['${value}']\``;
 }
 

@@ -145,7 +145,8 @@ const SYNTAX_WORDS: Readonly<Record<string, string>> = {
 
 function syntaxRemedy({ code, message }: YAMLError): string {
   const open = code === 'BAD_INDENT' ? / end with a (.)/.exec(message)?.[1] : undefined;
-  if (open !== undefined) return `is a ${open} missing above? what stands between brackets has to be indented, the closing one too`;
+  if (open !== undefined)
+    return `is a ${open} missing above? what stands between brackets has to be indented, the closing one too`;
   return SYNTAX_REMEDIES[code] ?? 'check indentation, quotes and brackets at that place';
 }
 
