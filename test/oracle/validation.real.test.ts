@@ -7,7 +7,7 @@ import { istioJudgements } from './istio-validator.ts';
 import type { Judgement } from './istio-validator.ts';
 import { mutatedSpec } from './validation/mutations.ts';
 import { VALID_SPECS } from './validation/valid-specs.ts';
-import type { WrittenSpec } from './validation/valid-specs.ts';
+import type { WrittenSpec } from './validation/written-spec.ts';
 import { WRITTEN_SPECS } from './validation/written-specs.ts';
 
 // The judge: pkg/config/validation of Istio 1.31-dev, and its CRDs with their CEL rules.

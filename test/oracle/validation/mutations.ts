@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { VALID_SPECS } from './valid-specs.ts';
-import type { WrittenSpec } from './valid-specs.ts';
+import type { WrittenSpec } from './written-spec.ts';
 
 type Path = readonly (string | number)[];
 

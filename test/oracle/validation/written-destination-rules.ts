@@ -1,4 +1,4 @@
-import type { WrittenSpec } from './valid-specs.ts';
+import type { WrittenSpec } from './written-spec.ts';
 
 const dr = (trafficPolicy: object, more: object = {}): WrittenSpec => ({
   kind: 'DestinationRule',

@@ -1,4 +1,4 @@
-import type { WrittenSpec } from './valid-specs.ts';
+import type { WrittenSpec } from './written-spec.ts';
 
 const gateway = (...servers: readonly object[]): WrittenSpec => ({ kind: 'Gateway', spec: { servers } });
 const server = (more: object = {}) => ({ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'], ...more });

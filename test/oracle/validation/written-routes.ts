@@ -1,4 +1,4 @@
-import type { WrittenSpec } from './valid-specs.ts';
+import type { WrittenSpec } from './written-spec.ts';
 
 const to = (host: string, more: object = {}) => ({ destination: { host, ...more } });
 const vs = (spec: object): WrittenSpec => ({ kind: 'VirtualService', spec: { hosts: ['orders'], ...spec } });

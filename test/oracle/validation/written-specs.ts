@@ -1,4 +1,4 @@
-import type { WrittenSpec } from './valid-specs.ts';
+import type { WrittenSpec } from './written-spec.ts';
 import { WRITTEN_DESTINATION_RULES } from './written-destination-rules.ts';
 import { WRITTEN_OTHERS } from './written-others.ts';
 import { WRITTEN_ROUTES } from './written-routes.ts';

@@ -1,3 +1,5 @@
+import { isPosixClass, isUnicodeClass } from './re2-classes.ts';
+
 /** Istio refuses longer ones. */
 const MOST_BYTES = 1_024;
 const MOST_REPEATS = 1_000;
@@ -8,22 +10,6 @@ const MOST_STEPS = 32_768;
  * 1.40 bytes. `.` or `\d`; characters beyond ASCII; `\pL`, and any other of Unicode, which are all smaller.
  */
 const STEPS = { named: 10, beyondAscii: 16, ofUnicode: 1_200 };
-const CLASSES = [
-  'alnum',
-  'alpha',
-  'ascii',
-  'blank',
-  'cntrl',
-  'digit',
-  'graph',
-  'lower',
-  'print',
-  'punct',
-  'space',
-  'upper',
-  'word',
-  'xdigit',
-];
 
 class NotRe2 extends Error {}
 
@@ -214,7 +200,7 @@ class Parser {
       .slice(this.#at + 2, end)
       .join('')
       .replace(/^\^/, '');
-    if (!CLASSES.includes(name)) throw new NotRe2(`has the class [:${name}:], which is none`);
+    if (!isPosixClass(name)) throw new NotRe2(`has the class [:${name}:], which is none`);
     this.#at = end + 2;
     return true;
   }
@@ -290,17 +276,4 @@ class Parser {
     this.#at += 2;
     return named ?? char.codePointAt(0) ?? 0;
   }
-}
-
-function isUnicodeClass(name: string): boolean {
-  if (name === 'Any') return true;
-  if (!/^[A-Z][A-Za-z_]*$/.test(name)) return false;
-  const candidates = name.length <= 2 ? [`General_Category=${name}`] : [`Script=${name}`];
-  return candidates.some((candidate) => {
-    try {
-      return new RegExp(`\\p{${candidate}}`, 'u').test('') || true;
-    } catch {
-      return false;
-    }
-  });
 }
