@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { HealthStatus } from '@isthmus/proto/envoy';
 import type { Endpoint, Health } from '@isthmus/model';
+import { roomForKept } from './kept-bytes.ts';
 import type { LoadAssignment } from './load-assignment.ts';
 
 // Tags: field number << 3 | wire type (0 varint, 2 length-delimited).
@@ -124,7 +125,7 @@ class Writer {
   private at = 0;
 
   constructor(size: number) {
-    this.bytes = new Uint8Array(size);
+    this.bytes = roomForKept(size);
   }
 
   open(tag: number, size: number): void {

@@ -1,10 +1,12 @@
+import { roomForKept } from './kept-bytes.ts';
+
 // Serialised protobuf messages may be concatenated: that is how a message is extended without decoding it.
 
 /** Several serialised parts of one message as one. */
 export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
   let size = 0;
   for (const part of parts) size += part.length;
-  const joined = new Uint8Array(size);
+  const joined = roomForKept(size);
   let at = 0;
   for (const part of parts) {
     joined.set(part, at);

@@ -4,6 +4,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { DestinationRuleSchema, ResourceSchema, VirtualServiceSchema } from '@isthmus/proto/istio';
 import type { MeshObject, Resource, TypeUrl } from '@isthmus/model';
+import { keptBytes } from './kept-bytes.ts';
 import { contentVersion } from './resource.ts';
 
 interface McpContent {
@@ -22,7 +23,7 @@ export function mcpResource(name: string, { createTime, labels, annotations, bod
   const resource = create(ResourceSchema, { metadata, body });
   const version = contentVersion(toBinary(ResourceSchema, resource));
   if (resource.metadata !== undefined) resource.metadata.version = version;
-  return { name, version, bytes: toBinary(ResourceSchema, resource) };
+  return { name, version, bytes: keptBytes(toBinary(ResourceSchema, resource)) };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { keptBytes } from './kept-bytes.ts';
+
 const LENGTH_DELIMITED = 2;
 const encoder = new TextEncoder();
 
@@ -69,7 +71,7 @@ export class WireWriter {
 
   /** All that was written since the last time. */
   take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#length);
+    const taken = keptBytes(this.#bytes.subarray(0, this.#length));
     this.#length = 0;
     return taken;
   }
