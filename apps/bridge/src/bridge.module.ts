@@ -4,6 +4,7 @@ import { Agents } from './agents/agents.ts';
 import { AgentsController } from './control/agents.controller.ts';
 import { ControlController } from './control/control.controller.ts';
 import { EventsController } from './control/events.controller.ts';
+import { RegistrationsController } from './control/registrations.controller.ts';
 import { HealthController } from './control/health.controller.ts';
 import { LiveEvents } from './control/live-events.ts';
 import { LivenessController } from './control/liveness.controller.ts';
@@ -40,6 +41,7 @@ export class BridgeModule {
         ShadowController,
         PublicationsController,
         LivenessController,
+        RegistrationsController,
         HealthController,
       ],
       providers: [

@@ -32,6 +32,8 @@ import { openLedger } from './engine/open-ledger.ts';
 import { renewCertificates } from './engine/renew-certificates.ts';
 import type { CertifiedServer } from './engine/renew-certificates.ts';
 import { XdsServers } from './engine/xds-servers.ts';
+import { LONGEST_REGISTRATIONS } from './istio/registration/registration-report.ts';
+import { REGISTRATIONS_PATH } from './istio/registration/shared-registrations.ts';
 import { NestLog } from './nest-log.ts';
 import { registryKinds } from './registries.ts';
 
@@ -136,6 +138,7 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
   const http = app.getHttpAdapter().getInstance();
   http.addHook('onRoute', (route) => {
     if (route.url === '/api/v1/agents/reports') route.bodyLimit = LONGEST_REPORT;
+    if (route.url === REGISTRATIONS_PATH) route.bodyLimit = LONGEST_REGISTRATIONS;
   });
   guardRequests(http, config.control, tokens, agents.tokens);
   app.useGlobalFilters(new ProblemFilter(log));

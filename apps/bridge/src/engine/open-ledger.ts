@@ -9,10 +9,11 @@ import type { BridgeConfig } from './bridge-config.ts';
 import { takeFrozen } from './frozen-scopes.ts';
 
 /**
- * What one replica decides for all: addresses, held removals, what was written into registries, where plans are. The rest is what each
+ * What one replica decides for all: addresses, held removals, what was written into registries, where plans are, which proxies are
+ * workloads. The rest is what each
  * reads or retains by itself (docs/adr/0016-replicas.md).
  */
-const SHARED_TABLES: readonly LedgerTable[] = ['vip', 'held', 'corrected', 'publication', 'plan'];
+const SHARED_TABLES: readonly LedgerTable[] = ['vip', 'held', 'corrected', 'publication', 'plan', 'registered'];
 /** How long the start waits for the store; without it, what the local copy knows has to do. */
 const LOAD_MS = 5_000;
 

@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path';
+import { SharedLedger } from '@isthmus/ledger';
 import { IstioConfigStore } from '@isthmus/policy';
 import type { RegistrySource } from '@isthmus/registry';
 import type { Ledger } from '@isthmus/model';
@@ -10,13 +12,16 @@ import { meshOptions } from './mesh-options.ts';
 import { openReader } from './open-istio-config.ts';
 import type { RulesReader } from './open-istio-config.ts';
 import { ReaderPlaces } from './reader-places.ts';
-import { AutoRegistration } from './registration/auto-registration.ts';
+import { AutoRegistration, MOST_WORKLOADS, RETURN_MS } from './registration/auto-registration.ts';
+import { SharedRegistrations, sharedToken } from './registration/shared-registrations.ts';
 
 /** Istio's objects, from where the config says that they are; a changed config may name another place. */
 export class IstioRules {
   readonly store = new IstioConfigStore();
   /** Proxies that are workloads of a WorkloadGroup; outlive a change of the config, as their connections do. */
   readonly registration: AutoRegistration;
+  /** Undefined: one replica. */
+  readonly shared: SharedRegistrations | undefined;
   #config: BridgeConfig;
   #places = new ReaderPlaces(this.store);
   #reader: RulesReader;
@@ -24,10 +29,11 @@ export class IstioRules {
 
   constructor(config: BridgeConfig, ledger: Ledger) {
     this.#config = config;
+    const graceMs = (): number => this.#config.istio.workloadGrace;
+    this.shared = ledger instanceof SharedLedger ? shareRegistrations(config, ledger, graceMs) : undefined;
     this.registration = new AutoRegistration({
-      ...{ store: this.store, ledger, timers: systemTimers, defaults: nodeDefaults(config.istio.domain) },
-      graceMs: () => this.#config.istio.workloadGrace,
-      hasReplicas: config.ledger.shared !== undefined,
+      ...{ store: this.store, ledger, timers: systemTimers, defaults: nodeDefaults(config.istio.domain), graceMs },
+      ...(this.shared === undefined ? {} : { shared: this.shared }),
     });
     this.#reader = this.#open();
   }
@@ -79,6 +85,14 @@ export class IstioRules {
     });
     return reader;
   }
+}
+
+function shareRegistrations(config: BridgeConfig, ledger: SharedLedger, graceMs: () => number): SharedRegistrations {
+  const { control, ledger: own } = config;
+  return new SharedRegistrations({
+    ...{ ledger, timers: systemTimers, now: () => performance.now(), graceMs, returnMs: RETURN_MS, most: MOST_WORKLOADS },
+    token: () => sharedToken(control.auth?.tokensFile, join(dirname(own.file), 'admin.token')),
+  });
 }
 
 function placeOf({ istio: { from, namespace }, registries, outputs: { mcp, kubernetes } }: BridgeConfig): string {

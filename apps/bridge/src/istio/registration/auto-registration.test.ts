@@ -34,7 +34,7 @@ let ledger: MemoryLedger;
 let later: Later;
 let registration: AutoRegistration;
 
-function begin(more: Pick<RegistrationOptions, 'most' | 'mostWaiting' | 'hasReplicas'> = {}): void {
+function begin(more: Pick<RegistrationOptions, 'most' | 'mostWaiting'> = {}): void {
   store = new IstioConfigStore();
   later = new Later();
   const defaults = { namespace: 'isthmus', domain: 'cluster.local' };
@@ -215,14 +215,6 @@ describe('a restart of the bridge', () => {
     expect(later.delays).toEqual([]);
     expect(ledger.entries('registered').size).toBe(1);
   });
-});
-
-test('beside other replicas it is told that only this one knows', () => {
-  begin({ hasReplicas: true });
-  groups();
-  expect(problems()).toEqual([]);
-  open();
-  expect(problems()).toEqual(['1 workload has registered here by a WorkloadGroup']);
 });
 
 describe('with a probe', () => {

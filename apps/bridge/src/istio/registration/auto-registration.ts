@@ -7,15 +7,19 @@ import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
 import { claimOf, entryName } from './claim.ts';
 import type { Claim } from './claim.ts';
 import { registeredEntry } from './registered-entry.ts';
-import type { Made } from './registered-entry.ts';
-import { full, missing, notShared, unregistered } from './refusals.ts';
+import { full, missing, unregistered } from './refusals.ts';
+import { madeOf, newRegistration } from './registration.ts';
+import type { Connection, Registration } from './registration.ts';
+import { isSame, keyOf } from './row.ts';
+import type { Row } from './row.ts';
+import type { SharedRegistrations } from './shared-registrations.ts';
 
 /** Workloads at a time; more are not registered. */
-const MOST_WORKLOADS = 10_000;
+export const MOST_WORKLOADS = 10_000;
 /** Refused ones that would be workloads if their group came or changed; more have to connect again after that. */
 const MOST_WAITING = 1_000;
 /** How long one that was known before a restart may take to come back, ms: an Envoy rests for up to 30 s between two attempts. */
-const RETURN_MS = 60_000;
+export const RETURN_MS = 60_000;
 /** Refused ones that are listed; all are counted. */
 const MOST_LISTED = 100;
 
@@ -28,8 +32,8 @@ export interface RegistrationOptions {
   readonly graceMs: () => number;
   readonly most?: number;
   readonly mostWaiting?: number;
-  /** There are other replicas, which do not hear of what is registered here. */
-  readonly hasReplicas?: boolean;
+  /** There are other replicas: what counts is what their ledger says, and who leads writes it. */
+  readonly shared?: SharedRegistrations;
 }
 
 /** A workload that a proxy has registered. */
@@ -43,30 +47,6 @@ export interface RegisteredWorkload {
   readonly problem: string | undefined;
   /** Its connections. */
   readonly connections: readonly Connection[];
-}
-
-/** Of several that say the same node id each may claim something else. */
-export interface Connection {
-  readonly node: string;
-  /** Of the client. */
-  readonly address: string;
-}
-
-/** In the ledger, by `keyOf`. */
-interface Row {
-  readonly claim: Claim;
-  readonly well: boolean;
-}
-
-interface Registration extends Row {
-  claim: Claim;
-  well: boolean;
-  readonly connections: Set<Connection>;
-  problem: Diagnostic | undefined;
-  /** What was made of the claim by this group: nothing else would be made of them. */
-  made: { readonly claim: Claim; readonly group: IstioObject; readonly result: Made } | undefined;
-  /** Calls off that it goes. */
-  stay: () => void;
 }
 
 /**
@@ -92,8 +72,9 @@ export class AutoRegistration {
       const { claim, well } = value as Row;
       const known = newRegistration(claim, well);
       this.#registered.set(key, known);
-      this.#expire(key, known, Math.max(RETURN_MS, options.graceMs()));
+      if (options.shared === undefined) this.#expire(key, known, Math.max(RETURN_MS, options.graceMs()));
     }
+    options.shared?.start((keys) => this.#follow(keys));
     options.store.onChange((changes) => {
       const groups = changes.map(({ before, after }) => after ?? before).filter((object) => object?.kind === 'WorkloadGroup');
       if (groups.length === 0) return;
@@ -115,6 +96,7 @@ export class AutoRegistration {
     if (claim === undefined) return undefined;
     if ('refused' in claim) return this.#refuse(node.id, claim.refused, claim.remedy);
     const key = keyOf(claim);
+    const connection = { node: node.id, address: peer.address };
     let known = this.#registered.get(key);
     if (known === undefined) {
       const { most = MOST_WORKLOADS, mostWaiting = MOST_WAITING } = this.#options;
@@ -123,25 +105,26 @@ export class AutoRegistration {
       this.#registered.set(key, known);
       this.#judge(key, known);
       if (known.problem !== undefined && this.#waiting.size > mostWaiting) return this.#leaveOut(key, known.problem);
-      this.#publish([key]);
-    } else if (JSON.stringify(known.claim) !== JSON.stringify(claim)) {
+    } else if (!isSame(known.claim, claim)) {
       // Who comes last is the workload as it is now. What was reported of it counts until it is reported anew.
       known.well = claim.probed ? known.well && known.claim.probed : true;
       known.claim = claim;
-      this.#publish([key]);
     }
     known.stay();
-    return this.#session(key, known, { node: node.id, address: peer.address });
+    known.connections.add(connection);
+    this.#publish([key]);
+    return this.#session(key, known, connection);
   };
 
   /** All that are registered, or would be if nothing were wrong; by namespace and name. */
   workloads(): readonly RegisteredWorkload[] {
+    const isAlone = this.#options.shared === undefined; // else it may be connected elsewhere
     const all = [...this.#registered.values()].map((one) => {
       const { claim, well, connections } = one;
       const problem = one.problem?.what ?? (well ? this.#outranked(one) : undefined);
       return {
         ...{ name: entryName(claim), claim, problem, connections: [...connections] },
-        state: problem !== undefined ? 'refused' : !well ? 'unwell' : connections.size === 0 ? 'away' : 'in',
+        state: problem !== undefined ? 'refused' : !well ? 'unwell' : connections.size === 0 && isAlone ? 'away' : 'in',
       };
     });
     return all.sort((a, b) =>
@@ -157,13 +140,13 @@ export class AutoRegistration {
   diagnostics(): readonly Diagnostic[] {
     const ofEntries = [...this.#registered.values()].flatMap(({ problem }) => problem ?? []);
     const told = [...ofEntries, ...this.#refused.values()].sort((a, b) => (a.where < b.where ? -1 : 1)).slice(0, MOST_LISTED);
-    const here = this.#registered.size - ofEntries.length;
-    return this.#options.hasReplicas === true && here > 0 ? [notShared(here), ...told] : told;
+    return [...(this.#options.shared?.diagnostics() ?? []), ...told];
   }
 
   /** Connections end with the bridge: nobody goes for it. */
   close(): void {
     this.#isClosed = true;
+    this.#options.shared?.close();
     for (const { stay } of this.#registered.values()) stay();
   }
 
@@ -172,7 +155,6 @@ export class AutoRegistration {
   }
 
   #session(key: string, one: Registration, connection: Connection): NodeSession {
-    one.connections.add(connection);
     return {
       health: (problem) => {
         const well = problem === undefined;
@@ -183,8 +165,11 @@ export class AutoRegistration {
       close: () => {
         one.connections.delete(connection);
         if (one.connections.size > 0 || this.#isClosed) return;
+        const { shared } = this.#options;
+        shared?.withdraw(key);
         // Nobody calls what is refused, so that nothing has to wait for its return.
-        if (this.#waiting.has(key)) this.#forget(key);
+        if (shared !== undefined) this.#follow([key]);
+        else if (this.#waiting.has(key)) this.#forget(key);
         else this.#expire(key, one, this.#options.graceMs());
       },
     };
@@ -197,8 +182,23 @@ export class AutoRegistration {
   #forget(key: string): void {
     this.#registered.delete(key);
     this.#waiting.delete(key);
-    this.#options.ledger.delete('registered', key);
+    if (this.#options.shared === undefined) this.#options.ledger.delete('registered', key);
     this.#publish([key]);
+  }
+
+  /** What the ledger of the replicas says of them, or no longer. */
+  #follow(keys: readonly string[]): void {
+    for (const key of keys) {
+      const row = this.#options.shared?.row(key);
+      const known = this.#registered.get(key);
+      if (known !== undefined && known.connections.size > 0) continue;
+      if (row === undefined) {
+        this.#registered.delete(key);
+        this.#waiting.delete(key);
+      } else if (known === undefined) this.#registered.set(key, newRegistration(row.claim, row.well));
+      else Object.assign(known, row);
+    }
+    this.#publish(keys);
   }
 
   /** Puts into store and ledger what follows from them; taking the same again does nothing. Of many as one change, in slices. */
@@ -211,16 +211,29 @@ export class AutoRegistration {
   }
 
   #fileOf(key: string, one: Registration): IstioFile | undefined {
-    const { ledger } = this.#options;
+    const { ledger, shared } = this.#options;
     const entry = this.#judge(key, one);
-    if (entry === undefined) return undefined;
     const row: Row = { claim: one.claim, well: one.well };
-    if (JSON.stringify(ledger.get('registered', key)) !== JSON.stringify(row)) ledger.put('registered', key, row);
-    return one.well ? { objects: [entry], problems: [], refused: [], readable: true } : undefined;
+    if (shared !== undefined && one.connections.size > 0) {
+      if (entry !== undefined) shared.offer(key, row);
+      else if (one.problem !== undefined) shared.withdraw(key);
+    }
+    if (entry === undefined) return undefined;
+    if (shared !== undefined) return this.#fileOfRow(shared.row(key), one, entry);
+    if (!isSame(ledger.get('registered', key), row)) ledger.put('registered', key, row);
+    return one.well ? fileOf(entry) : undefined;
+  }
+
+  /** Until the replicas have what it says now, it is as they have it. */
+  #fileOfRow(row: Row | undefined, one: Registration, entry: Entry): IstioFile | undefined {
+    if (row?.well !== true) return undefined;
+    if (isSame(row.claim, one.claim) || one.made === undefined) return fileOf(entry);
+    const before = registeredEntry(row.claim, one.made.group);
+    return 'entry' in before ? fileOf(before.entry) : undefined;
   }
 
   /** Whether it is refused. @returns its entry, if it is not and its group is known */
-  #judge(key: string, one: Registration): IstioObject<'WorkloadEntry'> | undefined {
+  #judge(key: string, one: Registration): Entry | undefined {
     const { store, most = MOST_WORKLOADS } = this.#options;
     const { claim } = one;
     const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace: claim.namespace, name: claim.group }));
@@ -271,20 +284,10 @@ export class AutoRegistration {
   }
 }
 
-function newRegistration(claim: Claim, well: boolean): Registration {
-  return { claim, well, connections: new Set(), problem: undefined, made: undefined, stay: () => undefined };
-}
+type Entry = IstioObject<'WorkloadEntry'>;
 
-function madeOf(one: Registration, group: IstioObject<'WorkloadGroup'>): Made {
-  if (one.made?.claim !== one.claim || one.made.group !== group)
-    one.made = { claim: one.claim, group, result: registeredEntry(one.claim, group) };
-  return one.made.result;
-}
-
-/** Also by who has proven to be it: whoever may not register as a workload takes nothing from the one who did. */
-function keyOf(claim: Claim): string {
-  const key = `${claim.namespace}/${entryName(claim)}`;
-  return claim.accounts === undefined ? key : `${key} ${claim.accounts.join(' ')}`;
+function fileOf(entry: Entry): IstioFile {
+  return { objects: [entry], problems: [], refused: [], readable: true };
 }
 
 /** After all files, so that an entry that somebody has written is the one in force. */

@@ -12,14 +12,16 @@ export function missing({ namespace, group }: Claim): { readonly problem: string
   };
 }
 
-export function notShared(count: number): Diagnostic {
+/** @param why '' where the leader was reached */
+export function notShared(count: number, why: string): Diagnostic {
   return {
     code: 'workload.not-shared',
     severity: 'warning',
     where: 'istio',
-    what: `${count} ${count === 1 ? 'workload has' : 'workloads have'} registered here by a WorkloadGroup`,
-    meaning: 'the other replicas know only those that are connected to them, and so do their callers',
-    remedy: 'use one replica with WorkloadGroups, or write WorkloadEntries',
+    what: `${count} ${count === 1 ? 'workload that has registered here is' : 'workloads that have registered here are'} not in the ledger of the replicas${why === '' ? '' : `: ${why}`}`,
+    meaning: 'callers of this replica have them, those of the other replicas do not, or as they were before',
+    remedy:
+      'see that this replica reaches the control API of the one that leads (ledger.advertise), that all have the same control.auth.tokensFile, and that the store answers (isthmus get replica)',
   };
 }
 

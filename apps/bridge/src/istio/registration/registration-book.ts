@@ -1,0 +1,100 @@
+import type { Ledger } from '@isthmus/model';
+import type { Timers } from '@isthmus/xds';
+import type { RegistrationReport } from './registration-report.ts';
+import type { Row } from './row.ts';
+
+/** A replica that says nothing for so long is gone, ms; it says something every 3 s. */
+const SILENT_MS = 10_000;
+
+export interface BookOptions {
+  readonly ledger: Ledger;
+  readonly timers: Timers;
+  /** Steady, ms. */
+  readonly now: () => number;
+  readonly graceMs: () => number;
+  /** How long a workload may take to come back that nobody has said to have, when this replica begins to lead, ms. */
+  readonly returnMs: number;
+  /** Workloads at a time, of all replicas. */
+  readonly most: number;
+}
+
+interface Holder {
+  next: number;
+  heardAt: number;
+  readonly rows: Map<string, { readonly row: Row; readonly at: number }>;
+}
+
+/**
+ * On the replica that leads: which replica has which workload connected to it, and from that what is in the ledger. It is made anew
+ * with each term; what the ledger has and nobody says to have stays for as long as proxies need to come back.
+ */
+export class RegistrationBook {
+  readonly #options: BookOptions;
+  readonly #replicas = new Map<string, Holder>();
+  /** Those that go, each with what calls it off. */
+  readonly #going = new Map<string, () => void>();
+  #order = 0;
+
+  constructor(options: BookOptions) {
+    this.#options = options;
+    for (const key of options.ledger.entries('registered').keys())
+      this.#expire(key, Math.max(options.returnMs, options.graceMs()));
+  }
+
+  /** @returns false: something that this replica said before was not heard; it has to say all anew */
+  take({ replica, seq, changes }: RegistrationReport): boolean {
+    const before = this.#replicas.get(replica);
+    if (seq !== 0 && before?.next !== seq) return false;
+    const holder = seq === 0 || before === undefined ? { next: 0, heardAt: 0, rows: new Map() } : before;
+    const dirty = new Set(holder === before ? [] : (before?.rows.keys() ?? []));
+    this.#replicas.set(replica, holder);
+    holder.next = seq + 1;
+    holder.heardAt = this.#options.now();
+    for (const [key, row] of changes) {
+      if (row === null) holder.rows.delete(key);
+      else holder.rows.set(key, { row, at: (this.#order += 1) });
+      dirty.add(key);
+    }
+    for (const key of dirty) this.#decide(key);
+    return true;
+  }
+
+  /** A row was written: also one that this replica wished for before it led, and that nobody has. */
+  written(key: string): void {
+    if (this.#options.ledger.get('registered', key) !== undefined) this.#decide(key);
+  }
+
+  /** What a replica had that is not heard any more has the grace to come back at another. */
+  forgetSilent(self: string): void {
+    for (const [replica, { heardAt, rows }] of this.#replicas) {
+      if (replica === self || this.#options.now() - heardAt < SILENT_MS) continue;
+      this.#replicas.delete(replica);
+      for (const key of rows.keys()) this.#decide(key);
+    }
+  }
+
+  close(): void {
+    for (const stay of this.#going.values()) stay();
+    this.#going.clear();
+  }
+
+  /** Of several that have it (a proxy that moves, a connection that hangs) the last who said so counts. */
+  #decide(key: string): void {
+    const { ledger, graceMs, most } = this.#options;
+    const [last] = [...this.#replicas.values()].flatMap(({ rows }) => rows.get(key) ?? []).sort((a, b) => b.at - a.at);
+    if (last === undefined) return this.#expire(key, graceMs());
+    this.#going.get(key)?.();
+    this.#going.delete(key);
+    const registered = ledger.entries('registered');
+    if (registered.has(key) || registered.size < most) ledger.put('registered', key, last.row);
+  }
+
+  #expire(key: string, ms: number): void {
+    if (this.#going.has(key)) return;
+    const stay = this.#options.timers.after(ms, () => {
+      this.#going.delete(key);
+      this.#options.ledger.delete('registered', key);
+    });
+    this.#going.set(key, stay);
+  }
+}

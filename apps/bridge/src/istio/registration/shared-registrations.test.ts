@@ -1,0 +1,261 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { MemoryLedger, SharedLedger } from '@isthmus/ledger';
+import { MemoryServer, MemoryStore } from '@isthmus/ledger/testing';
+import { until } from '@isthmus/model/testing';
+import { IstioConfigStore, parseIstioYaml } from '@isthmus/policy';
+import { systemTimers } from '@isthmus/xds';
+import { AutoRegistration } from './auto-registration.ts';
+import { readRegistrations } from './registration-report.ts';
+import type { RegistrationReport } from './registration-report.ts';
+import { SharedRegistrations } from './shared-registrations.ts';
+
+const GROUP = `apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: vm, namespace: shop }
+spec: { template: { ports: { http: 8080 } } }
+`;
+const [GRACE_MS, RETURN_MS] = [100, 400];
+
+/** Stands for the file. */
+class LocalCopy extends MemoryLedger {
+  readonly diagnostics = [];
+  flush = () => Promise.resolve();
+  close = () => Promise.resolve();
+}
+
+class Replica {
+  readonly store = new IstioConfigStore();
+  readonly ledger: SharedLedger;
+  readonly way: MemoryStore;
+  readonly registration: AutoRegistration;
+  readonly shared: SharedRegistrations;
+  /** What it has sent to others. */
+  readonly said: RegistrationReport[] = [];
+  /** Entries that its services lost. */
+  readonly lost: string[] = [];
+  /** The others do not hear it. */
+  isCut = false;
+  #passed = 0;
+
+  constructor(server: MemoryServer, id: string, scheme: string) {
+    this.way = new MemoryStore(server);
+    this.ledger = SharedLedger.start({
+      ...{ store: this.way, local: new LocalCopy(), sharedTables: ['registered'], leaseMs: 1_000 },
+      ...{ self: { id, control: `${scheme}://${id}.test` }, monotonic: () => performance.now(), random: Math.random },
+    });
+    const now = () => performance.now() + this.#passed;
+    const graceMs = () => GRACE_MS;
+    this.shared = new SharedRegistrations({
+      ...{ ledger: this.ledger, timers: systemTimers, now, graceMs, returnMs: RETURN_MS, most: 1_000 },
+      token: () => Promise.resolve('secret'),
+      fetch: (url, init) => this.#tell(String(url), init),
+    });
+    const defaults = { namespace: 'isthmus', domain: 'cluster.local' };
+    const { store, ledger, shared } = this;
+    this.registration = new AutoRegistration({ store, ledger, timers: systemTimers, defaults, graceMs, shared });
+    store.onChange((changes) => {
+      for (const { before, after } of changes) if (before !== undefined && after === undefined) this.lost.push(before.name);
+    });
+    store.set('groups.yaml', parseIstioYaml(GROUP, { file: 'groups.yaml', defaultNamespace: 'shop' }));
+    this.registration.rulesWereRead();
+    all.push(this);
+  }
+
+  /** A client connects. */
+  open(address = '10.0.0.7', labels: object = {}) {
+    const metadata = { AUTO_REGISTER_GROUP: 'vm', NAMESPACE: 'shop', LABELS: labels };
+    const id = `sidecar~${address}~vm.shop~shop.svc.cluster.local`;
+    return this.registration.opened(
+      { id, cluster: '', userAgent: '', metadata },
+      { address: `${address}:1`, identity: undefined },
+    )!;
+  }
+
+  get entries(): readonly string[] {
+    return [...this.store.objects('WorkloadEntry')].map(({ name }) => name).sort();
+  }
+
+  pass(ms: number): void {
+    this.#passed += ms;
+  }
+
+  async end(): Promise<void> {
+    this.registration.close();
+    this.way.cut = true; // it says no goodbye
+    await this.ledger.close();
+  }
+
+  async #tell(url: string, init: RequestInit | undefined): Promise<Response> {
+    const other = all.find(({ ledger }) => url === `https://${ledger.status.id}.test/api/v1/replica/registrations`);
+    const report = readRegistrations(JSON.parse(String(init?.body)));
+    if (this.isCut || other === undefined || report === undefined) throw new Error('connection refused');
+    this.said.push(report);
+    const known = other.shared.receive(report);
+    return known === undefined ? new Response('', { status: 503 }) : Response.json({ known });
+  }
+}
+
+const all: Replica[] = [];
+afterEach(async () => {
+  await Promise.all(all.splice(0).map((one) => one.end()));
+});
+
+async function two(scheme = 'https'): Promise<readonly [leader: Replica, follower: Replica]> {
+  const server = new MemoryServer();
+  const both = [new Replica(server, 'a', scheme), new Replica(server, 'b', scheme)];
+  const leads = ({ ledger }: Replica) => ledger.writer.isWriter();
+  await until(
+    'one leads and the other knows',
+    () => both.filter(leads).length === 1 && both.every(({ ledger }) => ledger.status.leader !== undefined),
+  );
+  return both.sort((a, b) => Number(leads(b)) - Number(leads(a))) as [Replica, Replica];
+}
+
+const ENTRY = ['vm-10.0.0.7'];
+const haveIt = (...replicas: readonly Replica[]) =>
+  until('they have it', () => replicas.every(({ entries }) => entries.length === 1));
+const haveNone = (...replicas: readonly Replica[]) =>
+  until('it is gone', () => replicas.every(({ entries }) => entries.length === 0));
+
+describe('a proxy that is connected to one replica', () => {
+  test.each([
+    ['the leader', 0],
+    ['the follower', 1],
+  ])('is a workload of all, and goes from all when its grace is over: %s', async (_, at) => {
+    const replicas = await two();
+    const session = replicas[at]!.open();
+    await haveIt(...replicas);
+    expect(new Set(replicas.map(({ ledger }) => ledger.revision)).size).toBe(1);
+    session.close();
+    expect(replicas.map(({ entries }) => entries)).toEqual([ENTRY, ENTRY]);
+    await haveNone(...replicas);
+    expect(replicas.flatMap(({ registration }) => registration.workloads())).toEqual([]);
+  });
+
+  test('is the same on all also while the leader has not taken what it says now', async () => {
+    const [leader, follower] = await two();
+    follower.open();
+    await haveIt(leader, follower);
+    follower.open('10.0.0.7', { version: 'v2' });
+    const versions = (one: Replica) => [...one.store.objects('WorkloadEntry')].map(({ spec }) => spec.labels['version']);
+    expect([versions(leader), versions(follower)]).toEqual([[undefined], [undefined]]);
+    await until('both have the new one', () => [leader, follower].every((one) => versions(one)[0] === 'v2'));
+    expect([...leader.lost, ...follower.lost]).toEqual([]);
+  });
+
+  test('moves to another without a gap', async () => {
+    const [leader, follower] = await two();
+    const first = follower.open();
+    await haveIt(leader, follower);
+    first.close();
+    const second = leader.open();
+    await until('the follower has said that it is gone', () => follower.said.some(({ changes }) => changes[0]?.[1] === null));
+    second.close();
+    leader.open();
+    follower.open('10.0.0.8');
+    await until('both have both', () => [leader, follower].every(({ entries }) => entries.length === 2));
+    expect([...leader.lost, ...follower.lost]).toEqual([]);
+  });
+
+  test('stays when the follower dies and it comes to the leader, and else goes after a while', async () => {
+    const [leader, follower] = await two();
+    follower.open();
+    follower.open('10.0.0.8');
+    await until('both have both', () => [leader, follower].every(({ entries }) => entries.length === 2));
+    await follower.end();
+    const moved = leader.open();
+    leader.pass(11_000);
+    await until('the other is gone', () => leader.entries.length === 1);
+    expect([leader.entries, leader.lost]).toEqual([ENTRY, ['vm-10.0.0.8']]);
+    moved.close();
+    await haveNone(leader);
+  });
+
+  test('stays when the leader dies and it comes to who follows it, and else goes after a while', async () => {
+    const [leader, follower] = await two();
+    leader.open();
+    leader.open('10.0.0.8');
+    await until('both have both', () => [leader, follower].every(({ entries }) => entries.length === 2));
+    await leader.end();
+    follower.open();
+    await until('it leads', () => follower.ledger.writer.isWriter());
+    await until('the other is gone', () => follower.entries.length === 1);
+    expect([follower.entries, follower.lost]).toEqual([ENTRY, ['vm-10.0.0.8']]);
+  });
+});
+
+test('many are said together, and then only that the replica is there', async () => {
+  const [leader, follower] = await two();
+  for (let at = 0; at < 100; at += 1) follower.open(`10.0.1.${at}`);
+  await until('both have all', () => [leader, follower].every(({ entries }) => entries.length === 100));
+  expect(follower.said.map(({ changes }) => changes.length)).toEqual([100]);
+  const { revision } = leader.ledger;
+  for (let sign = 2; sign < 5; sign += 1) {
+    follower.pass(4_000);
+    await until('it is said', () => follower.said.length === sign);
+  }
+  expect(follower.said.slice(1).map(({ changes }) => changes)).toEqual([[], [], []]);
+  expect(leader.ledger.revision).toBe(revision);
+});
+
+test('where the leader is not reached it counts here alone, which is said, and with all once it is', async () => {
+  const [leader, follower] = await two();
+  follower.isCut = true;
+  follower.open();
+  await until('it has tried', () => follower.registration.workloads().length === 1);
+  expect([follower.entries, follower.registration.diagnostics()]).toEqual([[], []]);
+  follower.pass(6_000);
+  await haveIt(follower);
+  expect(leader.entries).toEqual([]);
+  expect(follower.registration.diagnostics()).toMatchObject([
+    {
+      code: 'workload.not-shared',
+      what: '1 workload that has registered here is not in the ledger of the replicas: connection refused',
+    },
+  ]);
+  follower.isCut = false;
+  await haveIt(leader);
+  await until('it is said no more', () => follower.registration.diagnostics().length === 0);
+  expect(follower.lost).toEqual([]);
+});
+
+test('no token is sent in clear', async () => {
+  const [, follower] = await two('http');
+  follower.open();
+  await until('it has tried', () => follower.registration.workloads().length === 1);
+  follower.pass(6_000);
+  await until('it says why', () =>
+    follower.registration
+      .diagnostics()
+      .some(({ what }) => what.endsWith('is plain HTTP beyond loopback, where no token is sent')),
+  );
+  expect(follower.said).toEqual([]);
+});
+
+test('a leader that has not heard all is told all anew', async () => {
+  const [leader, follower] = await two();
+  follower.open();
+  await haveIt(leader, follower);
+  follower.isCut = true;
+  leader.pass(11_000); // it takes the follower for gone
+  await haveNone(leader);
+  follower.pass(4_000);
+  follower.isCut = false;
+  await haveIt(leader, follower);
+});
+
+test.each([
+  ['a key of another', [['shop/other', { claim: claim(), well: true }]]],
+  ['no row', [['shop/vm-10.0.0.7', { claim: { ...claim(), labels: { a: 1 } }, well: true }]]],
+])('a report with %s is none', (_, changes) => {
+  expect(readRegistrations({ replica: 'a', seq: 0, changes })).toBeUndefined();
+  expect(readRegistrations({ replica: 'a', seq: 0, changes: [['shop/vm-10.0.0.7', { claim: claim(), well: true }]] })).toEqual({
+    ...{ replica: 'a', seq: 0 },
+    changes: [['shop/vm-10.0.0.7', { claim: claim(), well: true }]],
+  });
+});
+
+function claim(): object {
+  const more = { network: '', labels: {}, locality: '', probed: false };
+  return { node: 'n', namespace: 'shop', group: 'vm', address: '10.0.0.7', ...more };
+}

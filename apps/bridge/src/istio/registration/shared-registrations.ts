@@ -1,0 +1,253 @@
+import { readFile } from 'node:fs/promises';
+import { isLoopback } from '@isthmus/config';
+import type { SharedLedger } from '@isthmus/ledger';
+import { messageOf } from '@isthmus/model';
+import type { Diagnostic } from '@isthmus/model';
+import type { Timers } from '@isthmus/xds';
+import { notShared } from './refusals.ts';
+import { RegistrationBook } from './registration-book.ts';
+import { LONGEST_REGISTRATIONS } from './registration-report.ts';
+import type { RegistrationReport } from './registration-report.ts';
+import { isSame } from './row.ts';
+import type { Row } from './row.ts';
+
+/** Where the leader takes them. */
+export const REGISTRATIONS_PATH = '/api/v1/replica/registrations';
+/** So long a proxy waits for the others that connect with it, ms. */
+const GATHER_MS = 20;
+const LOOK_MS = 1_000;
+/** How often a replica that has workloads says that it is there, ms. */
+const SIGN_MS = 3_000;
+/** A workload that the ledger does not have by then counts here, and here alone, ms. */
+const ALONE_MS = 5_000;
+const ANSWER_WITHIN_MS = 5_000;
+/** Of one report: the longest row, and what JSON adds, fit behind it. */
+const PAGE = LONGEST_REGISTRATIONS / 4;
+
+export interface SharedRegistrationsOptions {
+  readonly ledger: Pick<SharedLedger, 'get' | 'put' | 'delete' | 'entries' | 'revision' | 'writer' | 'status' | 'onCommitted'>;
+  readonly timers: Timers;
+  /** Steady, ms. */
+  readonly now: () => number;
+  readonly graceMs: () => number;
+  readonly returnMs: number;
+  readonly most: number;
+  /** The token that the other replicas take. */
+  readonly token: () => Promise<string>;
+  readonly fetch?: typeof fetch;
+}
+
+/**
+ * The workloads of several replicas: each tells the leader which are connected to it, and all have what the ledger says then
+ * (docs/adr/0025-auto-registration.md). Several together, and what changed only; a sign of life in between. What the leader does not
+ * take counts here alone: better than not at all.
+ */
+export class SharedRegistrations {
+  readonly #options: SharedRegistrationsOptions;
+  /** Connected to this replica. */
+  readonly #mine = new Map<string, Row>();
+  readonly #unsaid = new Set<string>();
+  /** Those of mine that the ledger does not have, since when. */
+  readonly #late = new Map<string, number>();
+  readonly #alone = new Set<string>();
+  #book: RegistrationBook | undefined;
+  /** The leader's term that was told all but what is unsaid. */
+  #term = '';
+  #seq = 0;
+  #saidAt = 0;
+  #isSending = false;
+  #problem = '';
+  #changed: (keys: readonly string[]) => void = () => undefined;
+  #stop: readonly (() => void)[] = [];
+
+  constructor(options: SharedRegistrationsOptions) {
+    this.#options = options;
+  }
+
+  /** @param changed what counts of these is another now */
+  start(changed: (keys: readonly string[]) => void): void {
+    const { ledger } = this.#options;
+    this.#changed = changed;
+    this.#stop = [
+      ledger.onCommitted((changes) => {
+        const keys = changes.flatMap(({ table, key }) => (table === 'registered' ? key : []));
+        for (const key of keys) this.#committed(key);
+        if (keys.length > 0) changed(keys);
+      }),
+      ledger.writer.onChange((isLeader) => this.#lead(isLeader)),
+    ];
+    this.#lead(ledger.writer.isWriter());
+    this.#lookLater();
+  }
+
+  /** A workload is connected here, and as it says. */
+  offer(key: string, row: Row): void {
+    if (isSame(this.#mine.get(key), row)) return;
+    this.#mine.set(key, row);
+    if (isSame(this.#options.ledger.get('registered', key), row)) this.#settled(key);
+    else if (!this.#late.has(key)) this.#late.set(key, this.#options.now());
+    this.#say(key);
+  }
+
+  /** It is connected here no more, or is none. */
+  withdraw(key: string): void {
+    this.#settled(key);
+    if (this.#mine.delete(key)) this.#say(key);
+  }
+
+  /** What counts here. */
+  row(key: string): Row | undefined {
+    return this.#alone.has(key) ? this.#mine.get(key) : (this.#options.ledger.get('registered', key) as Row | undefined);
+  }
+
+  /** What another replica says. Undefined: this one does not lead. @returns false: it has to say all anew */
+  receive(report: RegistrationReport): boolean | undefined {
+    return this.#book?.take(report);
+  }
+
+  diagnostics(): readonly Diagnostic[] {
+    return this.#alone.size === 0 ? [] : [notShared(this.#alone.size, this.#problem)];
+  }
+
+  close(): void {
+    for (const stop of this.#stop) stop();
+    this.#stop = [];
+    this.#book?.close();
+  }
+
+  #committed(key: string): void {
+    this.#book?.written(key);
+    const mine = this.#mine.get(key);
+    if (mine === undefined) return;
+    const row = this.#options.ledger.get('registered', key);
+    if (isSame(row, mine)) this.#settled(key);
+    else if (row === undefined) {
+      // Who leads has not heard of it, and it is here: it stays.
+      this.#alone.add(key);
+      this.#say(key);
+    }
+  }
+
+  #settled(key: string): void {
+    this.#late.delete(key);
+    this.#alone.delete(key);
+  }
+
+  #lead(isLeader: boolean): void {
+    this.#book?.close();
+    this.#book = isLeader ? new RegistrationBook(this.#options) : undefined;
+    this.#sayAll();
+  }
+
+  #sayAll(): void {
+    this.#term = '';
+    for (const key of this.#mine.keys()) this.#unsaid.add(key);
+    this.#send();
+  }
+
+  #say(key: string): void {
+    this.#unsaid.add(key);
+    this.#send();
+  }
+
+  #send(): void {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    this.#options.timers.after(GATHER_MS, () => {
+      void this.#sendAll().finally(() => (this.#isSending = false));
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    try {
+      do {
+        const report = this.#report();
+        if (report !== undefined && !(await this.#deliver(report))) this.#term = '';
+        else if (report !== undefined) this.#seq += 1;
+        this.#saidAt = this.#options.now();
+        this.#problem = '';
+      } while (this.#stop.length > 0 && (this.#unsaid.size > 0 || (this.#term === '' && this.#mine.size > 0)));
+    } catch (error) {
+      const { cause } = error as { readonly cause?: unknown };
+      this.#problem = messageOf(cause ?? error); // `fetch` says only that it failed
+      this.#term = ''; // nobody knows whether it was heard
+    }
+  }
+
+  /** The next, of what fits. */
+  #report(): RegistrationReport | undefined {
+    const { id, epoch, leader } = this.#options.ledger.status;
+    const term = `${leader?.id} ${epoch}`;
+    if (leader === undefined) throw new Error('no replica leads');
+    if (term !== this.#term) {
+      this.#term = term;
+      this.#seq = 0;
+      for (const key of this.#mine.keys()) this.#unsaid.add(key);
+    }
+    const changes: [string, Row | null][] = [];
+    let length = 0;
+    for (const key of this.#unsaid) {
+      if (length > PAGE || changes.length >= 1_000) break;
+      this.#unsaid.delete(key);
+      const row = this.#mine.get(key) ?? null;
+      length += key.length + JSON.stringify(row).length;
+      changes.push([key, row]);
+    }
+    return { replica: id, seq: this.#seq, changes };
+  }
+
+  /** @returns false: it has to be told all anew */
+  async #deliver(report: RegistrationReport): Promise<boolean> {
+    const { ledger, token } = this.#options;
+    if (this.#book !== undefined) return this.#book.take(report);
+    const { leader } = ledger.status;
+    if (leader?.control === undefined) throw new Error('the replica that leads does not say where it is');
+    const { protocol, hostname } = new URL(leader.control);
+    // As the CLI has it: whoever writes the store could else have the token sent in clear anywhere.
+    if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[|\]$/g, '')))
+      throw new Error(`${leader.control} is plain HTTP beyond loopback, where no token is sent`);
+    const answer = await (this.#options.fetch ?? fetch)(`${leader.control}${REGISTRATIONS_PATH}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token()}` },
+      body: JSON.stringify(report),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    if (!answer.ok) throw new Error(`${leader.control} answered ${answer.status}`);
+    return ((await answer.json()) as { readonly known: boolean }).known;
+  }
+
+  #lookLater(): void {
+    this.#stop = [...this.#stop.slice(0, 2), this.#options.timers.after(LOOK_MS, () => this.#look())];
+  }
+
+  #look(): void {
+    const now = this.#options.now();
+    // Who leads has heard all and holds to another's word, of a proxy that is connected there too: so do we.
+    const isDecided = (key: string): boolean =>
+      this.#problem === '' && this.#options.ledger.get('registered', key) !== undefined && !this.#unsaid.has(key);
+    const late = [...this.#late].filter(([, since]) => now - since >= ALONE_MS).map(([key]) => key);
+    for (const key of late) {
+      this.#late.delete(key);
+      if (!isDecided(key)) this.#alone.add(key);
+    }
+    const decided = [...this.#alone].filter(isDecided);
+    for (const key of decided) this.#alone.delete(key);
+    if (late.length + decided.length > 0) this.#changed([...late, ...decided]);
+    this.#book?.forgetSilent(this.#options.ledger.status.id);
+    const isDue = this.#unsaid.size > 0 || this.#term === '' || now - this.#saidAt >= SIGN_MS;
+    if (this.#mine.size + this.#unsaid.size > 0 && isDue) this.#send();
+    this.#lookLater();
+  }
+}
+
+/** Of the tokens that all replicas take the first, else this one's own. */
+export async function sharedToken(tokensFile: string | undefined, own: string): Promise<string> {
+  const text = await readFile(tokensFile ?? own, 'utf8');
+  return (
+    text
+      .split(/\r?\n/)
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  );
+}
