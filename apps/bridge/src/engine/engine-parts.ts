@@ -1,8 +1,8 @@
 import { Catalog } from '@isthmus/catalog';
 import { SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger } from '@isthmus/ledger';
-import { messageOf, soleWriter, steadyClock } from '@isthmus/model';
-import type { Diagnostic, Scope, ServiceId, SourceId } from '@isthmus/model';
+import { soleWriter, steadyClock } from '@isthmus/model';
+import type { Scope, ServiceId, SourceId } from '@isthmus/model';
 import type { RegistrySource, Writer } from '@isthmus/registry';
 import type { IstioRules } from '../istio/istio-rules.ts';
 import { Liveness } from '../liveness/liveness.ts';
@@ -79,16 +79,4 @@ export function makeSources(
     ...(onMessage === undefined ? {} : { onMessage }),
   };
   return registries.map(({ id, kind, config }) => kind.createSource(id, config, deps));
-}
-
-/** A source promises not to throw. */
-export function sourceFailure(source: SourceId, error: unknown): Diagnostic {
-  return {
-    code: 'registry.failed',
-    severity: 'error',
-    where: source,
-    what: `reading ${source} failed inside the bridge: ${messageOf(error)}`,
-    meaning: 'what it said before stays; it is started again every few seconds',
-    remedy: 'this is a bug: report it with the log',
-  };
 }

@@ -17,7 +17,9 @@ import { Pacer } from '../pipeline/pacer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { BridgeConfig } from './bridge-config.ts';
 import { PlanDesk } from '../plans/plan-desk.ts';
-import { makeCatalog, makeLiveness, makeSinks, makeSources, sourceFailure, sourceIds } from './engine-parts.ts';
+import { ConfigNotes } from './config-notes.ts';
+import { Confirmation } from './confirmation.ts';
+import { makeCatalog, makeLiveness, makeSinks, makeSources, sourceIds } from './engine-parts.ts';
 import type { PartsOptions } from './engine-parts.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Readiness } from './readiness.ts';
@@ -27,8 +29,6 @@ import { ObjectOutputs } from './object-outputs.ts';
 import { callersFor, mcpParts } from './publish-callers.ts';
 import { completeSources } from './sinks.ts';
 import type { Sinks } from './sinks.ts';
-
-const CONFIRM_MS = 1_000; // how often waiting removals are looked at
 
 /**
  * The adapter's lifetime: the pipeline of the config in force, on stores that outlive it. A changed config gets a new
@@ -63,8 +63,8 @@ export class Engine {
   #following: Promise<void> = Promise.resolve();
   #changing: Promise<void> = Promise.resolve();
   #stopped = false;
-  #confirmation: NodeJS.Timeout | undefined;
-  #reload: readonly Diagnostic[] = [];
+  readonly #confirmation = new Confirmation(() => this.#confirm());
+  readonly #notes = new ConfigNotes();
 
   constructor(config: BridgeConfig, ledger: LocalLedger, options: EngineOptions = {}) {
     this.#options = options;
@@ -122,7 +122,7 @@ export class Engine {
   get diagnostics(): readonly Diagnostic[] {
     return [
       ...this.#ledger.diagnostics,
-      ...this.#reload,
+      ...this.#notes.all,
       ...this.istio.store.diagnostics(),
       ...this.istio.registration.diagnostics(),
       ...this.mesh.publisher.diagnostics(),
@@ -156,7 +156,7 @@ export class Engine {
     this.#stopped = true;
     this.readiness.close();
     await this.#changing;
-    clearTimeout(this.#confirmation);
+    this.#confirmation.close();
     this.#stop.abort();
     await this.#running;
     this.istio.registration.close();
@@ -176,7 +176,7 @@ export class Engine {
 
   async #reconfigure(changed: BridgeConfig): Promise<void> {
     if (this.#stopped) return;
-    this.#reload = needsRestart(this.#started, changed);
+    this.#notes.replace(needsRestart(this.#started, changed));
     const config = withoutRestart(this.#started, changed);
     this.#stop.abort();
     await this.#running;
@@ -192,7 +192,7 @@ export class Engine {
 
   /** A config that changed on disk and is not valid: the last good one stays. */
   rejectConfig(diagnostics: readonly Diagnostic[]): void {
-    this.#reload = diagnostics;
+    this.#notes.replace(diagnostics);
     this.#tell();
   }
 
@@ -273,8 +273,7 @@ export class Engine {
     }
     if (this.objects.waits) void pipeline.settled().then(() => this.#openGate(pipeline));
     this.replicas?.settleHeld();
-    const waits = this.#catalog.waits || sinks.publisher.idle.waits;
-    if (waits && !this.#stopped) this.#confirmation ??= setTimeout(() => void this.#confirm(), CONFIRM_MS).unref();
+    if (this.#catalog.waits || sinks.publisher.idle.waits) this.#confirmation.wanted();
   }
 
   /** Everything that was applied is written or waits to be. */
@@ -283,11 +282,10 @@ export class Engine {
     this.objects.takeComplete(sourceIds(this.#config, this.istio), this.#catalog.scopes());
   }
 
-  /** Once a second while removals wait: only time in which somebody looks counts as watched. */
   async #confirm(): Promise<void> {
     const dirty = new Set<MeshHost>();
     await runInSlices(this.#catalog.confirmSteps(dirty));
-    this.#confirmation = undefined;
+    this.#confirmation.looked();
     if (this.#pipeline === undefined) return;
     this.#pipeline.touch([...dirty, ...this.#sinks.publisher.idle.due()]);
     this.#applied(this.#pipeline);
@@ -295,9 +293,7 @@ export class Engine {
 
   /** The others go on, and it is started again. */
   #sourceFailed(source: SourceId, error: unknown): void {
-    const failed = sourceFailure(source, error);
-    this.#reload = [...this.#reload.filter((d) => d.code !== failed.code || d.where !== failed.where), failed];
-    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+    this.#notes.sourceFailed(source, error);
     this.#tell();
   }
 
