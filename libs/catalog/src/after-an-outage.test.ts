@@ -86,6 +86,51 @@ describe('what a registry drops after it was away itself', () => {
     expect(made.wait(1_000).ports('s3')).toEqual([]);
   });
 
+  describe('while its source waits for what it does not list yet', () => {
+    /** Away for a minute, and read again; s0 has not come back. */
+    const returning = (made: WatchedCatalog) => {
+      const { status } = made.scope;
+      const since = status.state === 'stale' ? status.since : made.clock.time;
+      return made.status({ state: 'stale', since, cause: 'is back', backSince: made.clock.time });
+    };
+    const lost = (made = away(1_000).wait(60_000)) =>
+      made.status({ state: 'stale', since: made.clock.time, cause: 'no answer' }).wait(60_000);
+    const without = (...names: readonly string[]) => snapshotOf(twenty.filter(({ key }) => !names.includes(key.name)));
+
+    test('waits for one grace from when it was read again, not for two', () => {
+      const made = returning(lost()).wait(GRACE);
+      made.say(without('s0')).status({ state: 'live' });
+      expect([made.ports('s0'), made.remove('s3').ports('s3')]).toEqual([[], []]);
+    });
+
+    test('is not believed at once, and goes with the end of the grace', () => {
+      const made = returning(lost())
+        .wait(10_000)
+        .say(upsert(service('s3', [])))
+        .wait(49_000);
+      expect(made.ports('s3')).toEqual([8003]);
+      made.say(without('s3')).status({ state: 'live' });
+      expect(made.ports('s3')).toEqual([8003]);
+      expect([made.wait(1_000).ports('s3'), made.scope.held]).toEqual([[], undefined]);
+    });
+
+    test('waits for the rest of it when all came back before', () => {
+      const made = returning(lost()).wait(20_000).say(snapshotOf(twenty)).status({ state: 'live' }).remove('s3');
+      expect(made.wait(39_000).ports('s3')).toEqual([8003]);
+      expect(made.wait(1_000).ports('s3')).toEqual([]);
+    });
+
+    test('waits for a grace anew when the registry is lost again', () => {
+      const made = returning(lost(returning(lost()).wait(50_000)))
+        .wait(50_000)
+        .say(upsert(service('s3', [])));
+      expect(made.wait(5_000).ports('s3')).toEqual([8003]);
+      made.say(without('s3')).status({ state: 'live' });
+      expect(made.wait(4_000).ports('s3')).toEqual([8003]);
+      expect(made.wait(1_000).ports('s3')).toEqual([]);
+    });
+  });
+
   test('waits no longer than the grace when the clock is set back meanwhile', () => {
     const made = away(60_000);
     made.clock.time -= 7_200_000;

@@ -272,7 +272,12 @@ export class PublishedRecords {
   }
 }
 
+/** Less than that is left when its source ends its own waiting, which is as long: not worth being held for, ms. */
+const LEAST_DOUBT_MS = 1_000;
+
 /** A clock that was set back ends the doubt: it must not last longer than it was meant to. */
 function doubtLeft({ doubted }: ScopeState, now: number): number {
-  return doubted === undefined || now < doubted.from ? 0 : Math.max(0, doubted.from + doubted.forMs - now);
+  if (doubted === undefined || now < doubted.from) return 0;
+  const left = doubted.from + doubted.forMs - now;
+  return left < LEAST_DOUBT_MS ? 0 : left;
 }

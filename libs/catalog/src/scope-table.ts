@@ -121,14 +121,20 @@ export class ScopeTable {
   setStatus(scope: ScopeState, status: SourceStatus, watched: number): void {
     // A bridge that restarted still knows what it knew: "syncing" would hide that it serves old state.
     if (status.state === 'syncing' && scope.status.state === 'stale') return;
+    const [wasBack, isBack] = [backSince(scope.status), backSince(status)];
+    // Time in which nobody watched confirms nothing.
+    if (scope.status.state === status.state ? isBack !== undefined && wasBack === undefined : wasBack === undefined)
+      scope.watchedFrom = watched;
     if (scope.status.state !== status.state) {
       scope.statusSince = this.#clock.now();
-      // Time in which nobody watched confirms nothing.
-      scope.watchedFrom = watched;
       // What it had then was confirmed for as long as it was heard, which ended before anybody noticed.
       if (scope.status.state === 'live') this.#confirmAt(scope, status.state === 'stale' ? status.since : this.#clock.now(), 0);
-      if (scope.status.state === 'stale') this.#back(scope);
-      if (status.state === 'stale' && scope.lastSync !== undefined) scope.awaySince = status.since;
+      if (scope.status.state === 'stale') this.#back(scope, this.#clock.now());
+    }
+    if (status.state === 'stale' && scope.lastSync !== undefined) {
+      const isLost = scope.status.state !== 'stale' || (wasBack !== undefined && isBack === undefined);
+      if (isLost) scope.awaySince = status.since;
+      if (isBack !== undefined) this.#back(scope, isBack);
     }
     const longer = status.state === 'stale' && scope.status.state === 'stale' && scope.status.since < status.since;
     scope.status = longer ? { ...status, since: (scope.status as { since: number }).since } : status;
@@ -149,14 +155,14 @@ export class ScopeTable {
 
   /**
    * The registry is followed again. Providers that could not renew while it was away may be taken away by it, truly, before they are
-   * back: what it drops one by one is kept for the grace of a restart. Not after a start of ours: then it was us who were away.
+   * back: what it drops one by one is kept for the grace of a restart, from when it was read again, also where its source then waits
+   * for what is not listed yet: one grace, not two. Not after a start of ours: then it was us who were away.
    */
-  #back(scope: ScopeState): void {
-    const now = this.#clock.now();
+  #back(scope: ScopeState, at: number): void {
     const { awaySince } = scope;
     scope.awaySince = undefined;
-    if (awaySince === undefined || now - awaySince < OUTAGE_MS) return;
-    scope.doubted = { from: now, forMs: this.#restartGrace(scope.scope.source) };
+    if (awaySince === undefined || at - awaySince < OUTAGE_MS) return;
+    scope.doubted = { from: at, forMs: this.#restartGrace(scope.scope.source) };
   }
 
   put(scope: ScopeState, id: ServiceId, known: KnownRecord, recordChanged: boolean): void {
@@ -228,6 +234,10 @@ export class ScopeTable {
     scope.held = { since, removing, of: scope.size, most, services: services.sort() };
     this.#ledger.put('held', scopeId(scope.scope), scope.held);
   }
+}
+
+function backSince(status: SourceStatus): number | undefined {
+  return status.state === 'stale' ? status.backSince : undefined;
 }
 
 function count(scope: ScopeState, retained: ReadonlyMap<string, Retained> | undefined, by: 1 | -1): void {

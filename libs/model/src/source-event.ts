@@ -11,7 +11,8 @@ export type SourceStatus =
   | { readonly state: 'syncing' }
   | { readonly state: 'live' }
   | { readonly state: 'partial'; readonly cause: string }
-  | { readonly state: 'stale'; readonly since: number; readonly cause: string };
+  /** `backSince`: followed again since then, ms, but it may not list every instance yet; those are kept. */
+  | { readonly state: 'stale'; readonly since: number; readonly cause: string; readonly backSince?: number };
 
 export type SourceEvent =
   /** A COMPLETE, successful read of the scope: services that are not in it are gone. */

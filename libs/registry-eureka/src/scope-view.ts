@@ -12,7 +12,7 @@ type Phase =
   | { readonly kind: 'syncing' }
   | { readonly kind: 'live' }
   | { readonly kind: 'lost'; readonly since: number; readonly cause: string }
-  | { readonly kind: 'returning'; readonly since: number; readonly until: number };
+  | { readonly kind: 'returning'; readonly since: number; readonly backSince: number; readonly until: number };
 
 export interface ScopeViewOptions {
   readonly scope: Scope;
@@ -151,7 +151,8 @@ export class ScopeView {
     const toLive = !returning && (whole || before.kind !== 'live');
     if (returning && before.kind !== 'returning') {
       const { clock, restartGrace } = this.#options;
-      this.#phase = { kind: 'returning', since: this.#staleSince(), until: clock.now() + restartGrace };
+      const backSince = clock.now();
+      this.#phase = { kind: 'returning', since: this.#staleSince(), backSince, until: backSince + restartGrace };
       this.#sayStatus();
     }
     // What was put off while the scope was stale is looked at on the way back.
@@ -208,7 +209,7 @@ export class ScopeView {
       case 'returning': {
         const grace = formatDuration(this.#options.restartGrace);
         const cause = `Eureka is back, but does not list every instance again yet; those are kept for up to ${grace} (restartGrace)`;
-        return { state: 'stale', since: phase.since, cause };
+        return { state: 'stale', since: phase.since, cause, backSince: phase.backSince };
       }
       case 'live': {
         const [first] = this.#unreadable;

@@ -6,7 +6,7 @@ export type ScopePhase =
   | { readonly kind: 'live' }
   | { readonly kind: 'lost'; readonly since: number; readonly cause: string }
   /** Connected and read again, but a restarted registry lists nothing until its providers return. */
-  | { readonly kind: 'returning'; readonly since: number; readonly timer: NodeJS.Timeout };
+  | { readonly kind: 'returning'; readonly since: number; readonly backSince: number; readonly timer: NodeJS.Timeout };
 
 /**
  * What the reader of the source is told.
@@ -29,7 +29,7 @@ export function statusOf(
     case 'returning': {
       const grace = `${restartGrace / 1_000} s`;
       const cause = `${registry} is back but does not list all instances yet; they are kept for up to ${grace}`;
-      return { state: 'stale', since: phase.since, cause };
+      return { state: 'stale', since: phase.since, cause, backSince: phase.backSince };
     }
     case 'live': {
       const [first] = failed;

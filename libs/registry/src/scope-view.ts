@@ -158,7 +158,7 @@ export class ScopeView {
     if (held.size > 0) {
       const timer = setTimeout(() => this.#settle(), this.#options.restartGrace);
       timer.unref();
-      this.#phase = { kind: 'returning', since, timer };
+      this.#phase = { kind: 'returning', since, backSince: this.#options.clock.now(), timer };
       this.#sayStatus();
       for (const { record } of changed) this.#say({ kind: 'upsert', service: record });
       // A persistent service that is gone leaves with the snapshot at the end of the grace: nothing is deleted while stale.
