@@ -11,7 +11,7 @@ const base = {
   testEnvironmentOptions: { customExportConditions: ['node', 'node-addons', 'source'] },
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
-  setupFilesAfterEnv: ['<rootDir>/test/patience.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/patience.mjs', '<rootDir>/test/equal-bytes.mjs'],
   transform: {
     '\\.ts$': [
       '@swc/jest',
