@@ -47,6 +47,20 @@ test('what a process of low priority starts yields to other sessions too', async
   }
 });
 
+test('what a test starts yields to the tests, as a session: its own priority is theirs', async () => {
+  expect(process.env['ISTHMUS_NICENESS_OF_SERVERS']).toMatch(/^\d+$/);
+  const child = await start('sleep', '600');
+  try {
+    expect(getPriority(child.pid)).toBe(getPriority());
+    const niceness = Math.max(getPriority(), Number(process.env['ISTHMUS_NICENESS_OF_SERVERS']));
+    if (existsSync('/proc/self/autogroup')) {
+      expect(await readFile(`/proc/${child.pid}/autogroup`, 'utf8')).toMatch(new RegExp(` nice ${niceness}\n$`));
+    }
+  } finally {
+    await child.killGroup();
+  }
+});
+
 test('a child that ends by itself says with which code, and leaves its directory', async () => {
   const child = await start('sh', '-c', 'echo said; exit 3');
   expect(await child.exited).toEqual({ code: 3 });

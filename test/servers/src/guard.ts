@@ -64,7 +64,7 @@ export interface Guarded {
 export async function spawnGuarded(command: readonly string[], options: GuardedOptions): Promise<Guarded> {
   const shell = spawn(
     '/bin/sh',
-    ['-c', guardScript, 'isthmus-guard', options.removeWhenOrphaned ?? '', `${getPriority()}`, ...command],
+    ['-c', guardScript, 'isthmus-guard', options.removeWhenOrphaned ?? '', `${niceness()}`, ...command],
     {
       cwd: options.cwd,
       env: options.env ?? process.env,
@@ -110,6 +110,12 @@ export async function spawnGuarded(command: readonly string[], options: GuardedO
     },
   };
 }
+
+/**
+ * Of the child's session: ours, unless a run of tests wants more (test/patience.mjs). All of Jest's workers and what they call from are one
+ * session, with the share of a single server: while several JVMs started, the time limit of a call passed before anybody could read its answer.
+ */
+const niceness = (): number => Math.max(getPriority(), Number(process.env['ISTHMUS_NICENESS_OF_SERVERS'] ?? 0));
 
 function exitOf(shell: ChildProcess, lifeline: Writable): Promise<ExitStatus> {
   return new Promise((resolve) => {
