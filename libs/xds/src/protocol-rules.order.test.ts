@@ -53,6 +53,39 @@ describe.each(both)('order (%s)', (transport) => {
     expect([endpoints.pushes().at(-1), routes.pushes()]).toEqual(['EDS n', ['RDS r']]);
   });
 
+  test('routes wait on for endpoints that the client refused, until it takes others, five seconds at most', () => {
+    const open = (message: string) => {
+      const family = new StreamFamily(() => undefined);
+      const only = (onlyType: TypeUrl, beside?: Wire) => new Wire(transport, { onlyType, familyOf: () => family }, beside).open();
+      const clusters = only(CDS);
+      const [endpoints, routes] = [only(EDS, clusters), only(RDS, clusters)];
+      clusters.commit([CDS, 'a', '1'], [EDS, 'a', '1'], [RDS, 'r', '1']);
+      clusters.ask(CDS);
+      clusters.ack(CDS);
+      endpoints.ask(EDS, ['a']);
+      endpoints.ack(EDS, ['a']);
+      routes.ask(RDS, ['r']);
+      routes.ack(RDS, ['r']);
+      clusters.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);
+      clusters.ack(CDS);
+      endpoints.ask(EDS, transport === 'sotw' ? ['a', 'n'] : ['n'], endpoints.responses.at(-1)?.nonce);
+      endpoints.ack(EDS, ['a', 'n'], message);
+      clusters.pass(1_000);
+      expect([endpoints.pushes().at(-1), routes.pushes()]).toEqual(['EDS n', ['RDS r']]);
+      return { clusters, endpoints, routes };
+    };
+    const mended = open('malformed endpoint address in n');
+    mended.clusters.commit([EDS, 'n', '2']);
+    mended.endpoints.ack(EDS, ['a', 'n']);
+    expect(mended.routes.pushes()).toEqual(['RDS r']);
+
+    const refused = open('malformed endpoint address'); // which, the client does not say
+    refused.clusters.pass(3_000);
+    expect(refused.routes.pushes()).toEqual([]);
+    refused.clusters.pass(1_000);
+    expect(refused.routes.pushes()).toEqual(['RDS r']);
+  });
+
   test('a removed cluster stays for all streams until every one has acknowledged the routes without it, and 15 s', () => {
     const quick = settled(transport);
     const slow = settled(transport, quick);

@@ -88,7 +88,8 @@ export class PushOrder {
     if (subscription.leftovers.size > 0) this.#mayHaveLeftovers = true;
     if (type !== EDS) return;
     for (const name of this.#cold.keys()) {
-      if (!subscription.wants(name) || subscription.isPending(name)) continue;
+      // Who refuses its endpoints has a cluster without any: routes that moved to it now would find nobody.
+      if (!subscription.wants(name) || subscription.isPending(name) || subscription.mayBeRejected(name)) continue;
       this.#cold.delete(name);
       this.#warmed += 1;
     }

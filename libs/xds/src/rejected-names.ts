@@ -21,6 +21,11 @@ export class RejectedNames {
     return [...this.#names];
   }
 
+  /** It may be one of those that a message does not name. */
+  mayBe(name: string): boolean {
+    return this.#unnamed || this.#names.has(name);
+  }
+
   /**
    * @param sent what the rejected response had, as it is now
    * @returns what it had besides, if the message tells one from the other

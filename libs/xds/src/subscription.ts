@@ -76,6 +76,11 @@ export class Subscription {
     return this.#rejected.names;
   }
 
+  /** The client refused it, as far as it said so. */
+  mayBeRejected(name: string): boolean {
+    return this.#rejected.mayBe(name);
+  }
+
   get leftovers(): ReadonlySet<string> {
     return this.#leftovers;
   }
