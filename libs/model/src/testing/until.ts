@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** The longest time between two looks, ms: those of an end-to-end test ask servers. */
-const MOST_PAUSE_MS = 25;
+/**
+ * The pause between two looks, as a part of the time that was waited already, and its ends, ms: a look of an end-to-end test asks
+ * servers, each of which then works for it, and most of what is awaited comes within moments or after seconds.
+ */
+const PART = 0.05;
+const LEAST_PAUSE_MS = 1;
+const MOST_PAUSE_MS = 100;
 
 /**
- * Waits for a condition, looking often at first and then every 25 ms; by a clock that does not jump, whatever a test does to `Date`.
+ * Waits for a condition, looking often at first and then seldom; by a clock that does not jump, whatever a test does to `Date`.
  * @throws {Error} that says what was awaited, after `deadlineMs` (default 30 s: a busy machine is no failure)
  */
 export async function until(
@@ -12,9 +17,10 @@ export async function until(
   condition: () => Promise<boolean> | boolean,
   deadlineMs = 30_000,
 ): Promise<void> {
-  const end = performance.now() + deadlineMs;
-  for (let pauseMs = 1; !(await condition()); pauseMs = Math.min(2 * pauseMs, MOST_PAUSE_MS)) {
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${typeof what === 'string' ? what : what()}`);
-    await pause(pauseMs);
+  const began = performance.now();
+  while (!(await condition())) {
+    const waitedMs = performance.now() - began;
+    if (waitedMs > deadlineMs) throw new Error(`not within ${deadlineMs} ms: ${typeof what === 'string' ? what : what()}`);
+    await pause(Math.min(Math.max(waitedMs * PART, LEAST_PAUSE_MS), MOST_PAUSE_MS));
   }
 }
