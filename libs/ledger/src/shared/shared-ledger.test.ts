@@ -46,6 +46,18 @@ describe('a ledger that replicas share', () => {
     expect(a.ledger.status.waiting).toBe(0);
   });
 
+  test('a table that only a leader of another version shares changes nothing here', async () => {
+    const server = new MemoryServer();
+    const later = replica(server, 'later', undefined, ['vip', 'held', 'plan']);
+    await leaderOf(later);
+    const earlier = replica(server, 'earlier');
+    earlier.ledger.put('plan', 'p', 'its own');
+    later.ledger.put('plan', 'p', 'of all');
+    later.ledger.put('vip', 'orders', '240.241.0.1');
+    await until('it is read', () => vipsOf(earlier)['orders'] === '240.241.0.1');
+    expect([earlier.ledger.get('plan', 'p'), later.ledger.get('plan', 'p')]).toEqual(['its own', 'of all']);
+  });
+
   test('a leader that is cut off from the store stops writing before another takes over, and follows when it is back', async () => {
     const server = new MemoryServer();
     const [a, b] = [replica(server, 'a'), replica(server, 'b')];

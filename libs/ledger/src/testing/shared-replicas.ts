@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
-import type { Diagnostic } from '@isthmus/model';
+import type { Diagnostic, LedgerTable } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { MemoryLedger } from '../memory-ledger.ts';
 import { parseHead } from '../shared/head.ts';
@@ -30,13 +30,18 @@ export interface TestReplica {
 
 export const open: TestReplica[] = [];
 
-export function replica(server: MemoryServer, id: string, local = new LocalCopy()): TestReplica {
+export function replica(
+  server: MemoryServer,
+  id: string,
+  local = new LocalCopy(),
+  sharedTables: readonly LedgerTable[] = ['vip', 'held'],
+): TestReplica {
   const store = new MemoryStore(server);
   let jumped = 0;
   const ledger = SharedLedger.start({
     store,
     local,
-    sharedTables: ['vip', 'held'],
+    sharedTables,
     self: { id },
     leaseMs: LEASE_MS,
     monotonic: () => performance.now() + jumped,
