@@ -1,4 +1,4 @@
-// docker-compose.yml as users run it, on a real Docker engine.
+// docker-compose.yml as users run it, and the Pod of deploy/kustomize as a kubelet would run it, on one real Docker engine: a machine has one.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DockerEngine } from '@isthmus/servers';
 import { makeImages } from './support/compose-images.ts';
 import { startCli } from './support/cli.ts';
+import { manifestPodSuite } from './support/manifest-pod-suite.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MINUTES = 60_000;
@@ -23,39 +24,46 @@ interface Checkout {
   readonly mesh: Hop;
 }
 
-describe('docker compose up', () => {
-  let engine: DockerEngine;
-  let dir: string;
+let engine: DockerEngine;
+let dir: string;
 
-  const compose = (...args: readonly string[]) =>
-    engine.docker(['compose', '-f', join(ROOT, 'docker-compose.yml'), '-f', join(dir, 'here.yaml'), ...args], {
-      cwd: ROOT,
-      // Where this machine's npm packages come from, as a user behind a mirror would say it.
-      env: { NPMRC: existsSync(join(homedir(), '.npmrc')) ? join(homedir(), '.npmrc') : '/dev/null' },
-      timeoutMs: 10 * MINUTES,
-    });
+const compose = (...args: readonly string[]) =>
+  engine.docker(['compose', '-f', join(ROOT, 'docker-compose.yml'), '-f', join(dir, 'here.yaml'), ...args], {
+    cwd: ROOT,
+    // Where this machine's npm packages come from, as a user behind a mirror would say it.
+    env: { NPMRC: existsSync(join(homedir(), '.npmrc')) ? join(homedir(), '.npmrc') : '/dev/null' },
+    timeoutMs: 10 * MINUTES,
+  });
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'isthmus-compose-'));
+  engine = await DockerEngine.start();
+  await makeImages(engine);
+  await writeFile(join(dir, 'here.yaml'), HERE);
+  await compose('build', 'adapter', 'web-1', 'eureka');
+}, 25 * MINUTES);
+
+afterAll(async () => {
+  await engine?.stop();
+  await rm(dir, { recursive: true, force: true });
+}, 3 * MINUTES);
+
+describe("the Pod of the kustomize base, run as it says with its own account's rights", () => {
+  manifestPodSuite(() => engine);
+});
+
+describe('docker compose up', () => {
   const port = async (service: string, inside: number) =>
     Number((await compose('port', service, String(inside))).trim().split(':').at(-1));
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'isthmus-compose-'));
-    engine = await DockerEngine.start();
-    await makeImages(engine);
-    await writeFile(join(dir, 'here.yaml'), HERE);
-    await compose('build', 'adapter', 'web-1', 'eureka');
     await compose('up', '-d', '--wait', '--wait-timeout', '300').catch(async (error: unknown) => {
       const said = await compose('logs', '--no-color', '--tail', '40').catch(() => '');
       throw new Error(`${String(error)}\n${said}`, { cause: error });
     });
-  }, 25 * MINUTES);
+  }, 10 * MINUTES);
 
-  afterAll(async () => {
-    if (engine !== undefined) {
-      await compose('--profile', 'istiod', 'down', '-v', '--timeout', '5').catch(() => undefined);
-      await engine.stop();
-    }
-    await rm(dir, { recursive: true, force: true });
-  }, 3 * MINUTES);
+  afterAll(() => compose('--profile', 'istiod', 'down', '-v', '--timeout', '5').catch(() => undefined), 3 * MINUTES);
 
   const checkout = async (): Promise<Checkout | undefined> => {
     const response = await fetch(`http://127.0.0.1:${await port('web-1', 8080)}/checkout`).catch(() => undefined);

@@ -1,49 +1,31 @@
 // deploy/kustomize as users apply it, at a real API server that refuses unknown fields.
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { provide, servers, startKubernetes } from '@isthmus/servers';
+import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
-import { parseAllDocuments } from 'yaml';
 import { startCli } from './support/cli.ts';
+import { apply, kustomize, podOf } from './support/kustomize.ts';
+import type { Manifest } from './support/kustomize.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const BASE = join(ROOT, 'deploy/kustomize/base');
 const ACCOUNT = 'system:serviceaccount:isthmus:isthmus';
-
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly spec?: unknown;
-}
 
 describe('the kustomize base', () => {
   let kubernetes: KubernetesServer;
   let manifests: readonly Manifest[];
 
   beforeAll(async () => {
-    const { recipe } = servers.kustomize;
-    if (recipe.kind !== 'go') throw new Error('kustomize is not built by Go');
-    const program = join((await provide('kustomize')).home, recipe.program);
-    const { stdout } = await promisify(execFile)(program, ['build', BASE]);
-    manifests = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+    manifests = await kustomize(BASE);
     kubernetes = await startKubernetes({ istioCrds: true });
   }, 300_000);
   afterAll(() => kubernetes?.stop());
 
   test('every object is taken by the API server, no field is unknown to it', async () => {
-    // As `kubectl apply -k` orders them: namespaces first.
-    for (const manifest of manifests.toSorted((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'))) {
-      const { status, body } = await kubernetes.call({
-        method: 'PATCH',
-        path: `${pathOf(manifest)}/${manifest.metadata.name}?fieldManager=test&fieldValidation=Strict`,
-        body: manifest,
-        contentType: 'application/apply-patch+yaml',
-      });
+    for (const manifest of manifests) {
+      const { status, body } = await apply(kubernetes, manifest);
       expect([manifest.kind, manifest.metadata.name, status < 300 ? 'taken' : body]).toEqual([
         manifest.kind,
         manifest.metadata.name,
@@ -53,13 +35,10 @@ describe('the kustomize base', () => {
   });
 
   test('its Pod keeps the restricted Pod security standard, which its namespace enforces', async () => {
-    const deployment = manifests.find(({ kind }) => kind === 'Deployment');
-    if (deployment === undefined) throw new Error('there is no Deployment');
-    const { template } = deployment.spec as { template: { metadata: object; spec: object } };
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, name: 'tried' }, spec: template.spec };
+    const pod = podOf(manifests, 'tried');
     const path = '/api/v1/namespaces/isthmus/pods';
     expect((await kubernetes.call({ method: 'POST', path, body: pod })).status).toBe(201);
-    const rootly = { ...pod, metadata: { name: 'rootly' }, spec: { ...template.spec, securityContext: {} } };
+    const rootly = { ...podOf(manifests, 'rootly'), spec: { ...(pod.spec as object), securityContext: {} } };
     expect((await kubernetes.call({ method: 'POST', path, body: rootly })).status).toBe(403);
   });
 
@@ -102,9 +81,3 @@ describe('the kustomize base', () => {
     }
   });
 });
-
-function pathOf({ apiVersion, kind, metadata: { namespace } }: Manifest): string {
-  const plural = kind === 'NetworkPolicy' ? 'networkpolicies' : `${kind.toLowerCase()}s`;
-  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  return namespace === undefined ? `${group}/${plural}` : `${group}/namespaces/${namespace}/${plural}`;
-}

@@ -1,7 +1,12 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
-/** Between a client and a server on loopback; cut, it keeps every connection open and forwards nothing, as a lost network does. */
+const LOOPBACK = { host: '127.0.0.1', port: 0 };
+
+/**
+ * Between a client and a server on loopback, on loopback itself unless it is started elsewhere; cut, it keeps every connection open and
+ * forwards nothing, as a lost network does.
+ */
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -31,9 +36,9 @@ export class TcpProxy {
     });
   }
 
-  static async start(target: number): Promise<TcpProxy> {
+  static async start(target: number, at: { readonly host: string; readonly port: number } = LOOPBACK): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => proxy.#server.listen(at.port, at.host, resolve));
     return proxy;
   }
 

@@ -28,6 +28,8 @@ export interface DockerCall {
   readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds. Default 120,000. */
   readonly timeoutMs?: number;
+  /** Into the answer, behind stdout; default false. */
+  readonly stderr?: boolean;
 }
 
 export class DockerEngine implements AsyncDisposable {
@@ -111,13 +113,13 @@ export class DockerEngine implements AsyncDisposable {
   /** Runs `docker …`; its stdout. @throws {Error} with what it said when it fails. */
   async docker(args: readonly string[], call: DockerCall = {}): Promise<string> {
     try {
-      const { stdout } = await run('docker', [...args], {
+      const { stdout, stderr } = await run('docker', [...args], {
         env: { ...this.#env, ...call.env },
         timeout: call.timeoutMs ?? 120_000,
         maxBuffer: 64 * 1024 * 1024,
         ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
       });
-      return stdout;
+      return call.stderr === true ? stdout + stderr : stdout;
     } catch (error) {
       const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
       const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-60).join('\n');

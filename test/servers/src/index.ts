@@ -16,6 +16,7 @@ export { freePortBase, freePorts, isFree } from './ports.ts';
 export { http, type HttpAnswer, type HttpCall } from './probe.ts';
 export { formatProgress, printProgress, readProgress, type OnProgress, type Progress } from './progress.ts';
 export { provide, type Provided, type ProvideOptions } from './provide.ts';
+export { PodContainer, type ProbeOutcome } from './pod-container.ts';
 export { PodNetwork, type Pod } from './pod-network.ts';
 export { ServerStartError, type CommonOptions, type RestartOptions, type Server, type StopOptions } from './server.ts';
 export { MissingToolError } from './toolchain.ts';

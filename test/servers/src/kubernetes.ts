@@ -22,6 +22,8 @@ export interface KubernetesOptions extends CommonOptions {
   readonly users?: KubernetesUsers;
   /** Install Istio's CustomResourceDefinitions and wait until they are served; default false. */
   readonly istioCrds?: boolean;
+  /** As any cluster has it: the ServiceAccount that a Pod names must exist, and its token becomes a volume of the Pod; default false. */
+  readonly admitsAccounts?: boolean;
   /** More flags for kube-apiserver. */
   readonly flags?: readonly string[];
   readonly provide?: ProvideOptions;
@@ -76,7 +78,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
         // A restart keeps tokens and certificates: clients have them.
         if (pki === undefined || !pki.dir.startsWith(home))
           pki = await makePki(join(home, 'pki'), options.users ?? { reader: [] });
-        return { command: [program, ...flagsFor(pki.dir, ports), ...(options.flags ?? [])], env: COLLECTS_SELDOM };
+        return { command: [program, ...flagsFor(pki.dir, ports, options)], env: COLLECTS_SELDOM };
       },
       probe: async (ports, signal) => pki !== undefined && isReady(ports.https, pki, signal),
       furnish: async (ports) => pki && install(ports.https, pki, crds),
@@ -93,7 +95,7 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   }
 }
 
-function flagsFor(pki: string, ports: KubernetesPorts): readonly string[] {
+function flagsFor(pki: string, ports: KubernetesPorts, options: KubernetesOptions): readonly string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
     '--bind-address=127.0.0.1',
@@ -108,9 +110,10 @@ function flagsFor(pki: string, ports: KubernetesPorts): readonly string[] {
     `--service-account-signing-key-file=${join(pki, 'accounts.key')}`,
     '--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112', // dual stack
     '--authorization-mode=RBAC',
-    '--disable-admission-plugins=ServiceAccount', // nobody makes the accounts that Pods name
+    ...(options.admitsAccounts === true ? [] : ['--disable-admission-plugins=ServiceAccount']), // nobody makes the accounts that Pods name
     '--endpoint-reconciler-type=none',
     '--profiling=false',
+    ...(options.flags ?? []),
   ];
 }
 
