@@ -13,6 +13,9 @@ jest.setTimeout(120_000);
 const ROOT = join(import.meta.dirname, '../..');
 const UNIT = join(ROOT, 'deploy/systemd/isthmus.service');
 
+const tries = (name: string): string =>
+  `Type=oneshot\nExecStart=/usr/bin/python3 /opt/hardening.py\nStandardOutput=truncate:/var/log/${name}.json`;
+
 interface Said {
   readonly code: number;
   readonly text: string;
@@ -68,6 +71,14 @@ describe('the systemd unit, run by systemd', () => {
     control: { listen: '127.0.0.1:15080', auth: { tokensFile: '/run/credentials/isthmus.service/tokens' } },
   };
   const services = { services: [{ host: 'orders.mesh', endpoints: [{ address: '10.0.0.1', port: 8080 }] }] };
+  /** What hardening.py saw in a unit with the same lines, and in one without them. */
+  const reports = async () =>
+    Promise.all(
+      ['taken', 'open'].map(async (unit) => {
+        await machine.inside('systemctl', 'start', `${unit}.service`);
+        return JSON.parse(await machine.inside('cat', `/var/log/${unit}.json`)) as Readonly<Record<string, string | number>>;
+      }),
+    );
   const ready = () =>
     until('it is ready', () => machine.succeeds('curl', '-fsS', 'http://127.0.0.1:15080/readyz'), 90_000).catch(
       async (error: unknown) => {
@@ -77,9 +88,15 @@ describe('the systemd unit, run by systemd', () => {
   const token = () => machine.inside('cat', '/var/lib/isthmus/admin.token');
 
   beforeAll(async () => {
+    const unit = await readFile(UNIT, 'utf8');
     machine = await SystemdMachine.boot({
       units: {
-        [name]: await readFile(UNIT, 'utf8'),
+        [name]: unit,
+        'taken.service': unit
+          .replace(/^ExecStart=.*/m, tries('taken'))
+          .replace('Restart=always', 'Restart=no')
+          .replace('StateDirectory=isthmus\nWorkingDirectory=/var/lib/isthmus', 'StateDirectory=taken'),
+        'open.service': `[Service]\n${tries('open')}\nUser=nobody\nStateDirectory=open\n`,
         // Secrets as docs/operations.md gives them.
         [`${name}.d/site.conf`]: `[Service]\nLoadCredential=tokens:/etc/isthmus/tokens\nStandardOutput=append:${LOG}\nStandardError=append:${LOG}\n`,
       },
@@ -87,9 +104,11 @@ describe('the systemd unit, run by systemd', () => {
         '/etc/isthmus/tokens': `${SECRET}\n`,
         '/etc/isthmus/isthmus.yaml': stringify(config),
         '/etc/isthmus/services.yaml': stringify(services),
+        ...Object.fromEntries(['/home', '/tmp', '/dev', '/usr/lib/modules'].map((at) => [`${at}/visible`, ''])),
       },
       binds: {
         '/opt/isthmus/bin/node': process.execPath,
+        '/opt/hardening.py': join(import.meta.dirname, 'support/hardening.py'),
         ...Object.fromEntries(['dist', 'node_modules', 'package.json'].map((at) => [`/opt/isthmus/${at}`, join(ROOT, at)])),
       },
     });
@@ -133,6 +152,32 @@ describe('the systemd unit, run by systemd', () => {
     await asIt('/var/lib/isthmus');
     for (const path of ['/etc/isthmus', '/opt/isthmus', '/usr', '/var/lib'])
       await expect(asIt(path)).rejects.toThrow('Read-only file system');
+  });
+
+  // Not seen here: ProtectClock and RestrictRealtime (who has no capabilities may neither set a clock nor, here, have real time), and
+  // SystemCallArchitectures (it takes a program of another one). What LimitNOFILE gives ends at this machine's own limit.
+  test('takes away what its lines say, which a process has without them', async () => {
+    const [taken, open] = await reports();
+    expect(taken).toMatchObject({
+      UMask: '0o600',
+      MemoryMax: String(2 * 2 ** 30),
+      TasksMax: '128',
+      ProtectHome: 'EACCES',
+      PrivateTmp: 'ENOENT',
+      PrivateDevices: 'ENOENT',
+      ProtectKernelTunables: 'ro',
+      ProtectKernelModules: 'EACCES',
+      ProtectKernelLogs: 'ro',
+      ProtectControlGroups: 'ro',
+      ProtectProc: 'ENOENT',
+      RestrictAddressFamilies: 'EAFNOSUPPORT',
+      RestrictNamespaces: 'EPERM',
+      RestrictSUIDSGID: 'EPERM',
+      LockPersonality: 'EPERM',
+      SystemCallFilter: 'EPERM',
+    });
+    for (const [line, seen] of Object.entries(taken ?? {})) expect([line, seen]).not.toEqual([line, open?.[line]]);
+    expect(open?.['ProtectHostname']).toBe((await machine.inside('readlink', '/proc/1/ns/uts')).trim());
   });
 
   test('starts it again with what it knew when it is killed', async () => {
