@@ -10,6 +10,7 @@ import { Backend } from './support/backend.ts';
 import { startCli } from './support/cli.ts';
 import { rejectedOf } from './support/envoy.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
+import { serviceEntry } from './support/service-entry.ts';
 
 jest.setTimeout(120_000);
 
@@ -29,9 +30,9 @@ describe.each([[[]], [['--sotw']]])('loopback listeners per service port, %j:', 
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
     const [orders, payments] = backends as [Backend, Backend];
     bridge = await RulesBridge.start({
-      'orders.yaml': service('orders', http, 'HTTP', orders.port),
-      'payments.yaml': service('payments', http, 'HTTP', payments.port),
-      'ledger.yaml': service('ledger', tcp, 'TCP', (plain.address() as AddressInfo).port),
+      'orders.yaml': serviceEntry('orders', http, 'http', orders.port),
+      'payments.yaml': serviceEntry('payments', http, 'http', payments.port),
+      'ledger.yaml': serviceEntry('ledger', tcp, 'tcp', (plain.address() as AddressInfo).port),
     });
     const node = 'sidecar~127.0.0.1~web.shop~shop.svc.cluster.local';
     const at = (port: number): string => `127.0.0.1:${port}`;
@@ -68,7 +69,7 @@ describe.each([[[]], [['--sotw']]])('loopback listeners per service port, %j:', 
   });
 
   test('a service that comes opens its port, and closes it when it goes', async () => {
-    await bridge.give('late.yaml', service('late', ports.late, 'HTTP', (backends[0] as Backend).port));
+    await bridge.give('late.yaml', serviceEntry('late', ports.late, 'http', (backends[0] as Backend).port));
     await until('it is there', async () => (await call(ports.late, `late:${ports.late}`)) === '200 orders');
     await bridge.take('late.yaml');
     await until('it is closed', async () => (await call(ports.late, `late:${ports.late}`)) === 'ECONNREFUSED');
@@ -98,18 +99,4 @@ function hello(port: number): Promise<string> {
     socket.on('data', (chunk: Buffer) => (body += chunk.toString()));
     socket.once('error', reject).once('close', () => resolve(body));
   });
-}
-
-function service(name: string, number: number, protocol: string, targetPort: number): string {
-  return `
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ${name}, namespace: shop }
-spec:
-  hosts: [${name}.shop.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: ${number}, name: ${protocol.toLowerCase()}, protocol: ${protocol}, targetPort: ${targetPort} }]
-  endpoints: [{ address: 127.0.0.1 }]
-`;
 }

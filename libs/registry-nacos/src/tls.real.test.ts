@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -13,6 +12,7 @@ import { nacosConfigSchema } from './config.ts';
 import { examineNacos } from './doctor.ts';
 import { HttpClient } from './http.ts';
 import { NacosSource } from './source.ts';
+import { makeAuthority, makeCertificate } from './testing/certificates.ts';
 import { readTls } from './tls.ts';
 
 const id = parseSourceId('shop');
@@ -20,28 +20,10 @@ const SCOPE = { source: id, namespace: 'public', group: 'DEFAULT_GROUP' };
 const auth = { username: 'reader', password: 'right-1' };
 const DEADLINE = 40_000;
 
-/** An authority and a certificate of it for this machine. */
-async function makeCertificates(directory: string): Promise<void> {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc'];
-  for (const name of ['ca', 'other-ca'])
-    openssl(
-      'req',
-      '-x509',
-      ...key,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.pem`,
-      '-subj',
-      `/CN=isthmus test ${name}`,
-      '-days',
-      '2',
-    );
-  await writeFile(join(directory, 'server.ext'), 'subjectAltName=DNS:nacos.shop.example,IP:127.0.0.1\n');
-  openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=nacos');
-  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'server.ext'];
-  openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', 'server.pem');
+/** An authority and a certificate of it for this machine, and an authority that nobody has signed with. */
+function makeCertificates(directory: string): void {
+  for (const name of ['ca', 'other-ca']) makeAuthority(directory, name);
+  makeCertificate(directory, 'server', 'DNS:nacos.shop.example,IP:127.0.0.1');
 }
 
 describe.each([
@@ -79,7 +61,7 @@ describe.each([
   beforeAll(async () => {
     process.env['ISTHMUS_TEST_TLS'] = auth.password;
     directory = await mkdtemp(join(tmpdir(), 'isthmus-nacos-tls-'));
-    await makeCertificates(directory);
+    makeCertificates(directory);
     const tls = { certFile: join(directory, 'server.pem'), keyFile: join(directory, 'server.key') };
     server = await start({ auth, tls });
     const http = new HttpClient(1024 * 1024, () => readTls(config(), directory));

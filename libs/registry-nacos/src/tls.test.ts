@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
@@ -10,19 +9,13 @@ import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { nacosConfigSchema } from './config.ts';
 import { HttpClient } from './http.ts';
+import { makeAuthority, makeCertificate } from './testing/certificates.ts';
 import { renewedTls } from './tls.ts';
 
 /** An authority, a server's certificate, and two of a client: the one that runs out, and its successor. */
 function makeCertificates(directory: string): void {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc'];
-  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority', '-days', '2');
-  for (const name of ['server', 'old', 'new']) {
-    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
-    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, ...subject);
-    const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2'];
-    openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-out', `${name}.pem`);
-  }
+  makeAuthority(directory, 'ca');
+  for (const name of ['server', 'old', 'new']) makeCertificate(directory, name, 'IP:127.0.0.1');
 }
 
 describe('a client certificate that is renewed while the bridge runs', () => {

@@ -4,7 +4,7 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData } from '@grpc/grpc-js';
-import { WHO, encodeName } from './grpc-names.ts';
+import { WHO, encodeName, unaryOfBytes } from './grpc-names.ts';
 
 /**
  * ill: answers that it is not well; hung: takes connections and answers nothing; gone: does not listen; forged: what it shows of
@@ -92,20 +92,12 @@ export class CheckedInstance {
 
   async #grpc(port: number): Promise<number> {
     const server = new Server();
-    const asIs = (bytes: Buffer): Buffer => bytes;
-    const codec = {
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const;
-    const unary = (path: string) => ({ path, requestStream: false, responseStream: false, ...codec }) as const;
     const answering = (isCheck: boolean, value: () => Buffer) => (_call: unknown, answer: sendUnaryData<Buffer>) => {
       this.#count(isCheck);
       if (this.#condition !== 'hung') answer(null, value());
     };
     server.addService(
-      { check: unary('/grpc.health.v1.Health/Check'), who: unary(WHO) },
+      { check: unaryOfBytes('/grpc.health.v1.Health/Check'), who: unaryOfBytes(WHO) },
       {
         check: answering(true, () => (this.#condition === 'ill' ? NOT_SERVING : SERVING)),
         who: answering(false, () => encodeName(this.address)),

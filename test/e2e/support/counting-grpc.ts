@@ -1,6 +1,6 @@
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
-import { WHO, encodeName } from './grpc-names.ts';
+import { WHO, encodeName, unaryOfBytes } from './grpc-names.ts';
 
 /** One request at the instance; a header that it had twice is there once. */
 export type GrpcAttempt = Readonly<Record<string, string | Buffer>>;
@@ -13,16 +13,8 @@ export class CountingGrpc {
 
   static async start(): Promise<CountingGrpc> {
     const counting = new CountingGrpc();
-    const asIs = (bytes: Buffer): Buffer => bytes;
-    const codec = {
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const;
-    const method = { path: WHO, requestStream: false, responseStream: false, ...codec } as const;
     counting.#server.addService(
-      { who: method },
+      { who: unaryOfBytes(WHO) },
       {
         who: (call: ServerUnaryCall<Buffer, Buffer>, answer: (error: object | null, value?: Buffer) => void) =>
           counting.#answer(call.metadata, answer),

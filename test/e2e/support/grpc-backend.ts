@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
-import { WHO, encodeName } from './grpc-names.ts';
+import { WHO, encodeName, unaryOfBytes } from './grpc-names.ts';
 
 /** An instance of a gRPC service that answers its own name and counts; it knows nothing of xDS. */
 export class GrpcBackend {
@@ -23,16 +23,8 @@ export class GrpcBackend {
       backend.calls += 1;
       if (call.metadata.get('x-request-id').length > 0) backend.proxied += 1;
     };
-    const asIs = (bytes: Buffer): Buffer => bytes;
-    const method = { path: WHO, requestStream: false, responseStream: false } as const;
-    const codec = {
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const;
     server.addService(
-      { who: { ...method, ...codec } },
+      { who: unaryOfBytes(WHO) },
       {
         who: (call: ServerUnaryCall<Buffer, Buffer>, answer: (error: null, value: Buffer) => void) => {
           count(call);
