@@ -43,12 +43,20 @@ type locality struct {
 
 // answer holds the resources by name as ProtoJSON, or why there are none.
 type answer struct {
-	Error        string                     `json:"error,omitempty"`
-	Clusters     map[string]json.RawMessage `json:"clusters"`
-	Listeners    map[string]json.RawMessage `json:"listeners"`
-	Routes       map[string]json.RawMessage `json:"routes"`
-	Endpoints    map[string]json.RawMessage `json:"endpoints"`
-	Milliseconds int64                      `json:"milliseconds"`
+	Error     string                     `json:"error,omitempty"`
+	Clusters  map[string]json.RawMessage `json:"clusters"`
+	Listeners map[string]json.RawMessage `json:"listeners"`
+	Routes    map[string]json.RawMessage `json:"routes"`
+	Endpoints map[string]json.RawMessage `json:"endpoints"`
+	// The WorkloadEntries that it has made of proxies that name a WorkloadGroup, by `namespace/name`.
+	Registered   map[string]workloadEntry `json:"registered,omitempty"`
+	Milliseconds int64                    `json:"milliseconds"`
+}
+
+type workloadEntry struct {
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	Spec        json.RawMessage   `json:"spec"`
 }
 
 func main() {

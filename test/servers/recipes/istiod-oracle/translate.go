@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"istio.io/api/annotation"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 
 	"istio.io/istio/pilot/pkg/config/kube/crd"
@@ -29,6 +30,7 @@ import (
 	fake "istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/config/schema/gvk"
 	"istio.io/istio/pkg/kube/krt"
 	"istio.io/istio/pkg/test"
 )
@@ -51,7 +53,27 @@ func translate(t test.Failer, input testCase) answer {
 	// It keeps all collections that were ever made: 3 MB a case.
 	krt.GlobalDebugHandler = new(krt.DebugHandler)
 	server := fake.NewFakeDiscoveryServer(t, fake.FakeOptions{Configs: objects, MeshConfig: settings})
-	return ask(t, server, input)
+	out := ask(t, server, input)
+	if out.Error == "" {
+		out.Registered = registered(t, server)
+	}
+	return out
+}
+
+// What its autoregistration has written: a connection is let in when that is done.
+func registered(t test.Failer, server *fake.FakeDiscoveryServer) map[string]workloadEntry {
+	out := map[string]workloadEntry{}
+	for _, found := range server.Store().List(gvk.WorkloadEntry, "") {
+		if _, is := found.Annotations[annotation.IoIstioAutoRegistrationGroup.Name]; !is {
+			continue
+		}
+		spec, err := protojson.Marshal(found.Spec.(proto.Message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[found.Namespace+"/"+found.Name] = workloadEntry{Labels: found.Labels, Annotations: found.Annotations, Spec: spec}
+	}
+	return out
 }
 
 func parse(yaml string) ([]config.Config, error) {

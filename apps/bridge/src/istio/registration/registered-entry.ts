@@ -18,11 +18,16 @@ export function registeredEntry(claim: Claim, { spec, name: group }: IstioObject
   const stranger = mayNot(claim, account);
   if (stranger !== undefined) return stranger;
   const labels = { ...spec.template?.labels, ...spec.metadata?.labels, ...claim.labels };
+  const annotations = {
+    'istio.io/autoRegistrationGroup': group,
+    ...spec.metadata?.annotations,
+    ...(claim.probed ? { 'proxy.istio.io/health-checks-enabled': 'true' } : {}),
+  };
   const { objects, problems } = parseCustomObject('WorkloadEntry', {
     metadata: {
       name: entryName(claim),
       namespace,
-      ...{ labels, annotations: { 'istio.io/autoRegistrationGroup': group, ...spec.metadata?.annotations } },
+      ...{ labels, annotations },
     },
     spec: {
       ...template,
