@@ -129,8 +129,8 @@ function fillsMeanwhile(proxy: MeshProxy, services: number, turns: readonly Turn
 }
 
 const anyTurn = fc.record({
-  after: fc.nat({ max: 60 }),
-  n: fc.nat({ max: 40 }),
+  after: fc.nat({ max: 24 }),
+  n: fc.nat({ max: 16 }),
   instances: fc.option(fc.nat({ max: 3 }), { nil: undefined }),
 });
 
@@ -138,7 +138,7 @@ test.each(Object.entries(PROXIES))(
   'law: whatever comes and goes between the steps, a new group of %s is as one made afterwards',
   (_, proxy) => {
     fc.assert(
-      fc.property(fc.array(anyTurn, { maxLength: 12 }), (turns) => void fillsMeanwhile(proxy, 30, turns)),
+      fc.property(fc.array(anyTurn, { maxLength: 12 }), (turns) => void fillsMeanwhile(proxy, 12, turns)),
       { numRuns: 60 },
     );
   },
