@@ -118,9 +118,10 @@ export function startAgent(options: AgentOptions): Agent {
   let inForce: AgentPlan | undefined;
   const adopt = (plan: AgentPlan): void => {
     // The table has the addresses, in a tenth of the memory; of a control plane's they are held where the stream builds it up.
-    inForce = options.planFile === undefined ? plan : withoutAddresses(plan);
+    inForce = plan;
     discovery.follow(plan.targets, options.planFile !== undefined);
     decider.adopt(plan);
+    if (options.planFile !== undefined) for (const target of plan.targets) Object.assign(target, { addresses: NO_ADDRESSES });
     views.follow(plan.targets);
     if (decider.movesCalls) install();
     if (decider.wantsSidecar) watch.wake();
@@ -177,10 +178,6 @@ export function startAgent(options: AgentOptions): Agent {
   };
 }
 
-const withoutAddresses = (plan: AgentPlan): AgentPlan => ({
-  ...plan,
-  targets: plan.targets.map((target) => ({ ...target, addresses: NO_ADDRESSES })),
-});
 const NO_ADDRESSES: readonly string[] = [];
 
 const withAddresses = (plan: AgentPlan, decider: Decider): AgentPlan => ({

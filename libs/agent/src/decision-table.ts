@@ -1,7 +1,8 @@
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
-import { positionOf, saltOf } from '@isthmus/ladder';
+import { AT_SDK, positionOf, saltOf } from '@isthmus/ladder';
 import type { Policy, Position, Rung } from '@isthmus/ladder';
 import { AddressIndex, ipv4Of, portOf } from './address-index.ts';
+import { lowerCase } from './lower-case.ts';
 import { ArmCounts } from './control/arm-counts.ts';
 import type { TargetCounts } from './control/arm-counts.ts';
 import type { Balancer } from './views/balancer.ts';
@@ -122,7 +123,7 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
     const target: TargetEntry = {
       kind: 'target',
       authority,
-      host: host.toLowerCase(),
+      host: lowerCase(host),
       // Its own name is claimed before them.
       addresses: rowsOf(addresses, byAddress.rows + (ipv4Of(host) === -1 ? 0 : 1)),
       sdkNames,
@@ -146,8 +147,17 @@ export function tableOf(plan: AgentPlan, before: DecisionTable = EMPTY_TABLE): D
 /** One for all that have none. */
 const NONE: readonly string[] = [];
 
+/** Of 500 targets most are at one position: they share it. */
+let lastPosition: Position = AT_SDK;
+
+function sharedPosition(position: Position): Position {
+  const { rung, percent, hand } = lastPosition;
+  if (position.rung !== rung || position.percent !== percent || !areSame(position.hand, hand)) lastPosition = position;
+  return lastPosition;
+}
+
 function plannedOf({ rung, percent, hand, stickyBy, timeoutMs, originatesTls = false }: AgentTarget): Planned {
-  return { desired: positionOf(rung, percent, hand), sticky: stickyOf(stickyBy), timeoutMs, originatesTls };
+  return { desired: sharedPosition(positionOf(rung, percent, hand)), sticky: stickyOf(stickyBy), timeoutMs, originatesTls };
 }
 
 function authorityOf({ host, port = 80 }: AgentTarget): string {
@@ -193,6 +203,10 @@ function rowsOf(addresses: readonly string[], from: number): Addresses {
 
 function claim(byAddress: AddressIndex<TableEntry>, byHost: Map<string, PortOfHost>, address: string, target: TargetEntry): void {
   const colon = address.lastIndexOf(':');
+  if (address === target.authority && ipv4Of(target.host) === -1) {
+    claimHost(byHost, target.host, Number(address.slice(colon + 1)), target, (held) => bothOf(held, address, target));
+    return;
+  }
   const both = (held: TableEntry): TableEntry => bothOf(held, address, target);
   let ipv4 = ipv4Of(address, 0, colon);
   let port = portOf(address, colon + 1);

@@ -2,6 +2,7 @@ import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { POLICIES, isRung } from '@isthmus/ladder';
 import type { Policy } from '@isthmus/ladder';
 import { ipv4Of, portOf } from './address-index.ts';
+import { lowerCase } from './lower-case.ts';
 import { optionalOf } from './read-optional.ts';
 
 export type ReadPlan = { readonly ok: true; readonly plan: AgentPlan } | { readonly ok: false; readonly why: string };
@@ -74,7 +75,7 @@ function targetOf(value: unknown, where: string): AgentTarget {
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS))
     throw new Error(`${where}.timeoutMs is not within 1 and ${LONGEST_TIMEOUT_MS}: ${shown(timeoutMs)}`);
   return {
-    host: host.toLowerCase(),
+    host: lowerCase(host),
     port,
     rung,
     percent,

@@ -29,13 +29,15 @@ export type LadderEvent =
   | { readonly kind: 'ready'; readonly highest: Rung }
   | { readonly kind: 'registration'; readonly registered: boolean };
 
-export const AT_SDK: Position = { rung: 'sdk', percent: 100, hand: [] };
+const NOTHING: readonly Policy[] = [];
+
+export const AT_SDK: Position = { rung: 'sdk', percent: 100, hand: NOTHING };
 
 export const START: LadderState = { desired: AT_SDK, ready: 'sdk', registered: true, effective: AT_SDK };
 
 /** A position from what a plan's step says; what it leaves out is everything. */
 export function positionOf(rung: Rung, percent = 100, hand: readonly Policy[] = POLICIES): Position {
-  return { rung, percent, hand: rung === 'resilience' ? hand : rung === 'retired' ? POLICIES : [] };
+  return { rung, percent, hand: rung === 'resilience' ? hand : rung === 'retired' ? POLICIES : NOTHING };
 }
 
 /**
@@ -69,5 +71,5 @@ function attainable({ desired, ready }: LadderState): Position {
   const rung = lowerOf(desired.rung, ready);
   if (rankOf(rung) === rankOf(desired.rung)) return desired;
   // Below what is desired all calls are together: the share is of a rung that nobody is on.
-  return positionOf(rung);
+  return rung === 'sdk' ? AT_SDK : positionOf(rung);
 }

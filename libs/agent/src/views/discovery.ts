@@ -27,6 +27,9 @@ export class Discovery {
   readonly #balancers = new Map<string, Balancer>();
   /** Views by the stream, which know more than a plan's addresses. */
   readonly #told = new Map<string, readonly ViewEndpoint[]>();
+  #targets: readonly AgentTarget[] = [];
+  /** By authority, made when a view comes: without a control plane there is none of 500 targets. */
+  #byAuthority: ReadonlyMap<string, AgentTarget> | undefined;
   #stopTimer: (() => void) | undefined;
   #isStale = false;
 
@@ -39,17 +42,19 @@ export class Discovery {
    * addresses that the file gives it, all with weight 1
    */
   follow(targets: readonly AgentTarget[], fromFile: boolean): void {
-    const wanted = new Map(targets.map((target) => [`${target.host}:${target.port ?? 80}`, target]));
-    for (const authority of this.#balancers.keys()) if (!isPicked(wanted.get(authority))) this.#balancers.delete(authority);
-    for (const authority of this.#told.keys()) if (!wanted.has(authority)) this.#told.delete(authority);
-    for (const [authority, target] of wanted) {
+    this.#targets = targets;
+    this.#byAuthority = undefined;
+    for (const authority of this.#balancers.keys()) if (!isPicked(this.#target(authority))) this.#balancers.delete(authority);
+    for (const authority of this.#told.keys()) if (this.#target(authority) === undefined) this.#told.delete(authority);
+    for (const target of targets) {
       if (!isPicked(target)) continue;
       const fixed = fromFile && target.rung === 'discovery' ? target.addresses.map(endpointAt) : undefined;
+      if (fixed === undefined && this.#told.size === 0 && this.#balancers.size === 0) continue;
+      const authority = authorityOf(target);
       const view = this.#told.get(authority) ?? fixed;
-      const algorithm = algorithmOf(target.sdkNames);
       const held = this.#balancers.get(authority);
-      const balancer = held?.algorithm === algorithm ? held : new Balancer({ ...this.#options, algorithm });
-      this.#balancers.set(authority, balancer);
+      if (view === undefined && held === undefined) continue; // nobody to be picked
+      const balancer = this.#balancerFor(authority, target);
       if (balancer !== held || fixed !== undefined) balancer.update(view ?? []);
     }
   }
@@ -58,8 +63,10 @@ export class Discovery {
   take(authority: string, endpoints: readonly ViewEndpoint[] | undefined): void {
     if (endpoints === undefined) this.#told.delete(authority);
     else this.#told.set(authority, endpoints);
-    const balancer = this.#balancers.get(authority);
-    if (balancer === undefined) return;
+    const target = this.#target(authority);
+    if (target === undefined || !isPicked(target)) return;
+    if (endpoints === undefined && !this.#balancers.has(authority)) return;
+    const balancer = this.#balancerFor(authority, target);
     const before = balancer.hasAnybody;
     balancer.update(endpoints ?? []);
     if (balancer.hasAnybody !== before) this.#options.changed();
@@ -82,11 +89,28 @@ export class Discovery {
     this.#stopTimer?.();
   }
 
+  #target(authority: string): AgentTarget | undefined {
+    return (this.#byAuthority ??= new Map(this.#targets.map((target) => [authorityOf(target), target]))).get(authority);
+  }
+
+  #balancerFor(authority: string, { sdkNames }: AgentTarget): Balancer {
+    const algorithm = algorithmOf(sdkNames);
+    const held = this.#balancers.get(authority);
+    if (held?.algorithm === algorithm) return held;
+    const balancer = new Balancer({ ...this.#options, algorithm });
+    this.#balancers.set(authority, balancer);
+    return balancer;
+  }
+
   #become(isStale: boolean): void {
     if (this.#isStale === isStale) return;
     this.#isStale = isStale;
     this.#options.changed();
   }
+}
+
+function authorityOf({ host, port = 80 }: AgentTarget): string {
+  return `${host}:${port}`;
 }
 
 /** From `discovery` up: at `traffic` the calls outside of a share are on the rung below. */

@@ -81,7 +81,8 @@ export class SdkViews {
 
   /** The targets of the plan in force: whose views are told, and under which host. */
   follow(targets: readonly AgentTarget[]): void {
-    this.#targets = new Map(targets.map(({ host, port = 80, sdkNames = [] }) => [authorityOf(host, port), sdkNames]));
+    const named = targets.filter(({ sdkNames = [] }) => sdkNames.length > 0);
+    this.#targets = new Map(named.map(({ host, port = 80, sdkNames = [] }) => [authorityOf(host, port), sdkNames]));
     this.#wanted = new Set(targets.flatMap(({ sdkNames = [] }) => sdkNames));
     for (const authority of this.#asked) if (!this.#targets.has(authority)) this.#asked.delete(authority);
     for (const authority of this.#merged.keys()) if (!this.#targets.has(authority)) this.#merged.delete(authority);
