@@ -137,6 +137,7 @@ describe('the bridge as a process', () => {
     await eureka.restart({ keepData: false });
     await until('the removal is held', async () => (await bridge.get<ItemList<HeldView>>('held')).items.length === 1);
     expect(await hosts()).toContain('many.eureka');
+    await until('the log tells of it', () => /"level":40.*old: stale in 1 of 1 scopes/.test(bridge.log));
     const [held] = (await bridge.get<ItemList<HeldView>>('held')).items;
     expect(held).toMatchObject({ removing: 13, of: 13 });
     const { counts } = await bridge.get<DiagnosticList>('diagnostics');

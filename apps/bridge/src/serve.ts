@@ -31,6 +31,7 @@ import { openCluster } from './engine/object-outputs.ts';
 import { openLedger } from './engine/open-ledger.ts';
 import { renewCertificates } from './engine/renew-certificates.ts';
 import type { CertifiedServer } from './engine/renew-certificates.ts';
+import { StateLog } from './engine/state-log.ts';
 import { XdsServers } from './engine/xds-servers.ts';
 import { LONGEST_REGISTRATIONS } from './istio/registration/registration-report.ts';
 import { REGISTRATIONS_PATH } from './istio/registration/shared-registrations.ts';
@@ -63,6 +64,8 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     audit: (entry) =>
       log.warn(entry, `registry: ${entry.action} ${entry.address}:${entry.port} of ${entry.service}: ${entry.reason}`),
   });
+  const states = new StateLog(log, () => engine.catalog.scopes());
+  engine.onChange(() => states.wanted());
   try {
     const app = await startApp({ agents, engine, config, log, signal: stopped.signal });
     engine.start();
@@ -93,6 +96,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     await app.close();
     return 0;
   } finally {
+    states.close();
     stopped.abort();
     await engine.stop();
   }
