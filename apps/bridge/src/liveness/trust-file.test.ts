@@ -85,3 +85,12 @@ test('a file that cannot be read fails each time it is asked for, and counts whe
   await write(path, old, 1);
   expect(await trusts(await file.context(), old)).toBe(true);
 });
+
+test('checks at the same time all say what is wrong with the file', async () => {
+  const file = new TrustFile(dir);
+  const asked = await Promise.allSettled([file.context(), file.context()]);
+  expect(asked.map((one) => one.status === 'rejected' && String(one.reason))).toEqual([
+    expect.stringContaining('EISDIR'),
+    expect.stringContaining('EISDIR'),
+  ]);
+});

@@ -24,7 +24,7 @@ export class TrustFile {
     try {
       return await context;
     } catch (thrown) {
-      if (this.#last.context === context) this.#last = undefined;
+      if (this.#last?.context === context) this.#last = undefined; // another check may have found the same
       throw thrown;
     }
   }
