@@ -1,4 +1,5 @@
-import type { Ledger, LetGo, ServiceId } from '@isthmus/model';
+import { endpointKey, serviceId } from '@isthmus/model';
+import type { Ledger, LetGo, ServiceId, ServiceRecord } from '@isthmus/model';
 
 /**
  * Several replicas let go as one what is held: the leader names the endpoints in the ledger, and whoever reads that, the leader
@@ -8,8 +9,19 @@ import type { Ledger, LetGo, ServiceId } from '@isthmus/model';
  */
 const MARK = '/';
 
-export function nameLetGo(ledger: Ledger, id: ServiceId, value: LetGo): void {
-  ledger.put('held', `${MARK}${id}`, value);
+/** Of earlier ones of a service, that many are said on. */
+const MOST_EARLIER = 1_000;
+
+/**
+ * Also once more those that were named before and are not published since: who misses a write reads only the next one, and would
+ * keep them.
+ */
+export function nameLetGo(ledger: Ledger, { key, endpoints }: ServiceRecord, value: LetGo): void {
+  const id = `${MARK}${serviceId(key)}`;
+  const published = new Set(endpoints.map(endpointKey));
+  const said = (ledger.get('held', id) as LetGo | undefined)?.endpoints ?? [];
+  const earlier = said.filter((one) => !published.has(one)).slice(-MOST_EARLIER);
+  ledger.put('held', id, { ...value, endpoints: [...earlier, ...value.endpoints] });
 }
 
 /** The service that an entry of `held` is about; undefined: a scope. */

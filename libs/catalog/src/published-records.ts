@@ -217,8 +217,9 @@ export class PublishedRecords {
     for (const id of [...scope.waiting]) {
       seen += 1;
       if (seen % STEP === 0) yield;
-      const due = [...(scope.records.get(id)?.retained ?? [])].filter(([, retained]) => isHeld(retained) && may(retained));
-      if (due.length > 0) this.scopes.name(id, due);
+      const known = scope.records.get(id);
+      const due = [...(known?.retained ?? [])].filter(([, retained]) => isHeld(retained) && may(retained));
+      if (known !== undefined && due.length > 0) this.scopes.name(known, due);
     }
   }
 

@@ -218,6 +218,35 @@ describe('two replicas', () => {
     });
   });
 
+  test('a replica that misses a write of the leader has let go the same of a service when it reads the next', async () => {
+    const { leader, follower } = await pair();
+    const both = [leader, follower];
+    const orders = Array.from({ length: 24 }, (_, i) => endpoint({ address: `10.0.0.${i + 1}` }));
+    const { key } = record('orders', orders);
+    const without = (n: number) => snapshotOf([record('orders', orders.slice(n))]);
+    const size = ({ catalog }: Replica): number => catalog.merged(host('orders'))?.endpoints.length ?? 0;
+    for (const { catalog, pass } of both) {
+      catalog.apply(without(0));
+      catalog.apply({ kind: 'status', scope: key as never, status: { state: 'live' } });
+      for (const n of [13, 16, 18]) {
+        pass(9_000);
+        catalog.apply(without(n));
+      }
+    }
+    await until('it is said', () => both.every((r) => size(r) === 24 && r.ledger.get('held', 'a/ns/g') !== undefined));
+    follower.store.cut = true;
+    for (const [ms, left] of [
+      [13_000, 11],
+      [9_000, 8],
+    ] as const) {
+      leader.pass(ms);
+      await until('they are gone', () => size(leader) === left);
+    }
+    follower.store.cut = false;
+    await until('it has read that', () => follower.ledger.revision === leader.ledger.revision);
+    expect(both.map(size)).toEqual([8, 8]); // two are held
+  });
+
   test('while nobody leads, what is held stays', async () => {
     const { leader, follower } = await pair(1_000);
     const services = Array.from({ length: 12 }, (_, i) => record(`s${i}`, [endpoint()]));

@@ -206,9 +206,9 @@ export class ScopeTable {
   }
 
   /** Takes effect when it is written (`Catalog.ledgerChanged`). */
-  name(id: ServiceId, due: readonly (readonly [string, Retained])[]): void {
+  name({ record }: KnownRecord, due: readonly (readonly [string, Retained])[]): void {
     const since = Math.max(...due.map(([, retained]) => retained.since));
-    nameLetGo(this.#ledger, id, { since, endpoints: due.map(([key]) => key) });
+    nameLetGo(this.#ledger, record, { since, endpoints: due.map(([key]) => key) });
   }
 
   /** Brings `held`, in memory and in the ledger, up to what is retained. */

@@ -68,7 +68,7 @@ export interface HeldRemoval {
 export interface LetGo {
   /** When the last of them went from the registry, ms since the epoch: another removal of the same ones is another value. */
   readonly since: number;
-  /** Their `endpointKey`s. */
+  /** Their `endpointKey`s, after those that were named before and have not come back. */
   readonly endpoints: readonly string[];
 }
 
