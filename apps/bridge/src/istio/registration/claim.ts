@@ -25,7 +25,7 @@ export interface Claim {
 export type Claimed = Claim | { readonly refused: string; readonly remedy: string };
 
 /** Longer ones are no node's: they would fill the ledger. */
-const MOST_CHARACTERS = 16_384;
+export const MOST_CHARACTERS = 16_384;
 
 /** Undefined: the node asks for no registration. As istiod reads it: the first of `INSTANCE_IPS`, else the IP of the id. */
 export function claimOf(node: NodeInfo, peer: Peer, defaults: ProxyDefaults): Claimed | undefined {

@@ -1,18 +1,20 @@
 import { z } from 'zod';
+import { MOST_CHARACTERS } from './claim.ts';
 import { keyOf } from './row.ts';
 import type { Row } from './row.ts';
 
 /** A report has at most so many bytes; who has more to say sends several. */
 export const LONGEST_REGISTRATIONS = 1024 * 1024;
 
-const short = z.string().max(1_000);
+/** No closer limits than those of a claim: one that a replica takes and the leader does not would keep its whole report out. */
+const text = z.string().max(MOST_CHARACTERS);
 
 const claim = z.object({
-  ...{ node: short, namespace: short, group: short, address: short, network: short },
-  labels: z.record(z.string().max(1_000), z.string().max(1_000)),
-  locality: short,
+  ...{ node: text, namespace: text, group: text, address: text, network: text },
+  labels: z.record(text, text),
+  locality: text,
   probed: z.boolean(),
-  accounts: z.array(short).max(100).exactOptional(),
+  accounts: z.array(text).exactOptional(),
 });
 const row = z.object({ claim, well: z.boolean() });
 

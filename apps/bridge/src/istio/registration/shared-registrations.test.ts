@@ -62,11 +62,16 @@ class Replica {
   }
 
   /** A client connects. */
-  open(address = '10.0.0.7', labels: object = {}) {
-    const metadata = { AUTO_REGISTER_GROUP: 'vm', NAMESPACE: 'shop', LABELS: labels };
-    const id = `sidecar~${address}~vm.shop~shop.svc.cluster.local`;
+  open(
+    address = '10.0.0.7',
+    labels: object = {},
+    more: { readonly pod?: string; readonly network?: string; readonly zone?: string } = {},
+  ) {
+    const metadata = { AUTO_REGISTER_GROUP: 'vm', NAMESPACE: 'shop', LABELS: labels, NETWORK: more.network };
+    const id = `sidecar~${address}~${more.pod ?? 'vm'}.shop~shop.svc.cluster.local`;
+    const locality = { region: 'r', zone: more.zone ?? '', subzone: '' };
     return this.registration.opened(
-      { id, cluster: '', userAgent: '', metadata },
+      { id, cluster: '', userAgent: '', metadata, locality },
       { address: `${address}:1`, identity: undefined },
     )!;
   }
@@ -217,6 +222,17 @@ test('where the leader is not reached it counts here alone, which is said, and w
   await haveIt(leader);
   await until('it is said no more', () => follower.registration.diagnostics().length === 0);
   expect(follower.lost).toEqual([]);
+});
+
+test.each([
+  ['node id', { pod: 'n'.repeat(1_500) }],
+  ['network', { network: 'n'.repeat(1_500) }],
+  ['locality', { zone: 'z'.repeat(1_500) }],
+])('one that says a very long %s keeps no other from the leader', async (_, more) => {
+  const [leader, follower] = await two();
+  follower.open('10.0.0.8', {}, more);
+  follower.open();
+  await until('both have both', () => [leader, follower].every(({ entries }) => entries.length === 2));
 });
 
 test('no token is sent in clear', async () => {
