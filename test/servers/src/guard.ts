@@ -15,10 +15,15 @@ import type { Readable, Writable } from 'node:stream';
 // fd 3: where the child's pid is written. fd 4: our pipe; a line on it says that all is well. It cannot be stdin: Node destroys that one
 // at the shell's exit, before the line could be sent.
 // A session has a niceness of its own beside those of its processes, which count within it only (sched_autogroup(7)): without the first
-// line builds took two thirds of the CPUs from the tests beside them, whatever their priority was.
+// lines builds took two thirds of the CPUs from the tests beside them, whatever their priority was. A kernel without such groups has no
+// such file, or nothing in it. Of users without CAP_SYS_ADMIN it takes one word in a tenth of a second (kernel/sched/autogroup.c: EAGAIN).
 const guardScript = `
 dir=$1; nice=$2; shift 2
-[ "$nice" -le 0 ] || { echo "$nice" >/proc/self/autogroup; } 2>/dev/null || :
+tries=0
+{
+  [ "$nice" -gt 0 ] && read -r group </proc/self/autogroup &&
+    until echo "$nice" >/proc/self/autogroup || [ $tries -eq 20 ]; do sleep 0.1; tries=$((tries + 1)); done
+} 2>/dev/null
 "$@" 3>&- 4<&- &
 child=$!
 (
