@@ -46,16 +46,17 @@ export class RegistrationBook {
     const before = this.#replicas.get(replica);
     if (seq !== 0 && before?.next !== seq) return false;
     const holder = seq === 0 || before === undefined ? { next: 0, heardAt: 0, rows: new Map() } : before;
-    const dirty = new Set(holder === before ? [] : (before?.rows.keys() ?? []));
+    // What it had and has not said anew may come with its next report, or to it: as if it had fallen silent now.
+    const dirty = new Map(holder === before ? [] : [...(before?.rows.keys() ?? [])].map((key) => [key, SILENT_MS]));
     this.#replicas.set(replica, holder);
     holder.next = seq + 1;
     holder.heardAt = this.#options.now();
     for (const [key, row] of changes) {
       if (row === null) holder.rows.delete(key);
       else holder.rows.set(key, { row, at: (this.#order += 1) });
-      dirty.add(key);
+      dirty.set(key, 0);
     }
-    for (const key of dirty) this.#decide(key);
+    for (const [key, moreMs] of dirty) this.#decide(key, moreMs);
     return true;
   }
 
@@ -79,10 +80,10 @@ export class RegistrationBook {
   }
 
   /** Of several that have it (a proxy that moves, a connection that hangs) the last who said so counts. */
-  #decide(key: string): void {
+  #decide(key: string, moreMs = 0): void {
     const { ledger, graceMs, most } = this.#options;
     const [last] = [...this.#replicas.values()].flatMap(({ rows }) => rows.get(key) ?? []).sort((a, b) => b.at - a.at);
-    if (last === undefined) return this.#expire(key, graceMs());
+    if (last === undefined) return this.#expire(key, graceMs() + moreMs);
     this.#going.get(key)?.();
     this.#going.delete(key);
     const registered = ledger.entries('registered');
