@@ -92,7 +92,10 @@ export class SharedRegistrations {
   /** It is connected here no more, or is none. */
   withdraw(key: string): void {
     this.#settled(key);
-    if (this.#mine.delete(key)) this.#say(key);
+    if (!this.#mine.delete(key)) return;
+    // Who has to be told all anew misses it by that too; while nobody leads they would add up.
+    if (this.#term === '' && this.#unsaid.size > this.#options.most) this.#unsaid.delete(key);
+    else this.#say(key);
   }
 
   /** What counts here. */
