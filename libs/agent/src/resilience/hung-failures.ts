@@ -50,9 +50,16 @@ export class HungFailures {
   }
 
   /** Before a call is judged by the breaker. @returns whether there was something */
-  takeOut(): boolean {
+  takeOut(seen: SidecarSeen | undefined): boolean {
+    if (this.#since === undefined) return false;
+    // Another agent is in the place of the one whose looks these are: of those that follow none was before its own first.
+    if (this.#since.seen !== seen) this.#since = seen && { seen, goodLooks: 0 };
     const since = this.#since;
-    if (since === undefined) return false;
+    if (since === undefined) {
+      this.#counted.clear();
+      this.#opened = false;
+      return false;
+    }
     const isLost = since.seen.lostAfter === since.goodLooks;
     if (!isLost && since.seen.goodLooks === since.goodLooks) return false; // nobody has looked since
     this.#since = undefined;
@@ -72,8 +79,8 @@ export class HungFailures {
       bucket.failures -= 1;
       return;
     }
-    this.takeOut();
     const { seen } = begun;
+    this.takeOut(seen);
     this.#since ??= { seen, goodLooks: seen.goodLooks };
     this.#counted.set(bucket, (this.#counted.get(bucket) ?? 0) + 1);
     // opossum opens it right after this.

@@ -43,6 +43,17 @@ describe.each(VERSIONS)('beside a sidecar that hangs a breaker of opossum %s', (
       expect(await fireBack(breaker)).toBe('sdk');
     });
 
+    test('does so also where the agent was replaced in place between two such calls', async () => {
+      const breaker = all.breakerOf(TIMEOUT, wrapping);
+      await all.fire(breaker);
+      const seen = { goodLooks: 0, lostAfter: -1 };
+      all.storm.watchedBy(seen);
+      await all.fireAll(breaker, 5);
+      seen.lostAfter = seen.goodLooks;
+      all.storm.decider.judge(() => false);
+      expect(await fireBack(breaker)).toBe('sdk');
+    });
+
     test('is open for what ran out of time when the sidecar was seen well afterwards: then it was the target', async () => {
       const breaker = all.breakerOf(TIMEOUT, wrapping);
       await all.fireAll(breaker, 6);

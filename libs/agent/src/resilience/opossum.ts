@@ -96,7 +96,7 @@ class ObservedBreaker {
     const owned = breaker.enabled && !breaker.isShutdown ? ownedCall(this.#option, args) : undefined;
     if (owned === undefined) return this.#own(context, args);
     const { call, calls } = owned;
-    if (this.#hung.takeOut()) this.#wouldBeOpenSince = undefined;
+    if (this.#hung.takeOut(calls.sidecar)) this.#wouldBeOpenSince = undefined;
     return calls.whileRunning(call, () =>
       isHandedOver(call, 'circuitBreaking') ? this.#observed(owned, context, args) : this.#own(context, args, owned),
     );
