@@ -52,7 +52,7 @@ test('the worst of its scopes is what is said of a registry', () => {
     expect.stringContaining('n: stale in 1 of 2 scopes'),
   ]);
   expect(look({ 'n/a': { state: 'partial', cause: 'one service' }, 'n/b': LIVE })).toEqual([
-    expect.stringContaining('n: partial in 1 of 2 scopes, nothing of it is removed: one service'),
+    expect.stringContaining('n: partial in 1 of 2 scopes, what cannot be read stays: one service'),
   ]);
 });
 

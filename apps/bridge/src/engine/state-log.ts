@@ -9,6 +9,9 @@ const LOOK_AGAIN_MS = 1_000;
 
 const RANK: Readonly<Record<SourceStatus['state'], number>> = { live: 0, syncing: 1, partial: 2, stale: 3 };
 
+/** What is read of a partial one is believed, also that something is gone. */
+const STAYS = { stale: 'nothing of it is removed', partial: 'what cannot be read stays' } as const;
+
 interface Summary {
   readonly status: SourceStatus;
   readonly scopes: number;
@@ -68,7 +71,7 @@ export class StateLog {
     else
       this.#log.warn(
         { ...fields, cause },
-        `${source}: ${state} in ${affected} of ${scopes} scopes, nothing of it is removed: ${cause}; \`isthmus doctor\` says what to do`,
+        `${source}: ${state} in ${affected} of ${scopes} scopes, ${STAYS[state]}: ${cause}; \`isthmus doctor\` says what to do`,
       );
   }
 
