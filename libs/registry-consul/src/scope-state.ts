@@ -35,7 +35,7 @@ export class ScopeState {
   /** False between losing Consul and the end of the next complete read. */
   #open = false;
   /** Why instances that Consul no longer lists are kept for now. */
-  #holding: string | undefined;
+  #holding: { readonly cause: string; readonly backSince: number } | undefined;
   #saidDiagnostics = '[]';
   #problemsChanged = false;
   /** Why the scope is partial, if it is. */
@@ -131,7 +131,7 @@ export class ScopeState {
   /** Everything was read as far as it can be. `lostData`: Consul came back with an older state, see `release`. */
   endRead(lostData: string | undefined): void {
     this.#open = true;
-    this.#holding = lostData;
+    this.#holding = lostData === undefined ? undefined : { cause: lostData, backSince: this.#clock.now() };
     this.#sayProblems();
     if (lostData !== undefined || this.#cause !== undefined) {
       for (const known of this.#known.values()) if (known.fresh !== undefined) this.#show(known);
@@ -151,7 +151,7 @@ export class ScopeState {
     if (!this.#open) return;
     if (this.#problemsChanged) this.#sayProblems();
     const cause = this.#cause;
-    if (this.#holding !== undefined) this.#say({ state: 'stale', since: this.#since(), cause: this.#holding });
+    if (this.#holding !== undefined) this.#say({ state: 'stale', since: this.#since(), ...this.#holding });
     else if (cause !== undefined) this.#say({ state: 'partial', cause });
     else if (this.#status?.state !== 'live') this.#live();
   }
