@@ -31,14 +31,18 @@ export class IdleGateways {
   readonly #published = new Map<MeshHost, Map<SourceId, Published>>();
   readonly #idle = new Set<Published>();
 
-  constructor(deps: IdleGatewaysDeps) {
+  /** @param registries those that the config publishes to: of others nobody would say that something goes */
+  constructor(deps: IdleGatewaysDeps, registries: ReadonlySet<SourceId>) {
     const { flap, before } = deps;
     this.#deps = { ...deps, before: undefined }; // else each config would keep the one before
     this.#flaps = new FlapDamper(flap);
     if (before === undefined) return;
     if (isDeepStrictEqual(before.#deps.flap, flap)) this.#flaps = before.#flaps;
-    for (const [host, published] of before.#published) this.#published.set(host, new Map(published));
-    for (const one of before.#idle) this.#idle.add(one);
+    for (const [to, one] of [...before.#published.values()].flatMap((ofHost) => [...ofHost])) {
+      if (!registries.has(to)) continue;
+      this.#keep(to, one);
+      if (before.#idle.has(one)) this.#idle.add(one);
+    }
   }
 
   /** What stays published of a host; `wanted` is what it would be by itself. */

@@ -27,7 +27,7 @@ export class SinkPublisher {
   readonly idle: IdleGateways;
 
   constructor(rules: readonly PublishRule[], sinks: ReadonlyMap<SourceId, RegistrySink>, deps: IdleGatewaysDeps) {
-    this.idle = new IdleGateways(deps);
+    this.idle = new IdleGateways(deps, new Set(sinks.keys()));
     this.#rules = rules;
     this.#sinks = sinks;
   }

@@ -7,6 +7,7 @@ import { scopeOf, systemClock } from '@isthmus/model';
 import type { Endpoint, Ledger, MeshHost, ServiceId, ServiceRecord, SourceEvent, SourceId, SourceStatus } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { LeaseSink, alwaysWriter } from '@isthmus/registry';
+import type { RegistrySink } from '@isthmus/registry';
 import { MemoryRegistry } from '@isthmus/registry/testing';
 import { completeSources } from '../engine/sinks.ts';
 import { publishRule } from './publication.ts';
@@ -294,6 +295,15 @@ describe('a gateway that is published', () => {
       expect(await addresses(registry)).toEqual(['10.9.0.1']);
       wait(2_000);
       await isGone(registry);
+    });
+
+    test('is waited for no more where the config publishes nothing any more', async () => {
+      const { publisher } = await changed(gateway);
+      const { flap } = DEFAULT_GUARD;
+      const deps = { clock: { now: () => 0 }, flap, isFollowed: () => true, before: publisher.idle };
+      const waits = (...to: readonly SourceId[]): boolean =>
+        new SinkPublisher([], new Map(to.map((id) => [id, {} as RegistrySink])), deps).idle.waits;
+      expect([waits(TO), waits()]).toEqual([true, false]);
     });
 
     test('is at the address that the config says now, and is counted on', async () => {
