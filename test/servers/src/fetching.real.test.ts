@@ -36,6 +36,10 @@ const environment = (): NodeJS.ProcessEnv => ({
   PIP_CONFIG_FILE: '/dev/null',
   PIP_INDEX_URL: `${mirror.url}/simple`,
   PIP_FIND_LINKS: '',
+  // Of an image that has these; pip takes an empty one for none.
+  PIP_EXTRA_INDEX_URL: '',
+  PIP_NO_INDEX: '',
+  PIP_NO_CACHE_DIR: '',
   // It keeps nothing of a host that it does not trust, as it calls one without TLS.
   PIP_TRUSTED_HOST: new URL(mirror.url).host,
   PIP_CACHE_DIR: join(dir, 'pip'),
