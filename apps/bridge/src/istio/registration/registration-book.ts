@@ -33,6 +33,8 @@ export class RegistrationBook {
   readonly #replicas = new Map<string, Holder>();
   /** Those that go, each with what calls it off. */
   readonly #going = new Map<string, () => void>();
+  /** Connected to replicas, and more than there is room for. */
+  readonly #waiting = new Set<string>();
   #order = 0;
 
   constructor(options: BookOptions) {
@@ -60,9 +62,11 @@ export class RegistrationBook {
     return true;
   }
 
-  /** A row was written: also one that this replica wished for before it led, and that nobody has. */
+  /** A row was written: also one that this replica wished for before it led, and that nobody has. Or it went: there is room. */
   written(key: string): void {
+    const [next] = this.#waiting;
     if (this.#options.ledger.get('registered', key) !== undefined) this.#decide(key);
+    else if (next !== undefined) this.#decide(next);
   }
 
   /** What a replica had that is not heard any more has the grace to come back at another. */
@@ -83,11 +87,13 @@ export class RegistrationBook {
   #decide(key: string, moreMs = 0): void {
     const { ledger, graceMs, most } = this.#options;
     const [last] = [...this.#replicas.values()].flatMap(({ rows }) => rows.get(key) ?? []).sort((a, b) => b.at - a.at);
+    this.#waiting.delete(key);
     if (last === undefined) return this.#expire(key, graceMs() + moreMs);
     this.#going.get(key)?.();
     this.#going.delete(key);
     const registered = ledger.entries('registered');
     if (registered.has(key) || registered.size < most) ledger.put('registered', key, last.row);
+    else this.#waiting.add(key);
   }
 
   #expire(key: string, ms: number): void {
