@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import type { ProbeResult } from './probe-result.ts';
 import { Prober } from './prober.ts';
@@ -15,6 +16,7 @@ function setUp(options: Partial<ProberOptions> = {}) {
   const verdicts: string[] = [];
   const checks: { readonly id: string; readonly at: number }[] = [];
   const state = { answer: well as ProbeResult | undefined, inFlight: 0, most: 0, failing: new Set<string>() };
+  const signals = new Set<AbortSignal>();
   const pending: ((result: ProbeResult) => void)[] = [];
   const prober = new Prober(
     { ...OPTIONS, ...options },
@@ -26,7 +28,8 @@ function setUp(options: Partial<ProberOptions> = {}) {
         timers.set(id, { at: now + ms, run });
         return () => void timers.delete(id);
       },
-      probe: async ({ id }) => {
+      probe: async ({ id }, signal) => {
+        signals.add(signal);
         checks.push({ id, at: now });
         state.inFlight += 1;
         state.most = Math.max(state.most, state.inFlight);
@@ -52,7 +55,7 @@ function setUp(options: Partial<ProberOptions> = {}) {
     now = end;
   };
   const add = (...ids: readonly string[]) => ids.forEach((id) => void prober.add({ id, address: '10.0.0.1', port: 80 }));
-  return { prober, state, verdicts, checks, pass, add, pending };
+  return { prober, state, verdicts, checks, pass, add, pending, signals, timers };
 }
 
 describe('the prober', () => {
@@ -130,5 +133,15 @@ describe('the prober', () => {
     expect(verdicts).toEqual([]);
     expect(checks).toHaveLength(1);
     expect(prober.size).toBe(0);
+  });
+
+  test('keeps nothing of the checks that it has made, and of a target that is removed no timer', async () => {
+    const { add, pass, prober, signals, timers } = setUp();
+    add('a');
+    await pass(1_000_000);
+    const kept = [...signals].flatMap((signal) => getEventListeners(signal, 'abort'));
+    expect([prober.count, signals.size, kept.length, timers.size]).toEqual([100, 1, 0, 1]);
+    prober.remove('a');
+    expect(timers.size).toBe(0);
   });
 });

@@ -41,6 +41,8 @@ interface State {
   verdict: 'well' | 'ill' | 'doubted' | undefined;
   /** Successes of all targets when this one began to fail. */
   successesBefore: number;
+  /** Calls off its next check. */
+  stop: () => void;
 }
 
 /**
@@ -72,14 +74,17 @@ export class Prober {
   add(target: ProbeTarget, isIll = false): boolean {
     if (this.#states.has(target.id)) return false;
     const verdict = isIll ? 'ill' : undefined;
-    const state: State = { target, over: new AbortController(), inARow: 0, last: undefined, verdict, successesBefore: 0 };
+    const over = new AbortController();
+    const state: State = { target, over, inARow: 0, last: undefined, verdict, successesBefore: 0, stop: () => undefined };
     this.#states.set(target.id, state);
     this.#later(state, this.#deps.random() * this.#options.intervalMs);
     return true;
   }
 
   remove(id: string): void {
-    this.#states.get(id)?.over.abort();
+    const state = this.#states.get(id);
+    state?.over.abort();
+    state?.stop();
     this.#states.delete(id);
   }
 
@@ -94,12 +99,12 @@ export class Prober {
   }
 
   #later(state: State, ms: number): void {
-    const stop = this.#deps.after(ms, () => {
+    // Not a listener of the signal: one for each check would stay there as long as the target does.
+    state.stop = this.#deps.after(ms, () => {
       if (state.over.signal.aborted) return;
       this.#waiting.push(state);
       this.#pump();
     });
-    state.over.signal.addEventListener('abort', stop, { once: true });
   }
 
   #pump(): void {
