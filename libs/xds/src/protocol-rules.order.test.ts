@@ -12,7 +12,7 @@ const both = ['sotw', 'delta'] as const;
 describe.each(both)('order (%s)', (transport) => {
   const gone = transport === 'sotw' ? ['CDS a'] : ['CDS -b', 'EDS -b'];
 
-  test('is CDS, EDS, LDS, RDS, SDS, in whatever order they change; routes move after the clusters’ ACK', () => {
+  test('is CDS, EDS, LDS, RDS, SDS, in whatever order they change; routes move when the clusters and their endpoints are taken', () => {
     const wire = settled(transport);
     wire.ask(SDS, ['s']);
     wire.ack(SDS, ['s']);
@@ -20,6 +20,8 @@ describe.each(both)('order (%s)', (transport) => {
     wire.commit([SDS, 's', '2'], [RDS, 'r', '2'], [LDS, 'l', '2'], [EDS, 'a', '2'], [CDS, 'a', '2']);
     expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a,b' : 'CDS a', 'EDS a', 'SDS s']);
     wire.ack(CDS);
+    expect(wire.pushes()).toEqual([]);
+    wire.ack(EDS, ['a', 'b']);
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 
@@ -84,6 +86,63 @@ describe.each(both)('order (%s)', (transport) => {
     expect(refused.routes.pushes()).toEqual([]);
     refused.clusters.pass(1_000);
     expect(refused.routes.pushes()).toEqual(['RDS r']);
+  });
+
+  describe('over ADS, when endpoints of a new cluster are refused after CDS is answered, as Envoy does,', () => {
+    function refused(message = 'malformed IP address') {
+      const wire = settled(transport);
+      wire.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);
+      wire.ask(
+        EDS,
+        transport === 'sotw' ? ['a', 'b', 'n'] : ['n'],
+        wire.responses.findLast(({ typeUrl }) => typeUrl === EDS)?.nonce,
+      );
+      wire.ack(CDS);
+      wire.ack(EDS, ['a', 'b', 'n'], message);
+      wire.pass(4_000);
+      expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a,b,n' : 'CDS n', 'EDS n']);
+      return wire;
+    }
+
+    test('routes wait until it takes others', () => {
+      const wire = refused();
+      wire.commit([EDS, 'n', '2']);
+      expect(wire.pushes()).toEqual(['EDS n']);
+      wire.ack(EDS, ['a', 'b', 'n']);
+      expect(wire.pushes()).toEqual(['RDS r']);
+    });
+
+    test('they wait five seconds at most, whatever else is answered meanwhile, and no more after that', () => {
+      const wire = refused();
+      wire.commit([CDS, 'a', '2']);
+      wire.ack(CDS);
+      wire.ack(EDS, ['a', 'b', 'n']);
+      wire.pushes();
+      wire.pass(999);
+      expect(wire.pushes()).toEqual([]);
+      wire.pass(1);
+      expect(wire.pushes()).toEqual(['RDS r']);
+      wire.ack(RDS, ['r']);
+      wire.commit([RDS, 'r', '3']);
+      expect(wire.pushes()).toEqual(['RDS r']);
+    });
+  });
+
+  test('routes do not wait for endpoints of a cluster that the client refused: it never asks for them', () => {
+    const wire = settled(transport);
+    wire.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);
+    wire.ack(CDS, [], 'no such type in n');
+    expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a,b,n' : 'CDS n', 'RDS r']);
+  });
+
+  test('refused endpoints of a cluster that is there hold up no routes', () => {
+    const wire = settled(transport);
+    wire.commit([EDS, 'a', '2']);
+    wire.ack(EDS, ['a', 'b'], 'malformed IP address');
+    wire.commit([CDS, 'b', '2'], [RDS, 'r', '2']);
+    wire.ack(CDS);
+    wire.ack(EDS, ['a', 'b']);
+    expect(wire.pushes()).toEqual(['EDS a', transport === 'sotw' ? 'CDS a,b' : 'CDS b', 'EDS b', 'RDS r']);
   });
 
   test('a removed cluster stays for all streams until every one has acknowledged the routes without it, and 15 s', () => {

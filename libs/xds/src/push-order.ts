@@ -14,6 +14,15 @@ const MAX_LEFTOVER = 5 * 60_000;
 /** The same for a client that has no routes of ours at all. */
 const MAX_LEFTOVER_ALONE = 15_000;
 
+interface Cold {
+  /** Of the view: the first that it may have come with. */
+  readonly revision: number;
+  /** The client refused them. */
+  refused: boolean;
+  /** Who refused them is waited for until then (ms since the epoch): from when it was first waited for. */
+  until: number | undefined;
+}
+
 interface Hold {
   readonly since: number;
   /** When the last answer came, and how many there were by then. */
@@ -29,8 +38,8 @@ interface Hold {
 export class PushOrder {
   readonly #streamsOf: (type: TypeUrl) => Iterable<TypeStream>;
   readonly #holds = new Map<TypeStream, Hold>();
-  /** Endpoints of clusters whose answer to CDS does not tell that they are warm, by the revision of the view that they came with, at the earliest. */
-  readonly #cold = new Map<string, number>();
+  /** Endpoints of clusters of which the answer to CDS does not tell whether they have any. */
+  readonly #cold = new Map<string, Cold>();
   /** Of these, how many were answered so far. */
   #warmed = 0;
   #leftoversSince: number | undefined;
@@ -45,37 +54,48 @@ export class PushOrder {
    * Should a push of listeners or routes wait for clusters that are on their way? Those that came into the view with them or
    * before them are waited for; what changed of clusters since then, nothing of the push names.
    * @param awaitsClusters false: the answer to CDS is not waited for, only that to endpoints
+   * @returns ms to wait at most until it is asked again; 0: it goes
    */
-  holds(stream: TypeStream, now: number, awaitsClusters = true): boolean {
-    if (stream.type !== LDS && stream.type !== RDS) return false;
+  holds(stream: TypeStream, now: number, awaitsClusters = true): number {
+    if (stream.type !== LDS && stream.type !== RDS) return 0;
     let waits = false;
     let heard = this.#warmed;
     for (const clusters of this.#streamsOf(CDS)) {
       waits ||= (awaitsClusters ? clusters.answeredThrough : clusters.sentThrough) < stream.changedIn;
       heard += clusters.answers;
     }
-    for (const revision of this.#cold.values()) waits ||= revision <= stream.changedIn;
+    let rest = MAX_HOLD;
+    for (const [name, cold] of this.#cold) {
+      if (cold.revision > stream.changedIn) continue;
+      // Other answers do not make this wait longer: one bad address must not hold up what is well.
+      if (cold.refused) cold.until ??= now + MAX_HOLD;
+      const left = (cold.until ?? Infinity) - now;
+      if (left <= 0) this.#cold.delete(name);
+      else [waits, rest] = [true, Math.min(rest, left)];
+    }
     if (!waits) {
       this.#holds.delete(stream);
-      return false;
+      return 0;
     }
     let hold = this.#holds.get(stream);
     if (hold === undefined) this.#holds.set(stream, (hold = { since: now, heardAt: now, heard }));
     if (heard !== hold.heard) Object.assign(hold, { heardAt: now, heard });
-    if (now - hold.heardAt < MAX_HOLD && now - hold.since < MAX_HOLDS) return true;
+    rest = Math.min(rest, hold.heardAt + MAX_HOLD - now, hold.since + MAX_HOLDS - now);
+    if (rest > 0) return rest;
     this.#holds.delete(stream);
-    for (const [name, revision] of this.#cold) if (revision <= stream.changedIn) this.#cold.delete(name);
-    return false;
+    for (const [name, { revision }] of this.#cold) if (revision <= stream.changedIn) this.#cold.delete(name);
+    return 0;
   }
 
   /**
-   * Clusters were sent whose answer does not tell that they are warm, since their endpoints come over streams of their own, or
-   * since others of the response are to stay cold. (Otherwise Envoy answers CDS over ADS when the new clusters are warm.)
+   * Clusters were sent whose answer does not tell that they have endpoints. Where these come over streams of their own, or others
+   * of the response are to stay cold, it does not tell that they are warm; over ADS Envoy answers CDS when they are, but also
+   * endpoints that it refuses end the warming, with none, and that it says only then (`envoy.refused.real.test.ts`).
    * @param revision of the view: the first that they may have come with, not that in which they were sent. What is sent late is of now,
    *   but routes that wait for it may be of before.
    */
   awaitEndpoints(names: Iterable<string>, revision: number): void {
-    for (const name of names) if (!this.#cold.has(name)) this.#cold.set(name, revision);
+    for (const name of names) if (!this.#cold.has(name)) this.#cold.set(name, { revision, refused: false, until: undefined });
   }
 
   /** Nobody is told of these any more. */
@@ -83,13 +103,21 @@ export class PushOrder {
     for (const name of endpoints) this.#cold.delete(name);
   }
 
-  /** What a client has brought along is known by its first answer. */
-  answered({ type, subscription }: TypeStream): void {
+  /**
+   * What a client has brought along is known by its first answer.
+   * @param endpoints over the same stream
+   */
+  answered({ type, subscription }: TypeStream, endpoints: TypeStream | undefined): void {
     if (subscription.leftovers.size > 0) this.#mayHaveLeftovers = true;
+    // Who has answered and does not ask for the endpoints, of a cluster that it refused for one, never will.
+    if (type === CDS && endpoints !== undefined)
+      for (const name of this.#cold.keys()) if (!endpoints.subscription.wants(name)) this.#cold.delete(name);
     if (type !== EDS) return;
-    for (const name of this.#cold.keys()) {
+    for (const [name, cold] of this.#cold) {
+      if (!subscription.wants(name) || subscription.isPending(name)) continue;
       // Who refuses its endpoints has a cluster without any: routes that moved to it now would find nobody.
-      if (!subscription.wants(name) || subscription.isPending(name) || subscription.mayBeRejected(name)) continue;
+      cold.refused = subscription.mayBeRejected(name);
+      if (cold.refused) continue;
       this.#cold.delete(name);
       this.#warmed += 1;
     }

@@ -1,5 +1,4 @@
 import type { AdmittedClient } from './admit.ts';
-import { MAX_HOLD } from './push-order.ts';
 import type { Stock } from './push.ts';
 import type { ReturningClient } from './returning-client.ts';
 import type { StreamProfile } from './stream-profile.ts';
@@ -32,7 +31,8 @@ export function pushReadiness(
   if (now < stream.notBefore) return { wait: stream.notBefore - now };
   const silence = returning.beforeOthers(type, now);
   if (silence > 0) return { wait: silence };
-  if (family.order.holds(stream, now, !returning.isMute(now))) return { wait: MAX_HOLD };
+  const hold = family.order.holds(stream, now, !returning.isMute(now));
+  if (hold > 0) return { wait: hold };
   let retiring = retirement.resources(type);
   if (type === CDS) {
     const known = [resources, retiring, view.resources(EDS), retirement.resources(EDS)];

@@ -34,11 +34,12 @@ describe.each(['sotw', 'delta'] as const)('a stream (%s)', (transport) => {
     expect(wire.pushes()).toHaveLength(1);
   });
 
-  test('sends clusters, then their endpoints, and listeners and routes when the clusters are accepted', () => {
+  test('sends clusters, then their endpoints, and listeners and routes when both are accepted', () => {
     const wire = settled(transport);
     wire.commit([RDS, 'r', '2'], [LDS, 'l', '2'], [EDS, 'a', '2'], [CDS, 'a', '2']);
     expect(wire.pushes()).toEqual([transport === 'sotw' ? 'CDS a,b' : 'CDS a', 'EDS a']);
     wire.ack(CDS);
+    wire.ack(EDS, ['a', 'b']);
     expect(wire.pushes()).toEqual(['LDS l', 'RDS r']);
   });
 

@@ -47,16 +47,19 @@ export function cluster(name: string, version = '1', serviceName = name, apart?:
   return change(CDS, name, version, toBinary(ClusterSchema, message));
 }
 
-export function endpoints(clusterName: string, ports: readonly number[]): ResourceChange {
+/** @param host of all; Envoy refuses what is no IP address */
+export function endpoints(clusterName: string, ports: readonly number[], host = '127.0.0.1'): ResourceChange {
   const message = create(ClusterLoadAssignmentSchema, {
     clusterName,
     endpoints: [
       {
-        lbEndpoints: ports.map((port) => ({ hostIdentifier: { case: 'endpoint' as const, value: { address: address(port) } } })),
+        lbEndpoints: ports.map((port) => ({
+          hostIdentifier: { case: 'endpoint' as const, value: { address: address(port, host) } },
+        })),
       },
     ],
   });
-  return change(EDS, clusterName, ports.join(), toBinary(ClusterLoadAssignmentSchema, message));
+  return change(EDS, clusterName, `${host} ${ports.join()}`, toBinary(ClusterLoadAssignmentSchema, message));
 }
 
 /** Takes its routes from RDS. A bad one names a filter that no Envoy has. */
@@ -105,8 +108,8 @@ export function route(name: string, hosts: Readonly<Record<string, string>>): Re
   return change(RDS, name, JSON.stringify(hosts), toBinary(RouteConfigurationSchema, message));
 }
 
-function address(port: number) {
-  const value = { address: '127.0.0.1', portSpecifier: { case: 'portValue' as const, value: port } };
+function address(port: number, host = '127.0.0.1') {
+  const value = { address: host, portSpecifier: { case: 'portValue' as const, value: port } };
   return { address: { case: 'socketAddress' as const, value } };
 }
 
