@@ -17,11 +17,23 @@ export const BESIDE = `The registry, and what makes the load, yield the CPUs to 
 export function yieldCpus(pid: number): number | undefined {
   const file = `/proc/${pid}/autogroup`;
   try {
-    writeFileSync(file, `${NICENESS_BESIDE}`);
+    writePatiently(file, `${NICENESS_BESIDE}`);
     const niceness = / nice (-?\d+)/.exec(readFileSync(file, 'utf8'))?.[1];
     return niceness === undefined ? undefined : Number(niceness);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** Of a user without CAP_SYS_ADMIN the kernel takes one niceness in a tenth of a second (kernel/sched/autogroup.c). */
+function writePatiently(file: string, text: string): void {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return writeFileSync(file, text);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries === 20) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
   }
 }
