@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
@@ -32,6 +33,18 @@ async function freePort(): Promise<number> {
 }
 
 describe('a check', () => {
+  test.each(['tcp', 'http', 'grpc'] as const)('by %s leaves nothing with the signal of its target', async (type) => {
+    const { signal } = new AbortController();
+    // Of Node's own, and of another realm than this test: `AbortSignal.any` notes its signal there for good (20.20).
+    const notes = (): readonly unknown[] =>
+      Object.getOwnPropertySymbols(signal)
+        .map((symbol): unknown => Reflect.get(signal, symbol))
+        .filter((value) => typeof value === 'object' && value !== null && 'size' in value && value.size !== 0);
+    const port = await listening(createTcpServer((socket) => socket.destroy()));
+    await probe('127.0.0.1', port, options({ type }), signal);
+    expect([getEventListeners(signal, 'abort').length, notes().length]).toEqual([0, 0]);
+  });
+
   test('over TCP wants a connection', async () => {
     const port = await listening(createTcpServer((socket) => socket.destroy()));
     expect(await probe('127.0.0.1', port, options({}), never)).toEqual({ healthy: true });

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { messageOf } from '@isthmus/model';
+import { messageOf, within } from '@isthmus/model';
 import { grpcHealth } from './grpc-health.ts';
 import type { ProbeResult } from './probe-result.ts';
 import { tlsOptions, tlsReason } from './probe-tls.ts';
@@ -21,24 +21,28 @@ export interface ProbeOptions {
   readonly tls?: ProbeTls | undefined;
 }
 
-/** Asks once. Never throws. Follows no redirect, reads no body, keeps no connection. */
-export async function probe(address: string, port: number, options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
-  const deadline = AbortSignal.timeout(options.timeoutMs);
-  const either = AbortSignal.any([signal, deadline]);
-  try {
-    switch (options.type) {
-      case 'tcp':
-        return await tcp(address, port, options.tls, either);
-      case 'http':
-        return await http(address, port, options, either);
-      case 'grpc':
-        return await grpcHealth(address, port, options, either);
-      default:
-        return options.type satisfies never;
+/** Asks once. Never throws. Follows no redirect, reads no body, keeps no connection, and leaves nothing with the signal. */
+export function probe(address: string, port: number, options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
+  return within(options.timeoutMs, signal, async (limited) => {
+    try {
+      return await ask(address, port, options, limited);
+    } catch (thrown) {
+      if (limited.aborted && !signal.aborted) return { healthy: false, reason: `no answer within ${options.timeoutMs} ms` };
+      return { healthy: false, reason: reasonOf(thrown) };
     }
-  } catch (thrown) {
-    if (deadline.aborted) return { healthy: false, reason: `no answer within ${options.timeoutMs} ms` };
-    return { healthy: false, reason: reasonOf(thrown) };
+  });
+}
+
+function ask(address: string, port: number, options: ProbeOptions, signal: AbortSignal): Promise<ProbeResult> {
+  switch (options.type) {
+    case 'tcp':
+      return tcp(address, port, options.tls, signal);
+    case 'http':
+      return http(address, port, options, signal);
+    case 'grpc':
+      return grpcHealth(address, port, options, signal);
+    default:
+      return options.type satisfies never;
   }
 }
 
