@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { IsthmusError, messageOf } from '@isthmus/model';
+import { IsthmusError, messageOf, within } from '@isthmus/model';
 import type { EurekaConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
@@ -82,25 +82,27 @@ export class EurekaWriter {
       ...(authorization === undefined ? {} : { authorization }),
     };
     const secure = this.#url.startsWith('https:');
-    const deadline = AbortSignal.timeout(this.#timeoutMs);
-    return new Promise((resolve, reject) => {
-      const fail = (thrown: unknown) => reject(failureOf(thrown, what, deadline.aborted ? this.#timeoutMs : undefined));
-      const options = { method, headers, agent: this.#agent, signal: AbortSignal.any([signal, deadline]) };
-      const call = (secure ? httpsRequest : httpRequest)(`${this.#url}${path}`, options, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > MOST_ANSWER_BYTES)
-            response.destroy(new IsthmusError('registry.too-large', `the answer to ${what} is too large`));
-          else chunks.push(chunk);
+    const send = (limited: AbortSignal) =>
+      new Promise<{ status: number; text: string }>((resolve, reject) => {
+        const isLate = () => limited.aborted && !signal.aborted;
+        const fail = (thrown: unknown) => reject(failureOf(thrown, what, isLate() ? this.#timeoutMs : undefined));
+        const options = { method, headers, agent: this.#agent, signal: limited };
+        const call = (secure ? httpsRequest : httpRequest)(`${this.#url}${path}`, options, (response) => {
+          const chunks: Buffer[] = [];
+          let size = 0;
+          response.on('data', (chunk: Buffer) => {
+            size += chunk.length;
+            if (size > MOST_ANSWER_BYTES)
+              response.destroy(new IsthmusError('registry.too-large', `the answer to ${what} is too large`));
+            else chunks.push(chunk);
+          });
+          response.on('error', fail);
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
         });
-        response.on('error', fail);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
+        call.on('error', fail);
+        call.end(payload);
       });
-      call.on('error', fail);
-      call.end(payload);
-    });
+    return within(this.#timeoutMs, signal, send);
   }
 }
 
