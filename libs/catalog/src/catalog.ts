@@ -25,6 +25,8 @@ export interface CatalogOptions {
   readonly overlay?: RecordOverlay;
   /** How long what a registry takes away one by one waits after the registry itself was away, ms. Default: not at all. */
   readonly restartGrace?: (source: SourceId) => number;
+  /** The one of the config before this one, which is used no more. How often instances came and went is known on. */
+  readonly before?: Catalog | undefined;
 }
 
 /**
@@ -41,10 +43,11 @@ export class Catalog {
   readonly #overlay: RecordOverlay | undefined;
 
   constructor(options: CatalogOptions) {
+    const { before } = options;
     this.#rules = compileRules(options.rules);
     this.#guard = options.guard;
     this.#clock = options.clock;
-    this.#records = new PublishedRecords(options.guard, options.ledger, options.clock, options.restartGrace);
+    this.#records = new PublishedRecords(options, before === undefined ? undefined : before.#records);
     this.#vips = new Vips(options.ledger, this.#rules, options.allocateVips, options.clock);
     this.#hosts = new HostIndex(this.#rules);
     this.#overlay = options.overlay;

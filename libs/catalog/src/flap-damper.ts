@@ -21,10 +21,17 @@ const FORGET = 4;
  */
 export class FlapDamper {
   readonly #options: FlapOptions;
-  readonly #penalties = new Map<string, { readonly penalty: number; readonly at: number }>();
+  readonly #penalties: Map<string, { readonly penalty: number; readonly at: number }>;
 
-  constructor(options: FlapOptions) {
+  /** @param before of the config before this one, which counts no more: what it has counted goes on */
+  constructor(options: FlapOptions, before?: FlapDamper) {
     this.#options = options;
+    this.#penalties = before === undefined ? new Map() : before.#penalties;
+  }
+
+  /** Forgets the endpoints that nobody follows any more. */
+  keep(isFollowed: (endpoint: string) => boolean): void {
+    for (const endpoint of this.#penalties.keys()) if (!isFollowed(endpoint)) this.#penalties.delete(endpoint);
   }
 
   /** An endpoint went: for how many ms it should stay all the same; 0: it may go. */

@@ -1,5 +1,6 @@
 import { MemoryLedger } from '@isthmus/ledger';
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_GUARD } from './removal-guard.ts';
 import { endpoint, record, service, snapshotOf, upsert } from './testing/records.ts';
 import { WatchedCatalog } from './testing/watched-catalog.ts';
 import type { WatchedOptions } from './testing/watched-catalog.ts';
@@ -60,6 +61,30 @@ describe('an instance that comes and goes', () => {
     made.say(upsert(sick));
     const { record: published } = [...made.scope.records.values()][0] ?? {};
     expect(published?.endpoints.map((e) => e.health)).toEqual(['healthy', 'unhealthy']);
+  });
+
+  test('is known as such over a change of the config, as that one says', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    flaps(made, 2);
+    made.reconfigure({ guard: { flap: { ...DEFAULT_GUARD.flap, delayMs: 5_000 } } });
+    made.say(snapshotOf([both])).status({ state: 'live' });
+    made.say(upsert(one)).wait(4_000);
+    expect([made.ports('orders'), made.scope.retained.flap]).toEqual([[1, 2], 1]);
+    made.wait(1_000);
+    expect(made.ports('orders')).toEqual([1]);
+  });
+
+  test('is forgotten with its registry when that leaves the config', () => {
+    const made = make()
+      .say(snapshotOf([both]))
+      .status({ state: 'live' });
+    flaps(made, 2);
+    made.reconfigure({}, () => false).reconfigure();
+    made.say(snapshotOf([both])).status({ state: 'live' });
+    made.say(upsert(one));
+    expect(made.ports('orders')).toEqual([1]);
   });
 
   test('is not damped where the config says so', () => {

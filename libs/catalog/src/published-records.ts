@@ -19,6 +19,14 @@ export interface Changes {
   drop(id: ServiceId): void;
 }
 
+export interface PublishedRecordsDeps {
+  readonly guard: GuardOptions;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** How long removals of a source wait that was away itself, ms. Default 0: they do not. */
+  readonly restartGrace?: ((source: SourceId) => number) | undefined;
+}
+
 /** How a complete read is taken. Undefined: a change of one service, judged alone. */
 type Verdict = { readonly isMass: boolean; readonly mayGo: (retained: Retained) => boolean } | undefined;
 
@@ -36,18 +44,19 @@ export class PublishedRecords {
   readonly #watched: WatchedTime;
   readonly #flaps: FlapDamper;
 
-  /** @param restartGrace how long removals of a source wait that was away itself, ms; 0: they do not */
-  constructor(guard: GuardOptions, ledger: Ledger, clock: Clock, restartGrace: (source: SourceId) => number = () => 0) {
+  /** @param before of the config before this one */
+  constructor({ guard, ledger, clock, restartGrace = () => 0 }: PublishedRecordsDeps, before?: PublishedRecords) {
     this.#guard = guard;
     this.#clock = clock;
     this.#watched = new WatchedTime(clock);
     this.scopes = new ScopeTable(ledger, clock, guard.windowMs, restartGrace);
-    this.#flaps = new FlapDamper(guard.flap);
+    this.#flaps = new FlapDamper(guard.flap, before === undefined ? undefined : before.#flaps);
     this.tombstones = new Tombstones(ledger, guard.tombstoneTtlMs);
   }
 
   /** Last known good from the ledger. */
   restore(isOurs: (source: SourceId) => boolean): Generator<KnownRecord> {
+    this.#flaps.keep((id) => isOurs(id.slice(0, id.indexOf('/')) as SourceId));
     return this.scopes.restore(isOurs, this.#watched.now());
   }
 

@@ -21,7 +21,8 @@ export interface PartsOptions {
   readonly audit: (entry: CorrectionAudit) => void;
 }
 
-export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness): Catalog {
+/** @param before that of the config before this one */
+export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness, before?: Catalog): Catalog {
   const { merge, guard, registries } = config;
   const graces = new Map(registries.map((registry) => [registry.id, graceOf(registry.config)]));
   return new Catalog({
@@ -32,6 +33,7 @@ export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness
     allocateVips: true,
     overlay: liveness,
     restartGrace: (source) => graces.get(source) ?? 0,
+    before,
   });
 }
 

@@ -185,7 +185,7 @@ export class Engine {
     this.istio.reconfigure(config, this.mesh.publisher);
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);
-    this.#catalog = makeCatalog(this.#parts, this.#liveness);
+    this.#catalog = makeCatalog(this.#parts, this.#liveness, this.#catalog);
     this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas, this.#sinks);
     this.#startPipeline(before);
   }

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { MeshHost } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import type { Engine } from '../engine/engine.ts';
 import { ENTRY, HOST, IstioWorld, entryWith, rule } from './testing/istio-world.ts';
@@ -38,6 +40,23 @@ test('options of the mesh count for nodes that are connected, without a restart,
   await world.write('a/rules.yaml', entryWith('4s'));
   await until('rules are followed on', () => routeTimeout(view, HOST) === 4);
   expect([connectTimeout(view, HOST), [...lost]]).toEqual([3, []]);
+});
+
+test('how often an instance came and went is known over a change of the config', async () => {
+  const both = ENTRY.replace('[{ address: 10.0.0.1 }]', '[{ address: 10.0.0.1 }, { address: 10.0.0.2 }]');
+  const says = async (entry: string, what: { readonly endpoints: number; readonly damped: number }) => {
+    await world.write('a/rules.yaml', entry);
+    const seen = () => ({
+      endpoints: engine.catalog.merged(HOST as MeshHost)?.endpoints.length,
+      damped: [...engine.catalog.scopes()].reduce((sum, { retained }) => sum + retained.flap, 0),
+    });
+    await until(JSON.stringify(what), () => isDeepStrictEqual(seen(), what));
+  };
+  await says(both, { endpoints: 2, damped: 0 });
+  await says(ENTRY, { endpoints: 1, damped: 0 });
+  await engine.reconfigure(world.config({ dir: 'a' }, { guard: { flap: { count: 2 } } }));
+  await says(both, { endpoints: 2, damped: 0 });
+  await says(ENTRY, { endpoints: 2, damped: 1 });
 });
 
 test('another directory takes the place of the first once it has been read; one that cannot be read takes nothing away', async () => {

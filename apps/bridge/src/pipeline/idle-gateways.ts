@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FlapDamper } from '@isthmus/catalog';
 import type { GuardOptions } from '@isthmus/catalog';
 import type { Clock, MeshHost, MeshService, ServiceId, SourceId } from '@isthmus/model';
@@ -35,9 +34,8 @@ export class IdleGateways {
   constructor(deps: IdleGatewaysDeps, registries: ReadonlySet<SourceId>) {
     const { flap, before } = deps;
     this.#deps = { ...deps, before: undefined }; // else each config would keep the one before
-    this.#flaps = new FlapDamper(flap);
+    this.#flaps = new FlapDamper(flap, before === undefined ? undefined : before.#flaps);
     if (before === undefined) return;
-    if (isDeepStrictEqual(before.#deps.flap, flap)) this.#flaps = before.#flaps;
     for (const [to, one] of [...before.#published.values()].flatMap((ofHost) => [...ofHost])) {
       if (!registries.has(to)) continue;
       this.#keep(to, one);

@@ -1,5 +1,5 @@
 import { scopeId, scopeOf, systemClock } from '@isthmus/model';
-import type { Ledger, MeshHost, SourceEvent, SourceStatus } from '@isthmus/model';
+import type { Ledger, MeshHost, SourceEvent, SourceId, SourceStatus } from '@isthmus/model';
 import { Catalog } from '../catalog.ts';
 import { DEFAULT_RULES } from '../merge-rules.ts';
 import type { MergeRules } from '../merge-rules.ts';
@@ -19,7 +19,7 @@ export interface WatchedOptions {
 export class WatchedCatalog {
   readonly clock = { time: systemClock.now(), now: () => this.clock.time };
   readonly ledger: Ledger;
-  readonly #options: WatchedOptions;
+  #options: WatchedOptions;
   catalog: Catalog;
 
   constructor(ledger: Ledger, options: WatchedOptions = {}) {
@@ -28,7 +28,7 @@ export class WatchedCatalog {
     this.catalog = this.#make();
   }
 
-  #make(): Catalog {
+  #make(before?: Catalog): Catalog {
     return new Catalog({
       rules: { ...DEFAULT_RULES, ...this.#options.rules },
       guard: { ...DEFAULT_GUARD, ...this.#options.guard },
@@ -36,6 +36,7 @@ export class WatchedCatalog {
       clock: this.clock,
       allocateVips: true,
       restartGrace: () => this.#options.restartGrace ?? 0,
+      before,
     });
   }
 
@@ -65,6 +66,14 @@ export class WatchedCatalog {
   restart(): this {
     this.catalog = this.#make();
     this.catalog.restore(() => true);
+    return this;
+  }
+
+  /** The process goes on with another config. */
+  reconfigure(options: WatchedOptions = this.#options, isOurs: (source: SourceId) => boolean = () => true): this {
+    this.#options = options;
+    this.catalog = this.#make(this.catalog);
+    this.catalog.restore(isOurs);
     return this;
   }
 
