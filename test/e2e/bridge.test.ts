@@ -105,6 +105,15 @@ describe('the bridge as a process', () => {
     expect(await post('application/json', JSON.stringify('x'.repeat(100_000)))).toMatchObject({ status: 413 });
   });
 
+  test('a report of another replica is refused for good: it shares its ledger with nobody', async () => {
+    const answer = await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/replica/registrations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await bridge.adminToken()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ replica: 'a', seq: 0, changes: [] }),
+    });
+    expect([answer.status, await answer.json()]).toEqual([409, expect.objectContaining({ title: 'No replicas' })]);
+  });
+
   test('exports what it publishes as ServiceEntries', async () => {
     const { body } = await ask('/api/v1/export?format=istio', { host: '127.0.0.1' });
     expect(body).toContain('kind: ServiceEntry');

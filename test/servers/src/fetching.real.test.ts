@@ -6,8 +6,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { until } from '@isthmus/model/testing';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Mirror } from './testing/mirror.ts';
 import { addModules, addWheel } from './testing/small-packages.ts';
@@ -79,7 +79,7 @@ describe.each(Object.entries(kinds))('what comes as a %s', (_, prepare) => {
     mirror.halve(last, 'hold');
     const killed = spawn(process.execPath, [script, cache(), ...args], { env: environment(), stdio: 'ignore' });
     await mirror.held;
-    while (!existsSync(kept)) await delay(20);
+    await until('what came whole is kept', () => existsSync(kept));
     killed.kill('SIGKILL');
     await once(killed, 'exit');
     const home = await get(args);

@@ -42,7 +42,10 @@ export class RegistrationsController {
   @ApiBadRequestResponse({ description: 'No report', ...answerOf('Problem') })
   @ApiUnauthorizedResponse({ description: 'No valid token', ...answerOf('Problem') })
   @ApiTemporaryRedirectResponse({ description: 'Another replica leads: ask it', ...answerOf('Problem') })
-  @ApiConflictResponse({ description: 'Another replica leads, and does not say where it is', ...answerOf('Problem') })
+  @ApiConflictResponse({
+    description: 'Another replica leads, and does not say where it is; or there are no replicas',
+    ...answerOf('Problem'),
+  })
   @ApiServiceUnavailableResponse({ description: 'No replica leads now', ...answerOf('Problem') })
   take(@Body() body: unknown, @Res({ passthrough: true }) reply: FastifyReply): object {
     const report = readRegistrations(body);
@@ -54,9 +57,16 @@ export class RegistrationsController {
         'run one version of the bridge on all replicas',
       );
     const { istio, replicas } = this.#engine;
+    if (replicas === undefined)
+      throw new ProblemException(
+        409,
+        'No replicas',
+        'this bridge shares its ledger with nobody',
+        'give all replicas one shared ledger (docs/replicas.md), or ask the bridge that the others share theirs with',
+      );
     const known = istio.shared?.receive(report);
     if (known !== undefined) return { known };
-    const { problem, location } = elsewhere(new NotLeader(replicas?.ledger.status.leader), REGISTRATIONS_PATH);
+    const { problem, location } = elsewhere(new NotLeader(replicas.ledger.status.leader), REGISTRATIONS_PATH);
     if (location !== undefined) void reply.header('location', location);
     void reply.code(problem.status).type('application/problem+json');
     return problem;
