@@ -188,7 +188,12 @@ export const agentCost: Scenario = {
             ...{ unit: '%', atMost: Math.max(0, -rateMoreOfNone.low) * 100, measured: Math.max(0, -rateMore.high) * 100 },
           })),
           { what: 'RSS beside a service with fetch, median of pairs', unit: 'MB', atMost: 8, measured: held.rss.middle },
-          { what: 'RSS beside a service with http alone, median of pairs', unit: 'MB', atMost: 8, measured: heldAlone.rss.middle },
+          {
+            what: 'RSS beside a service with http alone, median of pairs',
+            unit: 'MB',
+            atMost: 8,
+            measured: heldAlone.rss.middle,
+          },
           {
             what: 'start-up, CPU, median of pairs, the worst sort',
             ...{ unit: 'ms', atMost: 30, measured: largest(started.map(({ cpuMore }) => cpuMore.middle)) },
