@@ -1,4 +1,4 @@
-import { chmodSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '@isthmus/model/testing';
@@ -11,17 +11,20 @@ afterEach(() => world.close());
 
 describe('the plan on disk', () => {
   const file = (): string => join(world.directory, 'isthmus-plan-web.json');
-  const kept = async (): Promise<void> => {
-    world.bridge.stream = world.bridge.says(hello, planEvent('1', orders));
-    world.follow({ cacheDir: world.directory });
-    await world.inForce('1');
-    await until('it is written', () => {
+  /** Also where a test ends: a write under way would make the directory anew after it. */
+  const written = (version: string): Promise<void> =>
+    until(`plan ${version} is written`, () => {
       try {
-        return statSync(file()).size > 0;
+        return (JSON.parse(readFileSync(file(), 'utf8')) as { readonly version?: string }).version === version;
       } catch {
         return false;
       }
     });
+  const kept = async (): Promise<void> => {
+    world.bridge.stream = world.bridge.says(hello, planEvent('1', orders));
+    world.follow({ cacheDir: world.directory });
+    await world.inForce('1');
+    await written('1');
     world.control?.close();
     await world.bridge.stop();
     world.bridge = new ScriptedControl();
@@ -36,6 +39,7 @@ describe('the plan on disk', () => {
     world.bridge.stream = world.bridge.says(hello, planEvent('2', orders));
     await world.bridge.start(world.port);
     await world.inForce('2');
+    await written('2');
   });
 
   test.each<[string, () => void]>([
@@ -50,6 +54,7 @@ describe('the plan on disk', () => {
     world.bridge.stream = world.bridge.says(hello, planEvent('2', orders));
     await world.bridge.start(world.port);
     await world.inForce('2');
+    await written('2');
   });
 
   test('that cannot be written is said, and the plan is in force', async () => {
