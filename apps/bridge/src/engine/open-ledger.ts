@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { letGoService } from '@isthmus/catalog';
 import { formatListen } from '@isthmus/config';
 import { FileLedger, SharedLedger } from '@isthmus/ledger';
 import type { LocalLedger, Replica } from '@isthmus/ledger';
@@ -39,6 +40,8 @@ export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
     leaseMs: shared.leaseMs,
     monotonic: () => performance.now(),
     random: Math.random,
+    // An endpoint that is let go may have come back by then, and wait anew.
+    endsWithLead: (table, key) => table === 'held' && letGoService(key) !== undefined,
   });
   if (await ledger.loaded(LOAD_MS)) takeFrozen(ledger.frozen, local);
   return ledger;

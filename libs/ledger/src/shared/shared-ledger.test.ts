@@ -122,6 +122,22 @@ describe('a ledger that replicas share', () => {
     expectOneWriterAtATime(server);
   });
 
+  test('what a leader decided of how things were is not written by it when it leads again; its other wishes are', async () => {
+    const server = new MemoryServer();
+    const a = replica(server, 'a');
+    await leaderOf(a);
+    a.store.cut = true;
+    a.ledger.put('held', 'now/orders', { since: 1 });
+    a.ledger.put('held', 'shop/public/g', { since: 1 });
+    expect(a.ledger.status.waiting).toBe(2);
+    await until('it leads no more', () => a.ledger.status.waiting === 1 && !leads(a));
+    a.store.cut = false;
+    await until('its wish came true', () => a.ledger.get('held', 'shop/public/g') !== undefined);
+    expect(a.ledger.get('held', 'now/orders')).toBeUndefined();
+    a.ledger.put('held', 'now/orders', { since: 2 });
+    await until('what it decides now is written', () => a.ledger.get('held', 'now/orders') !== undefined);
+  });
+
   test('a store that lost its data is filled again, and nobody forgets anything', async () => {
     const server = new MemoryServer();
     const [a, b] = [replica(server, 'a'), replica(server, 'b')];

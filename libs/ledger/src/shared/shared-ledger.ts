@@ -24,6 +24,8 @@ export interface SharedLedgerOptions extends KeeperOptions {
   readonly local: LocalLedger;
   /** Tables of the local copy that are shared. */
   readonly sharedTables: readonly LedgerTable[];
+  /** What a leader decides of how things are now: who loses the lead before it is written, does not write it when it leads again. Default: nothing. */
+  readonly endsWithLead?: (table: string, key: string) => boolean;
 }
 
 /** Changes put into their segments between two turns of the event loop, 2 ms. */
@@ -270,6 +272,11 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     for (const listener of this.#onCommitted) listener(changes);
   }
 
+  #dropDecisions(): void {
+    const { endsWithLead = () => false } = this.#options;
+    for (const [id, { table, key }] of this.#wanted) if (endsWithLead(table, key)) this.#wanted.delete(id);
+  }
+
   /** Tells when the lease starts, and when it runs out unrenewed. */
   #watchLease(): void {
     const is = this.#keeper.isLeader;
@@ -277,6 +284,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     if (is) this.#lease = setTimeout(() => this.changed(), this.#options.leaseMs / 4).unref();
     if (is === this.#wasWriter) return;
     this.#wasWriter = is;
+    if (!is) this.#dropDecisions();
     if (is) void this.#content.findOrphans(this.#keeper.head?.epoch ?? 0);
     for (const listener of this.#onWriter) listener(is);
   }

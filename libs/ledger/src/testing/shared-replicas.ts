@@ -46,6 +46,7 @@ export function replica(
     leaseMs: LEASE_MS,
     monotonic: () => performance.now() + jumped,
     random: Math.random,
+    endsWithLead: (table, key) => table === 'held' && key.startsWith('now/'),
   });
   const seen = new Map<number, string>();
   ledger.onCommitted(() => seen.set(ledger.revision, digest(JSON.stringify([...ledger.entries('vip')].sort()))));
