@@ -156,7 +156,7 @@ export class Engine {
     this.#stopped = true;
     this.readiness.close();
     await this.#changing;
-    this.#confirmation.close();
+    await this.#confirmation.close();
     this.#stop.abort();
     await this.#running;
     this.istio.registration.close();
@@ -170,7 +170,7 @@ export class Engine {
   /** A config that changed on disk and is valid. What is bound at the start keeps its old value, and says so. */
   reconfigure(config: BridgeConfig): Promise<void> {
     // One after the other: two changes in a row must not leave two pipelines behind.
-    this.#changing = this.#changing.then(() => this.#reconfigure(config));
+    this.#changing = this.#confirmation.between(() => this.#reconfigure(config));
     return this.#changing;
   }
 
@@ -285,7 +285,6 @@ export class Engine {
   async #confirm(): Promise<void> {
     const dirty = new Set<MeshHost>();
     await runInSlices(this.#catalog.confirmSteps(dirty));
-    this.#confirmation.looked();
     if (this.#pipeline === undefined) return;
     this.#pipeline.touch([...dirty, ...this.#sinks.publisher.idle.due()]);
     this.#applied(this.#pipeline);
