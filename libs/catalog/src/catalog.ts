@@ -1,5 +1,5 @@
-import { serviceId } from '@isthmus/model';
-import type { Clock, Ledger, LetGo, MeshHost, MeshService, ServiceId, SourceEvent, SourceId } from '@isthmus/model';
+import { atOnce, serviceId } from '@isthmus/model';
+import type { Clock, Ledger, MeshHost, MeshService, ServiceId, SourceEvent, SourceId } from '@isthmus/model';
 import { HostIndex } from './host-index.ts';
 import { letGoService } from './let-go.ts';
 import { compileRules } from './merge-rules.ts';
@@ -41,6 +41,8 @@ export class Catalog {
   readonly #clock: Clock;
   readonly #vips: Vips;
   readonly #overlay: RecordOverlay | undefined;
+  /** Services of which the leader of the replicas let something go, and which were not looked at since. */
+  #letGo = new Set<ServiceId>();
 
   constructor(options: CatalogOptions) {
     const { before } = options;
@@ -58,6 +60,8 @@ export class Catalog {
     const dirty = new Set<MeshHost>();
     const changes = this.#changes(dirty);
     for (const { record } of this.#records.restore(isOurs)) changes.put(serviceId(record.key), record);
+    // A process that ended before its own file had it: it must not be published again, nor decided again.
+    atOnce(this.#records.letGoNamed(this.#records.scopes.waitingServices(), changes));
     return dirty;
   }
 
@@ -83,9 +87,13 @@ export class Catalog {
     return dirty;
   }
 
-  /** `confirmDue` in steps of about a millisecond. */
-  confirmSteps(dirty: Set<MeshHost>): Generator<void> {
-    return this.#records.confirmSteps(this.#changes(dirty));
+  /** `confirmDue` in steps of about a millisecond; first what the leader of the replicas let go. */
+  *confirmSteps(dirty: Set<MeshHost>): Generator<void> {
+    const changes = this.#changes(dirty);
+    const named = [...this.#letGo];
+    this.#letGo = new Set();
+    yield* this.#records.letGoNamed(named, changes);
+    yield* this.#records.confirmSteps(changes);
   }
 
   /** Whether anything may become due. */
@@ -107,22 +115,22 @@ export class Catalog {
     return { released: step.value, dirty };
   }
 
-  /** What the leader of the replicas decided; returns the hosts that have to be merged again. */
+  /** What the leader of the replicas decided; returns the hosts that have to be merged again. What it let go goes with `confirmSteps`. */
   ledgerChanged(
     changes: Iterable<{ readonly table: string; readonly key: string; readonly value: unknown }>,
   ): ReadonlySet<MeshHost> {
     const dirty = new Set<MeshHost>();
-    const named = new Map<ScopeState, Map<ServiceId, ReadonlySet<string>>>();
     for (const { table, key, value } of changes) {
       if (table === 'vip') this.#vips.changed(key as MeshHost, value as string | undefined, dirty);
       const id = table === 'held' && value !== undefined ? letGoService(key) : undefined;
-      const scope = id && this.scopeById(id.slice(0, id.lastIndexOf('/')));
-      if (id === undefined || scope === undefined) continue;
-      if (!named.has(scope)) named.set(scope, new Map());
-      named.get(scope)?.set(id, new Set((value as LetGo).endpoints));
+      if (id !== undefined) this.#letGo.add(id);
     }
-    for (const [scope, services] of named) for (const _ of this.#records.letGoNamed(scope, services, this.#changes(dirty)));
     return dirty;
+  }
+
+  /** Whether the leader of the replicas let something go that is still here: `confirmSteps` is to be called at once. */
+  get isLetGo(): boolean {
+    return this.#letGo.size > 0;
   }
 
   /** On the leader of the replicas: addresses for hosts that only others see. */

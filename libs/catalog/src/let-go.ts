@@ -16,12 +16,16 @@ const MOST_EARLIER = 1_000;
  * Also once more those that were named before and are not published since: who misses a write reads only the next one, and would
  * keep them.
  */
-export function nameLetGo(ledger: Ledger, { key, endpoints }: ServiceRecord, value: LetGo): void {
-  const id = `${MARK}${serviceId(key)}`;
+export function nameLetGo(ledger: Ledger, { key, endpoints }: ServiceRecord, named: LetGo['endpoints']): void {
+  const id = serviceId(key);
   const published = new Set(endpoints.map(endpointKey));
-  const said = (ledger.get('held', id) as LetGo | undefined)?.endpoints ?? [];
-  const earlier = said.filter((one) => !published.has(one)).slice(-MOST_EARLIER);
-  ledger.put('held', id, { ...value, endpoints: [...earlier, ...value.endpoints] });
+  const earlier = letGoOf(ledger, id).filter(([one]) => !published.has(one));
+  ledger.put('held', `${MARK}${id}`, { endpoints: [...earlier.slice(-MOST_EARLIER), ...named] } satisfies LetGo);
+}
+
+/** What the leader let go of a service. */
+export function letGoOf(ledger: Ledger, id: ServiceId): LetGo['endpoints'] {
+  return (ledger.get('held', `${MARK}${id}`) as LetGo | undefined)?.endpoints ?? [];
 }
 
 /** The service that an entry of `held` is about; undefined: a scope. */

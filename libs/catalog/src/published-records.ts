@@ -30,6 +30,9 @@ export interface PublishedRecordsDeps {
 /** How a complete read is taken. Undefined: a change of one service, judged alone. */
 type Verdict = { readonly isMass: boolean; readonly mayGo: (retained: Retained) => boolean } | undefined;
 
+/** Which retained endpoints of a service may go. */
+type MayGo = (id: ServiceId) => (retained: Retained, key: string) => boolean;
+
 /**
  * What every registry said of its services, and what is published of it (docs/adr/0011-deletion-safety.md).
  *
@@ -94,7 +97,8 @@ export class PublishedRecords {
       if (scope.waiting.size === 0) continue;
       // A source that follows its registry live is a second complete read all the time.
       const isLive = scope.status.state === 'live';
-      yield* this.#letGo(scope, changes, (r) => (!isHeld(r) || isLive) && this.#isDue(scope, r, watched));
+      const isDue = (r: Retained): boolean => (!isHeld(r) || isLive) && this.#isDue(scope, r, watched);
+      yield* this.#letGo(scope, scope.waiting, changes, () => isDue);
       if (isLive) yield* this.#nameDue(scope, watched);
     }
   }
@@ -103,13 +107,22 @@ export class PublishedRecords {
   *releaseSteps(scope: ScopeState, changes: Changes): Generator<void, number> {
     const { mass, outage } = scope.retained;
     if (this.scopes.decides(scope) === 'for all') yield* this.#name(scope, () => true);
-    else yield* this.#letGo(scope, changes, isHeld);
+    else yield* this.#letGo(scope, scope.waiting, changes, () => isHeld);
     return mass + outage;
   }
 
-  /** The leader of the replicas named them; what of it is not held here stays as it is. */
-  *letGoNamed(scope: ScopeState, named: ReadonlyMap<ServiceId, ReadonlySet<string>>, changes: Changes): Generator<void> {
-    yield* this.#letGo(scope, changes, (r, id, key) => isHeld(r) && named.get(id)?.has(key) === true);
+  /**
+   * The leader of the replicas named endpoints of these services; what of it is not held here stays as it is, and so does what was
+   * lost after that was decided: it came back meanwhile, and waits anew.
+   */
+  *letGoNamed(services: Iterable<ServiceId>, changes: Changes): Generator<void> {
+    for (const [scope, ids] of Map.groupBy(services, (id) => this.scopes.ofService(id))) {
+      if (scope === undefined) continue;
+      yield* this.#letGo(scope, ids, changes, (id) => {
+        const named = this.scopes.named(id);
+        return (retained, key) => isHeld(retained) && retained.since <= (named.get(key) ?? Number.NEGATIVE_INFINITY);
+      });
+    }
   }
 
   /** How long a retained endpoint stays at most from now on while its source is well, ms. */
@@ -232,28 +245,34 @@ export class PublishedRecords {
     }
   }
 
-  /** Drops the retained endpoints that may go, and lets refused ones in whose tombstone is too old. */
-  *#letGo(
-    scope: ScopeState,
-    changes: Changes,
-    may: (retained: Retained, id: ServiceId, key: string) => boolean,
-  ): Generator<void> {
-    const { mass } = scope.retained;
-    let seen = 0;
-    for (const id of [...scope.waiting]) {
+  /** Of services that wait, drops the retained endpoints that may go, and lets refused ones in whose tombstone is too old. */
+  *#letGo(scope: ScopeState, services: Iterable<ServiceId>, changes: Changes, mayOf: MayGo): Generator<void> {
+    let [seen, gone] = [0, 0];
+    for (const id of [...services]) {
       seen += 1;
-      if (seen % STEP === 0) yield;
-      const before = scope.records.get(id);
-      if (before === undefined) continue;
-      const retained = new Map([...before.retained].filter(([key, value]) => !may(value, id, key)));
-      const sifted = this.tombstones.sift(id, before.said?.endpoints ?? [], this.#clock.now());
-      if (retained.size === before.retained.size && sifted.refused.length === before.refused.length) continue;
-      const record = publishedRecord(before.record, before.said, sifted, retained);
-      if (record === undefined) this.#drop(scope, id, changes);
-      else this.#publish(scope, id, { ...before, record, refused: sifted.refused, retained }, before, changes);
+      if (seen % STEP === 0 || gone === TAKEN_A_STEP) {
+        gone = 0;
+        yield;
+      }
+      if (scope.waiting.has(id) && this.#letGoOf(scope, id, changes, mayOf(id))) gone += 1;
     }
-    if (scope.retained.mass < mass) this.#measureAnew(scope); // they are known to be gone
     this.scopes.sayHeld(scope);
+  }
+
+  /** True when something went. */
+  #letGoOf(scope: ScopeState, id: ServiceId, changes: Changes, may: ReturnType<MayGo>): boolean {
+    const before = scope.records.get(id);
+    if (before === undefined) return false;
+    const { mass } = scope.retained;
+    const retained = new Map([...before.retained].filter(([key, value]) => !may(value, key)));
+    const sifted = this.tombstones.sift(id, before.said?.endpoints ?? [], this.#clock.now());
+    if (retained.size === before.retained.size && sifted.refused.length === before.refused.length) return false;
+    const record = publishedRecord(before.record, before.said, sifted, retained);
+    if (record === undefined) this.#drop(scope, id, changes);
+    else this.#publish(scope, id, { ...before, record, refused: sifted.refused, retained }, before, changes);
+    // They are known to be gone: also what a registry says between two steps is measured without them.
+    if (scope.retained.mass < mass) this.#measureAnew(scope);
+    return true;
   }
 
   #publish(scope: ScopeState, id: ServiceId, known: KnownRecord, before: KnownRecord | undefined, changes: Changes): void {

@@ -1,73 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { MemoryLedger, SharedLedger } from '@isthmus/ledger';
-import { MemoryServer, MemoryStore } from '@isthmus/ledger/testing';
-import type { Diagnostic, MeshHost } from '@isthmus/model';
+import type { MeshHost } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
-import { Catalog } from './catalog.ts';
-import { DEFAULT_RULES } from './merge-rules.ts';
 import { DEFAULT_GUARD } from './removal-guard.ts';
 import { endpoint, record, snapshotOf } from './testing/index.ts';
+import { closeReplicas, pair } from './testing/replicas.ts';
+import type { Replica } from './testing/replicas.ts';
 
-interface Replica {
-  readonly catalog: Catalog;
-  readonly ledger: SharedLedger;
-  readonly store: MemoryStore;
-  readonly dirty: Set<MeshHost>;
-  /** Its clock goes on by so much, and it looks every second. */
-  pass(ms: number): void;
-}
-
-const replicas: Replica[] = [];
-
-function replica(server: MemoryServer, id: string, leaseMs: number): Replica {
-  const store = new MemoryStore(server);
-  const local = Object.assign(new MemoryLedger(), {
-    diagnostics: [] as Diagnostic[],
-    flush: async () => undefined,
-    close: async () => undefined,
-  });
-  const ledger = SharedLedger.start({
-    store,
-    local,
-    sharedTables: ['vip', 'held'],
-    self: { id },
-    leaseMs,
-    monotonic: () => performance.now(),
-    random: Math.random,
-  });
-  let now = 1_000_000;
-  const catalog = new Catalog({
-    rules: DEFAULT_RULES,
-    guard: DEFAULT_GUARD,
-    ledger,
-    clock: { now: () => now },
-    allocateVips: true,
-  });
-  const dirty = new Set<MeshHost>();
-  ledger.onCommitted((changes) => {
-    for (const host of catalog.ledgerChanged(changes)) dirty.add(host);
-  });
-  const pass = (ms: number) => {
-    for (const end = now + ms; now < end;) {
-      now = Math.min(end, now + 1_000);
-      catalog.confirmDue();
-    }
-  };
-  const made: Replica = { catalog, ledger, store, dirty, pass };
-  replicas.push(made);
-  return made;
-}
-
-async function pair(leaseMs = 10_000): Promise<{ readonly leader: Replica; readonly follower: Replica }> {
-  const server = new MemoryServer();
-  const [a, b] = [replica(server, 'a', leaseMs), replica(server, 'b', leaseMs)];
-  await until('one leads', () => [a, b].filter((r) => r.ledger.writer.isWriter()).length === 1);
-  return a.ledger.writer.isWriter() ? { leader: a, follower: b } : { leader: b, follower: a };
-}
-
-afterEach(async () => {
-  await Promise.all(replicas.splice(0).map(({ ledger }) => ledger.close()));
-});
+afterEach(closeReplicas);
 
 const host = (name: string) => record(name, [endpoint()]).host;
 

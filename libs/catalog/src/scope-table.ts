@@ -14,7 +14,7 @@ import type {
 import type { RetainedEndpoint } from '@isthmus/model';
 import { HighWater } from './high-water.ts';
 import { restoredRecord, retainedEntries } from './known-record.ts';
-import { nameLetGo } from './let-go.ts';
+import { letGoOf, letGoService, nameLetGo } from './let-go.ts';
 import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 
@@ -33,6 +33,8 @@ export class ScopeTable {
   readonly #restartGrace: (source: SourceId) => number;
   /** Services with retained or refused endpoints, of all scopes. */
   #waiting = 0;
+  /** When this replica decided to let them go, as the leader: the same however often it is said. */
+  readonly #decidedAt = new WeakMap<Retained, number>();
 
   constructor(ledger: Ledger, clock: Clock, windowMs: number, restartGrace: (source: SourceId) => number) {
     this.#ledger = ledger;
@@ -53,8 +55,16 @@ export class ScopeTable {
     return this.#scopes.get(id as ScopeId);
   }
 
+  *waitingServices(): Generator<ServiceId> {
+    for (const { waiting } of this.#scopes.values()) yield* waiting;
+  }
+
+  ofService(id: ServiceId): ScopeState | undefined {
+    return this.byId(id.slice(0, id.lastIndexOf('/')));
+  }
+
   recordOf(id: ServiceId): KnownRecord | undefined {
-    return this.byId(id.slice(0, id.lastIndexOf('/')))?.records.get(id);
+    return this.ofService(id)?.records.get(id);
   }
 
   of(scope: Scope): ScopeState {
@@ -93,8 +103,9 @@ export class ScopeTable {
     for (const table of ['record', 'retained', 'tombstone', 'scope', 'held'] as const) {
       for (const key of [...this.#ledger.entries(table).keys()]) {
         const source = key.slice(0, key.indexOf('/')) as SourceId;
-        // How many are held is counted again from what is retained.
-        if (table === 'held' || !isOurs(source)) this.#ledger.delete(table, key);
+        // What the leader let go is, whoever leads; how many are held is counted again from what is retained.
+        const isSaidAnew = table === 'held' && (this.#ledger.writer === undefined || letGoService(key) === undefined);
+        if (isSaidAnew || (table !== 'held' && !isOurs(source))) this.#ledger.delete(table, key);
       }
     }
     for (const [key, value] of this.#ledger.entries('record')) {
@@ -207,8 +218,18 @@ export class ScopeTable {
 
   /** Takes effect when it is written (`Catalog.ledgerChanged`). */
   name({ record }: KnownRecord, due: readonly (readonly [string, Retained])[]): void {
-    const since = Math.max(...due.map(([, retained]) => retained.since));
-    nameLetGo(this.#ledger, record, { since, endpoints: due.map(([key]) => key) });
+    const now = this.#clock.now();
+    for (const [, retained] of due) if (!this.#decidedAt.has(retained)) this.#decidedAt.set(retained, now);
+    nameLetGo(
+      this.#ledger,
+      record,
+      due.map(([key, retained]) => [key, this.#decidedAt.get(retained) ?? now]),
+    );
+  }
+
+  /** Which of a service's endpoints the leader let go, each when. */
+  named(id: ServiceId): ReadonlyMap<string, number> {
+    return new Map(letGoOf(this.#ledger, id));
   }
 
   /** Brings `held`, in memory and in the ledger, up to what is retained. */

@@ -64,12 +64,13 @@ export interface HeldRemoval {
   readonly services: readonly string[];
 }
 
-/** What the leader of the replicas lets go of a service; it stays for a minute, so that all of them read it. */
+/** What the leader of the replicas lets go of a service; it stays for a while, so that all of them read it. */
 export interface LetGo {
-  /** When the last of them went from the registry, ms since the epoch: another removal of the same ones is another value. */
-  readonly since: number;
-  /** Their `endpointKey`s, after those that were named before and have not come back. */
-  readonly endpoints: readonly string[];
+  /**
+   * Their `endpointKey`s, each with when that was decided, ms since the epoch: who was lost only later was lost anew. Those that were
+   * named before and have not come back are the first.
+   */
+  readonly endpoints: readonly (readonly [key: string, at: number])[];
 }
 
 /** How old what is known of a scope is, over restarts. */

@@ -218,7 +218,12 @@ export class Engine {
       this.#pipeline?.touch(hosts);
       if (this.#pipeline !== undefined) this.#applied(this.#pipeline);
     };
-    return new Replicas(ledger, { catalog: () => this.#catalog, touch, changed: () => this.#tell() });
+    return new Replicas(ledger, {
+      catalog: () => this.#catalog,
+      touch,
+      letGo: () => this.#confirmation.now(),
+      changed: () => this.#tell(),
+    });
   }
 
   #startPipeline(alsoTouch: readonly MeshHost[]): void {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { letGoService } from '@isthmus/catalog';
 import type { Catalog } from '@isthmus/catalog';
-import type { SharedLedger, Replica } from '@isthmus/ledger';
-import { parseMeshHost, runInSlices } from '@isthmus/model';
+import type { LedgerChange, SharedLedger, Replica } from '@isthmus/ledger';
+import { parseMeshHost, runInSlices, scopeId } from '@isthmus/model';
 import type { MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
 import type { BridgeConfig } from './bridge-config.ts';
@@ -12,14 +12,21 @@ export interface ReplicasHooks {
   /** The one in force. */
   readonly catalog: () => Catalog;
   readonly touch: (hosts: Iterable<MeshHost>) => void;
+  /** The leader let something go that is still here: lets it go in slices; resolves when it is gone. */
+  readonly letGo: () => Promise<void>;
   /** Something to show changed. */
   readonly changed: () => void;
+  /** Steady, ms. Default: of this process. */
+  readonly monotonic?: () => number;
 }
 
 /** How often hosts that wait for an address and scopes that are stale are looked at, ms. */
 const LOOK_MS = 1_000;
-/** How long what the leader lets go is said: a replica that was away for so long judges alone, ms. */
-const LET_GO_MS = 60_000;
+/**
+ * How long what the leader lets go is said at least, ms; and for as long as it holds anything there, for what it holds no other
+ * replica judges. Who was away for longer judges alone what nobody holds: by time in which it followed the registry itself.
+ */
+const LET_GO_MS = 600_000;
 /** How long a release waits until the store has it, ms. */
 const RELEASE_MS = 5_000;
 
@@ -48,7 +55,7 @@ export class Replicas {
     const timer = setInterval(() => this.#look(), LOOK_MS).unref();
     this.#stop = [
       () => clearInterval(timer),
-      ledger.onCommitted((changes) => hooks.touch(hooks.catalog().ledgerChanged(changes))),
+      ledger.onCommitted((changes) => this.#committed(changes)),
       ledger.writer.onChange(() => this.#look()),
       ledger.onChanged(hooks.changed),
       ledger.onAsked((hosts) => hooks.catalog().promiseVips(hosts.flatMap((host) => parseMeshHost(host) ?? []))),
@@ -76,11 +83,10 @@ export class Replicas {
   settleHeld(): void {
     const held = this.ledger.entries('held');
     if (held.size === 0 || !this.ledger.writer.isWriter()) return;
-    const catalog = this.#hooks.catalog();
-    for (const id of held.keys()) {
-      const scope = catalog.scopeById(id);
-      if (scope?.status.state === 'live' && scope.lastSync !== undefined && scope.held === undefined)
-        this.ledger.delete('held', id);
+    // Of few scopes there may be many services that something was let go of.
+    for (const { scope, status, lastSync, held: mine } of this.#hooks.catalog().scopes()) {
+      const id = scopeId(scope);
+      if (status.state === 'live' && lastSync !== undefined && mine === undefined && held.has(id)) this.ledger.delete('held', id);
     }
   }
 
@@ -107,20 +113,29 @@ export class Replicas {
       });
     });
     if (!(await written)) throw new NotLeader(ledger.status.leader);
+    await this.#hooks.letGo();
     return released;
+  }
+
+  #committed(changes: readonly LedgerChange[]): void {
+    const catalog = this.#hooks.catalog();
+    this.#hooks.touch(catalog.ledgerChanged(changes));
+    if (catalog.isLetGo) void this.#hooks.letGo();
   }
 
   /** When every replica has read what was let go. */
   #forgetLetGo(): void {
     if (!this.ledger.writer.isWriter()) return;
-    const now = performance.now();
+    const now = (this.#hooks.monotonic ?? performance.now.bind(performance))();
     const seen = new Map<string, { readonly value: unknown; readonly at: number }>();
     for (const [key, value] of this.ledger.entries('held')) {
-      if (letGoService(key) === undefined) continue;
+      const id = letGoService(key);
+      if (id === undefined) continue;
       const before = this.#letGo.get(key);
       const { at } = before !== undefined && before.value === value ? before : { at: now };
       seen.set(key, { value, at });
-      if (now - at > LET_GO_MS) this.ledger.delete('held', key);
+      const isHolding = this.ledger.get('held', id.slice(0, id.lastIndexOf('/'))) !== undefined;
+      if (now - at > LET_GO_MS && !isHolding) this.ledger.delete('held', key);
     }
     this.#letGo = seen;
   }
