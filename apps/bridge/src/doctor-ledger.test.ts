@@ -32,9 +32,9 @@ describe('doctor, of a shared ledger', () => {
     const store = new MemoryStore(server);
     store.cut = true;
     expect(await examineLedger(store, soon())).toMatchObject([{ level: 'error', what: 'memory: the store is cut off' }]);
-    server.write('{"isthmusLedger":2}');
+    server.write('{"isthmusLedger":3}');
     expect(await examineLedger(new MemoryStore(server), soon())).toMatchObject([
-      { level: 'error', what: expect.stringContaining('format 2'), remedy: expect.stringContaining('one version') },
+      { level: 'error', what: expect.stringContaining('format 3'), remedy: expect.stringContaining('one version') },
     ]);
   });
 });

@@ -195,15 +195,16 @@ export class HeadKeeper<P extends Prepared> {
   }
 
   async #campaign(): Promise<void> {
-    const { store, self, leaseMs, monotonic } = this.#options;
-    const everything = this.#version === undefined || this.#wentBack;
+    const { store, self, tables, leaseMs, monotonic } = this.#options;
+    const isNew = tables.some((table) => this.#head?.tables?.includes(table) !== true); // what it has of these nobody else knows
+    const everything = this.#version === undefined || this.#wentBack || isNew;
     const epoch = (this.#head?.epoch ?? 0) + 1;
     const write = this.#nextWrite(epoch);
     const prepared = everything ? await this.#owner.prepare(write, true) : undefined;
     const revision = (this.#head?.revision ?? 0) + (everything ? 1 : 0);
     const { content } = prepared ?? this.#head ?? { content: [] };
     const asked = this.#head?.asks ?? [];
-    const head: Head = { epoch, revision, leader: self, leaseMs, write, content, asks: [] };
+    const head: Head = { epoch, revision, leader: self, leaseMs, write, content, tables, asks: [] };
     const startedAt = monotonic();
     const version = await this.#call((signal) => store.writeHead(formatHead(head), this.#version, signal));
     if (version === undefined) return void (this.#fresh = false); // another was faster
@@ -238,14 +239,14 @@ export class HeadKeeper<P extends Prepared> {
   }
 
   async #write(): Promise<void> {
-    const { store, self, leaseMs, monotonic } = this.#options;
+    const { store, self, tables, leaseMs, monotonic } = this.#options;
     const before = this.#head;
     if (before === undefined) return this.#stepDown();
     const prepared = this.#prepared;
     const write = this.#nextWrite(before.epoch);
     const { content } = prepared ?? before;
     const revision = before.revision + (prepared === undefined ? 0 : 1);
-    const head: Head = { ...before, leader: self, leaseMs, write, revision, content, asks: [] };
+    const head: Head = { ...before, leader: self, leaseMs, write, revision, content, tables, asks: [] };
     const writing = { prepared, head, startedAt: monotonic() };
     this.#unsure.set(write, writing);
     const version = await this.#call((signal) => store.writeHead(formatHead(writing.head), this.#version, signal));

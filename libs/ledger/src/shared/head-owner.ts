@@ -4,6 +4,8 @@ import type { Head, Replica } from './head.ts';
 export interface KeeperOptions {
   readonly store: LedgerStore;
   readonly self: Replica;
+  /** What the head says to be shared when this replica leads. */
+  readonly tables: readonly string[];
   /** After this many ms without a sign of the leader another replica takes over. */
   readonly leaseMs: number;
   /** ms; must go on while the process is stopped. */

@@ -25,6 +25,11 @@ export interface Head {
   /** Names of the blobs of the index, in order (`stored-content.ts`). */
   readonly content: readonly string[];
   /**
+   * The tables that the leader shares: of these, what `content` does not name is gone. Of others it knows nothing: who has them shares
+   * them when it leads. Undefined: a leader of an earlier version, which did not say.
+   */
+  readonly tables?: readonly string[] | undefined;
+  /**
    * Hosts that followers want an address for because the leader does not see them. The one thing that a follower writes: all
    * else, `write` too, stays as the leader wrote it, so that it is no sign of the leader's.
    */
@@ -34,7 +39,10 @@ export interface Head {
 /** The others ask again once these are answered. */
 export const MOST_ASKS = 200;
 
-const FORMAT = 1;
+/** Another one where what is written means something else than before: a version that does not know it leaves all as it is. */
+const FORMAT = 2;
+/** Read as well: where the end of a `held` was a release of the whole scope, and the head did not say which tables are shared. */
+const BEFORE = 1;
 /** It has a few hundred. */
 const MOST_HEAD_BYTES = 64 * 1024;
 
@@ -52,10 +60,10 @@ export function parseHead(text: string, where: string): Head {
     json = undefined;
   }
   if (!isObject(json)) throw unreadable(where, 'it is no JSON object');
-  if (json['isthmusLedger'] !== FORMAT) {
-    throw unreadable(where, `it has format ${JSON.stringify(json['isthmusLedger'])}, this version reads ${FORMAT}`);
+  if (json['isthmusLedger'] !== FORMAT && json['isthmusLedger'] !== BEFORE) {
+    throw unreadable(where, `it has format ${JSON.stringify(json['isthmusLedger'])}, this version reads ${BEFORE} and ${FORMAT}`);
   }
-  const { epoch, revision, leader, leaseMs, write, content, asks } = json;
+  const { epoch, revision, leader, leaseMs, write, content, tables, asks } = json;
   const counts = [epoch, revision, leaseMs].every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   const named = leader === null || (isObject(leader) && typeof leader['id'] === 'string');
   const listed = isNames(content);
@@ -68,6 +76,7 @@ export function parseHead(text: string, where: string): Head {
     leaseMs: leaseMs as number,
     write,
     content: content as Head['content'],
+    tables: isNames(tables) ? (tables as Head['tables']) : undefined,
     asks: Array.isArray(asks) ? asks.filter((host) => typeof host === 'string').slice(0, MOST_ASKS) : [],
   };
 }

@@ -32,7 +32,11 @@ interface Keeper {
 /** So many leases without a sign of it, and a leader counts as lost. */
 const LOST_LEASES = 2;
 
-export function replicaStatus(keeper: Keeper, { self, leaseMs }: KeeperOptions, waiting: number): ReplicaStatus {
+export function replicaStatus(
+  keeper: Keeper,
+  { self, leaseMs }: Pick<KeeperOptions, 'self' | 'leaseMs'>,
+  waiting: number,
+): ReplicaStatus {
   const { head, isLeader } = keeper;
   const lost = keeper.headAgeMs > LOST_LEASES * Math.max(leaseMs, head?.leaseMs ?? 0);
   const other = head?.leader?.id === self.id || lost ? undefined : head?.leader;

@@ -33,7 +33,7 @@ const known = () => {
 describe('a shared ledger whose store has', () => {
   test.each([
     ['a head that is cut off', (text: string) => text.slice(0, text.length / 2), 'no JSON object'],
-    ['a head of another version', () => '{"isthmusLedger":2,"epoch":1}', 'format 2, this version reads 1'],
+    ['a head of another version', () => '{"isthmusLedger":3,"epoch":1}', 'format 3, this version reads 1 and 2'],
     ['an empty head', () => '', 'no JSON object'],
   ])('%s is left alone; every replica keeps what it knew, and says where and what to do', async (_, damage, why) => {
     const server = await furnished();

@@ -58,6 +58,49 @@ describe('a ledger that replicas share', () => {
     expect([earlier.ledger.get('plan', 'p'), later.ledger.get('plan', 'p')]).toEqual(['its own', 'of all']);
   });
 
+  test('a table that the leader does not know yet stays as this replica’s file has it, and is for all when this one leads', async () => {
+    const server = new MemoryServer();
+    const earlier = replica(server, 'earlier');
+    await leaderOf(earlier);
+    const file = new LocalCopy();
+    file.put('plan', 'p', 'of all');
+    const tables = ['vip', 'held', 'plan'] as const;
+    const later = replica(server, 'later', file, tables);
+    earlier.ledger.put('vip', 'orders', '240.241.0.1');
+    await until('it is read', () => vipsOf(later)['orders'] === '240.241.0.1');
+    expect([later.ledger.get('plan', 'p'), file.get('plan', 'p')]).toEqual(['of all', 'of all']);
+    await earlier.ledger.close();
+    await leaderOf(later);
+    const another = replica(server, 'another', undefined, tables);
+    await until('it is for all', () => another.ledger.get('plan', 'p') === 'of all');
+    expect(vipsOf(another)).toEqual({ orders: '240.241.0.1' });
+  });
+
+  test('what was the last of a table goes from a replica that was away when it was deleted', async () => {
+    const server = new MemoryServer();
+    const [a, b] = [replica(server, 'a'), replica(server, 'b')];
+    const { leader, others } = await leaderOf(a, b);
+    leader.ledger.put('held', 'x', 1);
+    await until('both have it', () => [a, b].every((r) => r.ledger.get('held', 'x') === 1));
+    await others[0]?.ledger.close();
+    leader.ledger.delete('held', 'x');
+    await until('it is gone', () => leader.ledger.get('held', 'x') === undefined);
+    const again = replica(server, 'again', others[0]?.local);
+    expect(again.ledger.get('held', 'x')).toBe(1);
+    await until('there, too', () => again.ledger.get('held', 'x') === undefined);
+  });
+
+  test('a head of the format before is read, and written in this one', async () => {
+    const server = new MemoryServer();
+    const before = { isthmusLedger: 1, epoch: 3, revision: 7, leader: { id: 'old' }, leaseMs: 1, write: 'e3-x-1', content: [] };
+    server.write(JSON.stringify(before));
+    const a = replica(server, 'a');
+    await leaderOf(a);
+    expect(a.ledger.status.epoch).toBe(4);
+    const written = JSON.parse(server.history.at(-1) ?? '') as object;
+    expect(written).toMatchObject({ isthmusLedger: 2, epoch: 4, tables: ['vip', 'held', 'frozen'] });
+  });
+
   test('a leader that is cut off from the store stops writing before another takes over, and follows when it is back', async () => {
     const server = new MemoryServer();
     const [a, b] = [replica(server, 'a'), replica(server, 'b')];
@@ -190,7 +233,7 @@ describe('a ledger that replicas share', () => {
 
   test.each([
     ['no JSON', '{'],
-    ['another version', '{"isthmusLedger":2}'],
+    ['another version', '{"isthmusLedger":3}'],
     ['other types', '{"isthmusLedger":1,"epoch":"1"}'],
   ])('a head that cannot be read (%s) is left alone, and said', async (_, text) => {
     const server = new MemoryServer();

@@ -20,7 +20,7 @@ export interface LocalLedger extends Ledger {
   close(): Promise<void>;
 }
 
-export interface SharedLedgerOptions extends KeeperOptions {
+export interface SharedLedgerOptions extends Omit<KeeperOptions, 'tables'> {
   readonly local: LocalLedger;
   /** Tables of the local copy that are shared. */
   readonly sharedTables: readonly LedgerTable[];
@@ -61,7 +61,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   private constructor(options: SharedLedgerOptions) {
     this.#options = options;
     this.#content = new StoredContent(options.store, options.monotonic);
-    this.#keeper = new HeadKeeper(options, this);
+    this.#keeper = new HeadKeeper({ ...options, tables: [...options.sharedTables, FROZEN] }, this);
     this.writer = {
       isWriter: () => this.#keeper.isLeader,
       onChange: (callback) => {
@@ -204,6 +204,8 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     const content = new Map(changed);
     // What the local copy knows and the store does not have.
     for (const name of this.#tables.segmentNames()) if (!index.has(name)) content.set(name, new Map());
+    // … and of a table that its leader does not have, it cannot have had.
+    for (const name of content.keys()) if (!index.has(name) && !isSharedBy(head, tableOf(name))) content.delete(name);
     const changes: LedgerChange[] = [];
     for (const [name, entries] of content) {
       changes.push(...this.#tables.difference(name, tableOf(name), entries));
@@ -288,4 +290,8 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     if (is) void this.#content.findOrphans(this.#keeper.head?.epoch ?? 0);
     for (const listener of this.#onWriter) listener(is);
   }
+}
+
+function isSharedBy({ tables }: Head, table: string): boolean {
+  return tables?.includes(table) === true;
 }

@@ -156,8 +156,8 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
     });
 
     test.each([
-      ['cut off', '{"isthmusLedger":1,"epo', undefined],
-      ['of another version', JSON.stringify({ ...EMPTY, isthmusLedger: 2 }), undefined],
+      ['cut off', '{"isthmusLedger":2,"epo', undefined],
+      ['of another version', JSON.stringify({ ...EMPTY, isthmusLedger: 3 }), undefined],
       [
         'whole and names a segment that is cut off',
         JSON.stringify({ ...EMPTY, content: ['e1-x-5'] }),
@@ -226,4 +226,4 @@ export function describeStoreContract(name: string, makeHarness: () => Promise<S
 
 /** Consul takes 512 KiB, Kubernetes 1 MiB, Nacos 10 MB. */
 const TOO_LARGE = 12 * 1024 * 1024;
-const EMPTY = { isthmusLedger: 1, epoch: 0, revision: 0, leader: null, leaseMs: 1_000, write: 'e0-test-0', content: [] };
+const EMPTY = { isthmusLedger: 2, epoch: 0, revision: 0, leader: null, leaseMs: 1_000, write: 'e0-test-0', content: [] };
