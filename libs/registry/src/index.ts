@@ -58,5 +58,6 @@ export { writtenPublications } from './sink-book.ts';
 export { sourceEvents } from './source-events.ts';
 export { readSecret } from './secret.ts';
 export type { SecretRef } from './secret.ts';
+export { ServiceEntryHost } from './service-entry-host.ts';
 export { isTooFar, selects, serviceEntryRecord } from './service-entry-record.ts';
 export type { PlainPort, PlainServiceEntry, PlainWorkload } from './service-entry-record.ts';

@@ -4,7 +4,7 @@ import type { Diagnostic, Locality, Protocol, Resolution, ServiceDeclaration, Se
 import { printable } from './build-endpoint.ts';
 import type { RawInstance } from './build-endpoint.ts';
 import { buildRecord } from './build-record.ts';
-import type { RecordResult } from './build-record.ts';
+import type { DeclaredService, RecordResult } from './build-record.ts';
 
 /** Istio's ServiceEntry as plain data, whether it came as YAML or as protobuf. What is not set is empty. */
 export interface PlainServiceEntry {
@@ -84,6 +84,20 @@ export function serviceEntryRecord(
   entries: readonly PlainServiceEntry[],
   workloads: (entry: PlainServiceEntry) => Iterable<PlainWorkload>,
 ): RecordResult {
+  const { members, ports, declared } = joinEntries(key, entries);
+  const instances = members.flatMap((entry) => [...instancesOf(entry, ports, workloads(entry))]);
+  return buildRecord(key, parseDeclaredHost(key.name), instances, declared);
+}
+
+/** What the entries of a host say without their endpoints. */
+export interface JoinedEntries {
+  /** Those that count, the oldest first. */
+  readonly members: readonly PlainServiceEntry[];
+  readonly ports: readonly ServicePort[];
+  readonly declared: DeclaredService;
+}
+
+export function joinEntries(key: ServiceKey, entries: readonly PlainServiceEntry[]): JoinedEntries {
   const ordered = [...entries].sort(
     (a, b) => a.createdAt - b.createdAt || compare(`${a.namespace}/${a.name}`, `${b.namespace}/${b.name}`),
   );
@@ -94,12 +108,11 @@ export function serviceEntryRecord(
   if (others.length > 0) diagnostics.push(elsewhere(key, namespace, others));
 
   const ports = joinPorts(key, members, diagnostics);
-  const instances = members.flatMap((entry) => [...instancesOf(entry, ports, workloads(entry))]);
   const addresses = members.flatMap((entry) => entry.addresses);
   const vip = addresses.find((address) => isIP(address) !== 0);
   const exportTo = members.find((entry) => entry.exportTo.length > 0)?.exportTo;
   const origins = [...new Set(members.flatMap(originsOf))].sort();
-  return buildRecord(key, parseDeclaredHost(key.name), instances, {
+  const declared = {
     ports,
     declared: declarationOf(key.name, members),
     ...(vip === undefined ? {} : { vip }),
@@ -107,7 +120,8 @@ export function serviceEntryRecord(
     ...(exportTo === undefined ? {} : { exportTo }),
     ...(origins.length === 0 ? {} : { origins }),
     diagnostics,
-  });
+  };
+  return { members, ports, declared };
 }
 
 /** What the joined entries say together; of what only one can say the oldest decides. */
@@ -171,7 +185,7 @@ function protocolOf(protocol: string, portName: string): Protocol | 'udp' | unde
   return PROTOCOLS.find((known) => known === lower) ?? (protocol === '' ? 'tcp' : undefined);
 }
 
-function* instancesOf(
+export function* instancesOf(
   entry: PlainServiceEntry,
   declared: readonly ServicePort[],
   selected: Iterable<PlainWorkload>,

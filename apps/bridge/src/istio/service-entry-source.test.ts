@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { IstioConfigStore, parseIstioYaml } from '@isthmus/policy';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
+import fc from 'fast-check';
 import { ISTIO_SOURCE, ServiceEntrySource } from './service-entry-source.ts';
 
 const read = (text: string) => parseIstioYaml(text, { file: 'a', defaultNamespace: 'shop' });
@@ -102,6 +103,47 @@ describe('services of ServiceEntries', () => {
     await view.until('two workloads', () => addresses(view, 'chosen.example.com')?.length === 2);
     store.set('a', read(`${chosen}---\n${workload('w1', '10.0.1.1', 'other')}`));
     await view.until('the last workload', () => addresses(view, 'chosen.example.com')?.join() === '10.0.1.3:8080');
+  });
+
+  test('keep the endpoints of the others as they were when one of many workloads comes', async () => {
+    const store = new IstioConfigStore();
+    const some = Array.from({ length: 20 }, (_, at) => workload(`w${at}`, `10.0.2.${at}`, 'a'));
+    store.set('a', read([chosen, ...some].join('---\n')));
+    const view = follow(store);
+    const endpoints = () => [...view.services.values()].flatMap((record) => record.endpoints);
+    await view.until('all', () => endpoints().length === 20);
+    const before = endpoints();
+    store.set('b', read(workload('another', '10.0.1.1', 'a')));
+    await view.until('one more', () => endpoints().length === 21);
+    expect(before.filter((endpoint) => !endpoints().includes(endpoint))).toEqual([]);
+  });
+
+  test('are the same as those of a source that begins now, whatever came and went', async () => {
+    const apps = fc.constantFrom('a', 'b', 'c');
+    const place = fc.oneof(
+      fc.tuple(fc.constantFrom('w1', 'w2', 'w3'), fc.constantFrom('10.0.1.1', '10.0.1.2'), apps).map((one) => workload(...one)),
+      apps.map((app) => entry('chosen', { endpoints: undefined, workloadSelector: { labels: { app } } })),
+      fc.constant(entry('chosen')),
+      fc.constant(undefined),
+    );
+    const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), place), { minLength: 1, maxLength: 12 });
+    const records = (view: Collector) => [...view.services.values()].sort((a, b) => (a.host < b.host ? -1 : 1));
+    const isLive = (view: Collector) => view.until('it is live', () => view.status(scope)?.state === 'live');
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const store = new IstioConfigStore();
+        const view = follow(store);
+        await isLive(view);
+        for (const [file, text] of all) store.set(file, text === undefined ? undefined : read(text));
+        store.set('last', read(entry('last')));
+        await view.until('the last', () => addresses(view, 'last.example.com') !== undefined);
+        const anew = follow(store);
+        await isLive(anew);
+        expect(records(view)).toEqual(records(anew));
+        await Promise.all(open.splice(0).map((one) => one.stop()));
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('are not told before everything was read: nothing would look like "removed"', async () => {

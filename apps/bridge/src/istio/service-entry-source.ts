@@ -2,8 +2,8 @@ import { parseSourceId, runInSlices, serviceId } from '@isthmus/model';
 import type { Scope, ServiceId, ServiceKey, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import type { IstioConfigStore, ObjectChange } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
-import { EventChannel, isTooFar, selects, serviceEntryRecord } from '@isthmus/registry';
-import type { PlainServiceEntry, PlainWorkload, RegistrySource } from '@isthmus/registry';
+import { EventChannel, ServiceEntryHost, isTooFar, selects } from '@isthmus/registry';
+import type { PlainServiceEntry, PlainWorkload, RecordResult, RegistrySource } from '@isthmus/registry';
 import { plainEntry, plainWorkload } from '@isthmus/registry-mcp';
 
 /** Label of what an output of Isthmus wrote (libs/outputs). */
@@ -14,7 +14,7 @@ export const ISTIO_SOURCE = parseSourceId('istio');
 
 /**
  * The ServiceEntries and WorkloadEntries of the store as services, one record for each host. A change costs the hosts that it
- * names. What proxies register by WorkloadGroups (`AutoRegistration`) is in the store as WorkloadEntries.
+ * names, and one of a workload as much as that workload, however many its hosts have. What proxies register by WorkloadGroups (`AutoRegistration`) is in the store as WorkloadEntries.
  */
 export class ServiceEntrySource implements RegistrySource {
   readonly id: SourceId = ISTIO_SOURCE;
@@ -68,7 +68,7 @@ export class ServiceEntrySource implements RegistrySource {
     }
     const services = new Map<ServiceId, ServiceRecord>();
     for (const host of index.dirty()) {
-      const record = index.record(host);
+      const record = yield* index.record(host);
       if (record !== undefined) services.set(serviceId(record.key), record);
       yield;
     }
@@ -83,7 +83,7 @@ export class ServiceEntrySource implements RegistrySource {
       yield;
     }
     for (const host of index.dirty()) {
-      const service = index.record(host);
+      const service = yield* index.record(host);
       channel.push(service === undefined ? { kind: 'remove', key: keyOf(host) } : { kind: 'upsert', service });
       yield;
     }
@@ -99,7 +99,7 @@ function keyOf(host: string): ServiceKey {
   return { source: ISTIO_SOURCE, namespace: '', group: '', name: host };
 }
 
-type Rejected = Extract<ReturnType<typeof serviceEntryRecord>, { readonly rejected: unknown }>['rejected'];
+type Rejected = Extract<RecordResult, { readonly rejected: unknown }>['rejected'];
 
 /** Who has a host, and who is chosen by whom. */
 class HostIndex {
@@ -108,6 +108,8 @@ class HostIndex {
   readonly #selecting = new Map<string, Map<string, PlainServiceEntry>>();
   readonly #workloads = new Map<string, Map<string, PlainWorkload>>();
   readonly #rejected = new Map<string, Rejected>();
+  /** Of hosts whose entries select workloads. */
+  readonly #hosts = new Map<string, ServiceEntryHost>();
   readonly #dirty = new Set<string>();
   #isNews = false;
   readonly #meshId: string;
@@ -130,13 +132,19 @@ class HostIndex {
     }
   }
 
-  /** Undefined: nobody has the host, or nothing can be made of it. */
-  record(host: string): ServiceRecord | undefined {
+  /** In small steps; nothing may be taken meanwhile. Undefined: nobody has the host, or nothing can be made of it. */
+  *record(host: string): Generator<void, ServiceRecord | undefined> {
     const entries = [...(this.#byHost.get(host)?.values() ?? [])];
     const had = this.#rejected.delete(host);
     this.#isNews ||= had;
     if (entries.length === 0) return undefined;
-    const result = serviceEntryRecord(keyOf(host), entries, (entry) => this.#chosenBy(entry));
+    let known = this.#hosts.get(host);
+    if (known === undefined) {
+      known = new ServiceEntryHost(keyOf(host), entries, (entry) => this.#chosenBy(entry));
+      yield* known.fill();
+      if (known.isKept) this.#hosts.set(host, known);
+    }
+    const result = known.record();
     if ('record' in result) return result.record;
     this.#rejected.set(host, result.rejected);
     this.#isNews = true;
@@ -158,6 +166,7 @@ class HostIndex {
     if (isTooFar(entry) || labels[OWN_MESH] === this.#meshId) return;
     for (const host of entry.hosts) {
       put(this.#byHost, host, entry.namespace, entry.name, isThere ? entry : undefined);
+      this.#hosts.delete(host);
       this.#dirty.add(host);
     }
     if (entry.selector !== undefined)
@@ -165,9 +174,15 @@ class HostIndex {
   }
 
   #workload({ namespace, name, spec }: IstioObject<'WorkloadEntry'>, isThere: boolean): void {
-    put(this.#workloads, namespace, namespace, name, isThere ? plainWorkload(spec, `${namespace}/${name}`) : undefined);
-    for (const entry of this.#selecting.get(namespace)?.values() ?? [])
-      if (selects(entry, spec.labels)) for (const host of entry.hosts) this.#dirty.add(host);
+    const workload = plainWorkload(spec, `${namespace}/${name}`);
+    put(this.#workloads, namespace, namespace, name, isThere ? workload : undefined);
+    for (const entry of this.#selecting.get(namespace)?.values() ?? []) {
+      if (!selects(entry, spec.labels)) continue;
+      for (const host of entry.hosts) {
+        this.#hosts.get(host)?.change(entry, workload.name, isThere ? workload : undefined);
+        this.#dirty.add(host);
+      }
+    }
   }
 
   *#chosenBy(entry: PlainServiceEntry): Generator<PlainWorkload> {
