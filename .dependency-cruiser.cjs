@@ -80,6 +80,14 @@ module.exports = {
       to: { path: 'node_modules/@nestjs/' },
     },
     {
+      name: 'short-commands-load-no-nest',
+      comment:
+        'Half of what `check`, `doctor` and `configs` take of CPU went into 700 modules of it that nobody used. xds has it at `xds/nest`.',
+      severity: 'error',
+      from: { path: '^apps/bridge/src/(check|doctor|config-texts)\\.ts$' },
+      to: { path: 'node_modules/@nestjs/', reachable: true },
+    },
+    {
       name: 'no-test-code-in-products',
       comment: 'apps/lab starts real servers: that is its job.',
       severity: 'error',

@@ -7,13 +7,11 @@ import { examineCluster, examineFiles } from './doctor-outputs.ts';
 import { examineLedger } from './doctor-ledger.ts';
 import { examineIstio } from './doctor-istio.ts';
 import { examineIstiod } from './doctor-istiod.ts';
+import type { DoctorFormat } from './doctor-formats.ts';
 import { survey } from './doctor-survey.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
 import { sharedStore } from './engine/open-ledger.ts';
 import { registryKinds } from './registries.ts';
-
-export const DOCTOR_FORMATS = ['table', 'json', 'yaml'] as const;
-export type DoctorFormat = (typeof DOCTOR_FORMATS)[number];
 
 interface Report {
   readonly part: string;

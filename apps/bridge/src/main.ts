@@ -1,11 +1,9 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { messageOf } from '@isthmus/model';
-import { check } from './check.ts';
-import { configTexts } from './config-texts.ts';
 import type { AskedConfigs } from './config-texts.ts';
-import { DOCTOR_FORMATS, doctor } from './doctor.ts';
-import type { DoctorFormat } from './doctor.ts';
+import { DOCTOR_FORMATS } from './doctor-formats.ts';
+import type { DoctorFormat } from './doctor-formats.ts';
 
 const USAGE = `usage: bridge serve|check|doctor -c FILE [--dry-run] [-o table|json|yaml]
        bridge configs -c FILE --registry ID --group GROUP [--namespace ID] --data-id ID…   (users run it through "isthmus")\n`;
@@ -15,16 +13,17 @@ async function main(args: readonly string[]): Promise<number> {
   const command = args[0];
   const parsed = parse(args.slice(1));
   if (parsed === undefined) return usage();
+  // Each loads what it needs: modules are what a short command takes its time for, and only `serve` needs a web server.
   switch (command) {
     case 'serve':
-      // Loaded only here: `check` and `doctor` need no web server, which takes a second to load.
       return (await import('./serve.ts')).serve(parsed.config, parsed.dryRun);
     case 'check':
-      return check(parsed.config);
+      return (await import('./check.ts')).check(parsed.config);
     case 'doctor':
-      return doctor(parsed.config, parsed.output);
+      return (await import('./doctor.ts')).doctor(parsed.config, parsed.output);
     case 'configs':
-      return parsed.configs === undefined ? usage() : configTexts(parsed.config, parsed.configs);
+      if (parsed.configs === undefined) return usage();
+      return (await import('./config-texts.ts')).configTexts(parsed.config, parsed.configs);
     default:
       return usage();
   }

@@ -1,4 +1,3 @@
-export { AdsTransport } from './ads.transport.ts';
 export type { ClientConfig, ClientStatus, NackStatus, SentResource, TypeStatus } from './client-status.ts';
 export type { TlsOptions } from './listen-options.ts';
 export { HEALTH_INFORMATION } from './node-session.ts';
