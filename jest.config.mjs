@@ -93,6 +93,8 @@ export default {
       ...base,
       roots,
       displayName: 'real',
+      globalSetup: '<rootDir>/test/lending.mjs',
+      globalTeardown: '<rootDir>/test/lending-end.mjs',
       testMatch: ['**/*.real.test.ts', '<rootDir>/test/e2e/**/*.test.ts'],
     },
   ],

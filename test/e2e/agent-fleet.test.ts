@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentView, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
@@ -15,7 +15,7 @@ const HOST = 'orders.default-group.public.nacos';
 const TOKEN = 'a-token-of-the-service-web';
 
 describe('a fleet of agents that follow the plans of a bridge', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   let backend: Backend;
@@ -42,7 +42,7 @@ describe('a fleet of agents that follow the plans of a bridge', () => {
     (await Promise.all(callers.map((caller) => caller.report()))).flatMap((report) => report.failures);
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
     backend = await Backend.start('a');
     backend.onCall = (headers) => {
       const proxied = headers['x-envoy-expected-rq-timeout-ms'] !== undefined || headers['x-request-id'] !== undefined;
@@ -76,7 +76,7 @@ describe('a fleet of agents that follow the plans of a bridge', () => {
     await Promise.all(callers.map((caller) => caller.stop()));
     await envoy?.stop();
     await bridge?.close();
-    await nacos?.stop();
+    await nacos?.giveBack();
     await backend?.stop();
     await rm(directory, { recursive: true, force: true });
   }, 60_000);

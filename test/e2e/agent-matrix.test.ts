@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { provide, servers, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
-import type { ConsulServer, EurekaServer, NacosServer } from '@isthmus/servers';
+import { borrowEureka, borrowNacos2, provide, servers, startConsul } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, EurekaPorts, NacosPorts } from '@isthmus/servers';
 import { ROOT } from '../docs/pages.ts';
 import { Authority } from './support/authority.ts';
 import type { IssuedFiles } from './support/authority.ts';
@@ -29,9 +29,9 @@ const IN_TURN = ['consul/dc1//orders'];
 let directoryOfAll: string;
 let authorityFile: string;
 const proofs = new Map<'own' | 'other name' | 'other authority', Proof>();
-let nacos: NacosServer;
+let nacos: Borrowed<NacosPorts>;
 let consul: ConsulServer;
-let eureka: EurekaServer;
+let eureka: Borrowed<EurekaPorts>;
 
 beforeAll(async () => {
   directoryOfAll = await mkdtemp(join(tmpdir(), 'isthmus-matrix-ca-'));
@@ -43,10 +43,10 @@ beforeAll(async () => {
     'other authority',
     await proofOf(await (await Authority.make(directoryOfAll, 'other')).issue('own', 'DNS:localhost')),
   );
-  [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+  [nacos, consul, eureka] = await Promise.all([borrowNacos2(), startConsul(), borrowEureka()]);
 }, 300_000);
 afterAll(async () => {
-  await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+  await Promise.all([nacos?.giveBack(), consul?.stop(), eureka?.giveBack()]);
   await rm(directoryOfAll, { recursive: true, force: true });
 }, 60_000);
 

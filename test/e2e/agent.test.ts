@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentPlan, AgentTarget } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
@@ -14,7 +14,7 @@ import { hostsOf, startSidecar } from './support/envoy.ts';
 const HOST = 'orders.default-group.public.nacos';
 
 describe('a service that finds orders by npm nacos, with the agent before it', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   let caller: AgentCaller;
@@ -40,7 +40,7 @@ describe('a service that finds orders by npm nacos, with the agent before it', (
   };
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
     for (const name of ['a', 'b']) orders.push(await Counted.start(name));
     for (const { backend } of orders) {
       const query = new URLSearchParams({
@@ -68,7 +68,7 @@ describe('a service that finds orders by npm nacos, with the agent before it', (
     await caller?.stop();
     await envoy?.stop();
     await bridge?.close();
-    await nacos?.stop();
+    await nacos?.giveBack();
     await Promise.all(orders.map(({ backend }) => backend.stop()));
     await rm(directory, { recursive: true, force: true });
   }, 60_000);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ProxyView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startEureka, startIstiod } from '@isthmus/servers';
-import type { EnvoyServer, EurekaServer, IstiodServer } from '@isthmus/servers';
+import { borrowEureka, startIstiod } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, EurekaPorts, IstiodServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress, shares } from './support/egress.ts';
@@ -22,7 +22,7 @@ const STOCK_ENVOY = {
 };
 
 describe('registry → bridge → MCP → istiod → a second Envoy', () => {
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let bridge: BridgeProcess;
   let istiod: IstiodServer;
   let envoy: EnvoyServer<'egress'>;
@@ -45,7 +45,7 @@ describe('registry → bridge → MCP → istiod → a second Envoy', () => {
 
   beforeAll(async () => {
     [a, b] = await Promise.all([Backend.start('a'), Backend.start('b')]);
-    eureka = await startEureka();
+    eureka = await borrowEureka();
     client = new EurekaClient(eureka.ports.http);
     await client.register('payments', a.port, { metadata: { weight: '3', zone: 'az-1' } });
     await client.register('payments', b.port, { metadata: { weight: '1', zone: 'az-1' } });
@@ -63,7 +63,7 @@ describe('registry → bridge → MCP → istiod → a second Envoy', () => {
     await envoy?.stop();
     await istiod?.stop();
     await bridge?.close();
-    await eureka?.stop();
+    await eureka?.giveBack();
     await Promise.all([a?.stop(), b?.stop()]);
   }, 60_000);
 

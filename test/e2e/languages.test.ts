@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { startEureka, startSpringApp } from '@isthmus/servers';
-import type { EnvoyServer, EurekaServer, SpringApp } from '@isthmus/servers';
+import { borrowEureka, startSpringApp } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, EurekaPorts, SpringApp } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { connectionsTo, hostsOf, startSidecar } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
@@ -26,7 +26,7 @@ const SERVICES = ['balanced', 'retried', ...EJECTED];
 describe('callers in many languages', () => {
   const instances = new Map<string, { readonly v1: Instance; readonly v2: Instance }>();
   const callers = new Map<string, LanguageCaller>();
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   const springs: SpringApp[] = [];
@@ -38,7 +38,7 @@ describe('callers in many languages', () => {
   };
 
   beforeAll(async () => {
-    eureka = await startEureka();
+    eureka = await borrowEureka();
     const client = new EurekaClient(eureka.ports.http);
     for (const service of SERVICES) {
       const [v1, v2] = [await Instance.start('v1', '127.0.4.1'), await Instance.start('v2', '127.0.4.2')];
@@ -76,7 +76,7 @@ describe('callers in many languages', () => {
   afterAll(async () => {
     await Promise.all([envoy?.stop(), ...springs.map((spring) => spring.stop())]);
     await bridge?.close();
-    await eureka?.stop();
+    await eureka?.giveBack();
     for (const { v1, v2 } of instances.values()) await Promise.all([v1.stop(), v2.stop()]);
   }, 60_000);
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExplainAnswer, ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
@@ -29,7 +29,7 @@ spec:
 `;
 
 describe('a plan whose gates real calls through a real sidecar decide', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   let caller: AgentCaller | undefined;
@@ -63,7 +63,7 @@ describe('a plan whose gates real calls through a real sidecar decide', () => {
   };
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
     await new Promise<void>((resolve) => instance.listen(0, '127.0.0.1', resolve));
     const { port } = instance.address() as AddressInfo;
     const query = new URLSearchParams({ serviceName: 'orders', ip: '127.0.0.1', port: String(port), ephemeral: 'false' });
@@ -93,7 +93,7 @@ describe('a plan whose gates real calls through a real sidecar decide', () => {
     await caller?.stop();
     await envoy?.stop();
     await bridge?.close();
-    await nacos?.stop();
+    await nacos?.giveBack();
     instance.closeAllConnections();
     await new Promise((resolve) => instance.close(resolve));
     await rm(directory, { recursive: true, force: true });

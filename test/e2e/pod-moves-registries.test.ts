@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { freePorts, startConsul, startEureka, startKubernetes, startSpringApp } from '@isthmus/servers';
+import { borrowEureka, freePorts, startConsul, startKubernetes, startSpringApp } from '@isthmus/servers';
 import type { EnvoyServer, KubernetesServer, SpringApp, SpringOptions } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
@@ -170,7 +170,7 @@ async function consulRegistry(): Promise<Registry> {
 }
 
 async function eurekaRegistry(): Promise<Registry> {
-  const eureka = await startEureka();
+  const eureka = await borrowEureka();
   const client = new EurekaClient(eureka.ports.http);
   const url = `http://127.0.0.1:${eureka.ports.http}/eureka`;
   return {
@@ -183,7 +183,7 @@ async function eurekaRegistry(): Promise<Registry> {
       properties: { 'spring.cloud.loadbalancer.cache.ttl': '1s', 'eureka.client.registry-fetch-interval-seconds': '1' },
     },
     register: (address, port) => client.register('orders', port, { address }),
-    stop: () => eureka.stop(),
+    stop: () => eureka.giveBack(),
   };
 }
 

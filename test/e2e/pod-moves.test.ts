@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CorrectionView, DiagnosticList, EndpointView, ExplainAnswer, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { freePorts, startKubernetes, startNacos2, startSpringApp } from '@isthmus/servers';
-import type { EnvoyServer, KubernetesServer, NacosServer, SpringApp } from '@isthmus/servers';
+import { borrowNacos2, freePorts, startKubernetes, startSpringApp } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, KubernetesServer, NacosPorts, SpringApp } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
@@ -20,7 +20,7 @@ const [A, B, C] = ['127.0.3.11', '127.0.3.12', '127.0.3.13'] as const;
 
 describe('a Pod moves, and the registry lists the dead one and not yet the new one', () => {
   let kubernetes: KubernetesServer;
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let spring: SpringApp;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
@@ -84,7 +84,7 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   }
 
   beforeAll(async () => {
-    [kubernetes, nacos] = await Promise.all([startKubernetes(), startNacos2()]);
+    [kubernetes, nacos] = await Promise.all([startKubernetes(), borrowNacos2()]);
     pods = await Pods.in(kubernetes, 'shop');
     port = (await freePorts(1))[0] as number;
     orders = new MovingPods(pods, port);
@@ -107,7 +107,7 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
   afterAll(async () => {
     await Promise.all([mesh?.stop(), sdk?.stop()]);
     await Promise.all([envoy?.stop(), spring?.stop(), bridge?.close()]);
-    await Promise.all([kubernetes?.stop(), nacos?.stop(), orders?.stop()]);
+    await Promise.all([kubernetes?.stop(), nacos?.giveBack(), orders?.stop()]);
   }, 60_000);
 
   test('before: without the cross-check both kinds of callers call whoever has the address, as long as the registry lists it', async () => {

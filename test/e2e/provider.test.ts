@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
+import { borrowEureka, borrowNacos2, startConsul } from '@isthmus/servers';
 import type { EnvoyServer, Server } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
@@ -15,7 +15,7 @@ const HOSTS = { nacos: 'orders.default-group.public.nacos', consul: 'orders.dc1.
 type Kind = keyof typeof HOSTS;
 
 describe('a service that registers itself by its SDK, unchanged, with the agent before it', () => {
-  const registries: Partial<Record<Kind, Server>> = {};
+  const registries: Partial<Record<Kind, Pick<Server, 'ports' | typeof Symbol.asyncDispose>>> = {};
   const running: { stop(): Promise<void> }[] = [];
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
@@ -31,7 +31,7 @@ describe('a service that registers itself by its SDK, unchanged, with the agent 
   const inEnvoy = async (kind: Kind): Promise<readonly string[]> => hostsOf(envoy, `outbound|80||${HOSTS[kind]}`);
 
   beforeAll(async () => {
-    const [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+    const [nacos, consul, eureka] = await Promise.all([borrowNacos2(), startConsul(), borrowEureka()]);
     Object.assign(registries, { nacos, consul, eureka });
     directory = await mkdtemp(join(tmpdir(), 'isthmus-provider-'));
     await writeFile(join(directory, 'plan.json'), JSON.stringify({ schema: 1, version: '1', targets: [] }));
@@ -47,7 +47,7 @@ describe('a service that registers itself by its SDK, unchanged, with the agent 
     await Promise.all(running.map((one) => one.stop()));
     await envoy?.stop();
     await bridge?.close();
-    await Promise.all(Object.values(registries).map((server) => server.stop()));
+    await Promise.all(Object.values(registries).map((server) => server[Symbol.asyncDispose]()));
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EndpointView, ItemList, PublicationList, ServiceView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { NacosProvider } from '@isthmus/registry-nacos/testing';
-import { freePorts, startConsul, startEnvoy, startNacos2 } from '@isthmus/servers';
-import type { ConsulServer, EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2, freePorts, startConsul, startEnvoy } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
@@ -26,7 +26,7 @@ const STOCK = ['127.0.7.3', '127.0.7.4'] as const;
  * what they do from the bridge: the sidecar from a Sidecar with an ingress listener, the edge from a Gateway and a VirtualService.
  */
 describe('the address that is published', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let consul: ConsulServer;
   let bridge: BridgeProcess;
   let sidecar: EnvoyServer;
@@ -72,7 +72,7 @@ describe('the address that is published', () => {
   };
 
   beforeAll(async () => {
-    [nacos, consul] = await Promise.all([startNacos2(), startConsul()]);
+    [nacos, consul] = await Promise.all([borrowNacos2(), startConsul()]);
     [inbound = 0, gateway = 0, shelf = 0, servicePort = 0] = await freePorts(4);
     orders = await Backend.start('orders', WORKLOAD);
     stock = await Promise.all(STOCK.map((address) => Backend.start(address, address)));
@@ -108,7 +108,7 @@ describe('the address that is published', () => {
     provider?.close();
     await Promise.all([sidecar?.stop(), edge?.stop()]);
     await bridge?.close();
-    await Promise.all([...[orders, ...stock].map((one) => one?.stop()), nacos?.stop(), consul?.stop()]);
+    await Promise.all([...[orders, ...stock].map((one) => one?.stop()), nacos?.giveBack(), consul?.stop()]);
   }, 60_000);
 
   test('Nacos lists the sidecar, Consul the edge, neither of them the instance', async () => {

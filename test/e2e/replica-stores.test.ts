@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { DiagnosticList, ReplicaView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startEureka, startKubernetes, startNacos2 } from '@isthmus/servers';
-import type { EurekaServer } from '@isthmus/servers';
+import { borrowEureka, startKubernetes, startNacos2 } from '@isthmus/servers';
+import type { Borrowed, EurekaPorts } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar, statOf } from './support/envoy.ts';
 import { EurekaClient } from './support/eureka-client.ts';
@@ -37,7 +37,7 @@ describe.each<[string, (directory: string) => Promise<Store>]>([
   ['Nacos 2', nacosStore],
 ])('three replicas on %s', (_name, openStore) => {
   let directory: string;
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let registry: EurekaClient;
   let store: Store;
   let replicas: ReplicaSet;
@@ -48,7 +48,7 @@ describe.each<[string, (directory: string) => Promise<Store>]>([
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'isthmus-stores-'));
-    [store, eureka] = await Promise.all([openStore(directory), startEureka()]);
+    [store, eureka] = await Promise.all([openStore(directory), borrowEureka()]);
     registry = new EurekaClient(eureka.ports.http);
     for (let i = 0; i < 20; i += 1) await registry.register(`service-${i}`, 10_000 + i);
     const bridges: BridgeProcess[] = [];
@@ -76,7 +76,7 @@ describe.each<[string, (directory: string) => Promise<Store>]>([
   afterAll(async () => {
     await Promise.all((replicas?.bridges ?? []).map((bridge) => bridge.close()));
     await Promise.all([...ways.values()].flatMap(({ proxies }) => proxies.map((proxy) => proxy.close())));
-    await Promise.all([store?.stop(), eureka?.stop()]);
+    await Promise.all([store?.stop(), eureka?.giveBack()]);
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
 

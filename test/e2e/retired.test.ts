@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, PlanAuditView, PlanDetail } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { freePorts, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
+import { borrowNacos2, freePorts, startConsul, startEureka } from '@isthmus/servers';
 import type { EnvoyServer, Server } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { hostsOf, startSidecar } from './support/envoy.ts';
@@ -28,7 +28,7 @@ spec:
 `;
 
 describe('a service that is registered by its SDK and known to the mesh from elsewhere, too', () => {
-  const registries: Partial<Record<Kind, Server>> = {};
+  const registries: Partial<Record<Kind, Pick<Server, 'ports' | typeof Symbol.asyncDispose>>> = {};
   const running: { stop(): Promise<void> }[] = [];
   const places = new Map<Kind, readonly string[]>();
   let bridge: BridgeProcess;
@@ -88,7 +88,7 @@ describe('a service that is registered by its SDK and known to the mesh from els
     const [port = 0] = await freePorts(1);
     // Eureka takes its own URL for a peer's, because the host in it is not its name: it replicates to itself.
     const properties = { 'eureka.instance.hostname': 'another-name' };
-    const [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka({ port, properties })]);
+    const [nacos, consul, eureka] = await Promise.all([borrowNacos2(), startConsul(), startEureka({ port, properties })]);
     Object.assign(registries, { nacos, consul, eureka });
     bridge = await BridgeProcess.prepare(
       [
@@ -125,7 +125,7 @@ describe('a service that is registered by its SDK and known to the mesh from els
   afterAll(async () => {
     await Promise.all(running.map((one) => one.stop()));
     await bridge?.close();
-    await Promise.all(Object.values(registries).map((server) => server.stop()));
+    await Promise.all(Object.values(registries).map((server) => server[Symbol.asyncDispose]()));
   }, 60_000);
 
   test.each(KINDS)(

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DiagnosticList, EndpointView, ItemList, ShadowView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { freePorts, startConsul, startEureka, startKubernetes } from '@isthmus/servers';
-import type { ConsulServer, EurekaServer, KubernetesServer } from '@isthmus/servers';
+import { borrowEureka, freePorts, startConsul, startKubernetes } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, EurekaPorts, KubernetesServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
 import { EurekaClient } from './support/eureka-client.ts';
@@ -22,7 +22,7 @@ type Sdk = (typeof SDKS)[number];
 describe('what SDKs of Consul and Eureka see of orders, and what the mesh does', () => {
   let kubernetes: KubernetesServer;
   let consul: ConsulServer;
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let bridge: BridgeProcess;
   let orders: MovingPods;
   let port = 0;
@@ -63,7 +63,7 @@ describe('what SDKs of Consul and Eureka see of orders, and what the mesh does',
   };
 
   beforeAll(async () => {
-    [kubernetes, consul, eureka] = await Promise.all([startKubernetes(), startConsul(), startEureka()]);
+    [kubernetes, consul, eureka] = await Promise.all([startKubernetes(), startConsul(), borrowEureka()]);
     port = (await freePorts(1))[0] as number;
     orders = new MovingPods(await Pods.in(kubernetes, 'shop'), port);
     for (const address of [A, B]) {
@@ -94,7 +94,7 @@ describe('what SDKs of Consul and Eureka see of orders, and what the mesh does',
   afterAll(async () => {
     await Promise.all([...callers.values()].map((caller) => caller.stop()));
     await bridge?.close();
-    await Promise.all([kubernetes?.stop(), consul?.stop(), eureka?.stop(), orders?.stop()]);
+    await Promise.all([kubernetes?.stop(), consul?.stop(), eureka?.giveBack(), orders?.stop()]);
   }, 60_000);
 
   test('is equal in steady state', async () => {

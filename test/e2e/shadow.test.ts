@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ShadowView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, NacosPorts } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
@@ -23,7 +23,7 @@ spec:
 `;
 
 describe('what npm nacos sees of orders, and what the mesh does', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
   let caller: AgentCaller;
   let heavy: Instance;
@@ -54,7 +54,7 @@ describe('what npm nacos sees of orders, and what the mesh does', () => {
   };
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
     [heavy, light] = await Promise.all([Instance.start(), Instance.start()]);
     await register('POST', heavy, 3);
     await register('POST', light, 1);
@@ -77,7 +77,7 @@ describe('what npm nacos sees of orders, and what the mesh does', () => {
   afterAll(async () => {
     await caller?.stop();
     await bridge?.close();
-    await nacos?.stop();
+    await nacos?.giveBack();
     await Promise.all([heavy?.stop(), light?.stop()]);
   }, 60_000);
 

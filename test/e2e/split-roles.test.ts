@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExplainAnswer, ItemList, SourceView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { callEgress } from './support/egress.ts';
@@ -13,7 +13,7 @@ const HOST = 'orders.default-group.public.nacos';
 
 /** One process reads the registries, another serves the proxies: docs/operations.md, "Roles apart". */
 describe('adapter and xds as processes of their own, joined by MCP', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let adapter: BridgeProcess;
   let front: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
@@ -33,7 +33,7 @@ describe('adapter and xds as processes of their own, joined by MCP', () => {
   const startAdapter = () => adapter.run(() => accepts(adapter.ports.mcp));
 
   beforeAll(async () => {
-    [nacos, a, b] = await Promise.all([startNacos2(), Backend.start('a'), Backend.start('b')]);
+    [nacos, a, b] = await Promise.all([borrowNacos2(), Backend.start('a'), Backend.start('b')]);
     await instance('POST', a.port);
     const registries = [{ name: 'shop', kind: 'nacos', servers: [`http://127.0.0.1:${nacos.ports.http}`] }];
     adapter = await BridgeProcess.prepare(registries);
@@ -51,7 +51,7 @@ describe('adapter and xds as processes of their own, joined by MCP', () => {
   afterAll(async () => {
     await envoy?.stop();
     await Promise.all([front?.close(), adapter?.close()]);
-    await Promise.all([nacos?.stop(), a?.stop(), b?.stop()]);
+    await Promise.all([nacos?.giveBack(), a?.stop(), b?.stop()]);
   }, 60_000);
 
   test('each opens the ports of its own roles only', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ItemList, ServiceView, SourceView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startConsul, startEureka, startNacos2 } from '@isthmus/servers';
-import type { ConsulServer, EnvoyServer, EurekaServer, NacosServer } from '@isthmus/servers';
+import { borrowEureka, startConsul, startNacos2 } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, EnvoyServer, EurekaPorts, NacosServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
 import { shares } from './support/egress.ts';
@@ -15,7 +15,7 @@ const HOSTS = ['orders.default-group.public.nacos', 'inventory.dc1.consul', 'pay
 describe('three registries, one bridge, one Envoy', () => {
   let nacos: NacosServer;
   let consul: ConsulServer;
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   const backends = new Map<string, readonly [Backend, Backend]>();
@@ -45,7 +45,7 @@ describe('three registries, one bridge, one Envoy', () => {
     });
 
   beforeAll(async () => {
-    [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+    [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), borrowEureka()]);
     for (const host of HOSTS) backends.set(host, await Promise.all([Backend.start(`${host} a`), Backend.start(`${host} b`)]));
     const client = new EurekaClient(eureka.ports.http);
     const ports = (host: string) => (backends.get(host) ?? []).map((b) => b.port) as [number, number];
@@ -67,7 +67,7 @@ describe('three registries, one bridge, one Envoy', () => {
   afterAll(async () => {
     await envoy?.stop();
     await bridge?.close();
-    await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+    await Promise.all([nacos?.stop(), consul?.stop(), eureka?.giveBack()]);
     await Promise.all([...backends.values()].flat().map((b) => b.stop()));
   }, 60_000);
 

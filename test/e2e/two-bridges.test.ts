@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PublicationList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startConsul, startNacos2 } from '@isthmus/servers';
-import type { ConsulServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2, startConsul } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, NacosPorts } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 
 const PATIENCE_MS = 90_000;
@@ -14,7 +14,7 @@ const QUIET_MS = 8_000;
  * would publish the other's publications back, for ever.
  */
 describe('two bridges between Nacos and Consul', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let consul: ConsulServer;
   const bridges: BridgeProcess[] = [];
 
@@ -75,7 +75,7 @@ describe('two bridges between Nacos and Consul', () => {
   };
 
   beforeAll(async () => {
-    [nacos, consul] = await Promise.all([startNacos2(), startConsul()]);
+    [nacos, consul] = await Promise.all([borrowNacos2(), startConsul()]);
   }, 300_000);
 
   afterEach(async () => {
@@ -83,7 +83,7 @@ describe('two bridges between Nacos and Consul', () => {
   }, 60_000);
 
   afterAll(async () => {
-    await Promise.all([nacos?.stop(), consul?.stop()]);
+    await Promise.all([nacos?.giveBack(), consul?.stop()]);
   }, 60_000);
 
   test('nothing loops: what is published is imported once, with its origin, and never comes back', async () => {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentView, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { EnvoyServer, NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, EnvoyServer, NacosPorts } from '@isthmus/servers';
 import { AgentCaller } from './support/agent-caller.ts';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
@@ -24,7 +24,7 @@ spec:
 `;
 
 describe('under load, with the application’s process and files as they are', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
   let envoy: EnvoyServer<'egress'>;
   let backend: Backend;
@@ -65,7 +65,7 @@ describe('under load, with the application’s process and files as they are', (
   };
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
     backend = await Backend.start('a');
     backend.onCall = (headers) => void (served[headers['x-request-id'] === undefined ? 'sdk' : 'mesh'] += 1);
     const query = new URLSearchParams({ serviceName: 'orders', ip: '127.0.0.1', port: String(backend.port), ephemeral: 'false' });
@@ -104,7 +104,7 @@ describe('under load, with the application’s process and files as they are', (
     await caller?.stop();
     await envoy?.stop();
     await bridge?.close();
-    await nacos?.stop();
+    await nacos?.giveBack();
     await backend?.stop();
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   }, 60_000);

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExplainAnswer, PublicationDiff, PublicationList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { freePorts, startConsul, startEureka, startNacos2 } from '@isthmus/servers';
-import type { ConsulServer, EnvoyServer, EurekaServer, NacosServer } from '@isthmus/servers';
+import { borrowEureka, borrowNacos2, freePorts, startConsul } from '@isthmus/servers';
+import type { Borrowed, ConsulServer, EnvoyServer, EurekaPorts, NacosPorts } from '@isthmus/servers';
 import { parse, stringify } from 'yaml';
 import { BridgeProcess } from './support/bridge.ts';
 import { EurekaClient } from './support/eureka-client.ts';
@@ -22,9 +22,9 @@ const PATIENCE_MS = 90_000;
  * path of it moves out into a new service, and back.
  */
 describe('the way back: an unregistered monolith and unchanged callers with an SDK', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let consul: ConsulServer;
-  let eureka: EurekaServer;
+  let eureka: Borrowed<EurekaPorts>;
   let bridge: BridgeProcess;
   let gateway: EnvoyServer<'gateway'>;
   let routesFile = '';
@@ -63,7 +63,7 @@ describe('the way back: an unregistered monolith and unchanged callers with an S
   };
 
   beforeAll(async () => {
-    [nacos, consul, eureka] = await Promise.all([startNacos2(), startConsul(), startEureka()]);
+    [nacos, consul, eureka] = await Promise.all([borrowNacos2(), startConsul(), borrowEureka()]);
     const [monolith, reviews] = [await serve('monolith'), await serve('reviews')];
     // The new service registers itself, as its team is used to.
     const put = await fetch(`http://${at(consul.ports.http)}/v1/agent/service/register`, {
@@ -117,7 +117,7 @@ describe('the way back: an unregistered monolith and unchanged callers with an S
     await Promise.all(callers.map((caller) => caller.stop()));
     await gateway?.stop();
     await bridge?.close();
-    await Promise.all([nacos?.stop(), consul?.stop(), eureka?.stop()]);
+    await Promise.all([nacos?.giveBack(), consul?.stop(), eureka?.giveBack()]);
     for (const server of servers) {
       server.closeAllConnections();
       server.close();

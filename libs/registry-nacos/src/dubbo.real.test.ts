@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { parseSourceId, systemClock } from '@isthmus/model';
 import { collect } from '@isthmus/registry/testing';
 import type { Collector } from '@isthmus/registry/testing';
-import { http, startDubboProvider, startNacos2 } from '@isthmus/servers';
-import type { DubboProvider, DubboProviderOptions, NacosServer } from '@isthmus/servers';
+import { borrowNacos2, http, startDubboProvider } from '@isthmus/servers';
+import type { Borrowed, DubboProvider, DubboProviderOptions, NacosPorts } from '@isthmus/servers';
 import { nacosConfigSchema } from './config.ts';
 import { NacosSource } from './source.ts';
 
@@ -12,12 +12,12 @@ const deadline = 40_000;
 const application = 'dubbo-greeter';
 const byInterface = 'providers:isthmus.Greeter:1.0.0:g1';
 
-let nacos: NacosServer;
+let nacos: Borrowed<NacosPorts>;
 let view: Collector;
 const providers: DubboProvider[] = [];
 
 beforeAll(async () => {
-  nacos = await startNacos2();
+  nacos = await borrowNacos2();
   const id = parseSourceId('shop');
   const config = nacosConfigSchema.parse({
     name: id,
@@ -31,7 +31,7 @@ beforeAll(async () => {
 }, patient);
 afterAll(async () => {
   await view.stop();
-  await nacos.stop();
+  await nacos.giveBack();
   expect(view.violations).toEqual([]);
 }, patient);
 afterEach(async () => {

@@ -1,4 +1,5 @@
 export { BuildError } from './build-step.ts';
+export { borrowEureka, borrowNacos2, type Borrowed } from './lending/borrow.ts';
 export { cacheKey, cacheRoot } from './cache.ts';
 export { startConsul, type ConsulOptions, type ConsulPorts, type ConsulServer } from './consul.ts';
 export { DockerEngine, type DockerCall, type DockerOptions } from './docker.ts';

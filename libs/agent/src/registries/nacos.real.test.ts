@@ -1,7 +1,7 @@
 import { until } from '@isthmus/model/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { startNacos2 } from '@isthmus/servers';
-import type { NacosServer } from '@isthmus/servers';
+import { borrowNacos2 } from '@isthmus/servers';
+import type { Borrowed, NacosPorts } from '@isthmus/servers';
 import { HoldingProxy } from './testing/holding-proxy.ts';
 import { WatchedClient } from './testing/watched-client.ts';
 import type { ClientOrder } from './testing/watched-client.ts';
@@ -13,7 +13,7 @@ interface ListedInstance {
 }
 
 describe('npm nacos, watched, at a Nacos 2', () => {
-  let nacos: NacosServer;
+  let nacos: Borrowed<NacosPorts>;
   let clients: WatchedClient[] = [];
   let services = 0;
 
@@ -36,14 +36,14 @@ describe('npm nacos, watched, at a Nacos 2', () => {
   };
 
   beforeAll(async () => {
-    nacos = await startNacos2();
+    nacos = await borrowNacos2();
   }, 240_000);
   afterEach(async () => {
     await Promise.all(clients.map((one) => one.stop()));
     clients = [];
   });
   afterAll(async () => {
-    await nacos?.stop();
+    await nacos?.giveBack();
   }, 60_000);
 
   test.each(['client', 'module'] as const)(
