@@ -100,6 +100,8 @@ describe('what the docs say of a running bridge', () => {
   });
 
   test('the API has a page to read and try it', async () => {
-    expect(await get('/api/docs')).toContain('swagger-ui');
+    const page = await get('/api/docs');
+    expect(page).toContain('swagger-ui');
+    expect(page).toContain('<title>Isthmus API</title>');
   });
 });

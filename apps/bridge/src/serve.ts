@@ -41,6 +41,10 @@ import { registryKinds } from './registries.ts';
 /** A stuck socket must not keep the process: SIGTERM ends within this. */
 const STOP_WITHIN_MS = 4_500;
 
+/** Swagger's page has no viewport, so a phone draws it as a desktop's and shrinks it until nothing can be read. */
+const PHONE_WIDTH =
+  "document.head.append(Object.assign(document.createElement('meta'), { name: 'viewport', content: 'width=device-width, initial-scale=1' }))";
+
 /** Runs the bridge until SIGTERM or SIGINT. Logs are JSON lines on stderr. */
 export async function serve(file: string, dryRun = false): Promise<number> {
   const loaded = await loadConfig(file, { kinds: registryKinds });
@@ -146,7 +150,11 @@ async function startApp({ agents, engine, config, log, signal }: AppParts): Prom
   });
   guardRequests(http, config.control, tokens, agents.tokens);
   app.useGlobalFilters(new ProblemFilter(log));
-  SwaggerModule.setup('api/docs', app, apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
+  SwaggerModule.setup('api/docs', app, apiDocument(app), {
+    jsonDocumentUrl: 'api/openapi.json',
+    customSiteTitle: 'Isthmus API',
+    customJsStr: PHONE_WIDTH,
+  });
   for (const server of servers.all) app.connectMicroservice({ strategy: new AdsTransport(server) });
   try {
     await app.startAllMicroservices();
