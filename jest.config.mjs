@@ -48,7 +48,7 @@ const registries = `/libs/(registry[-a-z]*|kube)/src/(http-|sink-)?(${suites.joi
 
 /** Others that wait: for a scripted control plane's silence, for backoffs of client libraries, for processes of other programs. */
 const waiting = [
-  'libs/agent/src/(control/follow-control|resilience/client-retries|resilience/opossum[-a-z]*|resilience/cockatiel|registries/on-require)',
+  'libs/agent/src/(control/follow-control|resilience/client-retries|resilience/opossum[-a-z]*|resilience/cockatiel[-a-z]*|registries/on-require)',
   'libs/ledger/src/testing/memory-store',
   'libs/outputs/src/kubernetes/kubernetes-output',
   'apps/bridge/src/(doctor-outputs|liveness/liveness|plans/plan-replicas|pipeline/way-back)',

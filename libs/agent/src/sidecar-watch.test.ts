@@ -76,11 +76,11 @@ describe('the watch of the sidecar', () => {
     expect(watch.seen).toEqual({ goodLooks: 2, lostAfter: -1 });
     await look();
     await look();
-    expect(watch.seen).toEqual({ goodLooks: 2, lostAfter: 2 });
+    expect(watch.seen).toEqual({ goodLooks: 2, lostAfter: 2, lostAt: 1_000 });
     outcome = 'good';
     await look();
     watch.failed('dead');
-    expect(watch.seen).toEqual({ goodLooks: 3, lostAfter: 2 });
+    expect(watch.seen).toEqual({ goodLooks: 3, lostAfter: 2, lostAt: 1_000 });
   });
 
   test('loses it at once when a call finds nobody listening', async () => {

@@ -19,6 +19,8 @@ export interface SidecarSeen {
   readonly goodLooks: number;
   /** `goodLooks` when it was lost last; -1 before. */
   readonly lostAfter: number;
+  /** When that was, ms of the process's clock that never goes back; absent before, and in an older agent. */
+  readonly lostAt?: number;
 }
 
 /** Between two looks at the sidecar: two bad ones lose it within a second. */
@@ -31,7 +33,7 @@ const TARGETS_A_LOOK = 8;
 /** Whether the sidecar can take calls, and for which targets it has somebody to send them to. */
 export class SidecarWatch {
   readonly #options: SidecarWatchOptions;
-  readonly #seen = { goodLooks: 0, lostAfter: -1 };
+  readonly #seen: { goodLooks: number; lostAfter: number; lostAt?: number } = { goodLooks: 0, lostAfter: -1 };
   readonly #healthy = new Map<string, boolean>();
   #sidecar: Hysteresis = UNSEEN;
   #timer: NodeJS.Timeout | undefined;
@@ -109,7 +111,10 @@ export class SidecarWatch {
     const before = this.#sidecar;
     this.#sidecar = observe(before, { at: this.#options.now(), outcome }, this.#options.limits ?? DEFAULT_LIMITS);
     if (outcome === 'good') this.#seen.goodLooks += 1;
-    if (this.#sidecar.kind !== before.kind && this.#sidecar.kind === 'lost') this.#seen.lostAfter = this.#seen.goodLooks;
+    if (this.#sidecar.kind !== before.kind && this.#sidecar.kind === 'lost') {
+      this.#seen.lostAfter = this.#seen.goodLooks;
+      this.#seen.lostAt = this.#options.now();
+    }
     if (this.#sidecar.kind !== before.kind) this.#options.changed(this.#sidecar.kind);
   }
 

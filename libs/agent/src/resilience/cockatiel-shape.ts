@@ -7,18 +7,62 @@ interface CockatielContext {
   readonly signal: AbortSignal;
 }
 
+export type CockatielResult = { readonly success: unknown } | { readonly error: unknown } | { readonly value: unknown };
+
 export interface CockatielExecutor {
-  invoke(fn: (...args: unknown[]) => unknown, ...args: unknown[]): Promise<unknown>;
+  /** Rejects with what the application's filters leave alone. */
+  invoke(fn: (...args: unknown[]) => unknown, ...args: unknown[]): Promise<CockatielResult>;
+}
+
+export const CLOSED = 0;
+export const OPEN = 1;
+export const HALF_OPEN = 2;
+export const ISOLATED = 3;
+
+/** Each state is an object of its own. */
+export interface CockatielState {
+  readonly value: number;
+  /** Of an open one, by the wall clock. */
+  openedAt?: number;
+  /** Of one that is open, or half-open, which is one attempt further on. */
+  readonly backoff?: CockatielBackoff;
+  readonly attemptNo?: number;
+  /** Of one that is half-open in cockatiel 4: other calls wait for it. */
+  readonly decision?: { resolve(): void };
+}
+
+export interface CockatielBackoff extends CockatielBackoffFactory {
+  readonly duration: number;
+}
+
+interface CockatielBackoffFactory {
+  next(context: { readonly attempt: number; readonly result: unknown; readonly signal: AbortSignal }): CockatielBackoff;
+}
+
+/** ConsecutiveBreaker, SamplingBreaker, CountBreaker, or the application's own. */
+export interface CockatielSampling {
+  /** Plain data, to be written as JSON; absent before 3.2. */
+  state?: unknown;
+  success(state: number): void;
+  /** @returns whether it is one too many */
+  failure(state: number): boolean;
+}
+
+interface CockatielEmitter {
+  emit(value?: unknown): void;
 }
 
 export interface CockatielBreaker extends CockatielPolicy {
-  /** 0 closed, 1 open, 2 half open, 3 isolated. */
   readonly state: number;
   readonly lastFailure: unknown;
   readonly executor: CockatielExecutor;
-  readonly options: { readonly breaker: { readonly state: unknown }; readonly halfOpenAfter: unknown };
-  readonly halfOpenAfterBackoffFactory: { next(context: unknown): { readonly duration: number } };
-  innerState: { readonly value: number; openedAt?: number };
+  readonly options: { readonly breaker: CockatielSampling; readonly halfOpenAfter: unknown };
+  readonly halfOpenAfterBackoffFactory: CockatielBackoffFactory;
+  /** cockatiel 4; one call decides in 3. */
+  readonly halfOpenSampling?: { readonly calls: number; readonly threshold: number };
+  readonly resetEmitter: CockatielEmitter;
+  readonly stateChangeEmitter: CockatielEmitter;
+  innerState: CockatielState;
   innerLastFailure: unknown;
   open(reason: unknown, signal: AbortSignal): void;
 }

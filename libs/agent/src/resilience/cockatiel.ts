@@ -2,9 +2,11 @@ import type { BreakerReport, LiftedPolicy } from '@isthmus/contract';
 import { applicationVersion } from './application-library.ts';
 import { deadlineFor, ownedCall } from './call-owner.ts';
 import type { OwnedCall, TargetOption } from './call-owner.ts';
+import { ObservedPolicy } from './cockatiel-breaker.ts';
 import { brokenCircuit, partOf, partsOf, taskCancelled } from './cockatiel-shape.ts';
 import type { CockatielBreaker, CockatielPart, CockatielPolicy, CockatielRetry, CockatielTimeout } from './cockatiel-shape.ts';
 import { discard, meshRefusal } from './mesh-refusal.ts';
+import type { MeshRefusal } from './mesh-refusal.ts';
 import { isHandedOver } from './placed-call.ts';
 import { addPart } from './resilience-parts.ts';
 
@@ -52,7 +54,7 @@ interface Handed {
 function handedOver(part: Exclude<CockatielPart, { kind: 'other' }>, own: Handed['own'], option: TargetOption<[]>): Handed {
   switch (part.kind) {
     case 'breaker':
-      return breakerOver(part.policy, own);
+      return breakerOver(part.policy);
     case 'retry': {
       const { execute } = Object.getPrototypeOf(part.policy) as CockatielRetry;
       const once = Object.create(part.policy, { options: { value: { ...part.policy.options, maxAttempts: 0 } } }) as object;
@@ -74,70 +76,25 @@ function handedOver(part: Exclude<CockatielPart, { kind: 'other' }>, own: Handed
   }
 }
 
-function breakerOver(policy: CockatielBreaker, own: Handed['own']): Handed {
+function breakerOver(policy: CockatielBreaker): Handed {
   const { execute } = Object.getPrototypeOf(policy) as CockatielBreaker;
   const broken = brokenCircuit(policy, execute);
-  let observing = false;
-  let rejected = 0;
-  let would: { readonly since: number; readonly reason: unknown; readonly forMs: number } | undefined;
-  // Closed for ever, with the sampling and the listeners of the policy: it inherits from it.
-  const observer = Object.create(policy, {
-    innerState: { value: { value: 0 } },
-    innerLastFailure: {
-      set(failure: unknown) {
-        policy.innerLastFailure = failure;
-      },
-    },
-    open: {
-      value: (reason: unknown, signal: AbortSignal) => {
-        const { duration } = policy.halfOpenAfterBackoffFactory.next({ attempt: 1, result: reason, signal });
-        would ??= { since: performance.now(), reason, forMs: duration };
-      },
-    },
-  }) as CockatielBreaker;
-  const takeBack = (): void => {
-    observing = false;
-    const opened = would;
-    would = undefined;
-    if (opened === undefined || policy.state !== 0) return;
-    policy.open(opened.reason, NEVER_ABORTED);
-    // Half-open when it would have been; cockatiel goes by the wall clock, which may have jumped since.
-    policy.innerState.openedAt = Date.now() - (performance.now() - opened.since);
-  };
-  const ownCounted: Handed['own'] = (fn, signal) => {
-    if (observing) takeBack();
-    let ran = false;
-    const answer = own((...args) => {
-      ran = true;
-      return fn(...args);
-    }, signal);
-    answer.catch(() => (rejected += ran ? 0 : 1));
-    return answer;
-  };
+  const refusals = new WeakSet<object>();
+  const observed = new ObservedPolicy(policy, execute, (error) => isObject(error) && refusals.has(error));
   return {
-    own: ownCounted,
-    owned: async ({ call }, fn, signal) => {
-      if (!isHandedOver(call, 'circuitBreaking')) return ownCounted(fn, signal);
-      observing = true;
-      const mapped = mappedFn(fn, (refusal) => (refusal === 'open' || refusal === 'overflow' ? broken : undefined));
-      const answer = await execute.call(observer, mapped, signal);
-      if (would !== undefined && performance.now() - would.since >= would.forMs) would = undefined;
-      return answer;
+    own: (fn, signal) => observed.own(fn, signal),
+    owned: ({ call, calls: { sidecar } }, fn, signal) => {
+      observed.takeOut(sidecar);
+      if (!isHandedOver(call, 'circuitBreaking'))
+        return observed.own(fn, signal, call.decision.kind === 'sidecar' ? sidecar : undefined);
+      const toError = (refusal: MeshRefusal): Promise<Error> | undefined =>
+        refusal === 'open' || refusal === 'overflow' ? broken : undefined;
+      const made = (error: Error, refusal: MeshRefusal): void => void (refusal === 'open' && refusals.add(error));
+      return observed.observed(mappedFn(fn, toError, made), signal, sidecar);
     },
-    breaker: () => {
-      const report = {
-        name: 'cockatiel',
-        library: 'cockatiel',
-        state: observing ? 'observing' : (STATES[policy.state] ?? 'open'),
-        rejected,
-      } as const;
-      rejected = 0;
-      return report;
-    },
+    breaker: () => observed.report(),
   };
 }
-
-const STATES = ['closed', 'open', 'half-open', 'open'] as const;
 
 function timeoutOver(policy: CockatielTimeout, own: Handed['own'], option: TargetOption<[]>): Handed {
   const { execute } = Object.getPrototypeOf(policy) as CockatielTimeout;
@@ -157,10 +114,18 @@ function timeoutOver(policy: CockatielTimeout, own: Handed['own'], option: Targe
 }
 
 /** Answers of the sidecar itself become cockatiel's errors, of the application's own classes: its fallbacks ask for those. */
-function mappedFn(fn: Fn, errorFor: (refusal: ReturnType<typeof meshRefusal>) => Promise<Error> | undefined): Fn {
+function mappedFn(
+  fn: Fn,
+  errorFor: (refusal: MeshRefusal) => Promise<Error> | undefined,
+  made?: (error: Error, refusal: MeshRefusal) => void,
+): Fn {
   const thrown = async (outcome: unknown): Promise<Error | undefined> => {
-    const known = await errorFor(meshRefusal(outcome));
-    return known === undefined ? undefined : (Reflect.construct(known.constructor, [known.message]) as Error);
+    const refusal = meshRefusal(outcome);
+    const known = refusal === undefined ? undefined : await errorFor(refusal);
+    if (refusal === undefined || known === undefined) return undefined;
+    const error = Reflect.construct(known.constructor, [known.message]) as Error;
+    made?.(error, refusal);
+    return error;
   };
   return async (...args) => {
     let value: unknown;
@@ -174,6 +139,10 @@ function mappedFn(fn: Fn, errorFor: (refusal: ReturnType<typeof meshRefusal>) =>
     discard(value);
     throw error;
   };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function lifted(part: CockatielPart, target: string | undefined): readonly LiftedPolicy[] {

@@ -1,12 +1,8 @@
 import type { SidecarSeen } from '../sidecar-watch.ts';
-import { isOverThreshold } from './opossum-shape.ts';
+import { halfOpenAgain, isOverThreshold } from './opossum-shape.ts';
 import type { OpossumBreaker, OpossumBucket } from './opossum-shape.ts';
-
-/** Of a call that the sidecar has: how often that had been seen well when the call began. */
-interface Begun {
-  readonly seen: SidecarSeen;
-  readonly goodLooks: number;
-}
+import { Suspects, begunWith, wasHung } from './suspects.ts';
+import type { Begun } from './suspects.ts';
 
 /**
  * Failures of calls to a sidecar that is found lost then, as one that accepts and hangs: they say nothing of the target. Counted they
@@ -18,10 +14,12 @@ export class HungFailures {
   /** By opossum's own list of a call's arguments, which comes with its events. */
   readonly #begun = new WeakMap<object, Begun>();
   #beginning: Begun | undefined;
-  /** Since the last look that was good, so of less than a second where the looks are. */
+  readonly #suspects = new Suspects();
   readonly #counted = new Map<OpossumBucket, number>();
-  #since: Begun | undefined;
-  #opened = false;
+  /** What has opened it, or would have at the hand-over. */
+  #opened: 'suspects' | 'hung trial' | undefined;
+  /** Of a trial that opened it: it has it again. */
+  #tryAgain: (() => void) | undefined;
 
   constructor(breaker: OpossumBreaker) {
     this.#breaker = breaker;
@@ -31,11 +29,14 @@ export class HungFailures {
     });
     // After opossum's own listener, which counts it, and before opossum asks whether that was one too many.
     breaker.on('failure', (_error, _latency, args) => this.#failed(args as object));
+    // What opens it later has other reasons.
+    breaker.on('halfOpen', () => this.forgetOpening());
+    breaker.on('close', () => this.forgetOpening());
   }
 
   /** Begins a call that the sidecar gets. */
   begin<T>(seen: SidecarSeen | undefined, run: () => T): T {
-    this.#beginning = seen && { seen, goodLooks: seen.goodLooks };
+    this.#beginning = begunWith(seen);
     try {
       return run();
     } finally {
@@ -46,44 +47,48 @@ export class HungFailures {
   /** @param args of the call */
   isHung(args: unknown): boolean {
     const begun = this.#begun.get(args as object);
-    return begun !== undefined && begun.seen.lostAfter >= begun.goodLooks;
+    return begun !== undefined && wasHung(begun);
+  }
+
+  /** It is not open for what failed until now. */
+  forgetOpening(): void {
+    this.#opened = undefined;
+    this.#tryAgain = undefined;
   }
 
   /** Before a call is judged by the breaker. @returns whether there was something */
   takeOut(seen: SidecarSeen | undefined): boolean {
-    if (this.#since === undefined) return false;
-    // Another agent is in the place of the one whose looks these are: of those that follow none was before its own first.
-    if (this.#since.seen !== seen) this.#since = seen && { seen, goodLooks: 0 };
-    const since = this.#since;
-    if (since === undefined) {
-      this.#counted.clear();
-      this.#opened = false;
-      return false;
-    }
-    const isLost = since.seen.lostAfter === since.goodLooks;
-    if (!isLost && since.seen.goodLooks === since.goodLooks) return false; // nobody has looked since
-    this.#since = undefined;
-    if (isLost) for (const [bucket, failures] of this.#counted) bucket.failures -= failures;
-    this.#counted.clear();
+    const settled = this.#suspects.settle(seen);
+    if (settled === 'lost') for (const [bucket, failures] of this.#counted) bucket.failures -= failures;
+    if (settled !== undefined) this.#counted.clear();
+    if (settled === 'lost' || this.#opened === 'hung trial') this.#undoOpening();
+    else if (settled === 'cleared') this.forgetOpening();
+    return settled === 'lost';
+  }
+
+  #undoOpening(): void {
     const breaker = this.#breaker;
-    if (isLost && this.#opened && !breaker.closed && !isOverThreshold(breaker)) breaker.close();
-    this.#opened = false;
-    return isLost;
+    if (this.#tryAgain !== undefined) this.#tryAgain();
+    else if (this.#opened !== undefined && !breaker.closed && !isOverThreshold(breaker)) breaker.close();
+    this.forgetOpening();
   }
 
   #failed(args: object): void {
+    const breaker = this.#breaker;
     const begun = this.#begun.get(args);
-    const [bucket] = this.#breaker.status.window;
+    const [bucket] = breaker.status.window;
+    if (breaker.halfOpen) this.forgetOpening();
     if (begun === undefined || bucket === undefined) return;
-    if (this.isHung(args)) {
+    if (breaker.halfOpen) this.#tryAgain = halfOpenAgain(breaker);
+    if (wasHung(begun)) {
       bucket.failures -= 1;
+      if (breaker.halfOpen) this.#opened = 'hung trial';
       return;
     }
-    const { seen } = begun;
-    this.takeOut(seen);
-    this.#since ??= { seen, goodLooks: seen.goodLooks };
+    this.takeOut(begun.seen);
+    this.#suspects.add(begun);
     this.#counted.set(bucket, (this.#counted.get(bucket) ?? 0) + 1);
     // opossum opens it right after this.
-    this.#opened ||= this.#breaker.closed && isOverThreshold(this.#breaker);
+    if (breaker.halfOpen || (breaker.closed && isOverThreshold(breaker))) this.#opened = 'suspects';
   }
 }

@@ -63,6 +63,83 @@ describe.each(VERSIONS)('beside a sidecar that hangs a breaker of opossum %s', (
     });
   });
 
+  describe('that was half-open', () => {
+    const halfOpen = async (timeout: number) => {
+      const breaker = all.breakerOf({ timeout, resetTimeout: 1 });
+      breaker.open();
+      await until('it is half-open', () => breaker.halfOpen);
+      (breaker as unknown as OpossumBreaker).options.resetTimeout = TIMEOUT.resetTimeout;
+      all.storm.plan({ rung: 'traffic' });
+      return breaker;
+    };
+
+    test('has its trial again, at the instances, where it failed before the sidecar was found lost', async () => {
+      const breaker = await halfOpen(5);
+      all.storm.egressSays = () => undefined;
+      expect(await all.fireAll(breaker, 2)).toEqual(['fallback of 0: ETIMEDOUT', 'fallback of 1: EOPENBREAKER']);
+      all.storm.lose();
+      expect([await fireBack(breaker), breaker.closed]).toEqual(['sdk', true]);
+    });
+
+    test('has it again also where it failed after that', async () => {
+      const breaker = await halfOpen(50);
+      let hanging = false;
+      all.storm.egressSays = () => void (hanging = true);
+      const trial = all.fire(breaker);
+      await until('the sidecar has it', () => hanging);
+      all.storm.lose();
+      expect([await trial, breaker.opened]).toEqual(['fallback of a: ETIMEDOUT', true]);
+      all.storm.behaviour = () => 500;
+      expect([await fireBack(breaker), await fireBack(breaker)]).toEqual([
+        'fallback of a: status 500',
+        'fallback of a: EOPENBREAKER',
+      ]);
+    });
+
+    test('is open where a look afterwards was good: then it was the target', async () => {
+      const breaker = await halfOpen(5);
+      all.storm.egressSays = () => undefined;
+      await all.fire(breaker);
+      all.storm.lookWell();
+      all.storm.lose();
+      expect(await fireBack(breaker)).toBe('fallback of a: EOPENBREAKER');
+    });
+  });
+
+  describe('that opened beside it, and then the plan went back to sdk', () => {
+    const openAtSdk = async () => {
+      const breaker = all.breakerOf({ ...TIMEOUT, resetTimeout: 1 });
+      all.storm.plan({ rung: 'traffic' });
+      all.storm.egressSays = () => undefined;
+      await all.fireAll(breaker, 4);
+      await until('it is half-open', () => breaker.halfOpen);
+      (breaker as unknown as OpossumBreaker).options.resetTimeout = TIMEOUT.resetTimeout;
+      return breaker;
+    };
+
+    test('stays open for the trial that failed there, when the sidecar is found lost at last', async () => {
+      const breaker = await openAtSdk();
+      all.storm.plan({ rung: 'sdk' });
+      all.storm.behaviour = () => 500;
+      expect(await fireBack(breaker)).toBe('fallback of a: status 500');
+      all.storm.plan({ rung: 'traffic' });
+      all.storm.lose();
+      expect(await fireBack(breaker)).toBe('fallback of a: EOPENBREAKER');
+    });
+
+    test('stays open when the sidecar is found lost long after', async () => {
+      const breaker = all.breakerOf(TIMEOUT);
+      all.storm.plan({ rung: 'traffic' });
+      all.storm.egressSays = () => undefined;
+      await all.fireAll(breaker, 4);
+      all.storm.plan({ rung: 'sdk' });
+      expect(breaker.opened).toBe(true);
+      all.storm.lose();
+      all.storm.sidecar.lostAt += 60_000;
+      expect(await fireBack(breaker)).toBe('fallback of a: EOPENBREAKER');
+    });
+  });
+
   test('stays open for what failed at the instances', async () => {
     const breaker = all.breakerOf(TIMEOUT);
     all.storm.plan({ rung: 'sdk' });

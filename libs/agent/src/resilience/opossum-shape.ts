@@ -31,6 +31,29 @@ export interface OpossumOptions extends Record<string, unknown> {
   errorFilter: (...values: unknown[]) => unknown;
 }
 
+/** What opossum keeps under symbols of its own. */
+type Inner = Record<symbol, unknown>;
+
+function symbolOf(breaker: OpossumBreaker, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(breaker).find((symbol) => symbol.description === description);
+}
+
+/** @returns puts a breaker that is half-open now back there once it has opened: its next call is a trial again */
+export function halfOpenAgain(breaker: OpossumBreaker): () => void {
+  const inner = breaker as unknown as Inner;
+  const state = symbolOf(breaker, 'state');
+  const halfOpen = state === undefined ? undefined : inner[state];
+  return () => {
+    const pending = symbolOf(breaker, 'pending-close');
+    const timer = symbolOf(breaker, 'reset-timeout');
+    if (state === undefined || pending === undefined || !breaker.opened) return;
+    if (timer !== undefined) clearTimeout(inner[timer] as NodeJS.Timeout | undefined);
+    inner[state] = halfOpen;
+    inner[pending] = true;
+    breaker.emit('halfOpen', breaker.options.resetTimeout);
+  };
+}
+
 /** The application's class, passed in: the agent has no opossum of its own. */
 export type OpossumClass = abstract new (...args: never[]) => object;
 

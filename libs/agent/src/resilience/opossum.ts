@@ -199,10 +199,13 @@ class ObservedBreaker {
     this.#wouldBeOpenSince = undefined;
     const breaker = this.#breaker;
     // Half-open it is of what was before the hand-over, and no call has succeeded since: that would have closed it.
-    if (since === undefined || breaker.opened || !(breaker.halfOpen || isOverThreshold(breaker))) return;
     const { resetTimeout } = breaker.options;
-    const left = resetTimeout - (performance.now() - since);
-    if (left <= 0) return;
+    const left = since === undefined ? 0 : resetTimeout - (performance.now() - since);
+    if (breaker.opened) return;
+    if (left <= 0 || !(breaker.halfOpen || isOverThreshold(breaker))) {
+      this.#hung.forgetOpening();
+      return;
+    }
     // Its timer is set within open().
     breaker.options.resetTimeout = left;
     try {

@@ -33,7 +33,7 @@ export class Storm {
   meshRetries = 2;
   readonly seam: ClientSeam;
   /** What the agent has seen of its sidecar. */
-  readonly sidecar = { goodLooks: 1, lostAfter: -1 };
+  readonly sidecar = { goodLooks: 1, lostAfter: -1, lostAt: 0 };
   readonly decider: Decider;
   #requests = 0;
   #instance!: http.Server;
@@ -92,6 +92,7 @@ export class Storm {
   /** The agent finds out that its sidecar hangs: calls are back on the SDK. */
   lose(): void {
     this.sidecar.lostAfter = this.sidecar.goodLooks;
+    this.sidecar.lostAt = performance.now();
     this.decider.judge(() => false);
   }
 
