@@ -3,6 +3,7 @@ import type { ViewEndpoint } from '@isthmus/contract';
 import fc from 'fast-check';
 import { Balancer, algorithmOf } from './balancer.ts';
 import type { Algorithm, BalancerOptions } from './balancer.ts';
+import { mulberry } from './testing/mulberry.ts';
 
 const at = (address: string, over: Partial<ViewEndpoint> = {}): ViewEndpoint => ({
   address,
@@ -17,15 +18,6 @@ const at = (address: string, over: Partial<ViewEndpoint> = {}): ViewEndpoint => 
 function evenly(): () => number {
   let count = 0;
   return () => (count += 0.618_033_988_749_895) % 1;
-}
-function mulberry(): () => number {
-  let seed = 7;
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 let clock = 0;
 const balancer = (view: readonly ViewEndpoint[], over: Partial<BalancerOptions> = {}): Balancer => {

@@ -6,6 +6,7 @@ import { Diagnostics } from '../../diagnostics.ts';
 import type { AgentDiagnostic } from '../../diagnostics.ts';
 import type { ClientSeam } from '../../http/client-seam.ts';
 import { Discovery } from '../discovery.ts';
+import { mulberry } from './mulberry.ts';
 
 const KEY = Symbol.for('isthmus.agent');
 
@@ -21,6 +22,7 @@ export class ViewAgent {
     this.discovery = new Discovery({
       zone: options.zone ?? '',
       now,
+      random: mulberry(),
       changed: () => this.decider.judge(),
       setTimer: () => () => undefined,
     });
