@@ -1,4 +1,4 @@
-import { endpointKey, serviceId } from '@isthmus/model';
+import { endpointKey, serviceId, takesTraffic } from '@isthmus/model';
 import type { Ledger, LetGo, ServiceId, ServiceRecord } from '@isthmus/model';
 
 /**
@@ -13,13 +13,13 @@ const MARK = '/';
 const MOST_EARLIER = 1_000;
 
 /**
- * Also once more those that were named before and are not published since: who misses a write reads only the next one, and would
+ * Also once more those that were named before and have not come back: who misses a write reads only the next one, and would
  * keep them.
  */
 export function nameLetGo(ledger: Ledger, { key, endpoints }: ServiceRecord, named: LetGo['endpoints']): void {
   const id = serviceId(key);
-  const published = new Set(endpoints.map(endpointKey));
-  const earlier = letGoOf(ledger, id).filter(([one]) => !published.has(one));
+  const back = new Set(endpoints.filter(takesTraffic).map(endpointKey)); // what is unhealthy was let go as well
+  const earlier = letGoOf(ledger, id).filter(([one]) => !back.has(one));
   ledger.put('held', `${MARK}${id}`, { endpoints: [...earlier.slice(-MOST_EARLIER), ...named] } satisfies LetGo);
 }
 

@@ -2,12 +2,14 @@ import { endpointKey, scopeOf, serviceId } from '@isthmus/model';
 import type { Clock, Endpoint, Ledger, ServiceId, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import { FlapDamper } from './flap-damper.ts';
 import { compare, publishedRecord, sameContent } from './known-record.ts';
-import { STEP, isMassLoss, isMassRead, removalBetween } from './removal-guard.ts';
+import type { Comparison } from './known-record.ts';
+import { STEP, isMassLoss, isMassRead, isMassTurn, removalBetween } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
 import { NOTHING_RETAINED, isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { ScopeTable } from './scope-table.ts';
 import { Tombstones } from './tombstones.ts';
+import { wellOf } from './turned-unhealthy.ts';
 import { WatchedTime } from './watched-time.ts';
 
 /** Records of a complete read taken between two looks at the clock: with the ledger and all who are told 50 µs each, or 200 cold. */
@@ -28,7 +30,14 @@ export interface PublishedRecordsDeps {
 }
 
 /** How a complete read is taken. Undefined: a change of one service, judged alone. */
-type Verdict = { readonly isMass: boolean; readonly mayGo: (retained: Retained) => boolean } | undefined;
+type Verdict =
+  | {
+      readonly isMass: boolean;
+      /** Of those that it calls unhealthy. */
+      readonly isMassTurn: boolean;
+      readonly mayGo: (retained: Retained) => boolean;
+    }
+  | undefined;
 
 /** Which retained endpoints of a service may go. */
 type MayGo = (id: ServiceId) => (retained: Retained, key: string) => boolean;
@@ -140,14 +149,17 @@ export class PublishedRecords {
     // The first read after an outage confirms nothing: nobody watched before it.
     const follows = scope.status.state === 'live' || scope.status.state === 'partial';
     const isDue = (r: Retained) => follows && isHeld(r) && this.#isDue(scope, r, watched);
-    const removal = yield* removalBetween(scope.records, services, isDue);
+    const removal = yield* removalBetween(scope.records, services, isDue, this.#guard.holdUnhealthy);
     // Once some are known to be gone the rest is measured from here.
     if (removal.confirmed > 0) this.#measureAnew(scope);
     const most = this.#most(scope, removal.of);
     const isMass = isMassRead(removal, most, this.#guard);
     if (isMass) scope.heldMost = most;
     // Also when most are back: a registry that fills up again does so one by one, and the rest is still on its way.
-    const verdict: Verdict = { isMass, mayGo: isDue };
+    const mostWell = this.#mostWell(scope, removal.well);
+    const turn = isMassTurn(removal, mostWell, this.#guard);
+    if (turn) scope.heldWell = mostWell;
+    const verdict: Verdict = { isMass, isMassTurn: turn, mayGo: isDue };
     let seen = 0;
     // What is new comes in at once; what would go may have to wait.
     for (const [id, record] of services) {
@@ -180,11 +192,14 @@ export class PublishedRecords {
     }
     const now = this.#clock.now();
     const sifted = this.tombstones.sift(id, said?.endpoints ?? [], now);
-    const { lost, missing, added } = compare(before, sifted.listed);
+    const comparison = compare(before, sifted.listed, this.#guard.holdUnhealthy);
+    const { lost, missing, added } = comparison;
     const retained = new Map(missing);
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
     const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added);
     for (const endpoint of lost) this.#lose(scope, id, endpoint, isMass, retained);
+    if (verdict?.isMassTurn ?? this.#isMassTurn(scope, before, sifted.listed, comparison))
+      for (const endpoint of comparison.turned) this.#doubt(scope, endpoint, retained);
     const changedAt = isSame ? (before?.changedAt ?? now) : now;
     const record = publishedRecord(before?.record, said, sifted, retained);
     if (record === undefined) this.#drop(scope, id, changes);
@@ -204,6 +219,21 @@ export class PublishedRecords {
     return isMass;
   }
 
+  #isMassTurn(scope: ScopeState, before: KnownRecord | undefined, listed: readonly Endpoint[], after: Comparison): boolean {
+    if (before === undefined || after.lost.length + after.turned.length === 0) return false;
+    const most = this.#mostWell(scope, scope.well);
+    if (after.turned.length === 0) return false;
+    const kept = wellOf([...after.missing.values()].map(({ endpoint }) => endpoint));
+    const left = scope.well - scope.retained.outage - wellOf(before.record.endpoints) + wellOf(listed) + kept;
+    const isMass = isMassLoss(left, most, this.#guard);
+    if (isMass) scope.heldWell = most;
+    return isMass;
+  }
+
+  #mostWell(scope: ScopeState, well: number): number {
+    return Math.max(scope.wellWater.note(this.#clock.now(), well), scope.heldWell);
+  }
+
   /** What a removal is measured against: the most within the window, and while something is held the most at its beginning. */
   #most(scope: ScopeState, size: number): number {
     return Math.max(scope.highWater.note(this.#clock.now(), size), scope.heldMost);
@@ -211,7 +241,17 @@ export class PublishedRecords {
 
   #measureAnew(scope: ScopeState): void {
     scope.highWater.reset();
+    scope.wellWater.reset();
     scope.heldMost = 0;
+    scope.heldWell = 0;
+  }
+
+  /** It is one of many that are called unhealthy at once: kept as it was, until its registry has said so for a while. */
+  #doubt(scope: ScopeState, endpoint: Endpoint, retained: Map<string, Retained>): void {
+    const now = this.#clock.now();
+    const forMs = Math.max(this.#guard.confirmAfterMs, doubtLeft(scope, now));
+    const since = { since: now, from: this.#watched.now() };
+    retained.set(endpointKey(endpoint), { endpoint, ...since, why: 'mass', listed: true, forMs });
   }
 
   #lose(scope: ScopeState, id: ServiceId, endpoint: Endpoint, isMass: boolean, retained: Map<string, Retained>): void {

@@ -29,10 +29,15 @@ export interface ScopeState {
   /** Since when the registry lists none, ms; undefined: it lists some, or never said. */
   emptySince: number | undefined;
   readonly highWater: HighWater;
+  /** Endpoints in `records` that get requests, and the most of them within the window. */
+  well: number;
+  readonly wellWater: HighWater;
   /** Services with retained or refused endpoints. */
   readonly waiting: Set<ServiceId>;
   /** Retained endpoints by reason. */
   readonly retained: { mass: number; outage: number; flap: number };
+  /** Those of `retained` that the registry still lists, as unhealthy. */
+  unhealthy: number;
   /** Watched time from which on removals may be confirmed: before, its source did not follow the registry. */
   watchedFrom: number;
   /** While a registry that this process has followed is away: since when, ms. */
@@ -41,6 +46,8 @@ export interface ScopeState {
   doubted: { readonly from: number; readonly forMs: number } | undefined;
   /** While something is held: what removals are measured against however long it takes; else 0. */
   heldMost: number;
+  /** … and those that turn unhealthy. */
+  heldWell: number;
   /** Removals that wait for a confirmation. */
   held: HeldRemoval | undefined;
   diagnostics: readonly Diagnostic[];
@@ -55,7 +62,7 @@ export interface KnownRecord {
   readonly changedAt: number;
   /** From the ledger, not said by the registry since this process started. */
   readonly restored: boolean;
-  /** By `endpointKey`: endpoints that the registry no longer lists. */
+  /** By `endpointKey`: endpoints that the registry no longer lists, and such as it calls unhealthy. */
   readonly retained: ReadonlyMap<string, Retained>;
   /** Listed, and left out as older views of registrations that are over. */
   readonly refused: readonly Refused[];

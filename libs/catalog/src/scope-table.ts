@@ -17,6 +17,7 @@ import { restoredRecord, retainedEntries } from './known-record.ts';
 import { letGoOf, letGoService, nameLetGo } from './let-go.ts';
 import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
+import { wellOf } from './turned-unhealthy.ts';
 
 /** How much too old the ledger may say that a scope is, ms: it is not written for every change. */
 const AGE_PRECISION_MS = 300_000;
@@ -82,12 +83,16 @@ export class ScopeTable {
         listed: 0,
         emptySince: undefined,
         highWater: new HighWater(this.#windowMs),
+        well: 0,
+        wellWater: new HighWater(this.#windowMs),
         waiting: new Set(),
         retained: { mass: 0, outage: 0, flap: 0 },
+        unhealthy: 0,
         watchedFrom: 0,
         awaySince: undefined,
         doubted: undefined,
         heldMost: 0,
+        heldWell: 0,
         held: undefined,
         diagnostics: [],
       };
@@ -125,6 +130,7 @@ export class ScopeTable {
     }
     for (const [id, scope] of this.#scopes) {
       if (scope.retained.mass > 0) scope.heldMost = held.get(id)?.most ?? scope.size;
+      if (scope.unhealthy > 0) scope.heldWell = scope.well;
       this.sayHeld(scope);
     }
   }
@@ -195,6 +201,7 @@ export class ScopeTable {
     if (known === undefined) scope.records.delete(id);
     else scope.records.set(id, known);
     scope.size += (known?.record.endpoints.length ?? 0) - (before?.record.endpoints.length ?? 0);
+    scope.well += wellOf(known?.record.endpoints ?? []) - wellOf(before?.record.endpoints ?? []);
     scope.listed += (known?.said?.endpoints.length ?? 0) - (before?.said?.endpoints.length ?? 0);
     count(scope, before?.retained, -1);
     count(scope, known?.retained, 1);
@@ -239,10 +246,12 @@ export class ScopeTable {
       if (scope.held !== undefined) this.#ledger.delete('held', scopeId(scope.scope));
       scope.held = undefined;
       scope.heldMost = 0;
+      scope.heldWell = 0;
       return;
     }
-    const { heldMost: most } = scope;
-    if (scope.held?.removing === removing && scope.held.of === scope.size && scope.held.most === most) return;
+    const { heldMost: most, unhealthy } = scope;
+    const isSame = scope.held?.removing === removing && scope.held.of === scope.size && scope.held.most === most;
+    if (isSame && (scope.held?.unhealthy ?? 0) === unhealthy) return;
     const services: string[] = [];
     let since = scope.held?.since ?? Number.POSITIVE_INFINITY;
     for (const service of scope.waiting) {
@@ -252,7 +261,8 @@ export class ScopeTable {
       since = Math.min(since, some.since);
       if (services.length === MOST_HELD_NAMES) break;
     }
-    scope.held = { since, removing, of: scope.size, most, services: services.sort() };
+    const some = unhealthy === 0 ? {} : { unhealthy };
+    scope.held = { since, removing, of: scope.size, most, ...some, services: services.sort() };
     this.#ledger.put('held', scopeId(scope.scope), scope.held);
   }
 }
@@ -263,7 +273,10 @@ function backSince(status: SourceStatus): number | undefined {
 
 function count(scope: ScopeState, retained: ReadonlyMap<string, Retained> | undefined, by: 1 | -1): void {
   if (retained === undefined || retained.size === 0) return;
-  for (const { why } of retained.values()) scope.retained[why] += by;
+  for (const { why, listed } of retained.values()) {
+    scope.retained[why] += by;
+    if (listed === true) scope.unhealthy += by;
+  }
 }
 
 function firstHeld(known: KnownRecord | undefined): Retained | undefined {

@@ -79,19 +79,21 @@ export interface EndpointView {
   readonly takesTraffic: boolean;
   /** Milliseconds since its registry confirmed it. */
   readonly ageMs?: number;
-  /** Set where its registry no longer lists it. */
+  /** Set where its registry no longer lists it, or lists it as unhealthy. */
   readonly retained?: RetainedView;
   /** What the registry said, where the labels are not just that; in `explain` only. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Why an endpoint is published although its registry no longer lists it. */
+/** Why an endpoint is published although its registry no longer lists it, or calls it unhealthy. */
 export interface RetainedView {
   /** `mass`: it would go with too many others. `outage`: its registry was away just before. `flap`: it comes and goes. */
   readonly why: 'mass' | 'outage' | 'flap';
-  /** Milliseconds since the registry stopped listing it. */
+  /** Its registry lists it, as unhealthy: many turned so at once, and it is kept as it was. */
+  readonly listed?: true;
+  /** Milliseconds since the registry stopped listing it, or first called it unhealthy. */
   readonly forMs: number;
-  /** Milliseconds until it goes if nothing changes; absent while its registry is not followed. */
+  /** Milliseconds until it goes, or is unhealthy here too, if nothing changes; absent while its registry is not followed. */
   readonly goesInMs?: number;
 }
 
@@ -111,8 +113,10 @@ export interface HeldView {
   readonly scope: string;
   /** Milliseconds since the epoch. */
   readonly since: number;
-  /** Endpoints that would go. */
+  /** Endpoints that would go, or get no requests any more. */
   readonly removing: number;
+  /** How many of them the registry still lists: it calls them unhealthy. Absent: none. */
+  readonly unhealthy?: number;
   /** Endpoints that the scope has. */
   readonly of: number;
   /** Milliseconds since the epoch from which a second complete read confirms it. */

@@ -60,6 +60,8 @@ export interface HeldRemoval {
   readonly of: number;
   /** The most that the scope had within the guard's window when it began to hold: what removals are measured against. */
   readonly most?: number;
+  /** How many of `removing` the registry still lists: it calls them unhealthy. Absent: none. */
+  readonly unhealthy?: number;
   /** Some of the services that would lose endpoints, at most 20; sorted. */
   readonly services: readonly string[];
 }
@@ -79,7 +81,7 @@ export interface ScopeAge {
   readonly asOf: number;
 }
 
-/** An endpoint that is published although its registry no longer lists it. */
+/** An endpoint that is published although its registry no longer lists it, or lists it as unhealthy. */
 export interface RetainedEndpoint {
   /** Its `endpointKey`. */
   readonly key: string;
@@ -88,7 +90,9 @@ export interface RetainedEndpoint {
    * `flap`: it comes and goes, so its going is believed later.
    */
   readonly why: 'mass' | 'outage' | 'flap';
-  /** When the registry stopped listing it, ms since the epoch. */
+  /** Set where the registry still lists it: it calls it unhealthy. */
+  readonly listed?: true;
+  /** When the registry stopped listing it, or first called it unhealthy, ms since the epoch. */
   readonly since: number;
   /** How long it stays at most while its source is well, ms. */
   readonly forMs: number;

@@ -125,6 +125,7 @@ describe('a difference is explained', () => {
     ['an older view of a registration', onlySdk, { ...listed, leftOut: { why: 'old-registration', reason: 'over' } }, 'old-registration'],
     ['a registry that is not followed', onlyMesh, { ...listed, notFollowed: 'shop: refused' }, 'registry-not-followed'],
     ['a removal that waits', onlyMesh, { ...unknown, retained: { why: 'mass', forMs: 1 } }, 'held'],
+    ['called unhealthy with many others', onlyMesh, { ...unknown, retained: { why: 'mass', listed: true, forMs: 1 } }, 'held'],
     ['a Ready Pod before its registration', onlyMesh, { ...unknown, admitted: true }, 'admitted'],
     ['another registry under the same host', onlyMesh, { ...listed, foreign: true }, 'other-origin'],
     ['a rule that changes weights', weight, { ...listed, changed: { rule: 'merge.weights[0]', registry: { weight: '1' } } }, 'changed-by-config'],

@@ -39,8 +39,8 @@ export interface PlaceKnowledge {
     readonly why: 'stale-in-registry' | 'failed-check' | 'disabled' | 'unhealthy' | 'filtered' | 'old-registration';
     readonly reason: string;
   };
-  /** Why it is published although its registry no longer lists it. */
-  readonly retained?: { readonly why: keyof typeof WAITS; readonly forMs: number };
+  /** Why it is published although its registry no longer lists it, or calls it unhealthy (`listed`). */
+  readonly retained?: { readonly why: keyof typeof WAITS; readonly listed?: true; readonly forMs: number };
   /** A Ready Pod that its registry does not list yet. */
   readonly admitted?: boolean;
   /** One of its registries is not followed at the moment. */
@@ -72,6 +72,8 @@ export function explainDifference(difference: ViewDifference, known: PlaceKnowle
   }
   if (known.notFollowed !== undefined)
     return said('registry-not-followed', `the bridge does not follow ${known.notFollowed} and keeps what it knew last`);
+  if (known.retained?.listed === true && inMesh)
+    return said('held', 'its registry calls too many unhealthy at once, so the mesh waits; the SDK has left it out');
   if (known.retained !== undefined && inMesh)
     return said('held', `${WAITS[known.retained.why]}, so its removal waits; the SDK has dropped it`); // prettier-ignore
   if (known.admitted === true && inMesh) return said('admitted', 'a Ready Pod that the registry does not list yet; the SDK will see it with its registration'); // prettier-ignore

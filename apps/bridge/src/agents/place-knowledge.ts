@@ -1,4 +1,4 @@
-import type { KnownRecord } from '@isthmus/catalog';
+import type { KnownRecord, Retained } from '@isthmus/catalog';
 import { formatLocality, formatDuration, scopeId, scopeOf, serviceId } from '@isthmus/model';
 import type { Endpoint, MeshHost } from '@isthmus/model';
 import { placeOf } from '@isthmus/plans';
@@ -27,7 +27,7 @@ export function placeKnowledge(engine: Engine, host: MeshHost, sdkNames: readonl
   return {
     listedBy: listing.map(({ record }) => serviceId(record.key)),
     ...(leftOut === undefined ? {} : { leftOut }),
-    ...(retained === undefined ? {} : { retained: { why: retained.why, forMs: Math.max(0, catalog.now() - retained.since) } }),
+    ...(retained === undefined ? {} : { retained: retainedOf(retained, catalog.now()) }),
     ...(inMesh?.endpoint.instanceId.startsWith(ADMITTED) === true ? { admitted: true } : {}),
     ...(notFollowed === undefined ? {} : { notFollowed }),
     ...(raw === undefined ? {} : { registry: fieldsOf(raw) }),
@@ -65,6 +65,10 @@ function leftOutOf(
     if (!origins.has(id)) return { why: 'filtered', reason: `${[...origins].join(', ')} is published under this host` };
   }
   return undefined;
+}
+
+function retainedOf({ why, listed, since }: Retained, now: number): NonNullable<PlaceKnowledge['retained']> {
+  return { why, ...(listed === undefined ? {} : { listed }), forMs: Math.max(0, now - since) };
 }
 
 function notFollowedOf({ catalog }: Engine, records: readonly KnownRecord[]): string | undefined {

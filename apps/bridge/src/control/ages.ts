@@ -29,13 +29,14 @@ export function ageOfRecord(catalog: Catalog, { record }: KnownRecord): number |
   return state === undefined ? undefined : ageOf(state, catalog.now());
 }
 
-/** Why an endpoint is published that its registry no longer lists, and for how long. */
+/** Why an endpoint is published that its registry no longer lists or calls unhealthy, and for how long. */
 export function retainedView(catalog: Catalog, known: KnownRecord, endpoint: Endpoint): RetainedView | undefined {
   const retained = known.retained.get(endpointKey(endpoint));
   const state = catalog.scopeById(scopeId(scopeOf(known.record.key)));
   if (retained === undefined || state === undefined) return undefined;
   return {
     why: retained.why,
+    ...(retained.listed === undefined ? {} : { listed: retained.listed }),
     forMs: Math.max(0, catalog.now() - retained.since),
     // The time of a mass removal stands still while its source does not follow the registry.
     ...(isHeld(retained) && state.status.state !== 'live' ? {} : { goesInMs: catalog.goesIn(state, retained) }),

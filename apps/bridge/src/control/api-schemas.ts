@@ -127,14 +127,20 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
     retained: optional(ref('RetainedView')),
     metadata: optional(textMap('What the registry said, where the labels are not just that; in explain only')),
   }),
-  RetainedView: fields<RetainedView>('Why an endpoint is published although its registry no longer lists it.', {
-    why: oneOf(
-      ['mass', 'outage', 'flap'],
-      'mass: it would go with too many others; outage: its registry was away just before; flap: it comes and goes',
-    ),
-    forMs: integer('Ms since the registry stopped listing it'),
-    goesInMs: optional(integer('Ms until it goes if nothing changes; absent while its registry is not followed')),
-  }),
+  RetainedView: fields<RetainedView>(
+    'Why an endpoint is published although its registry no longer lists it, or calls it unhealthy.',
+    {
+      why: oneOf(
+        ['mass', 'outage', 'flap'],
+        'mass: it would go with too many others; outage: its registry was away just before; flap: it comes and goes',
+      ),
+      listed: optional(flag('Its registry lists it, as unhealthy: many turned so at once, and it is kept as it was')),
+      forMs: integer('Ms since the registry stopped listing it, or first called it unhealthy'),
+      goesInMs: optional(
+        integer('Ms until it goes, or is unhealthy here too, if nothing changes; absent while its registry is not followed'),
+      ),
+    },
+  ),
   ConflictView: fields<ConflictView>('Several services claim one host.', {
     host: text('Mesh host'),
     winner: text('Service id'),
@@ -144,7 +150,8 @@ export const API_SCHEMAS: Readonly<Record<string, Schema>> = {
   HeldView: fields<HeldView>('A mass removal that waits.', {
     scope: text('Scope id, as the release takes it'),
     since: at('When it was first seen'),
-    removing: integer('Endpoints that would go'),
+    removing: integer('Endpoints that would go, or get no requests any more'),
+    unhealthy: optional(integer('How many of them the registry still lists: it calls them unhealthy')),
     of: integer('Endpoints that the scope has'),
     confirmAt: at('From when on it may be confirmed'),
     heldMs: optional(integer('Ms since it is held')),

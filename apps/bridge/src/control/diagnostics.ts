@@ -1,5 +1,5 @@
 import type { Catalog, ScopeState } from '@isthmus/catalog';
-import type { DiagnosticList } from '@isthmus/contract';
+import type { DiagnosticList, HeldView } from '@isthmus/contract';
 import { formatDuration, scopeId } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import { ageOf } from './ages.ts';
@@ -32,13 +32,19 @@ export function* catalogDiagnostics(catalog: Catalog, maxAgeMs: number): Generat
       code: 'removal.held',
       severity: 'warning',
       where: held.scope,
-      what: `${held.removing} of ${held.of} endpoints are no longer listed`,
+      what: heldText(held),
       meaning: 'they stay until the registry has said so for a while',
       remedy: `wait, look at \`isthmus get held\`, or let it through: isthmus release-held ${held.scope}`,
     };
   }
   yield* conflictDiagnostics(catalog);
   for (const state of catalog.scopes()) for (const { record } of state.records.values()) yield* record.diagnostics;
+}
+
+function heldText({ removing, unhealthy = 0, of }: HeldView): string {
+  if (unhealthy === 0) return `${removing} of ${of} endpoints are no longer listed`;
+  const gone = removing === unhealthy ? '' : `, and ${removing - unhealthy} are no longer listed`;
+  return `${unhealthy} of ${of} endpoints are called unhealthy${gone}`;
 }
 
 /** The cause is the source's own sentence; often it names the remedy. */

@@ -134,12 +134,13 @@ export function heldViews(catalog: Catalog): readonly HeldView[] {
   const now = catalog.now();
   return [...catalog.scopes()].flatMap((state) => {
     if (state.held === undefined) return [];
-    const { since, removing, of, services } = state.held;
+    const { since, removing, of, unhealthy, services } = state.held;
     return [
       {
         scope: scopeId(state.scope),
         since,
         removing,
+        ...(unhealthy === undefined ? {} : { unhealthy }),
         of,
         confirmAt: now + catalog.heldFor(state),
         heldMs: Math.max(0, now - since),

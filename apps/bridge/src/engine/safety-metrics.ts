@@ -24,9 +24,10 @@ export function observeSafety(engine: Engine, gauge: Gauge): void {
   });
   perScope(
     'source_held_endpoints',
-    'Endpoints whose removal waits for its confirmation',
+    'Endpoints whose removal waits for its confirmation, or that they are unhealthy',
     (s) => s.retained.mass + s.retained.outage,
   );
+  perScope('source_held_unhealthy_endpoints', 'Those of them that the registry lists, as unhealthy', (s) => s.unhealthy);
   perScope('source_damped_endpoints', 'Endpoints whose removal waits because they come and go', (s) => s.retained.flap);
   perScope('source_refused_endpoints', 'Endpoints left out as older views of registrations that are over', (scope) => {
     let refused = 0;

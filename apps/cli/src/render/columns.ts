@@ -88,9 +88,10 @@ const KEPT = {
   flap: 'damped: it comes and goes',
 } as const;
 
-/** Why an endpoint is there that its registry no longer lists. */
-export function keptText({ why, forMs, goesInMs }: RetainedView): string {
+/** Why an endpoint is there, or healthy, that its registry no longer lists, or calls unhealthy. */
+export function keptText({ why, listed, forMs, goesInMs }: RetainedView): string {
   const goes = goesInMs === undefined ? 'when its registry is followed again' : `in ${formatDuration(goesInMs)}`;
+  if (listed === true) return `${KEPT[why]}, called unhealthy for ${formatDuration(forMs)}, is believed ${goes}`;
   return `${KEPT[why]}, not listed for ${formatDuration(forMs)}, goes ${goes}`;
 }
 
@@ -167,7 +168,10 @@ function serviceName(id: string): string {
 export function heldColumns(now: number): readonly Column<HeldView>[] {
   return [
     { head: 'SCOPE', cell: (h) => h.scope },
-    { head: 'REMOVING', cell: (h) => `${h.removing} of ${h.of}` },
+    {
+      head: 'REMOVING',
+      cell: (h) => `${h.removing} of ${h.of}${h.unhealthy === undefined ? '' : ` (${h.unhealthy} called unhealthy)`}`,
+    },
     { head: 'HELD FOR', cell: (h) => (h.heldMs === undefined ? ago(now, h.since) : formatDuration(h.heldMs)) },
     {
       head: 'CONFIRMED',

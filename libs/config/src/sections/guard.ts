@@ -6,6 +6,7 @@ export interface GuardConfig {
   /** 0 to 100. */
   readonly maxRemovalPercent: number;
   readonly minEndpoints: number;
+  readonly holdUnhealthy: boolean;
   readonly confirmAfterMs: number;
   readonly windowMs: number;
   readonly flap: {
@@ -33,6 +34,12 @@ export const guardSection = z
       .default(10)
       .describe(
         'A change that removes at most this many endpoints is not held, unless it is a complete read that empties a scope of several services.',
+      ),
+    holdUnhealthy: z
+      .boolean()
+      .default(true)
+      .describe(
+        'A change that makes as many endpoints of a scope unhealthy at once is held, too: that many are rather cut off from their registry than ill. false: what the registry calls unhealthy gets no requests at once.',
       ),
     confirmAfter: durationField(0, 24 * HOUR, '30s').describe(
       'A second complete read that still agrees after this time lets a held change through.',
@@ -66,6 +73,7 @@ export function guardConfig(parsed: z.output<typeof guardSection>): GuardConfig 
   return {
     maxRemovalPercent: parsed.maxRemovalPercent,
     minEndpoints: parsed.minEndpoints,
+    holdUnhealthy: parsed.holdUnhealthy,
     confirmAfterMs: parsed.confirmAfter,
     windowMs: parsed.window,
     flap: { count: flap.count, halfLifeMs: flap.halfLife, delayMs: flap.delay, maxDelayMs: flap.maxDelay },

@@ -20,6 +20,7 @@ export const held: ItemList<HeldView> = {
       scope: 'shop/public/DEFAULT_GROUP',
       since: NOW - 12_000,
       removing: 30,
+      unhealthy: 24,
       of: 40,
       confirmAt: NOW + 18_000,
       services: ['a', 'b', 'orders', 'payments'].map((name) => `shop/public/DEFAULT_GROUP/${name}`),
