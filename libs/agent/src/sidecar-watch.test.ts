@@ -5,6 +5,7 @@ import { SidecarWatch } from './sidecar-watch.ts';
 let now: number;
 let outcome: Outcome;
 let unhealthy: Set<string>;
+let unknown: Set<string>;
 let wanted: string[];
 let asked: string[];
 let changes: (string | undefined)[];
@@ -14,6 +15,7 @@ beforeEach(() => {
   now = 0;
   outcome = 'good';
   unhealthy = new Set();
+  unknown = new Set();
   wanted = ['orders:80'];
   asked = [];
   changes = [];
@@ -23,7 +25,10 @@ beforeEach(() => {
     changed: (sidecar) => changes.push(sidecar),
     probe: {
       sidecar: () => (asked.push('sidecar'), Promise.resolve(outcome)),
-      hasHealthyHosts: (authority) => (asked.push(authority), Promise.resolve(!unhealthy.has(authority))),
+      hasHealthyHosts: (authority) => (
+        asked.push(authority),
+        Promise.resolve(unknown.has(authority) ? undefined : !unhealthy.has(authority))
+      ),
     },
   });
 });
@@ -51,6 +56,21 @@ describe('the watch of the sidecar', () => {
     expect(watch.isReady('orders:80')).toBe(true);
     expect(watch.isReady('payments:80')).toBe(false);
     expect(changes).toEqual(['ready', undefined]);
+  });
+
+  test('goes on with what it knew of a target where its hosts could not be asked for: a busy sidecar loses none of them', async () => {
+    unknown.add('orders:80');
+    await look();
+    expect(watch.isReady('orders:80')).toBe(false);
+    unknown.clear();
+    await look();
+    unknown.add('orders:80');
+    await look();
+    expect(watch.isReady('orders:80')).toBe(true);
+    unknown.clear();
+    unhealthy.add('orders:80');
+    await look();
+    expect(watch.isReady('orders:80')).toBe(false);
   });
 
   test('loses it after two bad looks, half a second, and has it back after two seconds of good ones', async () => {

@@ -136,7 +136,8 @@ export class SidecarWatch {
     );
     let different = false;
     asked.forEach((authority, at) => {
-      const healthy = answers[at] === true;
+      // Not known: it is what it was. A sidecar that hangs does not answer the next look either.
+      const healthy = answers[at] ?? this.#healthy.get(authority) ?? false;
       different ||= (this.#healthy.get(authority) ?? false) !== healthy;
       this.#healthy.set(authority, healthy);
     });
