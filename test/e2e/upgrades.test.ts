@@ -1,7 +1,10 @@
 // Agent, Envoy and bridge are each replaced under load, while the application's process goes on.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentView, ItemList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
@@ -14,6 +17,10 @@ import { hostsOf, startSidecar } from './support/envoy.ts';
 
 const HOST = 'orders.default-group.public.nacos';
 const BUILT = join(import.meta.dirname, '../../dist/packages/agent');
+/** Another build, of an earlier contract. */
+const EARLIER = join(import.meta.dirname, 'support/earlier-agent');
+const OLD = '0.1.0';
+const NEW = '0.3.0';
 const PLAN = `apiVersion: isthmus.dev/v1alpha1
 kind: Migration
 metadata: { name: orders }
@@ -41,17 +48,25 @@ describe('under load, with the application’s process and files as they are', (
     const { items } = await bridge.get<ItemList<AgentView>>('agents');
     return items.find(({ connectedSince }) => connectedSince !== undefined)?.agent;
   };
-  /** The package as it is built, under another version: there is only one yet. */
-  const publish = async (version: string): Promise<string> => {
+  /** The package as it is built, under a version two minor ones on: each of ours says 0.1.0 yet. */
+  const publish = async (version: string, built: string): Promise<void> => {
     const folder = join(directory, `agent-${version}`);
-    await cp(BUILT, folder, { recursive: true });
+    await cp(built, folder, { recursive: true });
     for (const file of ['package.json', 'agent/src/version.js']) {
       const text = await readFile(join(folder, file), 'utf8');
       expect(text).toContain('0.1.0');
       await writeFile(join(folder, file), text.replaceAll('0.1.0', version));
     }
-    return folder;
   };
+  const unpacked = async (): Promise<string> => {
+    const packed = join(EARLIER, 'agent.tgz');
+    const sum = createHash('sha256').update(await readFile(packed)).digest('hex'); // prettier-ignore
+    expect(await readFile(join(EARLIER, 'LOCK'), 'utf8')).toContain(`sha256 ${sum}`);
+    await promisify(execFile)('tar', ['-xzf', packed, '-C', directory]);
+    await rename(join(directory, 'agent'), join(directory, 'earlier'));
+    return join(directory, 'earlier');
+  };
+  const folderOf = (version: string): string => join(directory, `agent-${version}`);
   /** As an operator does: the link is replaced in one step. */
   const lead = async (to: string): Promise<void> => {
     await symlink(to, join(directory, 'next'));
@@ -79,7 +94,9 @@ describe('under load, with the application’s process and files as they are', (
     });
     envoy = await startSidecar(bridge.ports.xds, 'DELTA_GRPC', 'web', {}, { version: '1.38.3' });
     await until('the instance is in Envoy', async () => (await hostsOf(envoy, `outbound|80||${HOST}`)).length === 1);
-    await lead(await publish('0.1.0'));
+    await publish(OLD, await unpacked());
+    await publish(NEW, BUILT);
+    await lead(folderOf(OLD));
     const env = {
       ISTHMUS_AGENT_LINK: join(directory, 'agent'),
       ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}`,
@@ -111,9 +128,10 @@ describe('under load, with the application’s process and files as they are', (
 
   test('the agent is replaced by one two minor versions on, and by the one before again: not a call fails or leaves the sidecar', async () => {
     await unhurtFrom();
-    for (const version of ['0.3.0', '0.1.0']) {
+    expect(await agentVersion()).toBe(OLD);
+    for (const version of [NEW, OLD, NEW]) {
       const direct = served.sdk;
-      await lead(version === '0.1.0' ? join(directory, 'agent-0.1.0') : await publish(version));
+      await lead(folderOf(version));
       await until(
         `the bridge sees ${version}; the agent said ${caller.log}`,
         async () => (await agentVersion()) === version,
@@ -129,8 +147,8 @@ describe('under load, with the application’s process and files as they are', (
     await lead(tmpdir());
     await until('it is said', () => caller.log.includes('upgrade-refused'));
     await more('mesh', 100);
-    expect(await agentVersion()).toBe('0.1.0');
-    await lead(join(directory, 'agent-0.1.0'));
+    expect(await agentVersion()).toBe(NEW);
+    await lead(folderOf(NEW));
   }, 60_000);
 
   test('Envoy is replaced by one two minor versions on: meanwhile calls are the SDK’s, and none fails', async () => {
@@ -149,7 +167,7 @@ describe('under load, with the application’s process and files as they are', (
     await bridge.end('SIGTERM');
     await more('mesh', 100);
     await bridge.run();
-    await until('the agent is back', async () => (await agentVersion()) === '0.1.0', 60_000);
+    await until('the agent is back', async () => (await agentVersion()) === NEW, 60_000);
     await more('mesh', 200);
     expect(served.sdk).toBe(direct);
     await unhurt();
