@@ -12,6 +12,9 @@ export type CockatielResult = { readonly success: unknown } | { readonly error: 
 export interface CockatielExecutor {
   /** Rejects with what the application's filters leave alone. */
   invoke(fn: (...args: unknown[]) => unknown, ...args: unknown[]): Promise<CockatielResult>;
+  /** Which errors, and which values, it is for. */
+  readonly errorFilter?: unknown;
+  readonly resultFilter?: unknown;
 }
 
 export const CLOSED = 0;

@@ -193,11 +193,31 @@ describe.each(VERSIONS)('policies of cockatiel %s', (_version, cockatiel) => {
       .filter((part) => part.target === target)
       .flatMap((part) => part.policies());
     expect(told.map(({ policy: kind, options }) => [kind, options])).toEqual([
-      ['retry', { maxAttempts: 7 }],
+      ['retry', { maxAttempts: 7, backoff: 0 }],
       ['circuitBreaking', { halfOpenAfter: 9, breaker: 'sampling', threshold: 0.2, duration: 5_000, minimumRps: 3 }],
       ['timeout', { duration: 11, strategy: 'optimistic' }],
       ['circuitBreaking', { capacity: 2, queueCapacity: 1 }],
     ]);
     expect(policy.wrapped).toHaveLength(4);
+  });
+
+  test('are told of with what is code or without an end, which the mesh cannot have', () => {
+    const target = `code.${_version}`;
+    const is5xx = cockatiel.handleWhen(({ message }) => message !== 'status 404').orWhenResult((value) => value === 'failed');
+    wrapPolicy(
+      wrap(
+        retry(is5xx, { backoff: new cockatiel.ExponentialBackoff() }),
+        circuitBreaker(is5xx, { halfOpenAfter: new cockatiel.ExponentialBackoff(), breaker: new ConsecutiveBreaker(3) }),
+      ),
+      { target },
+    );
+    const told = resilienceParts()
+      .filter((part) => part.target === target)
+      .flatMap((part) => part.policies());
+    const code = { errorFilter: '[function]', resultFilter: '[function]' };
+    expect(told.map(({ options }) => options)).toEqual([
+      { maxAttempts: 'Infinity', backoff: '[function]', ...code },
+      { halfOpenAfter: '[function]', breaker: 'consecutive', threshold: 3, ...code },
+    ]);
   });
 });

@@ -4,11 +4,18 @@ import { deadlineFor, ownedCall } from './call-owner.ts';
 import type { OwnedCall, TargetOption } from './call-owner.ts';
 import { ObservedPolicy } from './cockatiel-breaker.ts';
 import { brokenCircuit, partOf, partsOf, taskCancelled } from './cockatiel-shape.ts';
-import type { CockatielBreaker, CockatielPart, CockatielPolicy, CockatielRetry, CockatielTimeout } from './cockatiel-shape.ts';
+import type {
+  CockatielBreaker,
+  CockatielExecutor,
+  CockatielPart,
+  CockatielPolicy,
+  CockatielRetry,
+  CockatielTimeout,
+} from './cockatiel-shape.ts';
 import { discard, meshRefusal } from './mesh-refusal.ts';
 import type { MeshRefusal } from './mesh-refusal.ts';
 import { isHandedOver } from './placed-call.ts';
-import { addPart } from './resilience-parts.ts';
+import { addPart, tellable } from './resilience-parts.ts';
 
 const WRAPPED = Symbol.for('isthmus.agent.cockatiel');
 const NEVER_ABORTED = new AbortController().signal;
@@ -153,7 +160,7 @@ function lifted(part: CockatielPart, target: string | undefined): readonly Lifte
       version: applicationVersion('cockatiel'),
       name: part.kind,
       policy,
-      options,
+      options: tellable(options),
     },
   ];
   switch (part.kind) {
@@ -162,10 +169,15 @@ function lifted(part: CockatielPart, target: string | undefined): readonly Lifte
       return told('circuitBreaking', {
         ...(typeof halfOpenAfter === 'number' ? { halfOpenAfter } : { halfOpenAfter: '[function]' }),
         ...samplingOf(breaker),
+        ...codeOf(part.policy),
       });
     }
     case 'retry':
-      return told('retry', { maxAttempts: part.policy.options.maxAttempts });
+      return told('retry', {
+        maxAttempts: part.policy.options.maxAttempts,
+        backoff: waitOf(part.policy.options.backoff),
+        ...codeOf(part.policy),
+      });
     case 'timeout':
       return told('timeout', { duration: part.policy.duration, strategy: part.policy.options.strategy });
     case 'bulkhead':
@@ -176,6 +188,24 @@ function lifted(part: CockatielPart, target: string | undefined): readonly Lifte
       return part satisfies never;
   }
 }
+
+/** A ConstantBackoff's, which is one of 0 where the application has none. */
+function waitOf(backoff: unknown): unknown {
+  const { interval } = (backoff ?? {}) as { readonly interval?: unknown };
+  return typeof interval === 'number' ? interval : '[function]';
+}
+
+/** What it leaves alone, or takes a value for. `handleAll` has these two, which leave nothing alone. */
+function codeOf({ executor }: { readonly executor: CockatielExecutor }): Readonly<Record<string, unknown>> {
+  const { errorFilter, resultFilter } = executor;
+  return {
+    ...(ALWAYS.test(String(errorFilter)) ? {} : { errorFilter }),
+    ...(NEVER.test(String(resultFilter)) ? {} : { resultFilter }),
+  };
+}
+
+const ALWAYS = /^\(\)\s*=>\s*(?:true|!0)$/;
+const NEVER = /^\(\)\s*=>\s*(?:false|!1)$/;
 
 /** Of ConsecutiveBreaker, SamplingBreaker or CountBreaker, by the names of its constructor's options. */
 function samplingOf(breaker: object): Readonly<Record<string, unknown>> {

@@ -8,6 +8,8 @@ export function fromCockatiel(options: Readonly<Record<string, unknown>>): Lifte
   const read = new FieldReader(options);
   read.ignore('breaker', 'strategy', 'abortOnReturn', 'unref');
   const mesh: MeshPolicy = { ...breaker(read), ...retry(read), ...timeout(read), ...bulkhead(read) };
+  read.sayOf('errorFilter', 'blocked', 'it is code: Envoy counts 5xx answers and failed connections, whatever it leaves alone');
+  read.sayOf('resultFilter', 'blocked', 'it is code: Envoy sees answers, and not what the process makes of them');
   return { mesh, fields: read.finish() };
 }
 
@@ -55,12 +57,15 @@ function retry(read: FieldReader): MeshPolicy {
   if (!read.has('maxAttempts')) return {};
   if (read.raw('maxAttempts') === 'Infinity') {
     read.say('maxAttempts', 'blocked', 'the mesh has to end somewhere: give it a number');
+    read.ignore('backoff');
     return {};
   }
   const attempts = read.number('maxAttempts');
   if (attempts === undefined) return {};
   read.say('maxAttempts', 'approximate', UNSEEN_ERRORS, TO.attempts);
-  read.sayOf('backoff', 'lossy', 'Envoy’s own: a random part of 25 ms, doubled up to ten times that');
+  // As the agent tells of one that it was not given.
+  const waits = read.raw('backoff') === 0 ? 'approximate' : 'lossy';
+  read.sayOf('backoff', waits, 'Envoy’s own: a random part of 25 ms, doubled up to ten times that');
   return { retries: { attempts, retryOn: ['5xx', 'reset', 'connect-failure', 'refused-stream'] } };
 }
 
