@@ -1,5 +1,5 @@
 import type { LiftedPolicy } from '@isthmus/contract';
-import { fromAxiosRetry, fromUndici } from './from/client-retries.ts';
+import { fromAxios, fromAxiosRetry, fromUndici } from './from/client-retries.ts';
 import { fromCockatiel } from './from/cockatiel.ts';
 import { fromDubbo } from './from/dubbo.ts';
 import { fromHystrix } from './from/hystrix.ts';
@@ -14,6 +14,7 @@ const LIBRARIES: Readonly<Record<string, (options: LiftedPolicy['options']) => L
   agent: fromOpossum,
   cockatiel: fromCockatiel,
   undici: fromUndici,
+  axios: fromAxios,
   'axios-retry': fromAxiosRetry,
   'sentinel-flow': fromSentinelFlow,
   'sentinel-degrade': fromSentinelDegrade,

@@ -1,3 +1,4 @@
+import type { LiftedPolicy } from '@isthmus/contract';
 import { applicationExport, applicationVersion } from './application-library.ts';
 import { deadlineFor, ownedCall } from './call-owner.ts';
 import type { OwnedCall, TargetOption } from './call-owner.ts';
@@ -6,6 +7,7 @@ import { addPart, tellable } from './resilience-parts.ts';
 
 /** What is used of axios; its own types would be a dependency. */
 interface AxiosLike {
+  readonly defaults?: { readonly baseURL?: unknown; readonly timeout?: unknown };
   readonly interceptors: { readonly request: { use(fulfilled: (config: never) => unknown): unknown } };
 }
 
@@ -51,8 +53,9 @@ export function wrapAxios<Axios extends object>(axios: Axios, option: AxiosOptio
   const adapterOf = option.getAdapter ?? applicationExport<GetAdapter>('axios', 'getAdapter');
   instance.interceptors.request.use((config: Config): Config => configured(config, option, adapterOf));
   const told = { retries: 3, ...tellable(option.retry ?? {}) };
+  const { baseURL, timeout } = instance.defaults ?? {};
   addPart(axios, {
-    target: undefined,
+    target: typeof baseURL === 'string' ? baseURL : undefined,
     policies: () => [
       {
         library: 'axios-retry',
@@ -61,9 +64,14 @@ export function wrapAxios<Axios extends object>(axios: Axios, option: AxiosOptio
         policy: 'retry',
         options: told,
       },
+      ...(typeof timeout === 'number' && timeout > 0 ? [timeoutOf(timeout)] : []),
     ],
   });
   return axios;
+}
+
+function timeoutOf(timeout: number): LiftedPolicy {
+  return { library: 'axios', version: applicationVersion('axios'), name: 'axios', policy: 'timeout', options: { timeout } };
 }
 
 function configured(config: Config, option: AxiosOption, adapterOf: GetAdapter | undefined): Config {

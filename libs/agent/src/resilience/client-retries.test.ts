@@ -8,6 +8,7 @@ import undici8 from 'undici';
 import { dispatchBy } from '../undici/dispatch-mover.ts';
 import type { Dispatch } from '../undici/dispatch.ts';
 import { wrapAxios } from './axios-retry.ts';
+import { resilienceParts } from './resilience-parts.ts';
 import { Storm, thirtyPercent } from './testing/storm.ts';
 import { ownedRetry, wrapRetryAgent } from './undici-retry.ts';
 
@@ -61,6 +62,20 @@ describe.each([
     expect(await answer({})).toBe(350);
     storm.plan({ rung: 'traffic' });
     expect(await answer({})).toBe(100);
+  });
+
+  test('is told of with the deadline of the instance, for the host that its calls go to', () => {
+    const baseURL = `http://told-${_version}.mesh`;
+    wrapAxios(axios.create({ baseURL, timeout: 700 }), { retry: { retries: 2 } });
+    wrapAxios(axios.create({ baseURL }));
+    const told = resilienceParts().filter(({ target }) => target === baseURL);
+    expect(told.map((part) => part.policies().map(({ library, policy, options }) => [library, policy, options]))).toEqual([
+      [
+        ['axios-retry', 'retry', { retries: 2 }],
+        ['axios', 'timeout', { timeout: 700 }],
+      ],
+      [['axios-retry', 'retry', { retries: 3 }]],
+    ]);
   });
 
   test('sends each attempt the way of its first although the plan changes in between', async () => {

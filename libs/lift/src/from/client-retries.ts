@@ -43,6 +43,15 @@ export function fromAxiosRetry(options: Readonly<Record<string, unknown>>): Lift
   return { mesh: { retries: { attempts, retryOn: [...CONNECTION, '5xx', '429'], methods } }, fields: read.finish() };
 }
 
+/** Of an instance: its calls may say otherwise. */
+export function fromAxios(options: Readonly<Record<string, unknown>>): Lifted {
+  const read = new FieldReader(options);
+  const timeout = read.number('timeout');
+  if (timeout === undefined) return { mesh: {}, fields: read.finish() };
+  read.say('timeout', 'approximate', 'of the whole call, and of no call that says another; the process keeps its own, later by a margin', TO.timeout); // prettier-ignore
+  return { mesh: { timeout }, fields: read.finish() };
+}
+
 function texts(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) ? value.map(String) : undefined;
 }
