@@ -4,9 +4,14 @@ import type { IstioConfigStore, IstioFile } from '@isthmus/policy';
 import type { IstioObject } from '@isthmus/proto/istio';
 import type { NodeInfo, NodeSession, Peer, Timers } from '@isthmus/xds';
 import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
-import { claimOf, entryName } from './claim.ts';
+import { claimOf } from './claim.ts';
 import type { Claim } from './claim.ts';
+import { LeftOut } from './left-out.ts';
+import type { Left } from './left-out.ts';
+import { Places } from './places.ts';
 import { registeredEntry } from './registered-entry.ts';
+import { registeredWorkloads, stateOf } from './registered-workloads.ts';
+import type { RegisteredWorkload } from './registered-workloads.ts';
 import { full, missing, unregistered } from './refusals.ts';
 import { madeOf, newRegistration } from './registration.ts';
 import type { Connection, Registration } from './registration.ts';
@@ -14,9 +19,9 @@ import { isSame, keyOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { SharedRegistrations } from './shared-registrations.ts';
 
-/** Workloads at a time; more are not registered. */
+/** Workloads at a time; more wait until there is room. */
 export const MOST_WORKLOADS = 10_000;
-/** Refused ones that would be workloads if their group came or changed; more have to connect again after that. */
+/** Refused ones that are known as such, and that follow their group; more wait until one of these is taken, or goes. */
 const MOST_WAITING = 1_000;
 /** How long one that was known before a restart may take to come back, ms: an Envoy rests for up to 30 s between two attempts. */
 export const RETURN_MS = 60_000;
@@ -36,19 +41,6 @@ export interface RegistrationOptions {
   readonly shared?: SharedRegistrations;
 }
 
-/** A workload that a proxy has registered. */
-export interface RegisteredWorkload {
-  /** Of its WorkloadEntry. */
-  readonly name: string;
-  readonly claim: Claim;
-  /** `unwell`: its agent says so, or has said nothing yet. `away`: it is not connected, and goes when its grace is over. */
-  readonly state: 'in' | 'unwell' | 'away' | 'refused';
-  /** Why it is refused. */
-  readonly problem: string | undefined;
-  /** Its connections. */
-  readonly connections: readonly Connection[];
-}
-
 /**
  * Proxies that name a WorkloadGroup (`AUTO_REGISTER_GROUP`) are workloads while they are connected, and for a grace after: a
  * WorkloadEntry is made of each, and stands in the store beside those that are written. What is known lives in the ledger, so that a
@@ -58,20 +50,24 @@ export interface RegisteredWorkload {
 export class AutoRegistration {
   readonly #options: RegistrationOptions;
   readonly #registered = new Map<string, Registration>();
-  /** Those of them that are refused. Before the rules are read none is. */
-  readonly #waiting = new Set<string>();
+  /** Whoever has none of them is refused. Before the rules are read everyone takes one. */
+  readonly #places: Places;
+  readonly #leftOut = new LeftOut();
   /** Of streams whose node cannot be registered at all. */
   readonly #refused = new Map<object, Diagnostic>();
   #refusals = 0;
+  #isFilling = false;
   #knowsRules = false;
   #isClosed = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
+    this.#places = new Places(options.most ?? MOST_WORKLOADS);
     for (const [key, value] of options.ledger.entries('registered')) {
       const { claim, well } = value as Row;
       const known = newRegistration(claim, well);
       this.#registered.set(key, known);
+      this.#places.take(key, true);
       if (options.shared === undefined) this.#expire(key, known, Math.max(RETURN_MS, options.graceMs()));
     }
     options.shared?.start((keys) => this.#follow(keys));
@@ -95,41 +91,48 @@ export class AutoRegistration {
     const claim = claimOf(node, peer, this.#options.defaults);
     if (claim === undefined) return undefined;
     if ('refused' in claim) return this.#refuse(node.id, claim.refused, claim.remedy);
+    return this.#admit(claim, { node: node.id, address: peer.address });
+  };
+
+  /** @param left it has waited for being known: who has come meanwhile is later */
+  #admit(claim: Claim, connection: Connection, left?: Left): NodeSession {
     const key = keyOf(claim);
-    const connection = { node: node.id, address: peer.address };
     let known = this.#registered.get(key);
     if (known === undefined) {
-      const { most = MOST_WORKLOADS, mostWaiting = MOST_WAITING } = this.#options;
-      if (this.#accepted >= most) return this.#refuse(node.id, ...full(most));
       known = newRegistration(claim, !claim.probed);
+      known.problem = left?.problem;
       this.#registered.set(key, known);
       this.#judge(key, known);
-      if (known.problem !== undefined && this.#waiting.size > mostWaiting) return this.#leaveOut(key, known.problem);
-    } else if (!isSame(known.claim, claim)) {
+      const { problem } = known;
+      if (problem !== undefined && this.#refusedOnes > (this.#options.mostWaiting ?? MOST_WAITING)) {
+        this.#drop(key);
+        return this.#leftOut.add({ claim, connection, problem });
+      }
+    } else if (left === undefined && !isSame(known.claim, claim)) {
       // Who comes last is the workload as it is now. What was reported of it counts until it is reported anew.
       known.well = claim.probed ? known.well && known.claim.probed : true;
       known.claim = claim;
     }
     known.stay();
     known.connections.add(connection);
+    if (left === undefined) this.#options.shared?.connected(key);
     this.#publish([key]);
     return this.#session(key, known, connection);
-  };
+  }
 
   /** All that are registered, or would be if nothing were wrong; by namespace and name. */
   workloads(): readonly RegisteredWorkload[] {
-    const isAlone = this.#options.shared === undefined; // else it may be connected elsewhere
-    const all = [...this.#registered.values()].map((one) => {
-      const { claim, well, connections } = one;
-      const problem = one.problem?.what ?? (well ? this.#outranked(one) : undefined);
-      return {
-        ...{ name: entryName(claim), claim, problem, connections: [...connections] },
-        state: problem !== undefined ? 'refused' : !well ? 'unwell' : connections.size === 0 && isAlone ? 'away' : 'in',
-      };
-    });
-    return all.sort((a, b) =>
-      `${a.claim.namespace}/${a.name}` < `${b.claim.namespace}/${b.name}` ? -1 : 1,
-    ) as RegisteredWorkload[];
+    return registeredWorkloads(this.#registered.values(), this.#options.store, this.#isAlone);
+  }
+
+  /** How many there are of each state. */
+  counts(): ReadonlyMap<RegisteredWorkload['state'], number> {
+    const counts = new Map<RegisteredWorkload['state'], number>();
+    for (const one of this.#registered.values()) {
+      const { state } = stateOf(one, this.#options.store, this.#isAlone);
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Registrations that came to nothing, since the start. */
@@ -139,7 +142,9 @@ export class AutoRegistration {
 
   diagnostics(): readonly Diagnostic[] {
     const ofEntries = [...this.#registered.values()].flatMap(({ problem }) => problem ?? []);
-    const told = [...ofEntries, ...this.#refused.values()].sort((a, b) => (a.where < b.where ? -1 : 1)).slice(0, MOST_LISTED);
+    const told = [...ofEntries, ...this.#leftOut.problems(), ...this.#refused.values()]
+      .sort((a, b) => (a.where < b.where ? -1 : 1))
+      .slice(0, MOST_LISTED);
     return [...(this.#options.shared?.diagnostics() ?? []), ...told];
   }
 
@@ -150,8 +155,14 @@ export class AutoRegistration {
     for (const { stay } of this.#registered.values()) stay();
   }
 
-  get #accepted(): number {
-    return this.#registered.size - this.#waiting.size;
+  /** Of those that are registered. */
+  get #refusedOnes(): number {
+    return this.#registered.size - this.#places.taken;
+  }
+
+  /** Where there are other replicas it may be connected to one of them. */
+  get #isAlone(): boolean {
+    return this.#options.shared === undefined;
   }
 
   #session(key: string, one: Registration, connection: Connection): NodeSession {
@@ -166,10 +177,10 @@ export class AutoRegistration {
         one.connections.delete(connection);
         if (one.connections.size > 0 || this.#isClosed) return;
         const { shared } = this.#options;
-        shared?.withdraw(key);
+        shared?.disconnected(key);
         // Nobody calls what is refused, so that nothing has to wait for its return.
         if (shared !== undefined) this.#follow([key]);
-        else if (this.#waiting.has(key)) this.#forget(key);
+        else if (one.problem !== undefined) this.#forget(key);
         else this.#expire(key, one, this.#options.graceMs());
       },
     };
@@ -180,8 +191,7 @@ export class AutoRegistration {
   }
 
   #forget(key: string): void {
-    this.#registered.delete(key);
-    this.#waiting.delete(key);
+    this.#drop(key);
     if (this.#options.shared === undefined) this.#options.ledger.delete('registered', key);
     this.#publish([key]);
   }
@@ -192,11 +202,11 @@ export class AutoRegistration {
       const row = this.#options.shared?.row(key);
       const known = this.#registered.get(key);
       if (known !== undefined && known.connections.size > 0) continue;
-      if (row === undefined) {
-        this.#registered.delete(key);
-        this.#waiting.delete(key);
-      } else if (known === undefined) this.#registered.set(key, newRegistration(row.claim, row.well));
-      else Object.assign(known, row);
+      if (row === undefined) this.#drop(key);
+      else if (known === undefined) {
+        this.#registered.set(key, newRegistration(row.claim, row.well));
+        this.#places.take(key, true);
+      } else Object.assign(known, row);
     }
     this.#publish(keys);
   }
@@ -234,52 +244,64 @@ export class AutoRegistration {
 
   /** Whether it is refused. @returns its entry, if it is not and its group is known */
   #judge(key: string, one: Registration): Entry | undefined {
-    const { store, most = MOST_WORKLOADS } = this.#options;
+    const { store, shared, ledger, most = MOST_WORKLOADS } = this.#options;
     const { claim } = one;
     const group = store.get(istioKey({ kind: 'WorkloadGroup', namespace: claim.namespace, name: claim.group }));
-    if (group === undefined && !this.#knowsRules) return undefined;
-    const result = group === undefined ? missing(claim) : madeOf(one, group as IstioObject<'WorkloadGroup'>);
-    if ('problem' in result) this.#wait(key, one, result.problem, result.remedy);
-    else if (this.#waiting.has(key) && this.#accepted >= most) this.#wait(key, one, ...full(most));
-    else {
-      one.problem = undefined;
-      this.#waiting.delete(key);
-      return result.entry;
+    const unknown = this.#knowsRules ? missing(claim) : undefined;
+    const result = group === undefined ? unknown : madeOf(one, group as IstioObject<'WorkloadGroup'>);
+    if (result !== undefined && 'problem' in result) {
+      this.#places.free(key);
+      this.#wait(one, result.problem, result.remedy);
+      return undefined;
     }
-    return undefined;
+    const isDecided = shared !== undefined && ledger.get('registered', key) !== undefined;
+    if (!this.#places.take(key, isDecided)) {
+      this.#wait(one, ...full(most));
+      return undefined;
+    }
+    if (one.problem !== undefined || this.#places.isOver) this.#fillLater();
+    one.problem = undefined;
+    return result?.entry;
   }
 
-  #wait(key: string, one: Registration, what: string, remedy: string): void {
-    if (one.problem === undefined) this.#refusals += 1;
+  #wait(one: Registration, what: string, remedy: string): void {
+    if (one.problem === undefined) {
+      this.#refusals += 1;
+      this.#fillLater();
+    }
     one.problem = unregistered(one.claim.node, what, remedy);
-    this.#waiting.add(key);
   }
 
-  /** What is in force in place of its entry: one that is written, or of another proxy that says the same of itself. */
-  #outranked({ claim: { namespace }, made }: Registration): string | undefined {
-    if (made === undefined || 'problem' in made.result) return undefined;
-    const { name, version } = made.result.entry;
-    const inForce = this.#options.store.get(istioKey({ kind: 'WorkloadEntry', namespace, name }));
-    return inForce === undefined || inForce.version === version
-      ? undefined
-      : `the WorkloadEntry of that name that is in force is another one's, ${inForce.place}`;
+  #drop(key: string): void {
+    this.#registered.delete(key);
+    this.#places.free(key);
+    this.#fillLater();
+  }
+
+  /** After what is under way: it may be one of many that free a place, or a step of the store's. */
+  #fillLater(): void {
+    if (this.#isFilling || this.#isClosed) return;
+    this.#isFilling = true;
+    queueMicrotask(() => {
+      this.#isFilling = false;
+      this.#fill();
+    });
+  }
+
+  /** Who waits gets what is free; where the replicas have given away more than there was, who has it here alone has to wait. */
+  #fill(): void {
+    if (this.#isClosed) return;
+    const { shared, mostWaiting = MOST_WAITING } = this.#options;
+    const keys = this.#places.isOver ? (shared?.unshared() ?? []) : this.#places.next();
+    if (keys.length > 0) this.#publish(keys);
+    for (let room = mostWaiting - this.#refusedOnes; room > 0 && this.#leftOut.size > 0; room -= 1)
+      this.#leftOut.admit((left) => this.#admit(left.claim, left.connection, left));
   }
 
   #refuse(node: string, why: string, remedy: string): NodeSession {
     this.#refusals += 1;
-    return this.#tell(unregistered(node, why, remedy));
-  }
-
-  /** Counted already. */
-  #leaveOut(key: string, problem: Diagnostic): NodeSession {
-    this.#registered.delete(key);
-    this.#waiting.delete(key);
-    return this.#tell(problem);
-  }
-
-  #tell(problem: Diagnostic): NodeSession {
     const session: NodeSession = { health: () => undefined, close: () => void this.#refused.delete(session) };
-    this.#refused.set(session, problem);
+    this.#refused.set(session, unregistered(node, why, remedy));
     return session;
   }
 }

@@ -31,9 +31,29 @@ class Clock {
   }
 }
 
-function begin(most = 10) {
+/** As the store of the replicas: what is put counts when it is written. */
+class SlowLedger extends MemoryLedger {
+  readonly #wanted = new Map<string, unknown>();
+  override put(_: 'registered', key: string, value: unknown): void {
+    this.#wanted.set(key, value);
+  }
+  override delete(_: 'registered', key: string): void {
+    if (this.get('registered', key) === undefined) this.#wanted.delete(key);
+    else this.#wanted.set(key, undefined);
+  }
+  write(book: RegistrationBook): void {
+    const wanted = [...this.#wanted];
+    this.#wanted.clear();
+    for (const [key, value] of wanted) {
+      if (value === undefined) super.delete('registered', key);
+      else super.put('registered', key, value);
+    }
+    for (const [key] of wanted) book.written(key);
+  }
+}
+
+function begin(most = 10, ledger: MemoryLedger = new MemoryLedger()) {
   const clock = new Clock();
-  const ledger = new MemoryLedger();
   const book = new RegistrationBook({ ledger, timers: clock, now: clock.now, graceMs: () => 0, returnMs: 60_000, most });
   return { clock, book, has: () => [...ledger.entries('registered').keys()] };
 }
@@ -59,4 +79,45 @@ test('one for which there was no room is registered when another goes, without b
   clock.pass(1);
   book.written('shop/vm-10.0.0.1');
   expect(has()).toEqual(['shop/vm-10.0.0.3']);
+});
+
+test('of a burst of several replicas no more are registered than there is room for, also before the first are written', () => {
+  const ledger = new SlowLedger();
+  const { clock, book, has } = begin(2, ledger);
+  book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1', '10.0.0.2', '10.0.0.3') });
+  book.take({ replica: 'b', seq: 0, changes: says('10.0.0.4') });
+  ledger.write(book);
+  expect(has()).toEqual(['shop/vm-10.0.0.1', 'shop/vm-10.0.0.2']);
+  book.take({ replica: 'a', seq: 1, changes: [['shop/vm-10.0.0.1', null]] });
+  clock.pass(1);
+  ledger.write(book);
+  ledger.write(book);
+  expect(has()).toEqual(['shop/vm-10.0.0.2', 'shop/vm-10.0.0.3']);
+});
+
+test('one that goes before it was written leaves its place to the next', () => {
+  const ledger = new SlowLedger();
+  const { clock, book, has } = begin(1, ledger);
+  book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1', '10.0.0.2') });
+  book.take({ replica: 'a', seq: 1, changes: [['shop/vm-10.0.0.1', null]] });
+  clock.pass(1);
+  ledger.write(book);
+  expect(has()).toEqual(['shop/vm-10.0.0.2']);
+});
+
+test('the replica to which a proxy connected last has it, also when another, where its connection hangs, says all anew', () => {
+  const ledger = new MemoryLedger();
+  const { clock, book } = begin(10, ledger);
+  const [[key, old]] = says('10.0.0.1') as [readonly [string, Row]];
+  const now = { ...old, claim: { ...old.claim, labels: { version: 'v2' } } };
+  const version = () => (ledger.get('registered', key) as Row).claim.labels['version'];
+  book.take({ replica: 'a', seq: 0, changes: [[key, old]], ages: [0] });
+  clock.pass(1_000);
+  book.take({ replica: 'b', seq: 0, changes: [[key, now]], ages: [0] });
+  clock.pass(1_000);
+  book.take({ replica: 'a', seq: 0, changes: [[key, old]], ages: [2_000] });
+  expect(version()).toBe('v2');
+  clock.pass(1_000);
+  book.take({ replica: 'a', seq: 1, changes: [[key, old]], ages: [0] });
+  expect(version()).toBeUndefined();
 });

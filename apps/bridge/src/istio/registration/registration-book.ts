@@ -21,7 +21,8 @@ export interface BookOptions {
 interface Holder {
   next: number;
   heardAt: number;
-  readonly rows: Map<string, { readonly row: Row; readonly at: number }>;
+  /** `at`: when it connected, of this replica's clock; of two at one time `order` decides. */
+  readonly rows: Map<string, { readonly row: Row; readonly at: number; readonly order: number }>;
 }
 
 /**
@@ -35,6 +36,8 @@ export class RegistrationBook {
   readonly #going = new Map<string, () => void>();
   /** Connected to replicas, and more than there is room for. */
   readonly #waiting = new Set<string>();
+  /** New ones that are not written yet: they have their places already. */
+  readonly #unwritten = new Set<string>();
   #order = 0;
 
   constructor(options: BookOptions) {
@@ -44,7 +47,7 @@ export class RegistrationBook {
   }
 
   /** @returns false: something that this replica said before was not heard; it has to say all anew */
-  take({ replica, seq, changes }: RegistrationReport): boolean {
+  take({ replica, seq, changes, ages }: RegistrationReport): boolean {
     const before = this.#replicas.get(replica);
     if (seq !== 0 && before?.next !== seq) return false;
     const holder = seq === 0 || before === undefined ? { next: 0, heardAt: 0, rows: new Map() } : before;
@@ -53,9 +56,9 @@ export class RegistrationBook {
     this.#replicas.set(replica, holder);
     holder.next = seq + 1;
     holder.heardAt = this.#options.now();
-    for (const [key, row] of changes) {
+    for (const [n, [key, row]] of changes.entries()) {
       if (row === null) holder.rows.delete(key);
-      else holder.rows.set(key, { row, at: (this.#order += 1) });
+      else holder.rows.set(key, { row, at: holder.heardAt - (ages?.[n] ?? 0), order: (this.#order += 1) });
       dirty.set(key, 0);
     }
     for (const [key, moreMs] of dirty) this.#decide(key, moreMs);
@@ -64,6 +67,7 @@ export class RegistrationBook {
 
   /** A row was written: also one that this replica wished for before it led, and that nobody has. Or it went: there is room. */
   written(key: string): void {
+    this.#unwritten.delete(key);
     const [next] = this.#waiting;
     if (this.#options.ledger.get('registered', key) !== undefined) this.#decide(key);
     else if (next !== undefined) this.#decide(next);
@@ -83,17 +87,21 @@ export class RegistrationBook {
     this.#going.clear();
   }
 
-  /** Of several that have it (a proxy that moves, a connection that hangs) the last who said so counts. */
+  /** Of several that have it (a proxy that moves, a connection that hangs) the one to which it connected last counts. */
   #decide(key: string, moreMs = 0): void {
     const { ledger, graceMs, most } = this.#options;
-    const [last] = [...this.#replicas.values()].flatMap(({ rows }) => rows.get(key) ?? []).sort((a, b) => b.at - a.at);
+    const [last] = [...this.#replicas.values()]
+      .flatMap(({ rows }) => rows.get(key) ?? [])
+      .sort((a, b) => b.at - a.at || b.order - a.order);
     this.#waiting.delete(key);
     if (last === undefined) return this.#expire(key, graceMs() + moreMs);
     this.#going.get(key)?.();
     this.#going.delete(key);
     const registered = ledger.entries('registered');
-    if (registered.has(key) || registered.size < most) ledger.put('registered', key, last.row);
-    else this.#waiting.add(key);
+    if (registered.has(key) || this.#unwritten.has(key) || registered.size + this.#unwritten.size < most) {
+      ledger.put('registered', key, last.row);
+      if (ledger.get('registered', key) === undefined) this.#unwritten.add(key);
+    } else this.#waiting.add(key);
   }
 
   #expire(key: string, ms: number): void {
@@ -101,6 +109,8 @@ export class RegistrationBook {
     const stay = this.#options.timers.after(ms, () => {
       this.#going.delete(key);
       this.#options.ledger.delete('registered', key);
+      // Nothing is told of what goes before it was written.
+      if (this.#unwritten.has(key)) this.written(key);
     });
     this.#going.set(key, stay);
   }

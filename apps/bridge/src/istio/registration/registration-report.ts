@@ -5,6 +5,8 @@ import type { Row } from './row.ts';
 
 /** A report has at most so many bytes; who has more to say sends several. */
 export const LONGEST_REGISTRATIONS = 1024 * 1024;
+/** And its answer, bytes. */
+export const LONGEST_ANSWER = 1024;
 
 /** No closer limits than those of a claim: one that a replica takes and the leader does not would keep its whole report out. */
 const text = z.string().max(MOST_CHARACTERS);
@@ -25,6 +27,8 @@ const report = z.object({
   seq: z.int().min(0),
   /** By key; null: it has it no more. */
   changes: z.array(z.tuple([z.string().max(20_000), row.nullable()])).max(10_000),
+  /** For each of them how long ago it connected, ms: clocks differ. A bridge of before does not say it: now. */
+  ages: z.array(z.number().min(0)).max(10_000).exactOptional(),
 });
 
 /** What a replica tells the one that leads: the workloads that are connected to it. */
@@ -32,6 +36,7 @@ export interface RegistrationReport {
   readonly replica: string;
   readonly seq: number;
   readonly changes: readonly (readonly [key: string, row: Row | null])[];
+  readonly ages?: readonly number[];
 }
 
 /** Undefined: it is none. */

@@ -37,7 +37,7 @@ class Replica {
   isCut = false;
   #passed = 0;
 
-  constructor(server: MemoryServer, id: string, scheme: string) {
+  constructor(server: MemoryServer, id: string, scheme: string, most: number) {
     this.way = new MemoryStore(server);
     this.ledger = SharedLedger.start({
       ...{ store: this.way, local: new LocalCopy(), sharedTables: ['registered'], leaseMs: 1_000 },
@@ -46,13 +46,13 @@ class Replica {
     const now = () => performance.now() + this.#passed;
     const graceMs = () => GRACE_MS;
     this.shared = new SharedRegistrations({
-      ...{ ledger: this.ledger, timers: systemTimers, now, graceMs, returnMs: RETURN_MS, most: 1_000 },
+      ...{ ledger: this.ledger, timers: systemTimers, now, graceMs, returnMs: RETURN_MS, most },
       token: () => Promise.resolve('secret'),
       fetch: (url, init) => this.#tell(String(url), init),
     });
     const defaults = { namespace: 'isthmus', domain: 'cluster.local' };
     const { store, ledger, shared } = this;
-    this.registration = new AutoRegistration({ store, ledger, timers: systemTimers, defaults, graceMs, shared });
+    this.registration = new AutoRegistration({ store, ledger, timers: systemTimers, defaults, graceMs, shared, most });
     store.onChange((changes) => {
       for (const { before, after } of changes) if (before !== undefined && after === undefined) this.lost.push(before.name);
     });
@@ -105,9 +105,9 @@ afterEach(async () => {
   await Promise.all(all.splice(0).map((one) => one.end()));
 });
 
-async function two(scheme = 'https'): Promise<readonly [leader: Replica, follower: Replica]> {
+async function two(scheme = 'https', most = 1_000): Promise<readonly [leader: Replica, follower: Replica]> {
   const server = new MemoryServer();
-  const both = [new Replica(server, 'a', scheme), new Replica(server, 'b', scheme)];
+  const both = [new Replica(server, 'a', scheme, most), new Replica(server, 'b', scheme, most)];
   const leads = ({ ledger }: Replica) => ledger.writer.isWriter();
   await until(
     'one leads and the other knows',
@@ -201,6 +201,32 @@ test('many are said together, and then only that the replica is there', async ()
   }
   expect(follower.said.slice(1).map(({ changes }) => changes)).toEqual([[], [], []]);
   expect(leader.ledger.revision).toBe(revision);
+});
+
+test('of a burst on all of them no more are registered than there is room for, and the others when there is', async () => {
+  const replicas = await two('https', 2);
+  const addresses = [1, 2, 3, 4, 5, 6].map((at) => `10.0.1.${at}`);
+  const sessions = new Map(addresses.map((address, at) => [`vm-${address}`, replicas[at % 2]!.open(address)]));
+  while (sessions.size > 0) {
+    // Longer than after which what the leader does not take counts here alone.
+    for (const replica of replicas) replica.pass(6_000);
+    const count = Math.min(2, sessions.size);
+    await until('all have the same', () => {
+      const [one, other] = replicas.map(({ entries, ledger }) =>
+        [entries, [...ledger.entries('registered').keys()].sort()].join(),
+      );
+      return one === other && replicas[0].entries.filter((name) => sessions.has(name)).length === count;
+    });
+    const known = replicas.map(({ registration }) => registration.workloads().filter(({ state }) => state === 'in').length);
+    expect(known).toEqual([count, count]);
+    expect(replicas[0].entries.length).toBe(count);
+    for (const name of replicas[0].entries) {
+      sessions.get(name)!.close();
+      sessions.delete(name);
+    }
+  }
+  await haveNone(...replicas);
+  expect(replicas.flatMap(({ registration }) => [...registration.diagnostics(), ...registration.workloads()])).toEqual([]);
 });
 
 test('where the leader is not reached it counts here alone, which is said, and with all once it is', async () => {

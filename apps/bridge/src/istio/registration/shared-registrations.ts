@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { isLoopback } from '@isthmus/config';
 import type { SharedLedger } from '@isthmus/ledger';
 import { messageOf } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
@@ -10,9 +9,9 @@ import { LONGEST_REGISTRATIONS } from './registration-report.ts';
 import type { RegistrationReport } from './registration-report.ts';
 import { isSame } from './row.ts';
 import type { Row } from './row.ts';
+import { NoBridge, tellLeader } from './tell-leader.ts';
 
-/** Where the leader takes them. */
-export const REGISTRATIONS_PATH = '/api/v1/replica/registrations';
+export { REGISTRATIONS_PATH } from './tell-leader.ts';
 /** So long a proxy waits for the others that connect with it, ms. */
 const GATHER_MS = 20;
 const LOOK_MS = 1_000;
@@ -20,7 +19,8 @@ const LOOK_MS = 1_000;
 const SIGN_MS = 3_000;
 /** A workload that the ledger does not have by then counts here, and here alone, ms. */
 const ALONE_MS = 5_000;
-const ANSWER_WITHIN_MS = 5_000;
+/** Where something else answers than a bridge, ms: at first, and after many times. */
+const [LEAST_PAUSE_MS, MOST_PAUSE_MS] = [2_000, 30_000];
 /** Of one report: the longest row, and what JSON adds, fit behind it. */
 const PAGE = LONGEST_REGISTRATIONS / 4;
 
@@ -46,7 +46,15 @@ export class SharedRegistrations {
   readonly #options: SharedRegistrationsOptions;
   /** Connected to this replica. */
   readonly #mine = new Map<string, Row>();
+  /** When they connected last, of those of mine. */
+  readonly #connectedAt = new Map<string, number>();
   readonly #unsaid = new Set<string>();
+  /** The last of its connections here has ended. */
+  disconnected(key: string): void {
+    this.#connectedAt.delete(key);
+    this.withdraw(key);
+  }
+
   /** Those of mine that the ledger does not have, since when. */
   readonly #late = new Map<string, number>();
   readonly #alone = new Set<string>();
@@ -57,6 +65,8 @@ export class SharedRegistrations {
   #saidAt = 0;
   #isSending = false;
   #problem = '';
+  /** Whoever answers for the leader of this term is none: until then it is not asked. */
+  #pause = { term: '', ms: 0, until: 0 };
   #changed: (keys: readonly string[]) => void = () => undefined;
   #stop: readonly (() => void)[] = [];
 
@@ -80,6 +90,17 @@ export class SharedRegistrations {
     this.#lookLater();
   }
 
+  /** A proxy has connected: of all replicas the last to which it did counts. `offer` follows, if it is a workload. */
+  connected(key: string): void {
+    this.#connectedAt.set(key, this.#options.now());
+    if (this.#mine.has(key)) this.#say(key);
+  }
+
+  /** Those of mine that the ledger does not have as they are. */
+  unshared(): readonly string[] {
+    return [...new Set([...this.#late.keys(), ...this.#alone])];
+  }
+
   /** A workload is connected here, and as it says. */
   offer(key: string, row: Row): void {
     if (isSame(this.#mine.get(key), row)) return;
@@ -89,7 +110,7 @@ export class SharedRegistrations {
     this.#say(key);
   }
 
-  /** It is connected here no more, or is none. */
+  /** It is no workload now. */
   withdraw(key: string): void {
     this.#settled(key);
     if (!this.#mine.delete(key)) return;
@@ -154,7 +175,7 @@ export class SharedRegistrations {
   }
 
   #send(): void {
-    if (this.#isSending) return;
+    if (this.#isSending || this.#isPaused) return;
     this.#isSending = true;
     this.#options.timers.after(GATHER_MS, () => {
       void this.#sendAll().finally(() => (this.#isSending = false));
@@ -171,16 +192,32 @@ export class SharedRegistrations {
         this.#problem = '';
       } while (this.#stop.length > 0 && (this.#unsaid.size > 0 || (this.#term === '' && this.#mine.size > 0)));
     } catch (error) {
+      if (error instanceof NoBridge) this.#rest();
       const { cause } = error as { readonly cause?: unknown };
       this.#problem = messageOf(cause ?? error); // `fetch` says only that it failed
       this.#term = ''; // nobody knows whether it was heard
     }
   }
 
+  get #leadersTerm(): string {
+    const { epoch, leader } = this.#options.ledger.status;
+    return `${leader?.id} ${epoch}`;
+  }
+
+  get #isPaused(): boolean {
+    return this.#pause.term === this.#leadersTerm && this.#options.now() < this.#pause.until;
+  }
+
+  #rest(): void {
+    const before = this.#pause.term === this.#leadersTerm ? this.#pause.ms : 0;
+    const ms = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, 2 * before));
+    this.#pause = { term: this.#leadersTerm, ms, until: this.#options.now() + ms };
+  }
+
   /** The next, of what fits. */
   #report(): RegistrationReport | undefined {
-    const { id, epoch, leader } = this.#options.ledger.status;
-    const term = `${leader?.id} ${epoch}`;
+    const { id, leader } = this.#options.ledger.status;
+    const term = this.#leadersTerm;
     if (leader === undefined) throw new Error('no replica leads');
     if (term !== this.#term) {
       this.#term = term;
@@ -188,6 +225,8 @@ export class SharedRegistrations {
       for (const key of this.#mine.keys()) this.#unsaid.add(key);
     }
     const changes: [string, Row | null][] = [];
+    const ages: number[] = [];
+    const now = this.#options.now();
     let length = 0;
     for (const key of this.#unsaid) {
       if (length > PAGE || changes.length >= 1_000) break;
@@ -195,29 +234,14 @@ export class SharedRegistrations {
       const row = this.#mine.get(key) ?? null;
       length += key.length + JSON.stringify(row).length;
       changes.push([key, row]);
+      ages.push(Math.max(0, now - (this.#connectedAt.get(key) ?? now)));
     }
-    return { replica: id, seq: this.#seq, changes };
+    return { replica: id, seq: this.#seq, changes, ages };
   }
 
   /** @returns false: it has to be told all anew */
-  async #deliver(report: RegistrationReport): Promise<boolean> {
-    const { ledger, token } = this.#options;
-    if (this.#book !== undefined) return this.#book.take(report);
-    const { leader } = ledger.status;
-    if (leader?.control === undefined) throw new Error('the replica that leads does not say where it is');
-    const { protocol, hostname } = new URL(leader.control);
-    // As the CLI has it: whoever writes the store could else have the token sent in clear anywhere.
-    if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[|\]$/g, '')))
-      throw new Error(`${leader.control} is plain HTTP beyond loopback, where no token is sent`);
-    const answer = await (this.#options.fetch ?? fetch)(`${leader.control}${REGISTRATIONS_PATH}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await token()}` },
-      body: JSON.stringify(report),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    });
-    if (!answer.ok) throw new Error(`${leader.control} answered ${answer.status}`);
-    return ((await answer.json()) as { readonly known: boolean }).known;
+  #deliver(report: RegistrationReport): boolean | Promise<boolean> {
+    return this.#book?.take(report) ?? tellLeader(this.#options.ledger.status.leader?.control, report, this.#options);
   }
 
   #lookLater(): void {
