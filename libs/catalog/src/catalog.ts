@@ -25,6 +25,8 @@ export interface CatalogOptions {
   readonly overlay?: RecordOverlay;
   /** How long what a registry takes away one by one waits after the registry itself was away, ms. Default: not at all. */
   readonly restartGrace?: (source: SourceId) => number;
+  /** Whether a mass of instances that it calls unhealthy at once may be its own fault (`guard.holdUnhealthy`). Default: it may. */
+  readonly mayMistakeHealth?: (source: SourceId) => boolean;
   /** The one of the config before this one, which is used no more. How often instances came and went is known on. */
   readonly before?: Catalog | undefined;
 }

@@ -27,6 +27,8 @@ export interface PublishedRecordsDeps {
   readonly clock: Clock;
   /** How long removals of a source wait that was away itself, ms. Default 0: they do not. */
   readonly restartGrace?: ((source: SourceId) => number) | undefined;
+  /** Default: each may. */
+  readonly mayMistakeHealth?: ((source: SourceId) => boolean) | undefined;
 }
 
 /** How a complete read is taken. Undefined: a change of one service, judged alone. */
@@ -55,9 +57,12 @@ export class PublishedRecords {
   readonly #clock: Clock;
   readonly #watched: WatchedTime;
   readonly #flaps: FlapDamper;
+  readonly #mayMistakeHealth: (source: SourceId) => boolean;
 
   /** @param before of the config before this one */
-  constructor({ guard, ledger, clock, restartGrace = () => 0 }: PublishedRecordsDeps, before?: PublishedRecords) {
+  constructor(deps: PublishedRecordsDeps, before?: PublishedRecords) {
+    const { guard, ledger, clock, restartGrace = () => 0, mayMistakeHealth = () => true } = deps;
+    this.#mayMistakeHealth = mayMistakeHealth;
     this.#guard = guard;
     this.#clock = clock;
     this.#watched = new WatchedTime(clock);
@@ -149,7 +154,7 @@ export class PublishedRecords {
     // The first read after an outage confirms nothing: nobody watched before it.
     const follows = scope.status.state === 'live' || scope.status.state === 'partial';
     const isDue = (r: Retained) => follows && isHeld(r) && this.#isDue(scope, r, watched);
-    const removal = yield* removalBetween(scope.records, services, isDue, this.#guard.holdUnhealthy);
+    const removal = yield* removalBetween(scope.records, services, isDue, this.#doubts(scope));
     // Once some are known to be gone the rest is measured from here.
     if (removal.confirmed > 0) this.#measureAnew(scope);
     const most = this.#most(scope, removal.of);
@@ -192,7 +197,7 @@ export class PublishedRecords {
     }
     const now = this.#clock.now();
     const sifted = this.tombstones.sift(id, said?.endpoints ?? [], now);
-    const comparison = compare(before, sifted.listed, this.#guard.holdUnhealthy);
+    const comparison = compare(before, sifted.listed, this.#doubts(scope));
     const { lost, missing, added } = comparison;
     const retained = new Map(missing);
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
@@ -244,6 +249,10 @@ export class PublishedRecords {
     scope.wellWater.reset();
     scope.heldMost = 0;
     scope.heldWell = 0;
+  }
+
+  #doubts({ scope }: ScopeState): boolean {
+    return this.#guard.holdUnhealthy && this.#mayMistakeHealth(scope.source);
   }
 
   /** It is one of many that are called unhealthy at once: kept as it was, until its registry has said so for a while. */

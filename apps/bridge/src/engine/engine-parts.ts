@@ -24,7 +24,8 @@ export interface PartsOptions {
 /** @param before that of the config before this one */
 export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness, before?: Catalog): Catalog {
   const { merge, guard, registries } = config;
-  const graces = new Map(registries.map((registry) => [registry.id, graceOf(registry.config)]));
+  // Of registries whose instances have to renew.
+  const graces = new Map(registries.flatMap(({ id, config: own }) => graceOf(id, own)));
   return new Catalog({
     rules: { ...merge, meshNamespace: 'isthmus' },
     guard,
@@ -33,14 +34,14 @@ export function makeCatalog({ config, ledger }: PartsOptions, liveness: Liveness
     allocateVips: true,
     overlay: liveness,
     restartGrace: (source) => graces.get(source) ?? 0,
+    mayMistakeHealth: (source) => graces.has(source),
     before,
   });
 }
 
-/** Of registries whose instances have to renew: those that have a `restartGrace`. */
-function graceOf(config: unknown): number {
-  const grace = typeof config === 'object' && config !== null && 'restartGrace' in config ? config.restartGrace : 0;
-  return typeof grace === 'number' ? grace : 0;
+function graceOf(id: SourceId, config: unknown): readonly (readonly [SourceId, number])[] {
+  if (typeof config !== 'object' || config === null || !('restartGrace' in config)) return [];
+  return typeof config.restartGrace === 'number' ? [[id, config.restartGrace]] : [];
 }
 
 export function makeLiveness({ config, ledger, writer, dryRun, audit }: PartsOptions): Liveness {

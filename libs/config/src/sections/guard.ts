@@ -39,7 +39,7 @@ export const guardSection = z
       .boolean()
       .default(true)
       .describe(
-        'A change that makes as many endpoints of a scope unhealthy at once is held, too: that many are rather cut off from their registry than ill. false: what the registry calls unhealthy gets no requests at once.',
+        'A change that makes as many endpoints of a scope unhealthy at once is held, too (Nacos, Consul, Eureka, ZooKeeper): that many are rather cut off from their registry than ill. false: what the registry calls unhealthy gets no requests at once.',
       ),
     confirmAfter: durationField(0, 24 * HOUR, '30s').describe(
       'A second complete read that still agrees after this time lets a held change through.',
