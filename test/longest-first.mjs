@@ -1,7 +1,9 @@
 import Sequencer from '@jest/test-sequencer';
 
-/** Suites of more than a minute, the longest first: one that starts last keeps every other worker waiting for it. */
+/** Suites of more than a minute (of the unit tests: of ten seconds), the longest first: one that starts last keeps every other worker waiting for it. */
 const LONGEST = [
+  'apps-bridge.together.mjs',
+  'apps-bridge-src-istio.together.mjs',
   'test/e2e/compose.test.ts',
   'test/e2e/way-back.test.ts',
   'test/e2e/replica-stores.test.ts',

@@ -5,12 +5,12 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /**
- * Writes one suite for each workspace that has such files, and takes away those of workspaces that are gone.
+ * Writes one suite for each workspace (or folder of {@link APART}) that has such files, and takes away those that are gone.
  * @param {{ readonly root: string, readonly into: string, readonly isUnit: (path: string) => boolean }} options
  */
 export function writeSuites({ root, into, isUnit }) {
   mkdirSync(into, { recursive: true });
-  const suites = Map.groupBy(testFiles(root).filter(isUnit), (path) => workspace(root, path));
+  const suites = Map.groupBy(testFiles(root).filter(isUnit), (path) => suiteOf(root, path));
   const wanted = new Map(
     [...suites].map(([name, files]) => [`${name.replaceAll('/', '-')}.together.mjs`, suite(root, files.sort())]),
   );
@@ -25,7 +25,13 @@ const testFiles = (root) =>
       .map((path) => join(root, dir, path)),
   );
 
-const workspace = (root, path) => relative(root, path).split('/').slice(0, 2).join('/');
+/** Folders that are suites of their own: all of the bridge's tests, one after another, took as long as everything else in two workers. */
+const APART = ['apps/bridge/src/istio'];
+
+function suiteOf(root, path) {
+  const file = relative(root, path);
+  return APART.find((folder) => file.startsWith(`${folder}/`)) ?? file.split('/').slice(0, 2).join('/');
+}
 
 /**
  * A `describe` around each file keeps its hooks to itself. It cannot wait for the import, so its block is made current again

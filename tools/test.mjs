@@ -83,7 +83,7 @@ main(async () => {
   const rest = args.filter((arg) => arg !== '--unit' && arg !== '--wire');
   // A third of the unit tests' time is waiting for sockets and short timers, most of the wires' for outages. Who names files means
   // files; all of them are faster by the workspace.
-  if (args.includes('--unit')) await tests(rest.length > 0 ? 'unit' : 'together', ['--maxWorkers=3', ...rest]);
+  if (args.includes('--unit')) await tests(rest.length > 0 ? 'unit' : 'together', ['--maxWorkers=4', ...rest]);
   else if (args.includes('--wire')) await tests('wire', ['--maxWorkers=4', ...rest]);
   else await all();
   process.stdout.write(`${told(onlyAgain)}\n${summary.join('\n')}\n\n${seconds(began)}\n${passed} passed, ${failed} failed\n`);
