@@ -2,14 +2,14 @@ import { endpointKey, scopeOf, serviceId } from '@isthmus/model';
 import type { Clock, Endpoint, Ledger, ServiceId, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import { FlapDamper } from './flap-damper.ts';
 import { compare, publishedRecord, sameContent } from './known-record.ts';
-import type { Comparison } from './known-record.ts';
-import { STEP, isMassLoss, isMassRead, isMassTurn, removalBetween } from './removal-guard.ts';
+import { LossMeasure } from './loss-measure.ts';
+import type { ReadVerdict } from './loss-measure.ts';
+import { STEP, removalBetween } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
 import { NOTHING_RETAINED, isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { ScopeTable } from './scope-table.ts';
 import { Tombstones } from './tombstones.ts';
-import { wellOf } from './turned-unhealthy.ts';
 import { WatchedTime } from './watched-time.ts';
 
 /** Records of a complete read taken between two looks at the clock: with the ledger and all who are told 50 µs each, or 200 cold. */
@@ -32,14 +32,7 @@ export interface PublishedRecordsDeps {
 }
 
 /** How a complete read is taken. Undefined: a change of one service, judged alone. */
-type Verdict =
-  | {
-      readonly isMass: boolean;
-      /** Of those that it calls unhealthy. */
-      readonly isMassTurn: boolean;
-      readonly mayGo: (retained: Retained) => boolean;
-    }
-  | undefined;
+type Verdict = (ReadVerdict & { readonly mayGo: (retained: Retained) => boolean }) | undefined;
 
 /** Which retained endpoints of a service may go. */
 type MayGo = (id: ServiceId) => (retained: Retained, key: string) => boolean;
@@ -56,6 +49,7 @@ export class PublishedRecords {
   readonly #guard: GuardOptions;
   readonly #clock: Clock;
   readonly #watched: WatchedTime;
+  readonly #measure: LossMeasure;
   readonly #flaps: FlapDamper;
   readonly #mayMistakeHealth: (source: SourceId) => boolean;
 
@@ -66,6 +60,7 @@ export class PublishedRecords {
     this.#guard = guard;
     this.#clock = clock;
     this.#watched = new WatchedTime(clock);
+    this.#measure = new LossMeasure(guard, clock);
     this.scopes = new ScopeTable(ledger, clock, guard.windowMs, restartGrace);
     this.#flaps = new FlapDamper(guard.flap, before === undefined ? undefined : before.#flaps);
     this.tombstones = new Tombstones(ledger, guard.tombstoneTtlMs);
@@ -156,15 +151,9 @@ export class PublishedRecords {
     const isDue = (r: Retained) => follows && isHeld(r) && this.#isDue(scope, r, watched);
     const removal = yield* removalBetween(scope.records, services, isDue, this.#doubts(scope));
     // Once some are known to be gone the rest is measured from here.
-    if (removal.confirmed > 0) this.#measureAnew(scope);
-    const most = this.#most(scope, removal.of);
-    const isMass = isMassRead(removal, most, this.#guard);
-    if (isMass) scope.heldMost = most;
-    // Also when most are back: a registry that fills up again does so one by one, and the rest is still on its way.
-    const mostWell = this.#mostWell(scope, removal.well);
-    const turn = isMassTurn(removal, mostWell, this.#guard);
-    if (turn) scope.heldWell = mostWell;
-    const verdict: Verdict = { isMass, isMassTurn: turn, mayGo: isDue };
+    if (removal.confirmed > 0) this.#measure.anew(scope);
+    // Mass also when most are back: a registry that fills up again does so one by one, and the rest is still on its way.
+    const verdict: Verdict = { ...this.#measure.judgeRead(scope, removal), mayGo: isDue };
     let seen = 0;
     // What is new comes in at once; what would go may have to wait.
     for (const [id, record] of services) {
@@ -201,9 +190,9 @@ export class PublishedRecords {
     const { lost, missing, added } = comparison;
     const retained = new Map(missing);
     if (verdict !== undefined) for (const [key, value] of missing) if (verdict.mayGo(value)) retained.delete(key);
-    const isMass = verdict?.isMass ?? this.#isMass(scope, lost.length, added);
+    const isMass = verdict?.isMass ?? this.#measure.isMass(scope, lost.length, added);
     for (const endpoint of lost) this.#lose(scope, id, endpoint, isMass, retained);
-    if (verdict?.isMassTurn ?? this.#isMassTurn(scope, before, sifted.listed, comparison))
+    if (verdict?.isMassTurn ?? this.#measure.isMassTurn(scope, before, sifted.listed, comparison))
       for (const endpoint of comparison.turned) this.#doubt(scope, endpoint, retained);
     const changedAt = isSame ? (before?.changedAt ?? now) : now;
     const record = publishedRecord(before?.record, said, sifted, retained);
@@ -213,42 +202,6 @@ export class PublishedRecords {
       this.#publish(scope, id, known, before, changes);
     }
     return true;
-  }
-
-  #isMass(scope: ScopeState, lost: number, added: number): boolean {
-    if (lost === 0) return false;
-    const most = this.#most(scope, scope.size);
-    // What waits because of an outage goes all at once when that is over: it counts as gone, so that they do not go as one.
-    const isMass = isMassLoss(scope.size - scope.retained.outage - lost + added, most, this.#guard);
-    if (isMass) scope.heldMost = most;
-    return isMass;
-  }
-
-  #isMassTurn(scope: ScopeState, before: KnownRecord | undefined, listed: readonly Endpoint[], after: Comparison): boolean {
-    if (before === undefined || after.lost.length + after.turned.length === 0) return false;
-    const most = this.#mostWell(scope, scope.well);
-    if (after.turned.length === 0) return false;
-    const kept = wellOf([...after.missing.values()].map(({ endpoint }) => endpoint));
-    const left = scope.well - scope.retained.outage - wellOf(before.record.endpoints) + wellOf(listed) + kept;
-    const isMass = isMassLoss(left, most, this.#guard);
-    if (isMass) scope.heldWell = most;
-    return isMass;
-  }
-
-  #mostWell(scope: ScopeState, well: number): number {
-    return Math.max(scope.wellWater.note(this.#clock.now(), well), scope.heldWell);
-  }
-
-  /** What a removal is measured against: the most within the window, and while something is held the most at its beginning. */
-  #most(scope: ScopeState, size: number): number {
-    return Math.max(scope.highWater.note(this.#clock.now(), size), scope.heldMost);
-  }
-
-  #measureAnew(scope: ScopeState): void {
-    scope.highWater.reset();
-    scope.wellWater.reset();
-    scope.heldMost = 0;
-    scope.heldWell = 0;
   }
 
   #doubts({ scope }: ScopeState): boolean {
@@ -320,7 +273,7 @@ export class PublishedRecords {
     if (record === undefined) this.#drop(scope, id, changes);
     else this.#publish(scope, id, { ...before, record, refused: sifted.refused, retained }, before, changes);
     // They are known to be gone: also what a registry says between two steps is measured without them.
-    if (scope.retained.mass < mass) this.#measureAnew(scope);
+    if (scope.retained.mass < mass) this.#measure.anew(scope);
     return true;
   }
 
