@@ -48,3 +48,31 @@ test.each(all)('routes wait for a new cluster whose endpoints Envoy refuses (%s,
     ...['pushed ClusterLoadAssignment', 'acked ClusterLoadAssignment', 'pushed RouteConfiguration', 'acked RouteConfiguration'],
   ]);
 });
+
+/** The server was killed, and what came meanwhile is the first that its clients hear of: they have routes that move. */
+test.each(all)('they wait as well as Envoy comes back (%s, %s)', async (version, apiType) => {
+  const refused = { count: 0 };
+  const onEvent = (event: XdsEvent): void => {
+    if (event.kind === 'nacked' && event.type === EDS) refused.count += 1;
+  };
+  const before = [
+    ...[cluster('one'), endpoints('one', [bench.ports[0]])],
+    ...[listener('egress', bench.egress, 'routes'), route('routes', { orders: 'one' })],
+  ];
+  bench.store.commit(before);
+  await bench.listen();
+  await bench.connect({ version, apiType });
+  await bench.until('calls arrive', async () => (await bench.call('orders')) === 'one');
+  await bench.until('all is answered', () => [CDS, EDS, RDS].every((type) => bench.acked(type)));
+
+  const calls = bench.load('orders');
+  const meanwhile = [cluster('two'), endpoints('two', [bench.ports[1]], 'not-an-address'), route('routes', { orders: 'two' })];
+  await bench.restart([...before, ...meanwhile], { onEvent });
+  await bench.until('it has refused them', () => refused.count > 0, 30_000);
+  const { one = 0 } = calls.answers;
+  await bench.until('calls go on', () => (calls.answers['one'] ?? 0) > one + 20 || Object.keys(calls.answers).length > 1);
+  bench.store.commit([endpoints('two', [bench.ports[1]])]);
+  await bench.until('calls go to the new one', () => (calls.answers['two'] ?? 0) > 0);
+  const { one: _, two: __, ...failed } = await calls.stop();
+  expect(failed).toEqual({});
+});

@@ -128,6 +128,46 @@ describe.each(both)('order (%s)', (transport) => {
     });
   });
 
+  describe('when a client comes back and', () => {
+    const sotw = transport === 'sotw';
+    /** With an Envoy's requests, in their order, to a server that has `n` since. */
+    function back(refused: string) {
+      const wire = new Wire(transport).open();
+      for (const name of ['a', 'n']) wire.commit([CDS, name, '1'], [EDS, name, '1']);
+      wire.commit([LDS, 'l', '1'], [RDS, 'r', '2']);
+      const had = { version: 'before' };
+      wire.ask(CDS, sotw ? [] : ['*'], '', { ...had, has: { a: '1' } });
+      wire.ask(EDS, ['a'], '', { ...had, has: { a: '1' } });
+      wire.ask(LDS, sotw ? [] : ['*'], '', { ...had, has: { l: '1' } });
+      wire.ask(RDS, ['r'], '', { ...had, has: { r: '1' } });
+      wire.ask(EDS, sotw ? ['a', 'n'] : ['n'], 'of the stream before');
+      wire.ack(EDS, ['a', 'n'], refused === 'a' ? 'malformed IP address in a' : undefined);
+      wire.pushes();
+      wire.ack(CDS);
+      wire.ack(EDS, ['a', 'n'], refused === 'n' ? 'malformed IP address' : undefined);
+      return wire;
+    }
+
+    test('refuses endpoints of a cluster that is new to it, routes wait until it takes others', () => {
+      const wire = back('n');
+      wire.pass(4_000);
+      expect(wire.pushes().join()).not.toMatch(/RDS/);
+      wire.commit([EDS, 'n', '2']);
+      wire.ack(EDS, ['a', 'n']);
+      expect(wire.pushes().at(-1)).toBe('RDS r');
+    });
+
+    test('… five seconds at most', () => {
+      const wire = back('n');
+      wire.pass(5_000);
+      expect(wire.pushes().at(-1)).toBe('RDS r');
+    });
+
+    test('refuses those of a cluster that it has, they hold up no routes', () => {
+      expect(back('a').pushes().at(-1)).toBe('RDS r');
+    });
+  });
+
   test('routes do not wait for endpoints of a cluster that the client refused: it never asks for them', () => {
     const wire = settled(transport);
     wire.commit([CDS, 'n', '1'], [EDS, 'n', '1'], [RDS, 'r', '2']);

@@ -105,13 +105,13 @@ export class PushOrder {
 
   /**
    * What a client has brought along is known by its first answer.
-   * @param endpoints over the same stream
+   * @param endpoints of the client, as far as it has asked for them; `apart`: over other streams
    */
-  answered({ type, subscription }: TypeStream, endpoints: TypeStream | undefined): void {
+  answered({ type, subscription }: TypeStream, endpoints: TypeStream | 'apart' | undefined): void {
     if (subscription.leftovers.size > 0) this.#mayHaveLeftovers = true;
     // Who has answered and does not ask for the endpoints, of a cluster that it refused for one, never will.
-    if (type === CDS && endpoints !== undefined)
-      for (const name of this.#cold.keys()) if (!endpoints.subscription.wants(name)) this.#cold.delete(name);
+    if (type === CDS && endpoints !== 'apart')
+      for (const name of this.#cold.keys()) if (endpoints?.subscription.wants(name) !== true) this.#cold.delete(name);
     if (type !== EDS) return;
     for (const [name, cold] of this.#cold) {
       if (!subscription.wants(name) || subscription.isPending(name)) continue;

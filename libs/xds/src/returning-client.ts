@@ -49,6 +49,7 @@ export class ReturningClient {
   readonly #hasAllTypes: boolean;
   #since = 0;
   #presumed = false;
+  #hasClusters = false;
   /** Of the view when the clusters were chosen: routes of it name none that is kept. */
   #revision = 0;
   readonly #kept = new Map<string, Resource>();
@@ -59,10 +60,12 @@ export class ReturningClient {
   }
 
   /** To be called after the subscription has taken the request. */
-  asked(request: DiscoveryRequest, { type, subscription }: TypeStream, { userAgent }: NodeInfo, now: number): void {
-    if (type === CDS) this.#presumed = request === PRESUMED;
-    if (!this.#hasAllTypes || (this.#state !== 'unknown' && (this.#state !== 'silent' || type !== CDS))) return;
+  asked(request: DiscoveryRequest, stream: TypeStream, { userAgent }: NodeInfo, now: number): void {
+    const { type, subscription } = stream;
     const has = request.transport === 'sotw' ? request.version !== '' : request.initialVersions.size > 0;
+    if (type === CDS) this.#presumed = request === PRESUMED;
+    if (type === CDS && stream.sentVersion === undefined) this.#hasClusters = has;
+    if (!this.#hasAllTypes || (this.#state !== 'unknown' && (this.#state !== 'silent' || type !== CDS))) return;
     if (type === CDS) this.#state = has && request.transport === 'sotw' && subscription.wildcard ? 'waits' : 'settled';
     else if (has && userAgent.startsWith('envoy') && WAITS_FOR_CLUSTERS.has(type)) this.#state = 'silent';
     else return;
@@ -82,6 +85,11 @@ export class ReturningClient {
     if (this.#state !== 'silent' || now < this.#since + MAX_WAIT) return undefined;
     if (!types.has(EDS)) this.#state = 'settled'; // it has nothing that warms
     return this.#state === 'silent' && transport === 'sotw' ? PRESUMED : undefined;
+  }
+
+  /** It has clusters from an earlier stream, and probably routes to them. */
+  get hasClusters(): boolean {
+    return this.#hasClusters;
   }
 
   /** Old clusters are kept. */

@@ -223,7 +223,7 @@ export class XdsStream implements RetirementMember {
     const nack = stream.noteAnswer(verdict, version, now);
     if (nack === undefined) onEvent({ kind: 'acked', node: node.id, type, version, ms: now - at });
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
-    family.order.answered(stream, this.#types.get(EDS));
+    family.order.answered(stream, this.#endpoints);
     family.wakeOthers(this);
   }
 
@@ -302,11 +302,12 @@ export class XdsStream implements RetirementMember {
     if (!written) stream.notePush(undefined);
   }
 
-  #askEndpointsOf(push: Push, { flyingSince, answers }: TypeStream): void {
-    const apart = !this.#types.has(EDS) && this.#options.onlyType !== undefined;
-    // No route moves to what comes with a client's first clusters, but these may be all there are, of thousands of clients at once.
-    const awaits = this.#returning.keeps || apart || (this.#types.has(EDS) && answers > 0);
-    const from = awaits ? flyingSince : undefined;
-    if (askEndpointsOf(push, this.#admitted!, this.#returning, from)) this.#admitted!.family.wakeOthers(this);
+  get #endpoints(): TypeStream | 'apart' | undefined {
+    return this.#types.get(EDS) ?? (this.#options.onlyType === undefined ? undefined : 'apart');
+  }
+
+  #askEndpointsOf(push: Push, clusters: TypeStream): void {
+    const sent = { push, clusters, transport: this.#options.transport, endpoints: this.#endpoints, returning: this.#returning };
+    if (askEndpointsOf(sent, this.#admitted!)) this.#admitted!.family.wakeOthers(this);
   }
 }

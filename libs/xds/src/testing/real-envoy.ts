@@ -68,12 +68,12 @@ export class RealEnvoy {
   }
 
   /** A server that was killed and knows nothing of what it served. */
-  async restart(changes: Iterable<ResourceChange>): Promise<void> {
+  async restart(changes: Iterable<ResourceChange>, more: Partial<XdsServerOptions> = {}): Promise<void> {
     const port = this.ads.port!;
     await this.ads.close();
     this.store = new SnapshotStore(PUSH_ORDER);
     this.store.commit(changes);
-    await this.listen(port);
+    await this.listen(port, more);
   }
 
   async connect(setup: EnvoySetup): Promise<void> {
