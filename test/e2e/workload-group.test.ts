@@ -1,40 +1,19 @@
-import { tmpdir } from 'node:os';
 import type { ProxyList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { freePorts, startEnvoy } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { HEALTH_INFORMATION, CDS } from '@isthmus/xds';
 import { sotwClient } from '@isthmus/xds/testing';
 import { Backend } from './support/backend.ts';
-import { startCli } from './support/cli.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, rejectedOf, startSidecar, statOf, sumOfStats } from './support/envoy.ts';
+import { GROUP_HOST, groupRules, startGroupWorkload } from './support/group-workload.ts';
 import { RulesBridge } from './support/rules-bridge.ts';
 
 jest.setTimeout(120_000);
 
-const HOST = 'orders.shop.svc.cluster.local';
-const CLUSTER = `outbound|80||${HOST}`;
+const CLUSTER = `outbound|80||${GROUP_HOST}`;
 const [FIRST, SECOND] = ['127.0.7.31', '127.0.7.32'] as const;
-
-const rules = (port: number) => `apiVersion: networking.istio.io/v1
-kind: WorkloadGroup
-metadata: { name: vm, namespace: shop }
-spec:
-  metadata: { labels: { app: orders } }
-  template: { ports: { http: ${port} } }
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: orders, namespace: shop }
-spec:
-  hosts: [${HOST}]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  workloadSelector: { labels: { app: orders } }
-`;
 
 let bridge: RulesBridge;
 let caller: EnvoyServer<'egress'>;
@@ -42,28 +21,18 @@ let workload: EnvoyServer | undefined;
 let first: Backend;
 let second: Backend;
 
-/** An Envoy as `proxy bootstrap --workload-group` makes it. */
-async function startWorkload(): Promise<EnvoyServer> {
-  const [admin = 0, metrics = 0, egress = 0] = await freePorts(3);
-  const at = (port: number): string => `127.0.0.1:${port}`;
-  const node = `sidecar~${FIRST}~vm-1.shop~shop.svc.cluster.local`;
-  const own = ['--admin', at(admin), '--metrics', at(metrics), '--egress', at(egress), '--workload-group', 'vm'];
-  const args = ['proxy', 'bootstrap', '--node', node, '--xds', at(bridge.xds), ...own];
-  const { stdout } = await startCli(args, { cwd: tmpdir() }).ended;
-  return startEnvoy({ bootstrap: stdout, ports: { admin }, readyWhen: 'live' });
-}
-
+const startWorkload = (): Promise<EnvoyServer> => startGroupWorkload(FIRST, bridge.xds);
 const hosts = (): Promise<readonly string[]> => hostsOf(caller, CLUSTER);
 const hostOf = ({ address, port }: Backend): string => `${address}:${port}`;
 const call = async (): Promise<string> => {
-  const { status, body } = await callEgress(caller.ports.egress, HOST);
+  const { status, body } = await callEgress(caller.ports.egress, GROUP_HOST);
   return `${status} ${body}`;
 };
 
 beforeAll(async () => {
   first = await Backend.start('first', FIRST);
   second = await Backend.start('second', SECOND, first.port);
-  bridge = await RulesBridge.start({ 'rules.yaml': rules(first.port) }, { workloadGrace: '1s' });
+  bridge = await RulesBridge.start({ 'rules.yaml': groupRules(first.port) }, { workloadGrace: '1s' });
   caller = await startSidecar(bridge.xds, 'DELTA_GRPC');
 }, 180_000);
 
@@ -129,13 +98,13 @@ test('with a probe it is called when its agent says that it is well, and not whe
 });
 
 test('without its group it is told, served, and not called', async () => {
-  await bridge.give('rules.yaml', rules(first.port).replace('name: vm,', 'name: other,'));
+  await bridge.give('rules.yaml', groupRules(first.port).replace('name: vm,', 'name: other,'));
   await until('nobody is called', async () => (await hosts()).length === 0);
   const { items } = await bridge.bridge.get<{ items: readonly { code: string; what: string }[] }>('diagnostics');
   expect(items.filter(({ code }) => code === 'workload.unregistered').map(({ what }) => what)).toEqual([
     'there is no WorkloadGroup shop/vm',
   ]);
-  await bridge.give('rules.yaml', rules(first.port));
+  await bridge.give('rules.yaml', groupRules(first.port));
   await until('it is called again', async () => (await call()) === '200 first');
   expect(await rejectedOf(caller)).toEqual({});
   expect(await rejectedOf(workload!)).toEqual({});
