@@ -2,6 +2,7 @@ import type { LiftedPolicy } from '@isthmus/contract';
 import { fromAxios, fromAxiosRetry, fromUndici } from './from/client-retries.ts';
 import { fromCockatiel } from './from/cockatiel.ts';
 import { fromDubbo } from './from/dubbo.ts';
+import { fromGrpc } from './from/grpc.ts';
 import { fromHystrix } from './from/hystrix.ts';
 import { fromOpossum } from './from/opossum.ts';
 import { fromBulkhead, fromCircuitBreaker, fromRateLimiter, fromRetry, fromTimeLimiter } from './from/resilience4j.ts';
@@ -16,6 +17,7 @@ const LIBRARIES: Readonly<Record<string, (options: LiftedPolicy['options']) => L
   undici: fromUndici,
   axios: fromAxios,
   'axios-retry': fromAxiosRetry,
+  'grpc-js': fromGrpc,
   'sentinel-flow': fromSentinelFlow,
   'sentinel-degrade': fromSentinelDegrade,
   hystrix: fromHystrix,

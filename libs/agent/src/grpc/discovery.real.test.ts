@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { AgentTarget, ViewEndpoint } from '@isthmus/contract';
+import type { AgentTarget, LiftedPolicy, ViewEndpoint } from '@isthmus/contract';
 import { Authority } from '../../../../test/e2e/support/authority.ts';
 import type { IssuedFiles } from '../../../../test/e2e/support/authority.ts';
+import { askSources } from '../control/report-sources.ts';
 import { ViewAgent, endpoint } from '../views/testing/view-agent.ts';
 import { registerGrpc } from './index.ts';
 import { VERSIONS } from './testing/grpc-versions.ts';
@@ -238,6 +239,36 @@ describe.each(Object.entries(VERSIONS))('at discovery a channel of grpc-js %s', 
     servers.get('six')?.kill();
     await until('calls fail', () => call(by).then(() => false, (error: { details: string }) => error.details.includes('no instance of the mesh can be connected to'))); // prettier-ignore
   }, 120_000);
+});
+
+describe.each(Object.entries(VERSIONS))('of how it balances a channel of grpc-js %s', (version, grpc) => {
+  // A host of its own: channels of other tests may not be collected yet.
+  const host = `told-${version.replaceAll('.', '-')}.mesh`;
+  const told = (): readonly LiftedPolicy[] =>
+    askSources((source) => source.policies?.())
+      .flat()
+      .filter((policy) => policy.host === host);
+  const channel = (config?: object): void => {
+    registerGrpc(grpc);
+    const options = config === undefined ? {} : { 'grpc.service_config': JSON.stringify(config) };
+    const client = new grpc.Client(`isthmus:${host}:80`, grpc.credentials.createInsecure(), options);
+    clients.push(client);
+    client.getChannel().getConnectivityState(true); // grpc-js makes the resolver when the channel is first used
+  };
+  const balancing = (loadBalancingConfig: string): object => ({
+    host,
+    library: 'grpc-js',
+    policy: 'balancing',
+    options: { loadBalancingConfig },
+  });
+
+  test('tells the control plane its own policy, each once, however many channels have it', () => {
+    channel();
+    expect(told()).toMatchObject([balancing('pick_first')]);
+    channel({ loadBalancingConfig: [{ round_robin: {} }] });
+    channel({ loadBalancingConfig: [{ round_robin: {} }] });
+    expect(told()).toMatchObject([balancing('pick_first'), balancing('round_robin')]);
+  });
 });
 
 describe.each(Object.entries(VERSIONS))('by TLS a channel of grpc-js %s', (_, grpc) => {

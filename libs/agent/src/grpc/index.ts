@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { currentAgent, whenAgent } from '../process-agent.ts';
+import { addPart } from '../resilience/resilience-parts.ts';
+import { balancingPolicy } from './balancing-policy.ts';
 import { callInterceptor } from './call-interceptor.ts';
 import type { GrpcInterceptor, GrpcInterceptors } from './call-interceptor.ts';
 import { discoveryConfig } from './discovery-config.ts';
@@ -56,9 +58,13 @@ export function registerGrpc(grpc: GrpcJs, options: GrpcOptions = {}): void {
     constructor(target: GrpcUri, listener: AnyListener, own: Readonly<Record<string, unknown>> = {}) {
       channels += 1;
       this.#id = String(channels);
+      const authority = authorityOf(target);
+      const config = own['grpc.service_config'];
+      const policy = balancingPolicy(config, authority.slice(0, authority.lastIndexOf(':')));
+      addPart(this, { target: authority, policies: () => [policy] });
       this.#channel = new ResolvedChannel({
-        authority: authorityOf(target),
-        discovery: discoveryConfig(own['grpc.service_config'], policyOf(grpc, this.#id)),
+        authority,
+        discovery: discoveryConfig(config, policyOf(grpc, this.#id)),
         tellAgain: grpc.experimental.parseLoadBalancingConfig === undefined,
         reporter: reporterTo(listener, grpc),
         access: () => currentAgent()?.clients,

@@ -46,19 +46,21 @@ function breakersOf(host: string, port: number): readonly BreakerReport[] {
   );
 }
 
-/** By mesh host where a plan knows the target; what it does not know is told by the application's name. */
+/** Each once, by mesh host where a plan knows the target; what it does not know is told by the application's name. */
 function changedPolicies(): readonly LiftedPolicy[] | undefined {
   const calls = currentAgent()?.calls;
-  const policies = resilienceParts().flatMap((part) =>
-    part.policies().map((policy) => {
-      const authority = part.target === undefined ? undefined : calls?.authorityOf(part.target);
-      return authority === undefined ? policy : { ...policy, host: authority.slice(0, authority.lastIndexOf(':')) };
-    }),
-  );
-  const now = JSON.stringify(policies);
+  const policies = new Map<string, LiftedPolicy>();
+  for (const part of resilienceParts()) {
+    const authority = part.target === undefined ? undefined : calls?.authorityOf(part.target);
+    for (const own of part.policies()) {
+      const policy = authority === undefined ? own : { ...own, host: authority.slice(0, authority.lastIndexOf(':')) };
+      policies.set(JSON.stringify(policy), policy);
+    }
+  }
+  const now = [...policies.keys()].join();
   if (now === told) return undefined;
   told = now;
-  return policies;
+  return [...policies.values()];
 }
 
 /** All that are left of those that were wrapped, in the order of their making. */
