@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { spawnGuarded, type Guarded } from './guard.ts';
 import { tail } from './log-file.ts';
 import { ServerStartError, type CommonOptions, type RestartOptions, type Server, type StopOptions } from './server.ts';
+import { standStill } from './stand-still.ts';
 import type { ServerName } from './versions.ts';
 
 export interface Launch {
@@ -111,6 +112,7 @@ export class ManagedServer<Ports extends Readonly<Record<string, number>>> imple
 
   pause(): void {
     this.#signal('SIGSTOP');
+    if (this.pid !== undefined) standStill(this.pid);
   }
 
   resume(): void {
