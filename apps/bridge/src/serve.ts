@@ -62,7 +62,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
     touched: (hosts) => agents.touch(hosts),
     plans: {
       fleet: (book) => agents.follow(book),
-      lossyOf: (target, migration) => lossyPolicies(agents.fleet, target, migration),
+      lossyOf: (target, migration) => lossyPolicies(agents, target, migration),
       log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`),
     },
     audit: (entry) =>
@@ -73,12 +73,14 @@ export async function serve(file: string, dryRun = false): Promise<number> {
   try {
     const app = await startApp({ agents, engine, config, log, signal: stopped.signal });
     engine.start();
+    agents.kept.follow(config, stopped.signal);
     await watchConfig(config.file, {
       kinds: registryKinds,
       signal: stopped.signal,
       onGood: (next) => {
         log.info({ file: next.file }, 'the config changed and is in force');
         void engine.reconfigure(next);
+        agents.kept.follow(next, stopped.signal);
         app.get(XdsServers).configure(next);
       },
       onBad: (diagnostics) => {

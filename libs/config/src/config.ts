@@ -10,6 +10,7 @@ import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
 import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outputs.ts';
 import type { PlansConfig } from './sections/plans.ts';
+import type { PoliciesConfig } from './sections/policies.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 import type { RuntimeConfig } from './sections/runtime.ts';
 import type { TtlConfig } from './sections/xds-ttl.ts';
@@ -23,6 +24,8 @@ export interface ConfigurableKind {
   readonly schema: z.ZodType;
   /** Set where services can be published into it. */
   readonly sink?: { readonly places: { readonly namespace: boolean; readonly group: boolean } } | undefined;
+  /** Set where it keeps configs. */
+  readonly watchConfigs?: unknown;
 }
 
 export type Role = (typeof ROLES)[number];
@@ -60,6 +63,7 @@ export interface Config<Kind extends ConfigurableKind = ConfigurableKind> {
   readonly istio: IstioConfig;
   readonly plans: PlansConfig;
   readonly agents: AgentsConfig;
+  readonly policies: PoliciesConfig;
 }
 
 export interface RegistryEntry<Kind extends ConfigurableKind = ConfigurableKind> {

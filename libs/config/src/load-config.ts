@@ -14,6 +14,7 @@ import { agentsConfig } from './sections/agents.ts';
 import { guardConfig } from './sections/guard.ts';
 import { istioConfig } from './sections/istio.ts';
 import { plansConfig } from './sections/plans.ts';
+import { policiesConfig, policyProblems } from './sections/policies.ts';
 import { sharedLedgerConfig } from './sections/ledger.ts';
 import { livenessConfig } from './sections/liveness.ts';
 import { mergeConfig } from './sections/merge.ts';
@@ -88,7 +89,12 @@ export function parseConfig<Kind extends ConfigurableKind>(
     };
   }
   const secrets = scanSecrets(yaml);
-  const problems: ConfigProblem[] = [...secrets.problems, ...ruleProblems(yaml), ...publishProblems(yaml, options.kinds)];
+  const problems: ConfigProblem[] = [
+    ...secrets.problems,
+    ...ruleProblems(yaml),
+    ...publishProblems(yaml, options.kinds),
+    ...policyProblems(yaml, options.kinds),
+  ];
   const base = configSchema.safeParse(yaml.value);
   if (!base.success) problems.push(...notSecret(base.error.issues, yaml, secrets, shapeOf(configSchema), []));
   const registries: RegistryEntry<Kind>[] = [];
@@ -201,5 +207,6 @@ function build<Kind extends ConfigurableKind>(
     istio: istioConfig(base.istio, at),
     plans: plansConfig(base.plans, at),
     agents: agentsConfig(base.agents, at),
+    policies: policiesConfig(base.policies),
   };
 }

@@ -8,6 +8,7 @@ import { livenessSchema } from './sections/liveness.ts';
 import { mergeSection } from './sections/merge.ts';
 import { objectOutputFields } from './sections/outputs.ts';
 import { plansSection } from './sections/plans.ts';
+import { policiesSection } from './sections/policies.ts';
 import { importsSection, publishSection } from './sections/publish.ts';
 import { runtimeField } from './sections/runtime.ts';
 import { ttlField } from './sections/xds-ttl.ts';
@@ -87,6 +88,7 @@ export const configSchema = z.strictObject({
   istio: istioSection,
   plans: plansSection,
   agents: agentsSection,
+  policies: policiesSection,
 });
 
 export type ParsedConfig = z.output<typeof configSchema>;

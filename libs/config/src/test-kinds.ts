@@ -12,6 +12,7 @@ const auth = z
 /** Stand-ins for real registry kinds, with the sorts of fields that those have. */
 const nacos = {
   kind: 'nacos',
+  watchConfigs: true,
   sink: { places: { namespace: true, group: true } },
   schema: z.strictObject({
     name: sourceName.describe('Name of this registry in ids, messages and plans.'),

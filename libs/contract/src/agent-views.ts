@@ -34,13 +34,15 @@ export interface AgentTargetView {
   readonly breakers: readonly BreakerReport[];
 }
 
-/** `GET /agents/policies`: a policy as processes have it. */
+/** `GET /agents/policies`: a policy as processes have it, or as a registry keeps it for them. */
 export interface ReportedPolicy extends LiftedPolicy {
   /** Processes that have it just so, at most 20. */
   readonly instances: readonly string[];
+  /** Where a registry keeps it: `shop/public/SENTINEL_GROUP/web-flow-rules`. Absent where processes reported it. */
+  readonly source?: string;
 }
 
-/** `GET /agents/lift`: what the policies of processes for one host become. */
+/** `GET /agents/lift`: what the policies for one host become. */
 export interface LiftView {
   readonly host: string;
   /** DestinationRule and VirtualService. */
@@ -51,6 +53,8 @@ export interface LiftView {
 export interface LiftFieldView {
   /** `opossum orders` */
   readonly policy: string;
+  /** Where a registry keeps it; absent where processes reported it. */
+  readonly source?: string;
   readonly field: string;
   readonly fidelity: 'exact' | 'approximate' | 'lossy' | 'blocked';
   /** Where it is in the rules. */

@@ -12,17 +12,22 @@ export interface LiftedHost {
 export interface HostField extends FieldReport {
   /** `opossum orders` */
   readonly policy: string;
+  /** Where it is kept, if not in a process. */
+  readonly source?: string;
 }
+
+/** A policy, and where it is kept if not in a process. */
+type Sourced = LiftedPolicy & { readonly source?: string };
 
 /**
  * By host, sorted. Of two policies for one host the first has the say, and what the other says differently is reported as left out.
  * @param target the host of all of them, whatever they name
  */
 export function liftHosts(
-  policies: readonly LiftedPolicy[],
+  policies: readonly Sourced[],
   target?: string,
 ): { readonly hosts: readonly LiftedHost[]; readonly homeless: readonly string[] } {
-  const byHost = new Map<string, LiftedPolicy[]>();
+  const byHost = new Map<string, Sourced[]>();
   const homeless: string[] = [];
   for (const policy of policies) {
     const host = target ?? policy.host;
@@ -37,14 +42,15 @@ function nameOf({ library, name }: LiftedPolicy): string {
   return name === '' || name === library ? library : `${library} ${name}`;
 }
 
-function joined(host: string, policies: readonly LiftedPolicy[]): LiftedHost {
+function joined(host: string, policies: readonly Sourced[]): LiftedHost {
   let mesh: MeshPolicy = {};
   const owners = new Map<string, string>();
   const fields: HostField[] = [];
   for (const policy of policies) {
     const lifted = liftPolicy(policy);
     const name = nameOf(policy);
-    fields.push(...lifted.fields.map((field) => ({ ...field, policy: name })));
+    const of = policy.source === undefined ? { policy: name } : { policy: name, source: policy.source };
+    fields.push(...lifted.fields.map((field) => ({ ...field, ...of })));
     for (const [key, value] of Object.entries(lifted.mesh) as [keyof MeshPolicy, unknown][]) {
       const held = mesh[key];
       if (held === undefined) {
@@ -52,7 +58,7 @@ function joined(host: string, policies: readonly LiftedPolicy[]): LiftedHost {
         owners.set(key, name);
       } else if (JSON.stringify(held) !== JSON.stringify(value)) {
         const how = `${owners.get(key)} has the say about ${key}: a host has one`;
-        fields.push({ policy: name, field: key, value, fidelity: 'lossy', how });
+        fields.push({ ...of, field: key, value, fidelity: 'lossy', how });
       }
     }
   }

@@ -1,11 +1,10 @@
 import { POLICIES } from '@isthmus/ladder';
 import type { LiftedPolicy } from '@isthmus/contract';
 import { parse } from 'yaml';
+import { MOST_POLICIES, MOST_POLICY_BYTES } from './limits.ts';
 import { hystrixPolicies, readProperties, resiliencePolicies } from './read-java.ts';
-
-/** Policies of a file are some hundred bytes each. */
-export const MOST_POLICY_BYTES = 1024 * 1024;
-const MOST_POLICIES = 5_000;
+import { sentinelPolicy } from './read-sentinel.ts';
+import type { SentinelKind } from './read-sentinel.ts';
 
 export type ReadPolicies =
   | { readonly ok: true; readonly policies: readonly LiftedPolicy[] }
@@ -70,7 +69,7 @@ function policiesOf(value: unknown): readonly LiftedPolicy[] {
   const { library, options } = value;
   if (typeof library === 'string' && isRecord(options)) return [reported(value, library, options)];
   const sentinel = sentinelKind(value);
-  if (sentinel !== undefined) return [{ ...BARE, library: sentinel, name: String(value['resource']), options: value }];
+  if (sentinel !== undefined) return [sentinelPolicy(value, sentinel)];
   const alone = aloneKind(value);
   return alone === undefined ? [] : [{ ...BARE, ...alone, name: String(value['name'] ?? alone.library), options: value }];
 }
@@ -94,9 +93,9 @@ function reported(
   };
 }
 
-function sentinelKind(value: Readonly<Record<string, unknown>>): string | undefined {
+function sentinelKind(value: Readonly<Record<string, unknown>>): SentinelKind | undefined {
   if (typeof value['resource'] !== 'string' || !('count' in value)) return undefined;
-  return 'timeWindow' in value ? 'sentinel-degrade' : 'sentinel-flow';
+  return 'timeWindow' in value ? 'degrade' : 'flow';
 }
 
 /** Options that somebody copied out of the code, by the names that only one library has. */

@@ -3,6 +3,7 @@ import type { ConfigPlace, ConfigText } from '@isthmus/registry';
 import { connect } from './admin-wire.ts';
 import type { Wire } from './admin-wire.ts';
 import { openConfigs, shut } from './config-connection.ts';
+import { tenantOf } from './config-listen.ts';
 import { NOT_FOUND } from './config-wire.ts';
 import type { NacosConfig } from './config.ts';
 import { NacosRefusal } from './errors.ts';
@@ -125,11 +126,6 @@ function refused({ status, body }: HttpAnswer): IsthmusError {
     meaning: 'the user, its password or its permission is not enough',
     remedy: 'check auth in the config and give the user read permission on the namespace (docs/registries/nacos.md, Rights)',
   });
-}
-
-/** The public namespace is '' in Nacos 1 and 2, and Nacos 3 takes that for it too. */
-function tenantOf(namespace: string): string {
-  return namespace === 'public' ? '' : namespace;
 }
 
 function contentOf(text: string | undefined): { readonly content?: string } {

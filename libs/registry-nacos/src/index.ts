@@ -1,5 +1,6 @@
 import type { RegistryKind } from '@isthmus/registry';
 import { nacosConfigTexts } from './config-text.ts';
+import { watchNacosConfigs } from './config-watch.ts';
 import { nacosConfigSchema } from './config.ts';
 import type { NacosConfig } from './config.ts';
 import { nacosCorrector } from './corrector.ts';
@@ -16,6 +17,7 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   createSource: (id, config, deps) => new NacosSource(id, config, deps),
   ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
   configTexts: (config, place, { baseDir }, signal) => nacosConfigTexts(config, place, baseDir, signal),
+  watchConfigs: (config, place, { baseDir }, watcher, signal) => watchNacosConfigs(config, place, { baseDir }, watcher, signal),
   doctor: examineNacos,
   corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
   subscribers: (config, key, { baseDir }, signal) => nacosSubscribers(config, key, baseDir, signal),

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { LedgerHead, LedgerStore } from '@isthmus/model';
 import type { LedgerPlace } from '@isthmus/registry';
 import type { NacosConfig } from './config.ts';
-import { ConfigWire, NOT_FOUND, abortable } from './config-wire.ts';
+import { listenToConfigs, md5, queryConfig, tenantOf } from './config-listen.ts';
+import { ConfigWire, abortable } from './config-wire.ts';
 import { NacosRefusal } from './errors.ts';
 import { readJsonObject } from './json-body.ts';
 import type { Json } from './json-body.ts';
@@ -22,17 +22,16 @@ export class NacosLedgerStore implements LedgerStore {
   readonly mostBlobBytes = MOST_BLOB_BYTES;
   readonly where: string;
   readonly #wire: ConfigWire;
-  readonly #place: Json;
+  readonly #place: { readonly group: string; readonly tenant: string };
   readonly #prefix: string;
   readonly #waiting = new Set<() => void>();
   #wroteAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: NacosConfig, place: LedgerPlace, baseDir: string) {
     const namespace = place.namespace ?? 'public';
-    // The public namespace is '' in Nacos 2, and Nacos 3 takes that for it too.
-    this.#place = { group: place.group ?? 'ISTHMUS', tenant: namespace === 'public' ? '' : namespace };
+    this.#place = { group: place.group ?? 'ISTHMUS', tenant: tenantOf(namespace) };
     this.#prefix = place.name;
-    this.where = `Nacos configs ${place.name}.* in ${namespace}/${String(this.#place['group'])} at ${config.servers.join(', ')}`;
+    this.where = `Nacos configs ${place.name}.* in ${namespace}/${this.#place.group} at ${config.servers.join(', ')}`;
     this.#wire = new ConfigWire(config, baseDir, namespace, (dataId) => {
       if (dataId === '' || dataId === this.#head) for (const wake of [...this.#waiting]) wake();
     });
@@ -48,10 +47,9 @@ export class NacosLedgerStore implements LedgerStore {
     const woken = new Promise<void>((resolve) => (wake = resolve));
     this.#waiting.add(wake);
     try {
-      const listen = { dataId: this.#head, md5: version ?? '', ...this.#place };
-      const answer = await this.#wire.ask('ConfigBatchListenRequest', { listen: true, configListenContexts: [listen] }, signal);
-      const changed = answer['changedConfigs'];
-      if (!Array.isArray(changed) || changed.length === 0) await abortable(woken, signal);
+      const known = { dataId: this.#head, md5: version ?? '', ...this.#place };
+      const changed = await listenToConfigs(this.#wire, [known], signal);
+      if (changed.length === 0) await abortable(woken, signal);
       return await this.readHead(signal);
     } finally {
       this.#waiting.delete(wake);
@@ -88,7 +86,7 @@ export class NacosLedgerStore implements LedgerStore {
   /** By the HTTP API, of Nacos 2 or of 3, where it is for administrators. */
   async listBlobs(signal: AbortSignal): Promise<readonly string[] | undefined> {
     const dataId = `${this.#blob('')}*`;
-    const { group, tenant } = this.#place as { group: string; tenant: string };
+    const { group, tenant } = this.#place;
     const names: string[] = [];
     for (let pageNo = 1; ; pageNo += 1) {
       const page = { search: 'blur', dataId, pageNo: String(pageNo), pageSize: String(PAGE) };
@@ -116,22 +114,12 @@ export class NacosLedgerStore implements LedgerStore {
     return `${this.#prefix}.blob.${name}`;
   }
 
-  async #query(dataId: string, signal: AbortSignal): Promise<string | undefined> {
-    try {
-      const answer = await this.#wire.ask('ConfigQueryRequest', { dataId, ...this.#place }, signal);
-      return typeof answer['content'] === 'string' ? answer['content'] : undefined;
-    } catch (thrown) {
-      if (thrown instanceof NacosRefusal && thrown.nacosCode === NOT_FOUND) return undefined;
-      throw thrown;
-    }
+  #query(dataId: string, signal: AbortSignal): Promise<string | undefined> {
+    return queryConfig(this.#wire, { dataId, ...this.#place }, signal);
   }
 
   async #publish(dataId: string, content: string, more: Json, signal: AbortSignal): Promise<void> {
     const additionMap = { type: 'text', desc: 'Isthmus: shared ledger of a bridge' };
     await this.#wire.ask('ConfigPublishRequest', { dataId, content, additionMap, ...this.#place, ...more }, signal);
   }
-}
-
-function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex');
 }

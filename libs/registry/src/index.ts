@@ -28,6 +28,7 @@ export { scopeDiagnostic } from './registry-kind.ts';
 export type {
   ConfigPlace,
   ConfigText,
+  ConfigWatcher,
   Finding,
   LedgerPlace,
   RegistryKind,

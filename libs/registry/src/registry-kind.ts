@@ -76,6 +76,14 @@ export interface RegistryKind<Config = unknown> {
     deps: Pick<SourceDeps, 'baseDir'>,
     signal: AbortSignal,
   ): Promise<readonly ConfigText[]>;
+  /** Tells of those texts and their changes until the signal aborts, then resolves; absent where a registry keeps no configs. */
+  watchConfigs?(
+    config: Config,
+    place: ConfigPlace,
+    deps: Pick<SourceDeps, 'baseDir'>,
+    watcher: ConfigWatcher,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */
@@ -96,6 +104,16 @@ export interface ConfigText {
   readonly namespace: string;
   /** Absent: there is no such config. */
   readonly content?: string;
+}
+
+/** Who is told of configs. Must not throw. */
+export interface ConfigWatcher {
+  /** First of each data id, then of each that is another one, or gone. */
+  told(text: ConfigText): void;
+  /** All that is known was compared with what the registry has. */
+  inStep(): void;
+  /** It cannot be asked; it is tried again. What was told may be old. */
+  failed(why: string): void;
 }
 
 /** A client that is told of a service's changes. */

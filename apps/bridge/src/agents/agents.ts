@@ -12,6 +12,7 @@ import { encodeEvent } from './event-ring.ts';
 import { Fleet } from './fleet.ts';
 import { ReportForwarder } from './forward-reports.ts';
 import type { Leader } from './forward-reports.ts';
+import { SentinelRules } from './sentinel-rules.ts';
 import { TargetFeeds } from './target-feeds.ts';
 
 export interface AgentsParts {
@@ -37,6 +38,8 @@ const REPORTS_PER_SECOND = 5;
 /** The agents of this bridge: who may connect, what each service is told, and what they say. */
 export class Agents {
   readonly fleet: Fleet;
+  /** Policies of their services that registries keep. */
+  readonly kept = new SentinelRules();
   readonly tokens: AgentTokens;
   readonly streams: AgentStreams;
   readonly forwarder: ReportForwarder;
@@ -94,7 +97,7 @@ export class Agents {
   }
 
   get diagnostics(): readonly Diagnostic[] {
-    return [...this.tokens.diagnostics, ...this.forwarder.diagnostics];
+    return [...this.tokens.diagnostics, ...this.forwarder.diagnostics, ...this.kept.diagnostics];
   }
 
   speaker(authorization: string | undefined): Speaker | undefined {

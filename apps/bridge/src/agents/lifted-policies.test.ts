@@ -23,19 +23,20 @@ const fleet = {
   policiesOf: (service: string) =>
     Object.entries(TOLD).flatMap(([instance, policies]) => (service === '*' || instance.startsWith(service) ? [{ instance, policies }] : [])), // prettier-ignore
 };
+const sources = { fleet, kept: { policiesOf: () => [], unread: () => [] } };
 const facts = { host: HOST, sdkNames: ['nacos/public/DEFAULT_GROUP/orders'] } as unknown as TargetFacts;
 const plan = (more: object): Migration =>
   ({ consumers: ['*'], steps: [{ rung: 'resilience' }], ...more }) as unknown as Migration;
 
 test('equal policies of several processes are told once, with who has them', () => {
-  expect(reportedPolicies(fleet, 'web').map(({ name, instances }) => [name, instances])).toEqual([
+  expect(reportedPolicies(sources, 'web').map(({ name, instances }) => [name, instances])).toEqual([
     ['orders', ['web-1', 'web-2']],
     ['stock', ['web-1']],
   ]);
 });
 
 test('they are lifted by host', () => {
-  const [view, ...others] = liftedPolicies(fleet, 'web', HOST);
+  const [view, ...others] = liftedPolicies(sources, 'web', HOST);
   expect(others).toEqual([]);
   expect(view?.rules.map(({ kind }) => kind)).toEqual(['DestinationRule', 'VirtualService']);
   expect(view?.fields.find(({ field }) => field === 'errorFilter')).toMatchObject({
@@ -45,11 +46,11 @@ test('they are lifted by host', () => {
 });
 
 test('a plan is stopped by what its consumers would lose of its target, and of what it hands over', () => {
-  expect(lossyPolicies(fleet, facts, plan({}))).toEqual([
+  expect(lossyPolicies(sources, facts, plan({}))).toEqual([
     'errorFilter of opossum by its SDK name',
     'errorFilter of opossum orders',
   ]);
-  expect(lossyPolicies(fleet, facts, plan({ consumers: ['web'] }))).toEqual(['errorFilter of opossum orders']);
-  expect(lossyPolicies(fleet, facts, plan({ steps: [{ rung: 'resilience', hand: ['retry'] }] }))).toEqual([]);
-  expect(lossyPolicies(fleet, facts, plan({ steps: [{ rung: 'traffic' }] }))).toEqual([]);
+  expect(lossyPolicies(sources, facts, plan({ consumers: ['web'] }))).toEqual(['errorFilter of opossum orders']);
+  expect(lossyPolicies(sources, facts, plan({ steps: [{ rung: 'resilience', hand: ['retry'] }] }))).toEqual([]);
+  expect(lossyPolicies(sources, facts, plan({ steps: [{ rung: 'traffic' }] }))).toEqual([]);
 });

@@ -4,11 +4,16 @@ import { liftHosts, lossyFields, rulesOf } from '@isthmus/lift';
 import type { Migration } from '@isthmus/plans';
 import type { TargetFacts } from '../plans/target-facts.ts';
 import type { Fleet } from './fleet.ts';
+import type { KeptPolicies } from './sentinel-rules.ts';
 
-type Told = Pick<Fleet, 'policiesOf'>;
+/** Where policies are known from. */
+export interface PolicySources {
+  readonly fleet: Pick<Fleet, 'policiesOf'>;
+  readonly kept: KeptPolicies;
+}
 
-/** What the processes of a service, or of all, say of their policies; each once, with those that have it. */
-export function reportedPolicies(fleet: Told, service = '*'): readonly ReportedPolicy[] {
+/** What the processes of a service, or of all, say of their policies, each once, with those that have it; then what registries keep. */
+export function reportedPolicies({ fleet, kept }: PolicySources, service = '*'): readonly ReportedPolicy[] {
   const known = new Map<string, ReportedPolicy & { readonly instances: string[] }>();
   for (const { instance, policies } of fleet.policiesOf(service)) {
     for (const policy of policies) {
@@ -18,14 +23,15 @@ export function reportedPolicies(fleet: Told, service = '*'): readonly ReportedP
       else if (held.instances.length < MOST_INSTANCES) held.instances.push(instance);
     }
   }
-  return [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, policy]) => policy);
+  const reported = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, policy]) => policy);
+  return [...reported, ...kept.policiesOf(service)];
 }
 
 const MOST_INSTANCES = 20;
 
 /** Those policies as rules, with what each field becomes; of one host, or of all. */
-export function liftedPolicies(fleet: Told, service?: string, host?: string): readonly LiftView[] {
-  const policies = reportedPolicies(fleet, service).filter((policy) => host === undefined || policy.host === host);
+export function liftedPolicies(sources: PolicySources, service?: string, host?: string): readonly LiftView[] {
+  const policies = reportedPolicies(sources, service).filter((policy) => host === undefined || policy.host === host);
   return liftHosts(policies).hosts.map((lifted) => ({
     host: lifted.host,
     rules: rulesOf(lifted, NAMESPACE),
@@ -36,15 +42,21 @@ export function liftedPolicies(fleet: Told, service?: string, host?: string): re
 const NAMESPACE = 'default';
 
 /**
- * What stops a plan before `resilience` unless it accepts it: fields of its consumers' policies that the mesh would lose. A policy that
- * names no target, such as an undici agent's, is of every target.
+ * What stops a plan before `resilience` unless it accepts it: fields of its consumers' policies that the mesh would lose, and policies
+ * that nobody has read. A policy that names no target, such as an undici agent's, is of every target.
  */
-export function lossyPolicies(fleet: Told, { host, sdkNames }: TargetFacts, { consumers, steps }: Migration): readonly string[] {
+export function lossyPolicies(
+  sources: PolicySources,
+  { host, sdkNames }: TargetFacts,
+  { consumers, steps }: Migration,
+): readonly string[] {
   const hand = steps.flatMap((step) => (step.rung === 'resilience' || step.rung === 'retired' ? (step.hand ?? POLICIES) : []));
   const names = new Set<string>([host, ...sdkNames]);
-  const policies = consumers.flatMap((consumer) => reportedPolicies(fleet, consumer));
-  return lossyFields(
+  const policies = consumers.flatMap((consumer) => reportedPolicies(sources, consumer));
+  const unread = hand.includes('circuitBreaking') ? consumers.flatMap((consumer) => sources.kept.unread(consumer, names)) : [];
+  const lossy = lossyFields(
     policies.filter((policy) => policy.host === undefined || names.has(policy.host)),
     hand,
   );
+  return [...lossy, ...new Set(unread)];
 }

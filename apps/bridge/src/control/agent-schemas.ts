@@ -46,14 +46,15 @@ export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
     message: text('What it is'),
     remedy: text('What to do'),
   }),
-  ReportedPolicy: fields<ReportedPolicy>('A policy of a client library, as processes have it', {
+  ReportedPolicy: fields<ReportedPolicy>('A policy of a client library, as processes have it or a registry keeps it', {
     host: optional(text('What it is for; absent where it is for every target')),
-    library: text('opossum, cockatiel, undici, axios-retry'),
+    library: text('opossum, cockatiel, undici, axios-retry, sentinel-flow, sentinel-degrade'),
     version: text('Of the library; empty where it is not known'),
     name: text('As the application calls it'),
     policy: oneOf([...POLICIES, 'balancing'], 'What it does'),
     options: { type: 'object', additionalProperties: true, description: 'The library’s own; functions are only named' },
     instances: texts('Processes that have it just so, at most 20'),
+    source: optional(text('Where a registry keeps it; absent where processes reported it')),
   }),
   LiftView: fields<LiftView>('What the policies for one host become', {
     host: text('Mesh host'),
@@ -62,6 +63,7 @@ export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
   }),
   LiftField: fields<LiftFieldView>('What became of one option', {
     policy: text('Library and name'),
+    source: optional(text('Where a registry keeps it; absent where processes reported it')),
     field: text('The option'),
     fidelity: oneOf(['exact', 'approximate', 'lossy', 'blocked'], 'lossy: left out. blocked: it is code, or cannot be'),
     to: optional(text('Where it is in the rules')),

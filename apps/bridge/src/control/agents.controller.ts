@@ -44,11 +44,13 @@ export class AgentsController {
   }
 
   @Get('policies')
-  @ApiOperation({ summary: 'Breakers, retries and timeouts as the processes of services have them' })
+  @ApiOperation({
+    summary: 'Breakers, retries and timeouts as the processes of services have them, and Sentinel rules that Nacos keeps',
+  })
   @ApiQuery({ name: 'service', required: false, description: 'Only of this service' })
   @ApiOkResponse(listOf('ReportedPolicy'))
   policies(@Query('service') service?: string): ItemList<ReportedPolicy> {
-    return { items: reportedPolicies(this.#agents.fleet, service) };
+    return { items: reportedPolicies(this.#agents, service) };
   }
 
   @Get('lift')
@@ -57,7 +59,7 @@ export class AgentsController {
   @ApiQuery({ name: 'host', required: false, description: 'Only for this mesh host' })
   @ApiOkResponse(listOf('LiftView'))
   lift(@Query('service') service?: string, @Query('host') host?: string): ItemList<LiftView> {
-    return { items: liftedPolicies(this.#agents.fleet, service, host) };
+    return { items: liftedPolicies(this.#agents, service, host) };
   }
 
   @Get('stream')

@@ -1,12 +1,11 @@
-import { readPolicies } from '@isthmus/lift';
+import { SENTINEL_KINDS, readPolicies, sentinelDataId } from '@isthmus/lift';
 import type { LiftedPolicy } from '@isthmus/contract';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
 import { terminalSafe } from '../terminal-safe.ts';
 
-/** Sentinel's own names: its Nacos data source and dashboard keep the rules of an application there. */
+/** Sentinel's own name. */
 const GROUP = 'SENTINEL_GROUP';
-const KINDS = ['flow', 'degrade'] as const;
 
 export interface RegistryOptions {
   readonly config: string;
@@ -40,7 +39,7 @@ export async function policiesOfRegistry(
   options: RegistryOptions,
   io: Io,
 ): Promise<{ readonly policies: readonly LiftedPolicy[]; readonly configs: readonly AskedConfig[] }> {
-  const dataIds = options.dataId ?? KINDS.map((kind) => `${appOf(options)}-${kind}-rules`);
+  const dataIds = options.dataId ?? SENTINEL_KINDS.map((kind) => sentinelDataId(appOf(options), kind));
   const texts = await ask(io, [
     ...['-c', options.config, '--registry', registry, '--group', options.group ?? GROUP],
     ...(options.configNamespace === undefined ? [] : ['--namespace', options.configNamespace]),

@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall, UntypedHandleCall } from '@grpc/grpc-js';
+import { md5 } from '../config-listen.ts';
 import { decodePayload, encodePayload } from '../payload.ts';
 import type { Payload } from '../payload.ts';
 import { startFakeHttp } from './fake-http.ts';
@@ -260,6 +261,12 @@ export class FakeNacos {
       case 'ConfigQueryRequest': {
         const content = this.configs.get([body['tenant'], body['group'], body['dataId']].join('/'));
         return content === undefined ? refuse(300, 'config data not exist', 'ConfigQueryResponse') : ok({ content });
+      }
+      case 'ConfigBatchListenRequest': {
+        const known = body['configListenContexts'] as { dataId: string; group: string; tenant: string; md5: string }[];
+        const keys = known.map(({ dataId, group, tenant }) => ({ dataId, group, tenant }));
+        const texts = keys.map(({ tenant, group, dataId }) => this.configs.get([tenant, group, dataId].join('/')));
+        return ok({ changedConfigs: keys.filter((_, at) => (texts[at] === undefined ? '' : md5(texts[at])) !== known[at]?.md5) });
       }
       case 'BatchInstanceRequest':
         ok({ type: 'batchRegisterInstance' });
