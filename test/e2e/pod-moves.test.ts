@@ -135,10 +135,16 @@ describe('a Pod moves, and the registry lists the dead one and not yet the new o
         correct: { registries: ['shop'], after: '200ms' },
       },
     });
-    await until('the Pods are known', async () => {
-      const { counts } = await bridge.get<DiagnosticList>('diagnostics');
-      return counts['workloads.unknown'] === undefined && (await metric(bridge, 'workloads')) === 2;
-    });
+    let seen = '';
+    await until(
+      () => `the Pods are known: ${seen}; ${bridge.log.slice(-2_000)}`,
+      async () => {
+        const { counts } = await bridge.get<DiagnosticList>('diagnostics');
+        const workloads = await metric(bridge, 'workloads');
+        seen = `${workloads} workloads, ${JSON.stringify(counts)}`;
+        return counts['workloads.unknown'] === undefined && workloads === 2;
+      },
+    );
     expect(await inMesh()).toEqual([A, B]);
     mesh.mark();
     sdk.mark();
