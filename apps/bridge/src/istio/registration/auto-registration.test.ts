@@ -65,6 +65,54 @@ const entries = () => [...store.objects('WorkloadEntry')].map(({ name }) => name
 const problems = () => registration.diagnostics().map(({ what }) => what);
 const open = (info = node(), peer = PEER) => registration.opened(info, peer)!;
 
+describe('of several connections of one workload', () => {
+  const labelled = (app: string, more: object = {}): NodeInfo => node({ ...PROBED, LABELS: { app }, ...more });
+  const labels = () => registration.workloads().map(({ claim }) => claim.labels['app']);
+
+  test('the last that is left says what it is', () => {
+    open(labelled('one'));
+    const two = open(labelled('two'));
+    open(labelled('three')).close();
+    expect(labels()).toEqual(['two']);
+    two.close();
+    expect(labels()).toEqual(['one']);
+  });
+
+  test('the last one’s report counts, and that of another one when the last has ended', () => {
+    const one = open(labelled('one'));
+    const two = open(labelled('two'));
+    two.health(undefined);
+    expect(entries()).toHaveLength(1);
+    one.health('no answer');
+    expect(entries()).toHaveLength(1);
+    two.close();
+    expect(entries()).toEqual([]);
+    one.health(undefined);
+    expect(entries()).toHaveLength(1);
+  });
+});
+
+describe('a row of the ledger that is none', () => {
+  test.each([
+    ['null', null],
+    ['another shape', { claim: { node: 'n' }, well: true }],
+    ['a list', []],
+  ])('costs itself and is told: %s', (_, row) => {
+    open();
+    const [[key, good] = ['', undefined]] = [...ledger.entries('registered')];
+    ledger = new MemoryLedger();
+    ledger.put('registered', 'shop/damaged', row);
+    ledger.put('registered', key, good);
+    ledger.put('registered', 'shop/of-another-name', good);
+    begin();
+    groups();
+    expect(entries()).toHaveLength(1);
+    expect(problems()).toEqual(Array.from({ length: 2 }, () => 'what the ledger has of it is no workload'));
+    expect(registration.refusals).toBe(2);
+    expect([...ledger.entries('registered').keys()]).toEqual([key]);
+  });
+});
+
 describe('a proxy that names a WorkloadGroup', () => {
   test('is a WorkloadEntry of its template, its metadata and what the proxy says, as istiod makes it', () => {
     open(

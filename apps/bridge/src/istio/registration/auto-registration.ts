@@ -12,10 +12,10 @@ import { Places } from './places.ts';
 import { registeredEntry } from './registered-entry.ts';
 import { registeredWorkloads, stateOf } from './registered-workloads.ts';
 import type { RegisteredWorkload } from './registered-workloads.ts';
-import { full, missing, unregistered } from './refusals.ts';
-import { madeOf, newRegistration } from './registration.ts';
+import { full, missing, unreadable, unregistered } from './refusals.ts';
+import { connect, lastSaid, madeOf, newRegistration } from './registration.ts';
 import type { Connection, Registration } from './registration.ts';
-import { isSame, keyOf } from './row.ts';
+import { isSame, keyOf, rowOf } from './row.ts';
 import type { Row } from './row.ts';
 import type { SharedRegistrations } from './shared-registrations.ts';
 
@@ -64,8 +64,14 @@ export class AutoRegistration {
     this.#options = options;
     this.#places = new Places(options.most ?? MOST_WORKLOADS);
     for (const [key, value] of options.ledger.entries('registered')) {
-      const { claim, well } = value as Row;
-      const known = newRegistration(claim, well);
+      const row = rowOf(key, value);
+      if (row === undefined) {
+        this.#refusals += 1;
+        this.#refused.set({}, unreadable(key));
+        if (options.shared === undefined) options.ledger.delete('registered', key);
+        continue;
+      }
+      const known = newRegistration(row.claim, row.well);
       this.#registered.set(key, known);
       this.#places.take(key, true);
       if (options.shared === undefined) this.#expire(key, known, Math.max(RETURN_MS, options.graceMs()));
@@ -114,7 +120,8 @@ export class AutoRegistration {
       known.claim = claim;
     }
     known.stay();
-    known.connections.add(connection);
+    const isOlder = left !== undefined;
+    connect(known, connection, { claim, well: isOlder ? !claim.probed : known.well }, isOlder);
     if (left === undefined) this.#options.shared?.connected(key);
     this.#publish([key]);
     return this.#session(key, known, connection);
@@ -168,14 +175,15 @@ export class AutoRegistration {
   #session(key: string, one: Registration, connection: Connection): NodeSession {
     return {
       health: (problem) => {
-        const well = problem === undefined;
-        if (!one.claim.probed || one.well === well) return;
-        one.well = well;
-        this.#publish([key]);
+        const said = one.connections.get(connection);
+        if (said === undefined || !said.claim.probed) return;
+        one.connections.set(connection, { ...said, well: problem === undefined }); // in its place: it is no later one for that
+        this.#heed(key, one);
       },
       close: () => {
         one.connections.delete(connection);
-        if (one.connections.size > 0 || this.#isClosed) return;
+        if (this.#isClosed) return;
+        if (one.connections.size > 0) return this.#heed(key, one);
         const { shared } = this.#options;
         shared?.disconnected(key);
         // Nobody calls what is refused, so that nothing has to wait for its return.
@@ -184,6 +192,14 @@ export class AutoRegistration {
         else this.#expire(key, one, this.#options.graceMs());
       },
     };
+  }
+
+  /** What the last of its connections says is how it is. */
+  #heed(key: string, one: Registration): void {
+    const said = lastSaid(one);
+    if (said === undefined || isSame(said, { claim: one.claim, well: one.well })) return;
+    Object.assign(one, said);
+    this.#publish([key]);
   }
 
   #expire(key: string, one: Registration, ms: number): void {

@@ -35,3 +35,15 @@ export function unregistered(node: string, what: string, remedy: string): Diagno
     remedy,
   };
 }
+
+/** @param key as it is in the ledger: what it says may be anything */
+export function unreadable(key: string): Diagnostic {
+  return {
+    ...unregistered(
+      key.slice(0, 200),
+      'what the ledger has of it is no workload',
+      'none if it is connected: it is written anew then',
+    ),
+    meaning: 'it is left out until its proxy connects again: the ledger is damaged, or was written by another version',
+  };
+}

@@ -26,7 +26,7 @@ export function registeredWorkloads(
   const keyed = Array.from(all, (one) => {
     const { claim, connections } = one;
     const name = entryName(claim);
-    const workload: RegisteredWorkload = { name, claim, ...stateOf(one, store, isAlone), connections: [...connections] };
+    const workload: RegisteredWorkload = { name, claim, ...stateOf(one, store, isAlone), connections: [...connections.keys()] };
     return [`${claim.namespace}/${name}`, workload] as const;
   });
   return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, workload]) => workload);

@@ -8,6 +8,7 @@ import { RegistrationBook } from './registration-book.ts';
 import { LONGEST_REGISTRATIONS } from './registration-report.ts';
 import type { RegistrationReport } from './registration-report.ts';
 import { isSame } from './row.ts';
+import { rowOf } from './row.ts';
 import type { Row } from './row.ts';
 import { NoBridge, tellLeader } from './tell-leader.ts';
 
@@ -121,7 +122,7 @@ export class SharedRegistrations {
 
   /** What counts here. */
   row(key: string): Row | undefined {
-    return this.#alone.has(key) ? this.#mine.get(key) : (this.#options.ledger.get('registered', key) as Row | undefined);
+    return this.#alone.has(key) ? this.#mine.get(key) : rowOf(key, this.#options.ledger.get('registered', key));
   }
 
   /** What another replica says. Undefined: this one does not lead. @returns false: it has to say all anew */
