@@ -3,6 +3,7 @@ import type { SourceId } from '@isthmus/model';
 import { eachLimited } from './each-limited.ts';
 import { LeaseQueue } from './lease-queue.ts';
 import type {
+  ListedEntry,
   Publication,
   PublicationState,
   RegistrySink,
@@ -115,7 +116,9 @@ export class LeaseSink implements RegistrySink {
     const changes: SinkChange[] = [];
     try {
       await eachLimited(this.#book.ids(), DIFF_AT_ONCE, async (id) => {
-        for (const step of await this.#plan(session, id, signal)) if (step.action !== 'keep') changes.push(changeOf(step));
+        const at = this.#book.at(id);
+        const listed = at === undefined ? [] : await session.list(at, signal);
+        for (const step of this.#plan(id, listed)) if (step.action !== 'keep') changes.push(changeOf(step));
       });
     } finally {
       session.close();
@@ -206,10 +209,14 @@ export class LeaseSink implements RegistrySink {
   async #sync(session: SinkSession, id: string, signal: AbortSignal): Promise<void> {
     this.#dirty.delete(id); // before asking: what changes meanwhile makes it dirty again
     try {
-      const steps = await this.#plan(session, id, signal);
-      this.#book.intend(id);
+      const at = this.#book.at(id);
+      const listed = at === undefined ? [] : await session.list(at, signal);
+      // Both what is wanted and which sources are complete are as after the answer: one that was read meanwhile is complete by now,
+      // and what it wants was not wanted before.
+      const steps = this.#plan(id, listed);
+      const planned = this.#book.intend(id);
       for (const step of steps) await this.#do(session, id, step, signal);
-      this.#book.done(id, steps);
+      this.#book.done(id, planned, steps);
       this.#retries.forget(id);
       if (steps.some((step) => step.action === 'wait')) this.#waiting.add(id);
       if (this.#book.state(id) === undefined) this.#verify.delete(id);
@@ -221,12 +228,9 @@ export class LeaseSink implements RegistrySink {
     }
   }
 
-  async #plan(session: SinkSession, id: string, signal: AbortSignal): Promise<readonly PlannedStep[]> {
+  #plan(id: string, listed: readonly ListedEntry[]): readonly PlannedStep[] {
     const wanted = this.#book.wanted(id);
     const written = this.#book.written(id);
-    const at = (wanted ?? written)?.at;
-    if (at === undefined) return [];
-    const listed = await session.list(at, signal);
     const { meshId, isComplete } = this.#deps;
     const { owner } = this.#deps.writer;
     return planPublication({ meshId, owner, wanted, written, listed, changed: this.#book.hasChanged(id), isComplete });

@@ -2,7 +2,7 @@ import type { Ledger, SourceId } from '@isthmus/model';
 import { addressKey } from './sink-plan.ts';
 import type { PlannedStep } from './sink-plan.ts';
 import { publicationId } from './registry-sink.ts';
-import type { Publication, PublicationState, PublishedInstance } from './registry-sink.ts';
+import type { Publication, PublicationState, PublishedInstance, PublishedName } from './registry-sink.ts';
 
 /** What is wanted of one sink and what it has written; the latter is in the ledger, so that it outlives the process. */
 export class SinkBook {
@@ -48,6 +48,11 @@ export class SinkBook {
     return this.#written.get(id);
   }
 
+  /** Where it is, wanted or written. */
+  at(id: string): PublishedName | undefined {
+    return (this.#wanted.get(id) ?? this.#written.get(id))?.at;
+  }
+
   hasChanged(id: string): boolean {
     return this.#changed.has(id);
   }
@@ -64,26 +69,27 @@ export class SinkBook {
     return this.#written.entries();
   }
 
-  /** Before writing: a bridge that dies in the middle must find afterwards what it may have written. */
-  intend(id: string): void {
+  /** Before writing: a bridge that dies in the middle must find afterwards what it may have written. @returns what is wanted */
+  intend(id: string): Publication | undefined {
     const wanted = this.#wanted.get(id);
     const written = this.#written.get(id);
-    if (wanted === undefined || wanted === written) return;
+    if (wanted === undefined || wanted === written) return wanted;
     const kept = (written?.instances ?? []).filter((old) => !wanted.instances.some((w) => addressKey(w) === addressKey(old)));
     this.#setWritten(id, kept.length === 0 ? wanted : { ...wanted, instances: [...wanted.instances, ...kept] });
+    return wanted;
   }
 
-  /** After all steps were done. */
-  done(id: string, steps: readonly PlannedStep[]): void {
-    const wanted = this.#wanted.get(id);
+  /** After all steps were done. @param wanted what they were planned for; it may be another by now */
+  done(id: string, wanted: Publication | undefined, steps: readonly PlannedStep[]): void {
     const stays = new Set(steps.flatMap((s) => (REMAINS[s.action] ? [addressKey(s.entry)] : [])));
     const known = [...(wanted?.instances ?? []), ...(this.#written.get(id)?.instances ?? [])];
     const instances = firstOfEach(known).filter((instance) => stays.has(addressKey(instance)));
     const publication = wanted ?? this.#written.get(id);
     if (instances.length === 0 || publication === undefined) this.#setWritten(id, undefined);
     else this.#setWritten(id, instances.length === wanted?.instances.length ? wanted : { ...publication, instances });
-    this.#changed.delete(id);
     const taken = steps.filter((s) => s.action === 'leave').map((s) => `${s.entry.address}:${s.entry.port}`);
+    if (this.#wanted.get(id) !== wanted) return this.#setState(id, 'pending', taken, undefined);
+    this.#changed.delete(id);
     this.#setState(id, wanted === undefined ? 'waiting' : 'published', taken, undefined);
   }
 
