@@ -188,7 +188,9 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
 
   #want(change: LedgerChange): void {
     const id = `${change.table} ${change.key}`;
-    if (sameValue(this.#tables.get(change.table, change.key), change.value)) this.#wanted.delete(id);
+    const isInForce = sameValue(this.#tables.get(change.table, change.key), change.value);
+    // The write of a leader's wish before may be under way: then what is in force now will not be, unless this is written after it.
+    if (isInForce && !(this.#keeper.isLeader && this.#wanted.has(id))) this.#wanted.delete(id);
     else this.#wanted.set(id, change);
     this.#keeper.wake();
   }
