@@ -40,11 +40,18 @@ export async function openLedger(config: BridgeConfig): Promise<LocalLedger> {
     leaseMs: shared.leaseMs,
     monotonic: () => performance.now(),
     random: Math.random,
-    // An endpoint that is let go may have come back by then, and wait anew.
-    endsWithLead: (table, key) => table === 'held' && letGoService(key) !== undefined,
+    endsWithLead,
   });
   if (await ledger.loaded(LOAD_MS)) takeFrozen(ledger.frozen, local);
   return ledger;
+}
+
+/**
+ * An endpoint that is let go may have come back by then, and wait anew; which workloads are connected the replicas tell whoever leads
+ * anew, and their places may be others' meanwhile.
+ */
+export function endsWithLead(table: string, key: string): boolean {
+  return table === 'registered' || (table === 'held' && letGoService(key) !== undefined);
 }
 
 /** Undefined: one replica, or a registry that cannot keep a ledger. */

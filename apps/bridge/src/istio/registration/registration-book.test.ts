@@ -3,6 +3,8 @@ import { MemoryLedger } from '@isthmus/ledger';
 import { RegistrationBook } from './registration-book.ts';
 import { keyOf } from './row.ts';
 import type { Row } from './row.ts';
+import { PassingClock } from './testing/passing-clock.ts';
+import { SlowLedger } from './testing/slow-ledger.ts';
 
 const row = (address: string): Row => ({
   claim: { node: 'n', namespace: 'shop', group: 'vm', address, network: '', labels: {}, locality: '', probed: false },
@@ -10,50 +12,8 @@ const row = (address: string): Row => ({
 });
 const says = (...addresses: readonly string[]) => addresses.map((one) => [keyOf(row(one).claim), row(one)] as const);
 
-/** Steady, ms; what is due runs when it passes. */
-class Clock {
-  #now = 0;
-  readonly #due = new Map<object, { readonly at: number; readonly run: () => void }>();
-  readonly now = () => this.#now;
-  readonly after = (ms: number, run: () => void) => {
-    const id = {};
-    this.#due.set(id, { at: this.#now + ms, run });
-    return () => void this.#due.delete(id);
-  };
-
-  pass(ms: number): void {
-    this.#now += ms;
-    for (const [id, { at, run }] of this.#due) {
-      if (at > this.#now) continue;
-      this.#due.delete(id);
-      run();
-    }
-  }
-}
-
-/** As the store of the replicas: what is put counts when it is written. */
-class SlowLedger extends MemoryLedger {
-  readonly #wanted = new Map<string, unknown>();
-  override put(_: 'registered', key: string, value: unknown): void {
-    this.#wanted.set(key, value);
-  }
-  override delete(_: 'registered', key: string): void {
-    if (this.get('registered', key) === undefined) this.#wanted.delete(key);
-    else this.#wanted.set(key, undefined);
-  }
-  write(book: RegistrationBook): void {
-    const wanted = [...this.#wanted];
-    this.#wanted.clear();
-    for (const [key, value] of wanted) {
-      if (value === undefined) super.delete('registered', key);
-      else super.put('registered', key, value);
-    }
-    for (const [key] of wanted) book.written(key);
-  }
-}
-
 function begin(most = 10, ledger: MemoryLedger = new MemoryLedger()) {
-  const clock = new Clock();
+  const clock = new PassingClock();
   const book = new RegistrationBook({ ledger, timers: clock, now: clock.now, graceMs: () => 0, returnMs: 60_000, most });
   return { clock, book, has: () => [...ledger.entries('registered').keys()] };
 }
@@ -95,13 +55,60 @@ test('of a burst of several replicas no more are registered than there is room f
   expect(has()).toEqual(['shop/vm-10.0.0.2', 'shop/vm-10.0.0.3']);
 });
 
-test('one that goes before it was written leaves its place to the next', () => {
+test('one that goes before it was written leaves its place to the next when that is written', () => {
   const ledger = new SlowLedger();
   const { clock, book, has } = begin(1, ledger);
   book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1', '10.0.0.2') });
   book.take({ replica: 'a', seq: 1, changes: [['shop/vm-10.0.0.1', null]] });
   clock.pass(1);
   ledger.write(book);
+  ledger.write(book);
+  expect(has()).toEqual(['shop/vm-10.0.0.2']);
+});
+
+test('one that goes while it is written keeps its place until it is gone', () => {
+  const ledger = new SlowLedger();
+  const { clock, book, has } = begin(1, ledger);
+  book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1', '10.0.0.2') });
+  ledger.write(book, () => {
+    book.take({ replica: 'a', seq: 1, changes: [['shop/vm-10.0.0.1', null]] });
+    clock.pass(1);
+  });
+  expect(has()).toEqual(['shop/vm-10.0.0.1']);
+  ledger.write(book);
+  expect(has()).toEqual([]);
+  ledger.write(book);
+  expect(has()).toEqual(['shop/vm-10.0.0.2']);
+});
+
+test.each([
+  ['as it was', '10.0.0.1'],
+  ['as another', 'v2'],
+])('one that is back while its end is written, %s, has its place again before those that wait', (_, label) => {
+  const ledger = new SlowLedger();
+  const { clock, book, has } = begin(1, ledger);
+  const [[key, old]] = says('10.0.0.1') as [readonly [string, Row]];
+  const back: Row = label === '10.0.0.1' ? old : { ...old, claim: { ...old.claim, labels: { version: label } } };
+  book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1', '10.0.0.2') });
+  ledger.write(book);
+  book.take({ replica: 'a', seq: 1, changes: [[key, null]] });
+  clock.pass(1);
+  ledger.write(book, () => book.take({ replica: 'b', seq: 0, changes: [[key, back]] }));
+  expect(has()).toEqual([]);
+  ledger.write(book);
+  expect([has(), ledger.get('registered', key)]).toEqual([[key], back]);
+  expect(ledger.isWritten).toBe(true);
+});
+
+test('one that waits and is said anew keeps its turn', () => {
+  const { clock, book, has } = begin(1);
+  book.take({ replica: 'a', seq: 0, changes: says('10.0.0.1') });
+  book.take({ replica: 'b', seq: 0, changes: says('10.0.0.2') });
+  book.take({ replica: 'c', seq: 0, changes: says('10.0.0.3') });
+  book.take({ replica: 'b', seq: 0, changes: says('10.0.0.2') });
+  book.take({ replica: 'a', seq: 1, changes: [['shop/vm-10.0.0.1', null]] });
+  clock.pass(1);
+  book.written('shop/vm-10.0.0.1');
   expect(has()).toEqual(['shop/vm-10.0.0.2']);
 });
 

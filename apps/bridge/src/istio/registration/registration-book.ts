@@ -36,8 +36,10 @@ export class RegistrationBook {
   readonly #going = new Map<string, () => void>();
   /** Connected to replicas, and more than there is room for. */
   readonly #waiting = new Set<string>();
-  /** New ones that are not written yet: they have their places already. */
+  /** New ones that are not written yet, or back while their end is written: they have their places already. */
   readonly #unwritten = new Set<string>();
+  /** Whose end is not written yet. */
+  readonly #ending = new Set<string>();
   #order = 0;
 
   constructor(options: BookOptions) {
@@ -65,12 +67,16 @@ export class RegistrationBook {
     return true;
   }
 
-  /** A row was written: also one that this replica wished for before it led, and that nobody has. Or it went: there is room. */
+  /** A row was written: also one that nobody has any more. Or it went: there is room, for itself first if it is back. */
   written(key: string): void {
     this.#unwritten.delete(key);
-    const [next] = this.#waiting;
-    if (this.#options.ledger.get('registered', key) !== undefined) this.#decide(key);
-    else if (next !== undefined) this.#decide(next);
+    const isThere = this.#options.ledger.get('registered', key) !== undefined;
+    if (!isThere) this.#ending.delete(key);
+    if (isThere || this.#last(key) !== undefined) this.#decide(key);
+    for (const next of this.#waiting) {
+      if (!this.#hasRoom) return;
+      this.#decide(next);
+    }
   }
 
   /** What a replica had that is not heard any more has the grace to come back at another. */
@@ -88,29 +94,44 @@ export class RegistrationBook {
   }
 
   /** Of several that have it (a proxy that moves, a connection that hangs) the one to which it connected last counts. */
-  #decide(key: string, moreMs = 0): void {
-    const { ledger, graceMs, most } = this.#options;
+  #last(key: string): Row | undefined {
     const [last] = [...this.#replicas.values()]
       .flatMap(({ rows }) => rows.get(key) ?? [])
       .sort((a, b) => b.at - a.at || b.order - a.order);
-    this.#waiting.delete(key);
-    if (last === undefined) return this.#expire(key, graceMs() + moreMs);
+    return last?.row;
+  }
+
+  get #hasRoom(): boolean {
+    const { ledger, most } = this.#options;
+    return ledger.entries('registered').size + this.#unwritten.size < most;
+  }
+
+  #decide(key: string, moreMs = 0): void {
+    const { ledger, graceMs } = this.#options;
+    const row = this.#last(key);
+    if (row === undefined) {
+      this.#waiting.delete(key);
+      return this.#expire(key, graceMs() + moreMs);
+    }
     this.#going.get(key)?.();
     this.#going.delete(key);
-    const registered = ledger.entries('registered');
-    if (registered.has(key) || this.#unwritten.has(key) || registered.size + this.#unwritten.size < most) {
-      ledger.put('registered', key, last.row);
-      if (ledger.get('registered', key) === undefined) this.#unwritten.add(key);
-    } else this.#waiting.add(key);
+    const isThere = ledger.get('registered', key) !== undefined;
+    // Who waits already keeps its turn.
+    if (!isThere && !this.#unwritten.has(key) && !this.#hasRoom) return void this.#waiting.add(key);
+    this.#waiting.delete(key);
+    ledger.put('registered', key, row);
+    const isBack = this.#ending.delete(key);
+    if (isBack || ledger.get('registered', key) === undefined) this.#unwritten.add(key);
   }
 
   #expire(key: string, ms: number): void {
     if (this.#going.has(key)) return;
     const stay = this.#options.timers.after(ms, () => {
+      const { ledger } = this.#options;
       this.#going.delete(key);
-      this.#options.ledger.delete('registered', key);
-      // Nothing is told of what goes before it was written.
-      if (this.#unwritten.has(key)) this.written(key);
+      if (this.#unwritten.has(key) || ledger.get('registered', key) !== undefined) this.#ending.add(key);
+      // Its place is free when this is written, and not before: its own row may be on the way.
+      ledger.delete('registered', key);
     });
     this.#going.set(key, stay);
   }
