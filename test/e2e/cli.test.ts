@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -16,6 +16,11 @@ import { EurekaClient } from './support/eureka-client.ts';
 
 const HOST = 'payments.eureka';
 const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
+const PROXY_CONFIG = `apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: { name: web, namespace: default }
+spec: { selector: { matchLabels: { app: web } }, concurrency: 3, environmentVariables: { ISTIO_META_ZONE_HINT: b } }
+`;
 
 describe('isthmus, built, beside a real registry, bridge and Envoy', () => {
   let eureka: EurekaServer;
@@ -27,6 +32,12 @@ describe('isthmus, built, beside a real registry, bridge and Envoy', () => {
   const isthmus = (...args: readonly string[]): Promise<CliOutcome> =>
     startCli(args, { cwd: bridge.directory, env: { ISTHMUS_CONTROL: `http://127.0.0.1:${bridge.ports.control}` } }).ended;
 
+  const giveRules = async (text: string): Promise<void> => {
+    const file = join(bridge.directory, 'istio.d/proxies.yaml');
+    await writeFile(`${file}.tmp`, text);
+    await rename(`${file}.tmp`, file);
+  };
+
   beforeAll(async () => {
     [a, b] = await Promise.all([Backend.start('a'), Backend.start('b')]);
     eureka = await startEureka();
@@ -35,12 +46,16 @@ describe('isthmus, built, beside a real registry, bridge and Envoy', () => {
     await client.register('payments', b.port, { status: 'OUT_OF_SERVICE' });
     await client.register('ledger', a.port, { metadata: { weight: '-1' } });
     const url = `http://127.0.0.1:${eureka.ports.http}/eureka`;
-    bridge = await BridgeProcess.start(
+    bridge = await BridgeProcess.prepare(
       [{ name: 'old', kind: 'eureka', servers: [url], pollInterval: '200ms', restartGrace: '1s' }],
       {
         guard: { minEndpoints: 0, confirmAfter: '1h' },
+        istio: { dir: 'istio.d' },
       },
     );
+    await mkdir(join(bridge.directory, 'istio.d'));
+    await giveRules(PROXY_CONFIG);
+    await bridge.run();
     const [admin = 0, egress = 0, metrics = 0] = await freePorts(3);
     const at = (port: number) => `127.0.0.1:${port}`;
     const where = ['--xds', at(bridge.ports.xds), '--egress', at(egress), '--admin', at(admin), '--metrics', at(metrics)];
@@ -64,7 +79,7 @@ describe('isthmus, built, beside a real registry, bridge and Envoy', () => {
   test('get lists sources, services and endpoints as the registry has them', async () => {
     const sources = await isthmus('get', 'sources');
     expect(sources).toMatchObject({ code: 0, stderr: '' });
-    expect(sources.stdout).toMatch(/^SOURCE +KIND .*\nold +eureka +- +live +now +2 +3 /);
+    expect(sources.stdout).toMatch(/^SOURCE +KIND .*\nistio .*\nold +eureka +- +live +now +2 +3 /);
     const services = await isthmus('get', 'services', '-o', 'json');
     expect(JSON.parse(services.stdout)).toMatchObject({
       items: [{ host: 'ledger.eureka' }, { host: HOST, endpoints: 2, healthy: 1 }],
@@ -111,6 +126,33 @@ describe('isthmus, built, beside a real registry, bridge and Envoy', () => {
     await until('the call arrives', async () => (await callEgress(envoy.ports.egress, HOST)).status === 200);
     const config = await isthmus('proxy', 'config', NODE);
     expect(config.stdout).toMatch(/\nClusterLoadAssignment +outbound\|80\|\|payments\.eureka +\w+/);
+  });
+
+  test('`proxy bootstrap` asks the bridge which ProxyConfigs are in force; a file that breaks takes none away', async () => {
+    const bootstrap = (...labels: readonly string[]) =>
+      isthmus('proxy', 'bootstrap', '--node', NODE, '--xds', '127.0.0.1:15012', '--ask-bridge', ...labels);
+    expect(await bootstrap('--label', 'app=web')).toMatchObject({
+      ...{ code: 0, stderr: '' },
+      stdout: expect.stringMatching(/ --concurrency 3\n[^]*ZONE_HINT: b\n/),
+    });
+    expect(await bootstrap('--label', 'app=other')).toMatchObject({
+      ...{ code: 0, stderr: '' },
+      stdout: expect.not.stringMatching(/--concurrency|ZONE_HINT/),
+    });
+    await giveRules('a: [');
+    let last: CliOutcome | undefined;
+    await until('it is told', async () => {
+      last = await bootstrap('--label', 'app=web');
+      return last.stderr !== '';
+    });
+    expect(last).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(' --concurrency 3\n'),
+      stderr: expect.stringMatching(/^warning: .*istio\.d\/proxies\.yaml:1:5: .*; what it said before stays in force/),
+    });
+    await giveRules(PROXY_CONFIG);
+    const wrong = await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/proxies/settings?namespace=default&label=app`);
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { title: 'No workload', remedy: expect.any(String) }]);
   });
 
   test('export prints the ServiceEntries as files', async () => {

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseAddress } from './bootstrap.ts';
+import { fakeControl } from './testing/fake-control.ts';
+import type { FakeAnswer } from './testing/fake-control.ts';
 import { runCli } from './testing/run-cli.ts';
 
 const NODE = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
@@ -79,6 +81,66 @@ describe('the bootstrap for Envoy', () => {
     expect([missing.code, missing.stdout]).toEqual([2, '']);
   });
 
+  test('says of a file that is no YAML that it may have had some', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'isthmus-bootstrap-'));
+    await writeFile(join(cwd, 'rules.yaml'), 'apiVersion: networking.istio.io/v1beta1\nkind: [');
+    const { code, stderr } = await runCli(
+      ['proxy', 'bootstrap', '--node', NODE, '--xds', '127.0.0.1:15012', '--rules', 'rules.yaml'],
+      {
+        cwd,
+      },
+    );
+    await rm(cwd, { recursive: true });
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^warning: rules\.yaml:2:\d+: .*nothing of it is in force/)]);
+  });
+
+  describe('asks a bridge which ProxyConfigs are in force', () => {
+    const ask = async (answer: FakeAnswer, ...more: readonly string[]) => {
+      await using bridge = await fakeControl({ [`GET /api/v1/proxies/settings?${QUERY}`]: answer });
+      const where = ['--node', 'sidecar~10.0.0.7~a.shop~shop.svc.cluster.local', '--label', 'app=web', '--label', 'v=a&b'];
+      return await runCli([
+        ...['proxy', 'bootstrap', '--xds', '127.0.0.1:15012', ...where],
+        ...['--ask-bridge', '--control', bridge.url, ...more],
+      ]);
+    };
+    const QUERY = 'namespace=shop&label=app%3Dweb&label=v%3Da%26b';
+
+    test('of the namespace and the labels of the workload, and tells what is wrong with them', async () => {
+      const diagnostic = {
+        ...{ code: 'istio.unreadable', severity: 'error', where: 'k8s proxyconfigs.networking.istio.io' },
+        ...{ what: 'cannot be read: forbidden', meaning: 'what was read before stays in force', remedy: 'give the right' },
+      };
+      const environmentVariables = { ISTIO_META_ZONE_HINT: 'b', OTHER: 'y' };
+      const said = await ask({
+        body: { concurrency: 3, environmentVariables, imageType: 'debug', diagnostics: [diagnostic] },
+      });
+      expect(said.code).toBe(0);
+      expect(said.stdout).toContain('#   envoy -c FILE --concurrency 3\n');
+      expect(parse(said.stdout)).toMatchObject({ node: { metadata: { ZONE_HINT: 'b' } } });
+      expect(said.stderr.split('\n')).toEqual([
+        expect.stringMatching(/^warning: k8s proxyconfigs.*forbidden; what was read before stays in force/),
+        expect.stringContaining('OTHER'),
+        expect.stringContaining('"debug"'),
+        '',
+      ]);
+    });
+
+    test('and prints none when it has not read them yet, or is not there', async () => {
+      const problem = { type: 'about:blank', title: 'Rules not read yet', status: 503, detail: 'wait', remedy: 'ask again' };
+      const early = await ask({ status: 503, type: 'application/problem+json', body: problem });
+      expect([early.code, early.stdout, early.stderr]).toEqual([1, '', expect.stringContaining('Rules not read yet: wait')]);
+      const gone = await ask({ body: {} }, '--control', 'http://127.0.0.1:1');
+      expect([gone.code, gone.stdout]).toEqual([3, '']);
+    });
+
+    test('only when told to', async () => {
+      const { code, stderr } = await runCli(['proxy', 'bootstrap', '--node', NODE, '--xds', '127.0.0.1:15012'], {
+        env: { ISTHMUS_CONTROL: 'http://127.0.0.1:1' },
+      });
+      expect([code, stderr]).toEqual([0, '']);
+    });
+  });
+
   test.each([
     ['a router with an egress port', '--node router~10.0.0.8~e.e~e.svc.cluster.local --egress 15004', 'Gateways'],
     ['iptables without the IP of the workload', '--node web --interception TPROXY', "the workload's own IP"],
@@ -87,6 +149,9 @@ describe('the bootstrap for Envoy', () => {
     ['an interception for gRPC', '--grpc --node web --interception NONE', 'no proxy'],
     ['a token for gRPC', '--grpc --node web --xds-token-file token', 'no place for a token'],
     ['a label without a value', '--node web --label app', 'NAME=VALUE'],
+    ['files and a bridge', '--node web --rules istio.d --ask-bridge', 'choose one of --rules and --ask-bridge'],
+    ['a root namespace for a bridge', '--node web --ask-bridge --root-namespace a', "the bridge's own"],
+    ['a bridge that is not asked', '--node web --control http://127.0.0.1:1', 'are for --ask-bridge'],
     ['a locality of four parts', '--node web --locality a/b/c/d', 'REGION/ZONE/SUBZONE'],
     ['an interception that is none', '--node web --interception EBPF', 'REDIRECT, TPROXY, NONE'],
   ])('refuses %s', async (_, line, reason) => {

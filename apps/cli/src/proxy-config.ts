@@ -1,7 +1,10 @@
 import { statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
+import type { ProxySettingsView } from '@isthmus/contract';
 import { formatDiagnostic } from '@isthmus/model';
+import type { Diagnostic } from '@isthmus/model';
 import { IstioConfigStore, IstioDirectory, effectiveProxyConfig, parseIstioYaml } from '@isthmus/policy';
+import type { ControlClient } from './control-client.ts';
 import { CliError, EXIT } from './exit-code.ts';
 import type { Io } from './io.ts';
 import { readText } from './options.ts';
@@ -18,14 +21,38 @@ export interface ProxySettings {
 
 const META = 'ISTIO_META_';
 
+interface Workload {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** @param path a file with Istio's objects, or a directory, as `istio.dir`. @throws CliError where it cannot be read */
-export async function proxySettings(
+export async function settingsOfFiles(
   io: Io,
   path: string,
-  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>>; readonly rootNamespace: string },
+  workload: Workload & { readonly rootNamespace: string },
 ): Promise<ProxySettings> {
   const store = await readRules(io, path);
   const { concurrency, environment, imageType } = effectiveProxyConfig(store.objects('ProxyConfig'), workload);
+  return settings(concurrency, environment, imageType, store.diagnostics('ProxyConfig'));
+}
+
+/** As the bridge has them in force, wherever from. @throws CliError where it cannot be asked, or has not read them yet */
+export async function settingsOfBridge(bridge: ControlClient, { namespace, labels }: Workload): Promise<ProxySettings> {
+  const query = new URLSearchParams([
+    ['namespace', namespace],
+    ...Object.entries(labels).map(([name, value]) => ['label', `${name}=${value}`] as [string, string]),
+  ]);
+  const said = await bridge.get<ProxySettingsView>(`/proxies/settings?${query.toString()}`);
+  return settings(said.concurrency, said.environmentVariables, said.imageType ?? '', said.diagnostics);
+}
+
+function settings(
+  concurrency: number | undefined,
+  environment: Readonly<Record<string, string>>,
+  imageType: string,
+  diagnostics: Iterable<Diagnostic>,
+): ProxySettings {
   const names = Object.keys(environment).sort();
   const meta = names.filter((name) => name.startsWith(META) && name.length > META.length);
   const others = names.filter((name) => !meta.includes(name));
@@ -33,7 +60,7 @@ export async function proxySettings(
     concurrency,
     metadata: Object.fromEntries(meta.map((name) => [name.slice(META.length), environment[name] ?? ''])),
     notes: [
-      ...[...store.diagnostics()].filter(({ what }) => what.includes('ProxyConfig')).map(formatDiagnostic),
+      ...[...diagnostics].map(formatDiagnostic),
       ...(others.length === 0
         ? []
         : [`environmentVariables of a ProxyConfig: ${others.join(', ')} mean something to istio-agent, and nothing to Envoy`]),

@@ -33,6 +33,7 @@ export type {
   ProxyConfigView,
   ProxyList,
   ProxyNack,
+  ProxySettingsView,
   ProxyTypeView,
   ProxyView,
   ProxyWorkloadView,

@@ -1,3 +1,5 @@
+import type { Diagnostic } from '@isthmus/model';
+
 /** What the proxy refused last, until it accepts something newer of that type. */
 export interface ProxyNack {
   /** Milliseconds since the epoch. */
@@ -93,4 +95,15 @@ export interface ProxyConfigView {
     readonly version: string;
     readonly resources: readonly ConfiguredResource[];
   }[];
+}
+
+/** What ProxyConfigs say of one workload: `GET /api/v1/proxies/settings?namespace=shop&label=app=web` */
+export interface ProxySettingsView {
+  /** Envoy's worker threads, 0: one per CPU. Absent: nobody says. */
+  readonly concurrency?: number;
+  readonly environmentVariables: Readonly<Record<string, string>>;
+  /** Absent: nobody says. */
+  readonly imageType?: string;
+  /** What is wrong with ProxyConfigs, or with what may have some; at most 1,000. */
+  readonly diagnostics: readonly Diagnostic[];
 }

@@ -1,12 +1,30 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import type { ConfiguredResource, ProxyConfigView, ProxyList, ProxyView, ProxyWorkloadView } from '@isthmus/contract';
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import {
+  ApiBadRequestResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiServiceUnavailableResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type {
+  ConfiguredResource,
+  ProxyConfigView,
+  ProxyList,
+  ProxySettingsView,
+  ProxyView,
+  ProxyWorkloadView,
+} from '@isthmus/contract';
 import type { ClientStatus, PeerIdentity, SentResource } from '@isthmus/xds';
 import { Engine } from '../engine/engine.ts';
 import { XdsServers } from '../engine/xds-servers.ts';
 import type { AutoRegistration } from '../istio/registration/auto-registration.ts';
 import { answerOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
+import { proxySettings, workloadOf } from './proxy-settings.ts';
+import type { ProxySettingsQuery } from './proxy-settings.ts';
 
 /** Who is connected to the xDS and MCP outputs, what each acknowledged and rejected, and why. */
 @ApiTags('proxies')
@@ -29,6 +47,28 @@ export class ProxiesController {
       items: this.#servers.all.flatMap((server) => server.clients()).map((client) => proxyView(client, workloads)),
       rejected: this.#servers.all.flatMap((server) => server.rejections()).sort((a, b) => b.lastAt - a.lastAt),
     };
+  }
+
+  @Get('settings')
+  @ApiOperation({ summary: 'What ProxyConfigs say of a workload; its bootstrap is made with it' })
+  @ApiQuery({ name: 'namespace', description: 'Of the workload' })
+  @ApiQuery({ name: 'label', required: false, isArray: true, type: 'string', description: 'NAME=VALUE; may be given again' })
+  @ApiOkResponse(answerOf('ProxySettingsView'))
+  @ApiBadRequestResponse({ description: 'No namespace, or a label without a name', ...answerOf('Problem') })
+  @ApiServiceUnavailableResponse({ description: "Istio's objects have not been read yet", ...answerOf('Problem') })
+  async settings(@Query() query: ProxySettingsQuery): Promise<ProxySettingsView> {
+    const workload = workloadOf(query);
+    const { istio, readiness, config } = this.#engine;
+    // What is not read yet is not the same as nothing: an Envoy would keep what it is started with.
+    if (!readiness.knowsRules)
+      throw new ProblemException(
+        503,
+        'Rules not read yet',
+        "the bridge has not read Istio's objects since it was started",
+        'ask again when /readyz no longer names istio; `isthmus get diagnostics` says what keeps it',
+      );
+    await istio.store.settled;
+    return proxySettings(istio.store, { ...workload, rootNamespace: config.istio.rootNamespace });
   }
 
   @Get(':node/config')

@@ -7,6 +7,7 @@ import { IstioConfigStore } from '@isthmus/policy';
 import { startKubernetes } from '@isthmus/servers';
 import type { KubernetesServer } from '@isthmus/servers';
 import { parseAllDocuments } from 'yaml';
+import { proxySettings } from '../control/proxy-settings.ts';
 import { ISTIO_RESOURCES, IstioCluster } from './istio-cluster.ts';
 
 const patient = 60_000;
@@ -84,6 +85,8 @@ test(
     const [virtual] = store.objects('VirtualService');
     expect(virtual).toMatchObject({ namespace: 'shop', place: 'k8s VirtualService shop/one' });
     expect(virtual?.createdAt).toBeGreaterThan(Date.UTC(2020));
+    const workload = { namespace: 'shop', labels: {}, rootNamespace: 'istio-system' };
+    expect(proxySettings(store, workload)).toEqual({ concurrency: 2, environmentVariables: {}, diagnostics: [] });
 
     // The CRD lets it pass; there is no istiod whose webhook would refuse it.
     await put('VirtualService', 'one', { hosts: ['orders'], http: [{ route: [{ destination: { host: '*' } }] }] });

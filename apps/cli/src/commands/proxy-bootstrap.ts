@@ -7,16 +7,19 @@ import { grpcBootstrap } from '../grpc-bootstrap.ts';
 import { isLoopbackName } from '../control-client.ts';
 import { CliError, EXIT } from '../exit-code.ts';
 import type { Io } from '../io.ts';
-import { readText } from '../options.ts';
-import { proxySettings } from '../proxy-config.ts';
+import { readClient, readText, withControl } from '../options.ts';
+import type { ControlOptions } from '../options.ts';
+import { settingsOfBridge, settingsOfFiles } from '../proxy-config.ts';
 import type { ProxySettings } from '../proxy-config.ts';
 import { terminalSafe } from '../terminal-safe.ts';
 
 type Locality = NonNullable<BootstrapInput['locality']>;
 
 const EGRESS: Address = { host: '127.0.0.1', port: 15_004 };
+/** As `istio.rootNamespace` of the bridge's config. */
+const ROOT_NAMESPACE = 'istio-system';
 
-interface BootstrapOptions {
+interface BootstrapOptions extends ControlOptions {
   readonly node: string;
   readonly xds: Address;
   readonly egress?: Address;
@@ -35,12 +38,13 @@ interface BootstrapOptions {
   readonly xdsTokenFile?: string;
   readonly workloadGroup?: string;
   readonly rules?: string;
-  readonly rootNamespace: string;
+  readonly rootNamespace?: string;
+  readonly askBridge?: true;
 }
 
 /** `isthmus proxy bootstrap` */
 export function addBootstrap(proxy: Command, io: Io): void {
-  proxy
+  const command = proxy
     .command('bootstrap')
     .description('Print the bootstrap of an Envoy beside a workload: static parts, and where the dynamic ones come from.')
     .requiredOption('--node <id>', 'node id: sidecar~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local; router~… for an edge', nodeId)
@@ -66,7 +70,11 @@ export function addBootstrap(proxy: Command, io: Io): void {
       '--rules <path>',
       "file or directory with Istio's objects: its ProxyConfigs count (concurrency, ISTIO_META_… variables)",
     )
-    .option('--root-namespace <name>', 'whose ProxyConfig holds where the others say nothing', 'istio-system')
+    .option(
+      '--root-namespace <name>',
+      `of --rules: whose ProxyConfig holds where the others say nothing (default: ${ROOT_NAMESPACE})`,
+    )
+    .option('--ask-bridge', 'the ProxyConfigs that count are those of the running bridge at --control, also from Kubernetes')
     .addOption(addressOption('--admin <host:port>', "Envoy's admin interface", '127.0.0.1:15000'))
     .addOption(addressOption('--metrics <host:port>', 'Prometheus metrics, at /stats/prometheus', '127.0.0.1:15090'))
     .option('--delta', 'incremental xDS (the default)')
@@ -93,40 +101,58 @@ Examples:
   # a workload that no registry knows: ServiceEntries that choose the group's labels have it as an endpoint
   isthmus proxy bootstrap --node sidecar~10.0.0.7~vm-1.shop~shop.svc.cluster.local --workload-group vm --rules istio.d \\
     --xds 127.0.0.1:15012 > envoy.yaml
+  # with the ProxyConfigs that a running bridge has in force
+  isthmus proxy bootstrap --node sidecar~10.0.0.7~web-1.shop~shop.svc.cluster.local --label app=web --ask-bridge \\
+    --xds 127.0.0.1:15012 > envoy.yaml
   # at the edge; its ports come from the Gateways whose selector has its labels
   isthmus proxy bootstrap --node router~10.0.0.8~edge-1.edge~edge.svc.cluster.local --label istio=ingressgateway \\
     --xds 127.0.0.1:15012 > envoy.yaml`,
-    )
-    .action(async (options: BootstrapOptions & { delta?: true }) => {
-      const problem = contradiction(options);
-      if (problem !== undefined) throw new CliError(EXIT.usage, problem);
-      const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, label: labels, clusterId, ...input } = options;
-      const isOnItsOwn = options.interception === undefined && !isRouter(options.node);
-      const { concurrency, metadata, notes } = await settingsOf(options, io);
-      for (const note of notes) io.stderr.write(`warning: ${terminalSafe(note)}\n`);
-      if (options.grpc === true) {
-        io.stdout.write(grpcBootstrap({ ...options, metadata, labels: options.label }));
-        return;
-      }
-      const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
-      io.stdout.write(
-        envoyBootstrap({
-          ...input,
-          ...(options.egress === undefined && isOnItsOwn ? { egress: EGRESS } : {}),
-          ...{ labels, metadata },
-          ...(concurrency === undefined ? {} : { concurrency }),
-          ...(clusterId === undefined ? {} : { cluster: clusterId }),
-          transport: options.sotw === true ? 'sotw' : 'delta',
-          ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
-          ...(xdsTokenFile === undefined ? {} : { token: readText(io, xdsTokenFile, '--xds-token-file').trim() }),
-        }),
-      );
-    });
+    );
+  withControl(command, io).action(async (options: BootstrapOptions & { delta?: true }) => {
+    const problem = contradiction(options) ?? contradictionOfSettings(options, command.getOptionValueSource('control') === 'cli');
+    if (problem !== undefined) throw new CliError(EXIT.usage, problem);
+    const { xdsCa: caFile, xdsCert: certFile, xdsKey: keyFile, xdsTokenFile, label: labels, clusterId, ...input } = options;
+    const isOnItsOwn = options.interception === undefined && !isRouter(options.node);
+    const { concurrency, metadata, notes } = await settingsOf(options, io);
+    for (const note of notes) io.stderr.write(`warning: ${terminalSafe(note)}\n`);
+    if (options.grpc === true) {
+      io.stdout.write(grpcBootstrap({ ...options, metadata, labels: options.label }));
+      return;
+    }
+    const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
+    io.stdout.write(
+      envoyBootstrap({
+        ...input,
+        ...(options.egress === undefined && isOnItsOwn ? { egress: EGRESS } : {}),
+        ...{ labels, metadata },
+        ...(concurrency === undefined ? {} : { concurrency }),
+        ...(clusterId === undefined ? {} : { cluster: clusterId }),
+        transport: options.sotw === true ? 'sotw' : 'delta',
+        ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
+        ...(xdsTokenFile === undefined ? {} : { token: readText(io, xdsTokenFile, '--xds-token-file').trim() }),
+      }),
+    );
+  });
 }
 
-function settingsOf({ rules, node, label: labels, rootNamespace }: BootstrapOptions, io: Io): Promise<ProxySettings> {
-  if (rules === undefined) return Promise.resolve({ concurrency: undefined, metadata: {}, notes: [] });
-  return proxySettings(io, rules, { namespace: nodeNamespace(node) || 'default', labels, rootNamespace });
+async function settingsOf(options: BootstrapOptions, io: Io): Promise<ProxySettings> {
+  const { rules, node, label: labels, rootNamespace = ROOT_NAMESPACE } = options;
+  const workload = { namespace: nodeNamespace(node) || 'default', labels };
+  if (options.askBridge === true) return settingsOfBridge(readClient(options, io), workload);
+  if (rules !== undefined) return settingsOfFiles(io, rules, { ...workload, rootNamespace });
+  return { concurrency: undefined, metadata: {}, notes: [] };
+}
+
+function contradictionOfSettings(options: BootstrapOptions, namesControl: boolean): string | undefined {
+  const { rules, rootNamespace, askBridge, tokenFile, caFile } = options;
+  if (askBridge !== true)
+    return namesControl || tokenFile !== undefined || caFile !== undefined
+      ? '--control, --token-file and --ca-file are for --ask-bridge: without it no bridge is asked.'
+      : undefined;
+  if (rules !== undefined) return 'choose one of --rules and --ask-bridge: ProxyConfigs are taken from one place.';
+  return rootNamespace === undefined
+    ? undefined
+    : "with --ask-bridge the root namespace is the bridge's own (istio.rootNamespace): leave out --root-namespace.";
 }
 
 function contradiction(options: BootstrapOptions & { delta?: true }): string | undefined {

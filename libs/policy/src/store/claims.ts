@@ -30,8 +30,10 @@ export function renewedPart(before: Part | undefined, file: IstioFile): Part {
   return { objects, stale, problems: file.problems };
 }
 
-export function partDiagnostics(part: Part): readonly Diagnostic[] {
-  return part.problems.map((problem): Diagnostic => {
+/** @param kind only what is wrong with objects of it, or with all that the place says */
+export function partDiagnostics(part: Part, kind?: IstioKind): readonly Diagnostic[] {
+  const problems = kind === undefined ? part.problems : part.problems.filter((problem) => mayConcern(kind, problem));
+  return problems.map((problem): Diagnostic => {
     const isError = problem.severity === 'error';
     return {
       code: isError ? 'istio.invalid' : 'istio.warning',
@@ -42,6 +44,11 @@ export function partDiagnostics(part: Part): readonly Diagnostic[] {
       remedy: problem.remedy,
     };
   });
+}
+
+/** What names no object may be one of any kind that could not be read; a warning then is about a kind that is not read at all. */
+function mayConcern(kind: IstioKind, { object, severity }: Problem): boolean {
+  return object === undefined ? severity === 'error' : object.startsWith(`${kind} `);
 }
 
 function meaningOf({ object }: Problem, { objects, stale }: Part): string {

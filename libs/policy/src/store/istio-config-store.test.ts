@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { VirtualService } from '@isthmus/proto/istio';
 import fc from 'fast-check';
+import { parseCustomObject } from '../load/parse-custom-object.ts';
 import { parseIstioYaml } from '../load/parse-istio-yaml.ts';
 import type { ObjectChange } from '../scope/proxy-scopes.ts';
 import { IstioConfigStore } from './istio-config-store.ts';
@@ -100,6 +101,28 @@ describe('an object in two files', () => {
     ]);
     expect([changes, hostOf(store)]).toEqual([[], 'x']);
   });
+});
+
+test('what is wrong with one kind is asked for: with what may hide objects of it, without what is known to be of another', () => {
+  const store = new IstioConfigStore();
+  const proxyConfig = (name: string, spec: string) =>
+    `apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\nmetadata: { name: ${name}, namespace: shop }\nspec: ${spec}\n`;
+  const identity = 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: a }\nspec: {}\n';
+  store.set('a', read('a', rule('"*"'), proxyConfig('bad', '{ concurrency: x }'), identity, proxyConfig('twice', '{}')));
+  store.set('b', read('b', proxyConfig('twice', '{}'), rule('x', 'twice')));
+  store.set('c', read('c', 'a: ['));
+  store.set('d', read('d', rule('x', 'twice')));
+  store.set(
+    'k8s ProxyConfig shop/far',
+    parseCustomObject('ProxyConfig', { metadata: { name: 'far', namespace: 'shop' }, spec: { concurrency: -1 } }),
+  );
+  expect([...store.diagnostics('ProxyConfig')].map(({ code, where }) => `${code} ${where}`)).toEqual([
+    'istio.invalid a:9:22',
+    expect.stringMatching(/^istio\.invalid c:1:/),
+    'istio.invalid k8s ProxyConfig shop/far',
+    'istio.duplicate b:1:1',
+  ]);
+  expect([...store.diagnostics()].length).toBe(7);
 });
 
 test('more objects than it takes are left out and said, those that are there stay', () => {

@@ -104,12 +104,13 @@ export class IstioConfigStore {
     this.#own.splice(0, this.#own.length, ...diagnostics);
   }
 
-  /** All that is wrong, by place. */
-  *diagnostics(): Generator<Diagnostic> {
+  /** All that is wrong, by place; of one kind where it is given: with what may hide objects of it, as a file that is no YAML does. */
+  *diagnostics(kind?: IstioKind): Generator<Diagnostic> {
     yield* this.#own;
     if (this.#leftOut.size > 0) yield full(this.#leftOut.size);
-    for (const place of [...this.#parts.keys()].sort()) yield* partDiagnostics(this.#parts.get(place) as Part);
-    for (const key of [...this.#duplicates.keys()].sort()) yield* this.#duplicates.get(key) ?? [];
+    for (const place of [...this.#parts.keys()].sort()) yield* partDiagnostics(this.#parts.get(place) as Part, kind);
+    for (const key of [...this.#duplicates.keys()].sort())
+      if (kind === undefined || key.startsWith(`${kind}/`)) yield* this.#duplicates.get(key) ?? [];
   }
 
   #put(place: string, file: IstioFile | undefined, dirty: Set<string>): void {
