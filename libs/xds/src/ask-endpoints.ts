@@ -15,7 +15,8 @@ interface SentClusters {
 }
 
 /**
- * A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607).
+ * A changed cluster warms until it gets its endpoints again, asked for or not (envoy#13009, envoy#33607), and also those that it
+ * refuses: until then it answers CDS no more (`envoy.refused.real.test.ts`).
  * Routes wait until the client has taken them.
  * @returns whether others of the node's streams have something to do now
  */

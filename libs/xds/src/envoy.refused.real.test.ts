@@ -76,3 +76,35 @@ test.each(all)('they wait as well as Envoy comes back (%s, %s)', async (version,
   const { one: _, two: __, ...failed } = await calls.stop();
   expect(failed).toEqual({});
 });
+
+/**
+ * Not sending them again would spare the refusal and leave the cluster with the endpoints that it had. But it would warm without end,
+ * and Envoy answers CDS only when nothing warms: no other cluster would get there any more.
+ */
+test.each(all)('a changed cluster is sent refused endpoints once more, and Envoy goes on (%s, %s)', async (version, apiType) => {
+  const said: string[] = [];
+  const onEvent = (event: XdsEvent): void => {
+    if ('type' in event && event.type !== RDS) said.push(`${event.kind} ${event.type.slice(event.type.lastIndexOf('.') + 1)}`);
+  };
+  bench.store.commit([
+    ...[cluster('one'), endpoints('one', [bench.ports[0]])],
+    ...[listener('egress', bench.egress, 'routes'), route('routes', { orders: 'one' })],
+  ]);
+  await bench.listen(0, { onEvent });
+  await bench.connect({ version, apiType });
+  await bench.until('calls arrive', async () => (await bench.call('orders')) === 'one');
+  bench.store.commit([endpoints('one', [bench.ports[0]], 'not-an-address')]);
+  await bench.until('they are refused', () => said.includes('nacked ClusterLoadAssignment'));
+  expect(await bench.call('orders')).toBe('one');
+
+  said.length = 0;
+  bench.store.commit([cluster('one', '2')]);
+  await bench.until('the cluster is answered', () => bench.acked(CDS));
+  await bench.until('they are refused again', () => said.includes('nacked ClusterLoadAssignment'));
+  expect(said).toEqual(['pushed Cluster', 'pushed ClusterLoadAssignment', 'acked Cluster', 'nacked ClusterLoadAssignment']);
+  expect(await bench.stats('cluster_manager.warming_clusters')).toEqual({ 'cluster_manager.warming_clusters': 0 });
+  await bench.until('what it had is gone', async () => (await bench.call('orders')) === '503');
+
+  bench.store.commit([endpoints('one', [bench.ports[0]])]);
+  await bench.until('calls arrive again', async () => (await bench.call('orders')) === 'one');
+});
