@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { freePorts, startIstiod } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
+import { pointsOff } from './support/chance.ts';
 import { callEgress } from './support/egress.ts';
 import { hostsOf, startSidecar, sumOfStats } from './support/envoy.ts';
 import { Instance } from './support/instance.ts';
@@ -208,7 +209,8 @@ describe('the same calls through an Envoy fed by the bridge and one fed by istio
     const [first] = mine as [Outcome];
     if (shares !== undefined) {
       for (const [who, percent] of Object.entries(shares))
-        for (const counts of [percents(mine), percents(istiods)]) expect(Math.abs((counts[who] ?? 0) - percent)).toBeLessThan(5);
+        for (const outcomes of [mine, istiods])
+          expect(Math.abs((percents(outcomes)[who] ?? 0) - percent)).toBeLessThan(pointsOff(percent, outcomes.length));
       expect(Object.keys(percents(mine)).sort()).toEqual(Object.keys(shares).sort());
       expect(Object.keys(percents(istiods)).sort()).toEqual(Object.keys(shares).sort());
       return;
@@ -224,8 +226,8 @@ describe('the same calls through an Envoy fed by the bridge and one fed by istio
 
   test('end alike: weights of a TCP route', () => {
     for (const counts of tcpCounts) {
-      expect(Math.abs((counts['v1'] ?? 0) / 10 - 80)).toBeLessThan(5);
-      expect(Math.abs((counts['v2'] ?? 0) / 10 - 20)).toBeLessThan(5);
+      expect(Math.abs((counts['v1'] ?? 0) / 10 - 80)).toBeLessThan(pointsOff(80, 1_000));
+      expect(Math.abs((counts['v2'] ?? 0) / 10 - 20)).toBeLessThan(pointsOff(20, 1_000));
     }
     expect(tcpCounts).toHaveLength(2);
   });

@@ -17,7 +17,7 @@ export interface RuleCase {
   readonly times?: number;
   /** Each time a header of its own. */
   readonly each?: { readonly header: string; readonly values: readonly string[] };
-  /** Shares in percent by who answers (or by status): compared within 5 points. Without: every outcome is compared. */
+  /** Shares in percent by who answers (or by status): compared within what chance may do. Without: every outcome is compared. */
   readonly shares?: Readonly<Record<string, number>>;
   /** Which instance is tried first is chance, or the text of a refusal is ours: how often who answered is compared, not each request. */
   readonly isChance?: boolean;
