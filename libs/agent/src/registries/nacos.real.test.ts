@@ -110,11 +110,20 @@ describe('npm nacos, watched, at a Nacos 2', () => {
 
   test('an instance that the provider registers warms up to its weight', async () => {
     const orders = service();
-    const seen = client('client');
-    await seen.call('registerInstance', orders, { ip: '127.0.0.1', port: 8081, weight: 10 });
-    await seen.call('provider.register');
-    await until('it has little weight', async () => (await listed(orders)).some(({ weight }) => weight < 10));
-    await until('it has all of it', async () => (await listed(orders)).some(({ weight }) => weight === 10));
+    const proxy = await HoldingProxy.start(nacos.ports.http);
+    try {
+      const seen = client('client', proxy.port);
+      // The application's registration, the provider's, and its first share: those after it wait until that one was seen.
+      let written = 0;
+      proxy.treat = (method) => (method === 'POST' && (written += 1) > 3 ? 'hold' : 'pass');
+      await seen.call('registerInstance', orders, { ip: '127.0.0.1', port: 8081, weight: 10 });
+      await seen.call('provider.register');
+      await until('it has little weight', async () => (await listed(orders)).some(({ weight }) => weight === 1));
+      proxy.release();
+      await until('it has all of it', async () => (await listed(orders)).some(({ weight }) => weight === 10));
+    } finally {
+      await proxy.stop();
+    }
   }, 60_000);
 
   test('nacos-lookup-stuck: the second of two lookups of a service without instances fails after 30 s', async () => {
@@ -130,7 +139,7 @@ describe('npm nacos, watched, at a Nacos 2', () => {
       reason: { message: expect.stringMatching(/^Timeout waiting for event/) },
     });
     expect(seen.has('nacos-lookup-stuck', name(orders))).toBe(true);
-  }, 60_000);
+  });
 
   test('nacos-beat-too-late: an instance is unhealthy before its first beat; registered by the provider it has one at once', async () => {
     const orders = service();
