@@ -9,13 +9,21 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-const lowest = 20_000;
-const highest = 32_000;
+type Range = readonly [from: number, to: number];
+
+const ALONE: Range = [20_000, 27_000];
+/** Nacos needs the ports 1,000 below, 1,000 above and 1,001 above: the neighbours of these are nobody else's. */
+const WITH_NEIGHBOURS: Range = [28_000, 28_992];
 const PARTS = 8;
 const given = new Set<number>();
 
-/** Where the first port of a group is looked for. @param worker Jest's number of it, or the part's, from 1; undefined: it is no worker */
-export function rangeOf(worker: string | undefined): readonly [from: number, to: number] {
+/**
+ * Where a port is looked for.
+ * @param worker Jest's number of it, or the part's, from 1; undefined: it is no worker
+ * @param hasNeighbours it comes with others at offsets from it
+ */
+export function rangeOf(worker: string | undefined, hasNeighbours = false): Range {
+  const [lowest, highest] = hasNeighbours ? WITH_NEIGHBOURS : ALONE;
   const size = (highest - lowest) / PARTS;
   const part = (Number(worker) - 1) % PARTS;
   return part >= 0 ? [lowest + part * size, lowest + (part + 1) * size] : [lowest, highest];
@@ -34,9 +42,11 @@ export async function isFree(port: number): Promise<boolean> {
  * @throws {Error} after 500 tries.
  */
 export async function freePortBase(offsets: readonly number[], taken: ReadonlySet<number> = new Set()): Promise<number> {
-  const [from, to] = rangeOf(process.env['JEST_WORKER_ID'] ?? process.env['ISTHMUS_PART_OF_PORTS']);
+  const hasNeighbours = offsets.length > 0;
+  const [from, to] = rangeOf(process.env['JEST_WORKER_ID'] ?? process.env['ISTHMUS_PART_OF_PORTS'], hasNeighbours);
   for (let tries = 0; tries < 500; tries += 1) {
-    const base = randomInt(from, to);
+    // Not the last one of a part: 1,001 above it is 1,000 above the first of the next.
+    const base = randomInt(from, hasNeighbours ? to - 1 : to);
     const all = [0, ...offsets].map((offset) => base + offset);
     if (all.some((port) => taken.has(port) || given.has(port) || port < 1024 || port > 65_535)) continue;
     const free = await Promise.all(all.map(isFree));
