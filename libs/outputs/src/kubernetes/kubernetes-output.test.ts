@@ -63,6 +63,19 @@ describe('the Kubernetes output', () => {
     expect(object('orders.nacos')?.spec?.['endpoints']).toHaveLength(1_000);
   });
 
+  test('what is wanted again while its removal waits for the rate limit stays', async () => {
+    leave('back.nacos');
+    const output = start({ rate: { perSecond: 0.5, burst: 1 } });
+    output.touch([hosts.set('back.nacos', 1), hosts.set('first.nacos', 1)]);
+    await settled(output); // with the one write that is allowed for now
+    output.touch([hosts.set('back.nacos', 0)]);
+    await until('it is gone', () => hosts.rendered.at(-1) === 'back.nacos');
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    output.touch([hosts.set('back.nacos', 1)]);
+    await settled(output);
+    expect(writes()).toEqual([expect.stringContaining('first.nacos')]);
+  });
+
   test('after a restart nothing is written that is there already', async () => {
     leave('orders.nacos', 3);
     const output = start();

@@ -190,7 +190,10 @@ export class KubernetesOutput implements ObjectOutput {
     const known = this.#view.observed.get(key);
     this.#problems.set(key, undefined);
     if (known === undefined) return DONE;
-    const outcome = await removeObject(key, { ...this.#context(known, signal), known });
+    const context = this.#context(known, signal);
+    // Among many writes the rate limit takes minutes: its host may be back by then, and has nothing to write as long as it is there.
+    const mayWrite = async (): Promise<boolean> => (await context.mayWrite()) && !this.#wanted.has(key);
+    const outcome = await removeObject(key, { ...context, known, mayWrite });
     if (outcome.problem === undefined && outcome.retryAfterMs === undefined) this.#view.observed.delete(key);
     this.#problems.set(key, outcome.problem);
     return resultOf(outcome);
