@@ -90,12 +90,12 @@ describe('two bridges between Nacos and Consul', () => {
     await registerInConsul('orders', 8401);
     await registerInNacos('payments', 8402);
     const [a, b] = await Promise.all([start('mesh-a', toNacos('a')), start('mesh-b', toConsul('b'))]);
+    // One hop: b publishes what a wrote (path a,b), a what b wrote (path b,a); both know themselves in what comes then.
     await until(
-      'both have written',
-      async () => (await inNacos()).includes('a-orders') && (await inConsul()).includes('b-payments'),
+      'both have written, each also what the other wrote',
+      async () => (await inNacos()).includes('a-b-payments') && (await inConsul()).includes('b-a-orders'),
       PATIENCE_MS,
     );
-    // One hop: b publishes what a wrote (path a,b), a what b wrote (path b,a); both know themselves in what comes then.
     expect(await settled()).toEqual({
       nacos: ['a-b-payments', 'a-orders', 'payments'],
       consul: ['b-a-orders', 'b-payments', 'orders'],
