@@ -1,7 +1,7 @@
 /**
  * An unchanged service: looks a service up by npm `nacos` and calls what it finds, by `http` and by the built-in `fetch` in turn. It
  * knows nothing of the agent, which is put before it by `--require`. Arguments: Nacos (host:port), service. A message `report` is
- * answered with what was called since the last one.
+ * answered with what was called since the last one. Each call has a number of its own, as `x-call`.
  */
 import { Agent, get } from 'node:http';
 import { NacosNamingClient } from 'nacos';
@@ -13,9 +13,9 @@ let report = { calls: 0, failures: [] as string[] };
 let known: readonly { readonly ip: string; readonly port: number }[] = [];
 let turn = 0;
 
-function byHttp(place: { readonly ip: string; readonly port: number }): Promise<number> {
+function byHttp(place: { readonly ip: string; readonly port: number }, headers: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: place.ip, port: place.port, agent, timeout: 5_000 }, (response) => {
+    const request = get({ host: place.ip, port: place.port, agent, headers, timeout: 5_000 }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode ?? 0));
       response.once('error', reject);
     });
@@ -24,8 +24,8 @@ function byHttp(place: { readonly ip: string; readonly port: number }): Promise<
   });
 }
 
-async function byFetch(place: { readonly ip: string; readonly port: number }): Promise<number> {
-  const answer = await fetch(`http://${place.ip}:${place.port}/`, { signal: AbortSignal.timeout(5_000) });
+async function byFetch(place: { readonly ip: string; readonly port: number }, headers: Record<string, string>): Promise<number> {
+  const answer = await fetch(`http://${place.ip}:${place.port}/`, { headers, signal: AbortSignal.timeout(5_000) });
   await answer.text();
   return answer.status;
 }
@@ -36,7 +36,7 @@ async function call(): Promise<void> {
   turn += 1;
   if (place === undefined) return;
   try {
-    const status = await way(place);
+    const status = await way(place, { 'x-call': String(turn) });
     if (status !== 200) throw new Error(String(status));
   } catch (error) {
     const { message, cause } = error as Error;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,12 +14,11 @@ export interface Attempt {
 /**
  * Instances of one service that count what really arrives, by the `x-call` of the logical call. A call says what is to become of it:
  * `x-fail: N` fails its first N attempts, whichever instance gets them; `x-slow: MS` is answered that late; `x-storm` fails three
- * attempts of ten.
+ * attempts of ten, by the call and the attempt alone: in turn, ten calls in step had the same ones fail with each attempt.
  */
 export class CountingService {
   readonly attempts = new Map<string, Attempt[]>();
   readonly #servers: readonly Server[];
-  #storm = 0;
 
   private constructor(count: number) {
     this.#servers = Array.from({ length: count }, (_, n) =>
@@ -54,10 +54,14 @@ export class CountingService {
     attempts.push({ instance, byEnvoy: Number(headers['x-envoy-attempt-count'] ?? 0), headers });
     this.attempts.set(call, attempts);
     const fails =
-      attempts.length <= Number(headers['x-fail'] ?? 0) || (headers['x-storm'] !== undefined && (this.#storm += 1) % 10 < 3);
+      attempts.length <= Number(headers['x-fail'] ?? 0) || (headers['x-storm'] !== undefined && inStorm(call, attempts.length));
     const end = (): unknown => response.writeHead(fails ? 503 : 200).end(instance);
     const slow = Number(headers['x-slow'] ?? 0);
     if (slow === 0) end();
     else setTimeout(end, slow).unref();
   }
+}
+
+function inStorm(call: string, attempt: number): boolean {
+  return createHash('sha256').update(`${call} ${attempt}`).digest().readUInt32LE() < 0.3 * 2 ** 32;
 }
