@@ -49,7 +49,8 @@ async function failure(promise: Promise<unknown>): Promise<KubeError> {
   return thrown as KubeError;
 }
 
-function watch(inside: string, own = client, lifetimeMs = 2_000): InformerView<string> {
+/** @param timeoutMs twice so long without an answer is a server that hangs, or one on a busy machine */
+function watch(inside: string, own = client, lifetimeMs = 2_000, timeoutMs = 10_000): InformerView<string> {
   const view = viewOf<string>((signal) =>
     inform<ConfigMap, string>(
       own,
@@ -57,7 +58,7 @@ function watch(inside: string, own = client, lifetimeMs = 2_000): InformerView<s
         resource: CONFIG_MAPS,
         namespace: inside,
         keep: ({ data }) => data?.['value'],
-        heartbeat: new Heartbeat(own, { everyMs: 200, timeoutMs: 1_000 }),
+        heartbeat: new Heartbeat(own, { everyMs: 200, timeoutMs }),
         timing: { lifetimeMs, backoffMaxMs: 500 },
       },
       signal,
@@ -127,7 +128,7 @@ describe('an informer on a real API server', () => {
     async () => {
       await namespace('lost');
       for (const name of ['a', 'b']) await createObject(client, CONFIG_MAPS, map(name, 'lost'));
-      const view = watch('lost');
+      const view = watch('lost', client, 2_000, 1_000);
       await view.until('live', isLive, deadline);
       server.pause();
       await view.until('stale by hanging', isStale, deadline);

@@ -53,13 +53,17 @@ test('a new instance gets its share of the calls by and by where a rule warms it
   const began = performance.now();
   // The one that was there is through with its own window.
   await until('the first is warm', () => performance.now() - began > WINDOW_S * 1_000, (WINDOW_S + 5) * 1_000);
+  const added = performance.now();
   await serve([older, newer]);
   for (const host of HOSTS)
     await until(`${host} has two`, async () => {
       const { body } = await http(envoy.ports.admin, '/clusters');
       return body.includes(`outbound|80||${host}::127.0.0.1:${newer}::health_flags::healthy`);
     });
-  expect(await shareOfNewer('warm.nacos')).toBeLessThan(0.3);
+  const share = await shareOfNewer('warm.nacos');
+  // At most as warm as it is old by now: a busy machine takes a part of the window for these calls.
+  const warmth = Math.min(1, (performance.now() - added) / (WINDOW_S * 1_000));
+  expect(share).toBeLessThan(warmth / (1 + warmth) + 0.15);
   expect(await shareOfNewer('plain.nacos')).toBeCloseTo(0.5, 1);
   await until('it is warm too', async () => (await shareOfNewer('warm.nacos')) > 0.45, 3 * WINDOW_S * 1_000);
 }, 90_000);
