@@ -27,12 +27,13 @@ function begin(most: number, mostWaiting: number): void {
     ...{ graceMs: () => 10, most, mostWaiting },
   });
   groups('vm');
+  registration.rulesWereRead();
 }
 
+/** As files that change: only what is of these groups is looked at for it. */
 function groups(...names: readonly string[]): void {
   const text = names.map(group).join('---\n');
   store.set('groups.yaml', parseIstioYaml(text, { file: 'groups.yaml', defaultNamespace: 'shop' }));
-  registration.rulesWereRead();
 }
 
 const open = (at: number, metadata: object = {}) =>
@@ -103,6 +104,24 @@ test('more than may wait are taken all the same when it is their turn, with what
   pass();
   await are();
   expect(registration.workloads()).toEqual([]);
+});
+
+test('of more than may wait, who goes takes no place, and whose agent says later that it is unwell has one and is no entry', async () => {
+  begin(1, 1);
+  const probed = { PROXY_CONFIG: { readinessProbe: {} } };
+  const [first, second, third, fourth] = [1, 2, 3, 4].map((at) => open(at, at === 4 ? probed : {}));
+  third!.close();
+  expect(problems().length).toBe(2);
+  for (const session of [first, second]) {
+    session!.close();
+    pass();
+  }
+  await until('the last has the place', () => registration.workloads().some(({ name }) => name === 'vm-10.0.0.4'));
+  expect(registration.workloads().map(({ name, state }) => [name, state])).toEqual([['vm-10.0.0.4', 'unwell']]);
+  fourth!.health(undefined);
+  await are('4');
+  fourth!.health('it is ill');
+  await are();
 });
 
 test('more than may wait for a group are taken when it comes', async () => {

@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { SharedLedger } from '@isthmus/ledger';
-import { until } from '@isthmus/model/testing';
-import { systemTimers } from '@isthmus/xds';
 import { keyOf } from './row.ts';
 import type { Row } from './row.ts';
 import { SharedRegistrations } from './shared-registrations.ts';
+import { PassingClock } from './testing/passing-clock.ts';
 
 const row: Row = {
   claim: {
@@ -16,8 +15,9 @@ const row: Row = {
 
 /** One replica that follows; what answers for its leader is given. */
 class Follower {
-  asked = 0;
-  passed = 0;
+  readonly clock = new PassingClock();
+  /** When, ms. */
+  readonly asked: number[] = [];
   term = 1;
   answer: () => Response;
   readonly shared: SharedRegistrations;
@@ -33,16 +33,35 @@ class Follower {
           return { id: 'b', epoch: term(), leader: { id: 'a', control: 'https://a.test' } };
         },
       } as unknown as SharedLedger,
-      ...{ timers: systemTimers, now: () => performance.now() + this.passed, graceMs: () => 100, returnMs: 400, most: 10 },
+      ...{ timers: this.clock, now: this.clock.now, graceMs: () => 100, returnMs: 400, most: 1_000 },
       token: () => Promise.resolve('secret'),
       fetch: () => {
-        this.asked += 1;
+        this.asked.push(this.clock.now());
+        if (this.asked.length > 20) throw new Error('it is asked too often');
         return Promise.resolve(this.answer());
       },
     });
     this.shared.start(() => undefined);
-    this.shared.offer(keyOf(row.claim), row);
   }
+
+  /** It has always something new to say, which is no reason to ask earlier. */
+  async pass(ms: number): Promise<void> {
+    for (const end = this.clock.now() + ms; this.clock.now() < end;) {
+      const claim = { ...row.claim, address: `10.0.0.${this.clock.now()}` };
+      this.shared.offer(keyOf(claim), { ...row, claim });
+      this.clock.pass(20);
+      // What is asked is answered: nothing of that waits for anything but turns of this process.
+      for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    }
+  }
+}
+
+/** Ends in another error than what is expected, where it is read to the end. */
+function endless(): ReadableStream<Uint8Array> {
+  let kilobytes = 0;
+  return new ReadableStream({
+    pull: (to) => ((kilobytes += 1) < 1_000 ? to.enqueue(Buffer.alloc(1024, 0x20)) : to.error(new Error('it is read on'))),
+  });
 }
 
 test.each<[string, () => Response]>([
@@ -50,33 +69,24 @@ test.each<[string, () => Response]>([
   ['no object', () => Response.json(null)],
   ['a page', () => new Response('<html>sign in</html>')],
   ['that all is to be said anew, which it was', () => Response.json({ known: false })],
-  ['an endless answer', () => new Response(new ReadableStream({ pull: (to) => to.enqueue(Buffer.alloc(1024, 0x20)) }))],
+  ['an endless answer', () => new Response(endless())],
 ])('what answers for the leader with %s is left alone for longer and longer, and told of', async (_, answer) => {
   const follower = new Follower(answer);
-  const { shared } = follower;
+  const { shared, asked } = follower;
   try {
-    await until('it has asked', () => follower.asked === 1);
-    // Each says something new, which is no reason to ask again.
-    const asked: number[] = [];
-    for (const ms of [2_100, 4_100]) {
-      for (let at = 0; at < 3; at += 1) {
-        const one = { ...row, claim: { ...row.claim, address: `10.0.${ms % 100}.${at}` } };
-        shared.offer(keyOf(one.claim), one);
-      }
-      asked.push(follower.asked);
-      follower.passed += ms;
-      await until('it asks again', () => follower.asked > (asked.at(-1) ?? 0));
-    }
-    expect(asked).toEqual([1, 2]);
-    await until('it is told', () => shared.diagnostics().length > 0);
+    await follower.pass(100_000);
+    // It is looked once a second whether it is time.
+    const pauses = asked.slice(1).map((at, n) => Math.floor((at - (asked[n] ?? 0)) / 2_000) * 2);
+    expect(pauses).toEqual([2, 4, 8, 16, 30, 30]);
     const [problem, ...others] = shared.diagnostics();
     expect(others).toEqual([]);
     expect(problem).toMatchObject({ code: 'workload.not-shared', where: 'istio' });
     expect(problem?.what).toContain('https://a.test answered 200, and not as a bridge does');
     follower.answer = () => Response.json({ known: true });
-    const before = follower.asked;
-    follower.term = 2;
-    await until('another leader is asked at once', () => follower.asked > before);
+    const before = asked.length;
+    follower.term = 2; // another leads, and is asked at once
+    await follower.pass(40);
+    expect(asked.length).toBeGreaterThan(before);
   } finally {
     shared.close();
   }
