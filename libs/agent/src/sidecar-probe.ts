@@ -26,20 +26,24 @@ export interface SidecarProbe {
   hasHealthyHosts(authority: string): Promise<boolean | undefined>;
 }
 
+/** Calls every so many ms; a call that is late stands for all that were due by then. @returns ends it */
+export type Every = (ms: number, run: () => void) => () => void;
+
 /** Everything asked is on the same machine: an answer that takes longer than 300 ms is none. */
 const TURN_MS = 50;
 const MOST_TURNS = 6;
 /** Of one target's `/clusters`; a cluster of 1,000 hosts has about 1 MB. */
 const LONGEST_ANSWER = 4 * 1024 * 1024;
 
-export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
+/** @param every the process's timers; others in tests */
+export function sidecarProbe(places: SidecarPlaces, every: Every = byInterval): SidecarProbe {
   return {
     asksNobody: places.adminUrl === undefined,
     async sidecar() {
-      const listens = await connects(places.egress);
+      const listens = await connects(places.egress, every);
       if (listens !== 'good') return listens;
       const urls = [places.readyUrl, places.adminUrl === undefined ? undefined : `${places.adminUrl}/ready`];
-      const answers = await Promise.all(urls.flatMap((url) => (url === undefined ? [] : [get(url)])));
+      const answers = await Promise.all(urls.flatMap((url) => (url === undefined ? [] : [get(url, every)])));
       return answers.every(({ status }) => status === 200) ? 'good' : 'bad';
     },
     async hasHealthyHosts(authority) {
@@ -48,7 +52,7 @@ export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
       const host = authority.slice(0, colon).replaceAll('.', '\\.');
       // Istio's names of clusters: outbound|PORT|SUBSET|HOST.
       const filter = `^outbound\\|${authority.slice(colon + 1)}\\|[^|]*\\|${host}$`;
-      const { status, body } = await get(`${places.adminUrl}/clusters?filter=${encodeURIComponent(filter)}`);
+      const { status, body } = await get(`${places.adminUrl}/clusters?filter=${encodeURIComponent(filter)}`, every);
       if (status === 0) return undefined;
       // Ejected hosts count: else an open breaker would send every call past itself, to the instances that it opened for.
       return status === 200 && /::health_flags::(?:healthy|\/failed_outlier_check)$/m.test(body);
@@ -60,17 +64,21 @@ export function sidecarProbe(places: SidecarPlaces): SidecarProbe {
  * In turns, because a process that stands still itself, for a large JSON or on a busy machine, has its timers run before what came
  * meanwhile is read: its stall is one turn then, and not the sidecar's fault. @returns stops it
  */
-function afterTurns(run: () => void): () => void {
+function afterTurns(every: Every, run: () => void): () => void {
   let turns = 0;
-  const timer = setInterval(() => {
+  return every(TURN_MS, () => {
     turns += 1;
     if (turns === MOST_TURNS) run();
-  }, TURN_MS);
+  });
+}
+
+function byInterval(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-function connects({ host, port }: Place): Promise<Outcome> {
+function connects({ host, port }: Place, every: Every): Promise<Outcome> {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port });
     const end = (outcome: Outcome): void => {
@@ -78,7 +86,7 @@ function connects({ host, port }: Place): Promise<Outcome> {
       socket.destroy();
       resolve(outcome);
     };
-    const stop = afterTurns(() => end('bad'));
+    const stop = afterTurns(every, () => end('bad'));
     socket.unref();
     socket.once('connect', () => end('good'));
     socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED' ? 'dead' : 'bad'));
@@ -86,7 +94,7 @@ function connects({ host, port }: Place): Promise<Outcome> {
 }
 
 /** A GET past every agent, so past the seam; status 0 when there was no answer. */
-function get(url: string): Promise<{ readonly status: number; readonly body: string }> {
+function get(url: string, every: Every): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve) => {
     let body = '';
     const { hostname, port, pathname, search } = new URL(url);
@@ -109,7 +117,7 @@ function get(url: string): Promise<{ readonly status: number; readonly body: str
       request.destroy();
       resolve({ status, body });
     };
-    const stop = afterTurns(() => end(0));
+    const stop = afterTurns(every, () => end(0));
     request.on('error', () => end(0));
   });
 }
