@@ -2,37 +2,32 @@ import { status } from '@grpc/grpc-js';
 import type { TypeUrl } from '@isthmus/model';
 import { admit } from './admit.ts';
 import type { AdmittedClient } from './admit.ts';
-import { askEndpointsOf } from './ask-endpoints.ts';
 import type { ClientConfig, ClientStatus } from './client-status.ts';
 import { readDeltaRequest, readSotwRequest } from './discovery-request.ts';
 import type { DiscoveryRequest } from './discovery-request.ts';
-import { encodePush } from './encode-push.ts';
-import { Heartbeats } from './heartbeats.ts';
 import { LaterRuns } from './later-runs.ts';
 import { NameMemory } from './name-memory.ts';
 import { HEALTH_INFORMATION } from './node-session.ts';
 import type { NodeSession } from './node-session.ts';
 import { newTypeStream } from './new-type-stream.ts';
 import { inOrder } from './push-order.ts';
-import { pushReadiness } from './push-readiness.ts';
 import { ReturningClient } from './returning-client.ts';
-import type { Push } from './push.ts';
-import { PushWriter } from './push-writer.ts';
 import type { NodeInfo, ViewChange } from './resource-provider.ts';
 import type { RetirementMember } from './retirement.ts';
 import { LARGE_MESSAGE } from './send-budget.ts';
 import { SentSerials } from './sent-serials.ts';
 import type { StreamOptions } from './stream-options.ts';
+import { StreamPusher } from './stream-pusher.ts';
 import { clientConfig, clientStatus } from './stream-report.ts';
 import type { TypeStream } from './type-stream.ts';
-import { CDS, EDS, LDS, RDS } from './type-urls.ts';
+import { EDS, LDS, RDS } from './type-urls.ts';
 
 interface Admitted extends AdmittedClient {
   readonly unsubscribe: () => void;
   readonly session: NodeSession | undefined;
 }
 
-/** One client's stream: requests in, pushes out, in the same turn of the event loop as the change that caused them. */
+/** One client's stream: requests in, pushes out (`StreamPusher`), in the same turn of the event loop as the change that caused them. */
 export class XdsStream implements RetirementMember {
   readonly #options: StreamOptions;
   readonly #types = new Map<TypeUrl, TypeStream>();
@@ -40,8 +35,7 @@ export class XdsStream implements RetirementMember {
   #ordered: readonly TypeStream[] = [];
   readonly #names = new NameMemory();
   readonly #returning: ReturningClient;
-  readonly #writer: PushWriter;
-  readonly #heartbeats: Heartbeats;
+  readonly #pusher: StreamPusher;
   readonly #since: number;
   #admitted: Admitted | undefined;
   /** See `ResourceView.ready`. */
@@ -58,12 +52,13 @@ export class XdsStream implements RetirementMember {
     this.#since = options.clock.now();
     this.#returning = new ReturningClient(options.onlyType === undefined && options.profile.name === 'ads');
     this.#serials = new SentSerials(options.responses);
-    const { channel, budget, timers } = options;
-    this.#later = new LaterRuns(timers, this.#retry);
-    const onStall = (code: status, message: string): void => this.end(code, message);
-    this.#writer = new PushWriter({ channel, budget, timers, onRoom: this.#retry, onStall });
-    const from = { options, types: this.#types, writer: this.#writer, sending: this.#serials.note };
-    this.#heartbeats = new Heartbeats({ ...from, admitted: () => this.#admitted });
+    this.#later = new LaterRuns(options.timers, this.#retry);
+    this.#pusher = new StreamPusher({
+      ...{ options, types: this.#types, returning: this.#returning, serials: this.#serials, later: this.#later },
+      ...{ admitted: () => this.#admitted, retry: this.#retry },
+      onStall: (code, message) => this.end(code, message),
+      wakeOthers: () => this.#admitted?.family.wakeOthers(this),
+    });
   }
 
   get node(): NodeInfo | undefined {
@@ -121,10 +116,8 @@ export class XdsStream implements RetirementMember {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#writer.close();
-    this.#heartbeats.close();
+    this.#pusher.close();
     this.#later.close();
-    this.#options.budget.forget(this.#retry);
     const admitted = this.#admitted;
     if (admitted === undefined) return;
     admitted.unsubscribe();
@@ -223,7 +216,7 @@ export class XdsStream implements RetirementMember {
     const nack = stream.noteAnswer(verdict, version, now);
     if (nack === undefined) onEvent({ kind: 'acked', node: node.id, type, version, ms: now - at });
     else onEvent({ kind: 'nacked', node: node.id, type, version, message: nack.message });
-    family.order.answered(stream, this.#endpoints);
+    family.order.answered(stream, this.#pusher.endpoints);
     family.wakeOthers(this);
   }
 
@@ -260,54 +253,6 @@ export class XdsStream implements RetirementMember {
     if (unasked !== undefined) this.#take(this.#typeStream(unasked, admitted)!, unasked, admitted);
     const keep = this.#returning.release(this.#types, now);
     if (keep > 0) this.#later.after('', keep);
-    for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pushIfPossible(stream, admitted, now);
-  }
-
-  #pushIfPossible(stream: TypeStream, admitted: Admitted, now: number): void {
-    const { budget, profile, transport } = this.#options;
-    if (this.#writer.busy) return;
-    const { subscription, type } = stream;
-    const asking = { stream, profile, returning: this.#returning, endpoints: this.#types.get(EDS), now };
-    const ready = pushReadiness(asking, admitted);
-    if (ready === undefined) return;
-    if ('wait' in ready) return this.#later.after(type, ready.wait);
-    if (subscription.mayBeLarge(transport, ready.stock, LARGE_MESSAGE) && !budget.mayStart(this.#retry)) return;
-    if (ready.overtakes) subscription.overtake();
-    const push = subscription.next(transport, ready.stock);
-    if (push !== undefined) this.#push(stream, push, now);
-  }
-
-  #push(stream: TypeStream, push: Push, now: number): void {
-    const { type, subscription } = stream;
-    const { profile, transport, onEvent, responses } = this.#options;
-    const { view, node } = this.#admitted!;
-    const version = view.version(type);
-    const how = { transport, anyType: profile.anyType(type), ttl: this.#heartbeats.ttl(type) };
-    const steps = encodePush({ ...how, view, type, push, responses, after: this.#serials.last });
-    const written = this.#writer.write(steps, {
-      begun: () => {
-        subscription.sent({ nonce: undefined, version, at: now });
-        stream.notePush(version);
-        this.#heartbeats.begin(type);
-      },
-      sending: (response) => {
-        this.#serials.note(response);
-        subscription.sent({ nonce: response.nonce, version, at: now });
-      },
-      sent: (bytes) => {
-        onEvent({ kind: 'pushed', node: node.id, type, version, bytes });
-        if (type === CDS) this.#askEndpointsOf(push, stream);
-      },
-    });
-    if (!written) stream.notePush(undefined);
-  }
-
-  get #endpoints(): TypeStream | 'apart' | undefined {
-    return this.#types.get(EDS) ?? (this.#options.onlyType === undefined ? undefined : 'apart');
-  }
-
-  #askEndpointsOf(push: Push, clusters: TypeStream): void {
-    const sent = { push, clusters, transport: this.#options.transport, endpoints: this.#endpoints, returning: this.#returning };
-    if (askEndpointsOf(sent, this.#admitted!)) this.#admitted!.family.wakeOthers(this);
+    for (const stream of this.#ordered) if (stream.subscription.isDue) this.#pusher.pushIfPossible(stream, admitted, now);
   }
 }
