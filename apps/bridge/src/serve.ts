@@ -78,8 +78,8 @@ export async function serve(file: string, dryRun = false): Promise<number> {
       kinds: registryKinds,
       signal: stopped.signal,
       onGood: (next) => {
-        log.info({ file: next.file }, 'the config changed and is in force');
-        void engine.reconfigure(next);
+        const changed = engine.reconfigure(next);
+        void changed.then(() => log.info({ file: next.file }, 'the config changed and is in force'));
         agents.kept.follow(next, stopped.signal);
         app.get(XdsServers).configure(next);
       },

@@ -1,14 +1,9 @@
 import type { Rung } from '@isthmus/ladder';
 import type { Agents } from './agents.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from '../engine/gauges.ts';
 
 /** Of the fleet of agents. Services are labels only by their number of agents: targets × services would be too many series. */
-export function observeAgents({ fleet, streams, forwarder }: Agents, gauge: Gauge): void {
+export function observeAgents({ fleet, streams, forwarder }: Agents, gauge: AddGauge): void {
   gauge('agents', 'Agents by service, and whether they are connected and have the newest plan', (observe) => {
     const counts = new Map<string, Map<string, number>>();
     for (const { service, connectedSince, acknowledged } of fleet.views()) {

@@ -1,13 +1,9 @@
+import type { CrossCheck } from '@isthmus/catalog';
 import type { Engine } from './engine.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from './gauges.ts';
 
 /** Who lives: what was evicted, held, admitted, checked and told to registries. */
-export function observeLiveness(engine: Engine, gauge: Gauge): void {
+export function observeLiveness(engine: Engine, gauge: AddGauge): void {
   gauge('evicted_endpoints', 'Endpoints that get no traffic although their registry lists them, by cause', (observe) => {
     const counts = new Map<string, { readonly source: string; readonly cause: string; count: number }>();
     for (const check of engine.liveness.crossChecks) {
@@ -22,18 +18,16 @@ export function observeLiveness(engine: Engine, gauge: Gauge): void {
     for (const { source, cause, count } of counts.values()) observe(count, { source, cause });
   });
   gauge('evictions_held', 'Evictions that wait for their confirmation', (observe) => {
-    for (const check of engine.liveness.crossChecks)
-      observe(
-        check.guard.held().reduce((sum, { removing }) => sum + removing, 0),
-        { cluster: check.source },
-      );
+    const held = (check: CrossCheck) => check.guard.held().reduce((sum, { removing }) => sum + removing, 0);
+    for (const [cluster, count] of byCluster(engine, held)) observe(count, { cluster });
   });
   gauge('admitted_endpoints', 'Ready Pods that get traffic before their registry lists them', (observe) => {
-    for (const check of engine.liveness.crossChecks) observe(check.admitted, { cluster: check.source });
+    for (const [cluster, count] of byCluster(engine, ({ admitted }) => admitted)) observe(count, { cluster });
   });
   gauge('workloads', 'Pods that are known, by the state of the view', (observe) => {
-    for (const check of engine.liveness.crossChecks)
-      observe(check.workloads, { cluster: check.source, state: check.status.state });
+    // Each check of a cluster reads all of its Pods.
+    const views = new Map(engine.liveness.crossChecks.map((check) => [check.source, check]));
+    for (const [cluster, { workloads, status }] of views) observe(workloads, { cluster, state: status.state });
   });
   gauge('check_endpoints', 'Endpoints with a verdict of active checks', (observe) => {
     for (const { rule, checked, failing } of engine.liveness.checks.verdicts.counts()) {
@@ -49,4 +43,11 @@ export function observeLiveness(engine: Engine, gauge: Gauge): void {
     for (const { state } of engine.liveness.corrections.views()) counts.set(state, (counts.get(state) ?? 0) + 1);
     for (const [state, count] of counts) observe(count, { state });
   });
+}
+
+/** A cluster can have several checks, for services of different registries. */
+function byCluster(engine: Engine, count: (check: CrossCheck) => number): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const check of engine.liveness.crossChecks) sums.set(check.source, (sums.get(check.source) ?? 0) + count(check));
+  return sums;
 }

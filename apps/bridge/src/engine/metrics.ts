@@ -8,6 +8,7 @@ import type { ClientStatus, XdsEvent } from '@isthmus/xds';
 import { observeAgents } from '../agents/agent-metrics.ts';
 import type { Agents } from '../agents/agents.ts';
 import type { Engine } from './engine.ts';
+import { Gauges } from './gauges.ts';
 import { observeSafety } from './safety-metrics.ts';
 import { observeLiveness } from './liveness-metrics.ts';
 import { observeOutputs } from './output-metrics.ts';
@@ -16,12 +17,11 @@ import { observeReplicas } from './replica-metrics.ts';
 
 /** What `/metrics` says. Gauges are computed when they are scraped, so they cost nothing in between. */
 export class Metrics {
-  readonly #exporter = new PrometheusExporter({ preventServerStart: true });
+  readonly #resource = resourceFromAttributes({ 'service.name': 'isthmus' });
+  readonly #gauges = new Gauges(this.#resource, 'isthmus');
+  readonly #exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [this.#gauges] });
   readonly #serializer = new PrometheusSerializer('isthmus');
-  readonly #provider = new MeterProvider({
-    resource: resourceFromAttributes({ 'service.name': 'isthmus' }),
-    readers: [this.#exporter],
-  });
+  readonly #provider = new MeterProvider({ resource: this.#resource, readers: [this.#exporter] });
   readonly #meter = this.#provider.getMeter('isthmus');
   readonly #pushes = this.#meter.createCounter('xds_pushes', { description: 'Responses sent to xDS and MCP clients' });
   readonly #bytes = this.#meter.createCounter('xds_pushed_bytes', { description: 'Bytes of these responses', unit: 'By' });
@@ -38,7 +38,7 @@ export class Metrics {
   });
 
   constructor(engine: Engine) {
-    this.#gauge('source_scopes', 'Scopes by registry and state', (observe) => {
+    this.#gauges.add('source_scopes', 'Scopes by registry and state', (observe) => {
       for (const scope of engine.catalog.scopes())
         observe(1, {
           source: scope.scope.source,
@@ -47,11 +47,11 @@ export class Metrics {
           state: scope.status.state,
         });
     });
-    this.#gauge('source_services', 'Services that a scope lists', (observe) => {
+    this.#gauges.add('source_services', 'Services that a scope lists', (observe) => {
       for (const { scope, records } of engine.catalog.scopes())
         observe(records.size, { source: scope.source, namespace: scope.namespace, group: scope.group });
     });
-    this.#gauge('source_endpoints', 'Endpoints that a scope lists, by whether they take traffic', (observe) => {
+    this.#gauges.add('source_endpoints', 'Endpoints that a scope lists, by whether they take traffic', (observe) => {
       for (const { scope, records } of engine.catalog.scopes()) {
         let live = 0;
         let all = 0;
@@ -64,9 +64,9 @@ export class Metrics {
         observe(all - live, { ...labels, traffic: 'no' });
       }
     });
-    observeOutputs(engine, (name, description, collect) => this.#gauge(name, description, collect));
-    observeSafety(engine, (name, description, collect) => this.#gauge(name, description, collect));
-    this.#gauge('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
+    observeOutputs(engine, this.#gauges.add);
+    observeSafety(engine, this.#gauges.add);
+    this.#gauges.add('record_diagnostics', 'Problems in what the registries say, by code', (observe) => {
       const counts = new Map<string, number>();
       for (const { records, diagnostics } of engine.catalog.scopes()) {
         for (const d of diagnostics) counts.set(d.code, (counts.get(d.code) ?? 0) + 1);
@@ -75,44 +75,46 @@ export class Metrics {
       }
       for (const [code, count] of counts) observe(count, { code });
     });
-    this.#gauge('publications', 'Names published into a registry, by state', (observe) => {
+    this.#gauges.add('publications', 'Names published into a registry, by state', (observe) => {
       for (const sink of engine.sinks.all) {
         const counts = new Map<string, number>();
         for (const { state } of sink.publications()) counts.set(state, (counts.get(state) ?? 0) + 1);
         for (const [state, count] of counts) observe(count, { registry: sink.id, state });
       }
     });
-    this.#gauge('publication_writes', 'Entries written, renewed, withdrawn and refused since the start', (observe) => {
+    this.#gauges.add('publication_writes', 'Entries written, renewed, withdrawn and refused since the start', (observe) => {
       for (const sink of engine.sinks.all)
         for (const [what, count] of Object.entries(sink.counters)) observe(count, { registry: sink.id, what });
     });
-    this.#gauge('publication_failing', '1 while a registry that is published into cannot be written', (observe) => {
+    this.#gauges.add('publication_failing', '1 while a registry that is published into cannot be written', (observe) => {
       for (const sink of engine.sinks.all) observe(sink.status.state === 'failing' ? 1 : 0, { registry: sink.id });
     });
-    observeLiveness(engine, (name, description, collect) => this.#gauge(name, description, collect));
-    this.#gauge('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
-    observeReplicas(engine, (name, description, collect) => this.#gauge(name, description, collect));
-    observeRegistration(engine, (name, description, collect) => this.#gauge(name, description, collect));
-    this.#gauge('snapshot_revision', 'Revision of what is published', (observe) => {
+    observeLiveness(engine, this.#gauges.add);
+    this.#gauges.add('ledger_revision', 'Revision of the ledger', (observe) => observe(engine.ledger.revision, {}));
+    observeReplicas(engine, this.#gauges.add);
+    observeRegistration(engine, this.#gauges.add);
+    this.#gauges.add('snapshot_revision', 'Revision of what is published', (observe) => {
       observe(engine.xds.revision, { output: 'xds' });
       observe(engine.mcp.revision, { output: 'mcp' });
     });
-    this.#gauge('ready', '1 when the outputs speak', (observe) => observe(engine.readiness.state === 'waiting' ? 0 : 1, {}));
+    this.#gauges.add('ready', '1 when the outputs speak', (observe) => observe(engine.readiness.state === 'waiting' ? 0 : 1, {}));
   }
 
   observeAgents(agents: Agents): void {
-    observeAgents(agents, (name, description, collect) => this.#gauge(name, description, collect));
+    observeAgents(agents, this.#gauges.add);
   }
 
   observeLiveEvents(live: { readonly open: number; readonly refused: number }): void {
-    this.#gauge('event_streams', 'Streams of live events that are open', (observe) => observe(live.open, {}));
-    this.#gauge('event_streams_refused', 'Streams of live events refused since the start, as too many were open', (observe) =>
-      observe(live.refused, {}),
+    this.#gauges.add('event_streams', 'Streams of live events that are open', (observe) => observe(live.open, {}));
+    this.#gauges.add(
+      'event_streams_refused',
+      'Streams of live events refused since the start, as too many were open',
+      (observe) => observe(live.refused, {}),
     );
   }
 
   observeClients(clients: () => readonly ClientStatus[]): void {
-    this.#gauge('xds_clients', 'Connected streams', (observe) => {
+    this.#gauges.add('xds_clients', 'Connected streams', (observe) => {
       const counts = new Map<string, number>();
       for (const client of clients()) counts.set(client.transport, (counts.get(client.transport) ?? 0) + 1);
       for (const [transport, count] of counts) observe(count, { transport });
@@ -152,16 +154,6 @@ export class Metrics {
   async text(): Promise<string> {
     const { resourceMetrics } = await this.#exporter.collect();
     return this.#serializer.serialize(resourceMetrics);
-  }
-
-  #gauge(
-    name: string,
-    description: string,
-    collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-  ): void {
-    this.#meter
-      .createObservableGauge(name, { description })
-      .addCallback((result) => collect((value, labels) => result.observe(value, labels)));
   }
 }
 

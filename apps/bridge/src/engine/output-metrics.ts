@@ -1,13 +1,8 @@
 import type { Engine } from './engine.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from './gauges.ts';
 
 /** Of files and Kubernetes. */
-export function observeOutputs({ objects }: Engine, gauge: Gauge): void {
+export function observeOutputs({ objects }: Engine, gauge: AddGauge): void {
   gauge('output_pending_hosts', 'Hosts that wait to be written', (observe) => {
     for (const { name, pending } of objects.all) observe(pending, { output: name });
   });

@@ -1,13 +1,8 @@
 import type { Engine } from './engine.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from './gauges.ts';
 
 /** Proxies that are workloads of a WorkloadGroup. */
-export function observeRegistration({ istio: { registration } }: Engine, gauge: Gauge): void {
+export function observeRegistration({ istio: { registration } }: Engine, gauge: AddGauge): void {
   gauge('registered_workloads', 'Proxies registered by a WorkloadGroup, by state: in, unwell, away, refused', (observe) => {
     for (const [state, count] of registration.counts()) observe(count, { state });
   });

@@ -1,13 +1,8 @@
 import type { Engine } from './engine.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from './gauges.ts';
 
 /** Of several replicas; one alone has none of these. */
-export function observeReplicas({ replicas }: Engine, gauge: Gauge): void {
+export function observeReplicas({ replicas }: Engine, gauge: AddGauge): void {
   if (replicas === undefined) return;
   const { ledger } = replicas;
   gauge('replica_leader', '1 on the replica that leads', (observe) => observe(ledger.status.role === 'leader' ? 1 : 0, {}));

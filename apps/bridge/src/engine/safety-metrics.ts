@@ -1,15 +1,10 @@
 import type { ScopeState } from '@isthmus/catalog';
 import { ageOf } from '../control/ages.ts';
 import type { Engine } from './engine.ts';
-
-type Gauge = (
-  name: string,
-  description: string,
-  collect: (observe: (value: number, labels: Record<string, string>) => void) => void,
-) => void;
+import type { AddGauge } from './gauges.ts';
 
 /** How old what is known is, and what is kept or left out against the registries' last word. */
-export function observeSafety(engine: Engine, gauge: Gauge): void {
+export function observeSafety(engine: Engine, gauge: AddGauge): void {
   const perScope = (name: string, description: string, value: (scope: ScopeState) => number | undefined): void =>
     gauge(name, description, (observe) => {
       for (const state of engine.catalog.scopes()) {
