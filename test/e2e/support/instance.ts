@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 export interface SeenRequest {
   readonly method: string;
@@ -21,6 +23,7 @@ export class Instance {
   /** What it answers where a call asks for nothing. */
   status = 200;
   readonly #server: Server;
+  #holding: (() => Promise<void>) | undefined;
 
   private constructor(name: string, server: Server) {
     this.name = name;
@@ -37,7 +40,18 @@ export class Instance {
     return instance;
   }
 
+  /** Its connections end and new ones are refused; its port stays taken, or whoever is given it next answers its callers. */
+  async refuse(): Promise<void> {
+    await this.#close();
+    this.#holding = await holdPort(this.address, this.port);
+  }
+
   async stop(): Promise<void> {
+    await this.#close();
+    await this.#holding?.();
+  }
+
+  async #close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -50,4 +64,17 @@ export class Instance {
     response.writeHead(Number(asked ?? this.status), { 'x-instance': this.name, 'x-secret': 'inside' });
     response.end(this.name);
   }
+}
+
+/** Nothing listens there and nobody else can: the port is that of a connection to elsewhere. Resolves to what gives it back. */
+async function holdPort(localAddress: string, localPort: number): Promise<() => Promise<void>> {
+  const peer = createTcpServer((socket: Socket) => void socket.resume());
+  await new Promise<void>((resolve, reject) => peer.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const { port } = peer.address() as AddressInfo;
+  const held = connect({ host: '127.0.0.1', port, localAddress, localPort });
+  await once(held, 'connect');
+  return async () => {
+    held.destroy();
+    await new Promise((resolve) => peer.close(resolve));
+  };
 }

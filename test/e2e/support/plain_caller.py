@@ -9,8 +9,11 @@ import urllib.request
 answers = collections.Counter()
 for _ in range(int(sys.argv[1])):
     try:
-        with urllib.request.urlopen(sys.argv[2], timeout=5) as response:
+        with urllib.request.urlopen(sys.argv[2], timeout=10) as response:
             answers[response.read().decode()] += 1
-    except (urllib.error.URLError, OSError):
-        answers["error"] += 1
+    except urllib.error.HTTPError as error:
+        body = error.read().decode()
+        answers["error" if body in ("v1", "v2") else f"{error.code} {body}"] += 1
+    except OSError as error:
+        answers[f"no answer: {error}"] += 1
 print(json.dumps(answers))

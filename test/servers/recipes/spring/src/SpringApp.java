@@ -54,8 +54,10 @@ class Http {
   @Bean
   @LoadBalanced
   RestTemplate restTemplate() {
-    var factory = new JdkClientHttpRequestFactory(HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(1)).build());
-    factory.setReadTimeout(Duration.ofSeconds(1));
+    // Longer than a busy machine leaves a call lying: an error is to be the work of an instance, not of the test's neighbours.
+    var timeout = Duration.ofSeconds(10);
+    var factory = new JdkClientHttpRequestFactory(HttpClient.newBuilder().connectTimeout(timeout).build());
+    factory.setReadTimeout(timeout);
     return new RestTemplate(factory);
   }
 }
