@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ConflictView, ItemList, ServiceView, SourceView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
-import { startNacos2 } from '@isthmus/servers';
-import type { NacosServer } from '@isthmus/servers';
+import { borrowNacos2, startNacos2 } from '@isthmus/servers';
+import type { Borrowed, NacosPorts, NacosServer } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
 import { startCli } from './support/cli.ts';
 
@@ -11,15 +11,20 @@ const HOST = 'orders.default-group.public.nacos';
 /** Two clusters and a tenant of one of them, all with a service of the same name (higress#1400, higress#1700). */
 describe('several registries of one kind', () => {
   let east: NacosServer;
-  let west: NacosServer;
+  let west: Borrowed<NacosPorts>;
   let bridge: BridgeProcess;
 
-  const call = async (server: NacosServer, method: string, path: string, fields: Record<string, string>): Promise<void> => {
+  const call = async (
+    server: { readonly ports: NacosPorts },
+    method: string,
+    path: string,
+    fields: Record<string, string>,
+  ): Promise<void> => {
     const url = `http://127.0.0.1:${server.ports.http}/nacos/v1/${path}?${new URLSearchParams(fields)}`;
     const answer = await fetch(url, { method });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   };
-  const register = (server: NacosServer, ip: string, namespaceId = 'public') =>
+  const register = (server: { readonly ports: NacosPorts }, ip: string, namespaceId = 'public') =>
     call(server, 'POST', 'ns/instance', { serviceName: 'orders', ip, port: '8080', ephemeral: 'false', namespaceId });
   const registries = () => [
     { name: 'east', kind: 'nacos', servers: [`http://127.0.0.1:${east.ports.http}`] },
@@ -38,7 +43,7 @@ describe('several registries of one kind', () => {
   };
 
   beforeAll(async () => {
-    [east, west] = await Promise.all([startNacos2(), startNacos2()]);
+    [east, west] = await Promise.all([startNacos2(), borrowNacos2()]);
     await register(east, '10.1.0.1');
     await register(east, '10.2.0.1', 'tenant-a');
     await register(west, '10.3.0.1');
@@ -47,7 +52,7 @@ describe('several registries of one kind', () => {
 
   afterAll(async () => {
     await bridge?.close();
-    await Promise.all([east?.stop(), west?.stop()]);
+    await Promise.all([east?.stop(), west?.giveBack()]);
   }, 60_000);
 
   test('a service of two registries under one host is the first one’s by precedence, and the conflict is visible', async () => {

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '@isthmus/model/testing';
-import { startNacos2, startNacos3 } from '@isthmus/servers';
-import type { NacosServer } from '@isthmus/servers';
+import { borrowNacos2, startNacos3 } from '@isthmus/servers';
+import type { NacosPorts } from '@isthmus/servers';
 import { readPolicies } from './read-policies.ts';
 
 const RULES = readFileSync(new URL('../testdata/in/sentinel.json', import.meta.url), 'utf8');
 
 describe.each([
-  ['2', startNacos2, ['v1/cs/configs?group=G&', 'v2/cs/config?group=G&']],
+  ['2', borrowNacos2, ['v1/cs/configs?group=G&', 'v2/cs/config?group=G&']],
   ['3', startNacos3, ['v3/client/cs/config?groupName=G&', 'v3/admin/cs/config?groupName=G&']],
 ] as const)('rules of Sentinel that a Nacos %s keeps', (_, start, paths) => {
-  let nacos: NacosServer;
+  let nacos: { readonly ports: NacosPorts } & AsyncDisposable;
   beforeAll(async () => void (nacos = await start()), 300_000);
-  afterAll(() => nacos?.stop());
+  afterAll(async () => nacos?.[Symbol.asyncDispose]());
 
   test('are read from what it answers, by each of its APIs', async () => {
     const config = { dataId: 'web-flow-rules', group: 'G', groupName: 'G', content: RULES, type: 'json' };

@@ -1,21 +1,24 @@
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseSourceId } from '@isthmus/model';
-import { startNacos2, startNacos3 } from '@isthmus/servers';
+import { borrowNacos2, startNacos3 } from '@isthmus/servers';
+import type { NacosPorts } from '@isthmus/servers';
 import { nacosConfigSchema } from './config.ts';
 import { nacosSubscribers } from './subscribers.ts';
 
-const KEY = { source: parseSourceId('shop'), namespace: 'public', group: 'DEFAULT_GROUP', name: 'orders' };
+// Of this file alone: npm nacos asks over HTTP, and a server that is lent knows such clients for a while after they ended.
+const NAME = 'watched-by-one';
+const KEY = { source: parseSourceId('shop'), namespace: 'public', group: 'DEFAULT_GROUP', name: NAME };
 
 describe.each([
-  ['2.3.2', startNacos2],
+  ['2.3.2', borrowNacos2],
   ['3.1.0', startNacos3],
-])('Nacos %s', (_, start) => {
-  let server: Awaited<ReturnType<typeof start>>;
+] as const)('Nacos %s', (_, start) => {
+  let server: { readonly ports: NacosPorts } & AsyncDisposable;
   beforeAll(async () => {
-    server = await start({});
+    server = await start();
   }, 180_000);
-  afterAll(() => server?.stop());
+  afterAll(async () => server?.[Symbol.asyncDispose]());
 
   test('tells of a client that subscribes, and of nobody before', async () => {
     const ask = () => {
@@ -43,7 +46,7 @@ function subscriber(port: number): Worker {
     const silent = { debug() {}, info() {}, warn() {}, error() {}, log() {} };
     const client = new NacosNamingClient({ logger: silent, serverList: '127.0.0.1:${port}', namespace: 'public' });
     client.on('error', () => undefined);
-    client.ready().then(() => client.subscribe({ serviceName: 'orders', groupName: 'DEFAULT_GROUP' }, () => undefined));
+    client.ready().then(() => client.subscribe({ serviceName: '${NAME}', groupName: 'DEFAULT_GROUP' }, () => undefined));
   `;
   return new Worker(code, { eval: true, stderr: true, stdout: true });
 }
