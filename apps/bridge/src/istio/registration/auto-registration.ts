@@ -6,11 +6,12 @@ import type { NodeInfo, NodeSession, Peer, Timers } from '@isthmus/xds';
 import type { ProxyDefaults } from '../../mesh/proxy-of.ts';
 import { claimOf } from './claim.ts';
 import type { Claim } from './claim.ts';
+import { fileOf, fileOfRow, keyOfPlace, placeOf } from './entry-file.ts';
+import type { Entry } from './entry-file.ts';
 import { LeftOut } from './left-out.ts';
 import type { Left } from './left-out.ts';
 import { Places } from './places.ts';
-import { registeredEntry } from './registered-entry.ts';
-import { registeredWorkloads, stateOf } from './registered-workloads.ts';
+import { countsOf, registeredWorkloads } from './registered-workloads.ts';
 import type { RegisteredWorkload } from './registered-workloads.ts';
 import { full, missing, unreadable, unregistered } from './refusals.ts';
 import { connect, lastSaid, madeOf, newRegistration } from './registration.ts';
@@ -134,12 +135,7 @@ export class AutoRegistration {
 
   /** How many there are of each state. */
   counts(): ReadonlyMap<RegisteredWorkload['state'], number> {
-    const counts = new Map<RegisteredWorkload['state'], number>();
-    for (const one of this.#registered.values()) {
-      const { state } = stateOf(one, this.#options.store, this.#isAlone);
-      counts.set(state, (counts.get(state) ?? 0) + 1);
-    }
-    return counts;
+    return countsOf(this.#registered.values(), this.#options.store, this.#isAlone);
   }
 
   /** Registrations that came to nothing, since the start. */
@@ -230,7 +226,7 @@ export class AutoRegistration {
   /** Puts into store and ledger what follows from them; taking the same again does nothing. Of many as one change, in slices. */
   #publish(keys: readonly string[]): void {
     void this.#options.store.setEach(keys.map(placeOf), (place) => {
-      const key = place.slice(PLACE.length);
+      const key = keyOfPlace(place);
       const one = this.#registered.get(key);
       return one === undefined ? undefined : this.#fileOf(key, one);
     });
@@ -245,17 +241,9 @@ export class AutoRegistration {
       else if (one.problem !== undefined) shared.withdraw(key);
     }
     if (entry === undefined) return undefined;
-    if (shared !== undefined) return this.#fileOfRow(shared.row(key), one, entry);
+    if (shared !== undefined) return fileOfRow(shared.row(key), one, entry);
     if (!isSame(ledger.get('registered', key), row)) ledger.put('registered', key, row);
     return one.well ? fileOf(entry) : undefined;
-  }
-
-  /** Until the replicas have what it says now, it is as they have it. */
-  #fileOfRow(row: Row | undefined, one: Registration, entry: Entry): IstioFile | undefined {
-    if (row?.well !== true) return undefined;
-    if (isSame(row.claim, one.claim) || one.made === undefined) return fileOf(entry);
-    const before = registeredEntry(row.claim, one.made.group);
-    return 'entry' in before ? fileOf(before.entry) : undefined;
   }
 
   /** Whether it is refused. @returns its entry, if it is not and its group is known */
@@ -320,17 +308,4 @@ export class AutoRegistration {
     this.#refused.set(session, unregistered(node, why, remedy));
     return session;
   }
-}
-
-type Entry = IstioObject<'WorkloadEntry'>;
-
-function fileOf(entry: Entry): IstioFile {
-  return { objects: [entry], problems: [], refused: [], readable: true };
-}
-
-/** After all files, so that an entry that somebody has written is the one in force. */
-const PLACE = '~proxy ';
-
-function placeOf(key: string): string {
-  return `${PLACE}${key}`;
 }

@@ -32,12 +32,22 @@ export function registeredWorkloads(
   return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, workload]) => workload);
 }
 
-/** @param isAlone there is no other replica to which it may be connected */
-export function stateOf(
-  one: Registration,
+/** How many there are of each state. */
+export function countsOf(
+  all: Iterable<Registration>,
   store: IstioConfigStore,
   isAlone: boolean,
-): Pick<RegisteredWorkload, 'state' | 'problem'> {
+): ReadonlyMap<RegisteredWorkload['state'], number> {
+  const counts = new Map<RegisteredWorkload['state'], number>();
+  for (const one of all) {
+    const { state } = stateOf(one, store, isAlone);
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** @param isAlone there is no other replica to which it may be connected */
+function stateOf(one: Registration, store: IstioConfigStore, isAlone: boolean): Pick<RegisteredWorkload, 'state' | 'problem'> {
   const { well, connections } = one;
   const problem = one.problem?.what ?? (well ? outranked(one, store) : undefined);
   if (problem !== undefined) return { state: 'refused', problem };
