@@ -117,6 +117,48 @@ describe('a process that leaves its registries', () => {
     expect(done.filter((name) => name === 'a deregister')).toHaveLength(1);
   });
 
+  test('that has only begun to register waits until it is there, and stays out', async () => {
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const setShare = step('a share');
+    const { provider: leaving, clock } = provider({
+      registrations: [registration('a', { register: step('a register', () => answered), setShare })],
+      warmUpMs: 9_000,
+    });
+    const registering = leaving.register();
+    const report = leaving.shutdown();
+    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    expect(done).not.toContain('a deregister');
+    answer();
+    await registering;
+    await clock.run();
+    expect((await report).steps.filter(({ error }) => error !== undefined)).toEqual([]);
+    expect([done.slice(-2), leaving.state]).toEqual([['a stop-beats', 'a deregister'], 'left']);
+    expect(done.filter((one) => one === 'a share').length).toBeLessThan(2);
+  });
+
+  test('while a step of its warm-up is under way waits for it', async () => {
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    let shares = 0;
+    const setShare = async (): Promise<void> => {
+      shares += 1;
+      if (shares === 2) await answered;
+      done.push(`a share ${shares}`);
+    };
+    const { provider: leaving, clock } = provider({ registrations: [registration('a', { setShare })], warmUpMs: 9_000 });
+    await leaving.register();
+    const warming = clock.run();
+    while (shares < 2) await Promise.resolve();
+    const report = leaving.shutdown();
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+    answer();
+    await warming;
+    await clock.run();
+    await report;
+    expect(done.slice(-3)).toEqual(['a share 2', 'a stop-beats', 'a deregister']);
+  });
+
   test('takes what wrapped clients registered along, and registers it again on the way back', async () => {
     const book = new RegistrationBook();
     const { provider: leaving, clock } = provider({ seen: () => book.list() });

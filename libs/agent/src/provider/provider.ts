@@ -53,6 +53,8 @@ export class Provider {
   #leaving: Promise<ShutdownReport> | undefined;
   #left: readonly Registration[] = [];
   #warmUp: (() => void) | undefined;
+  /** What registries have been told and have not answered. */
+  readonly #underWay = new Map<Registration, Promise<void>>();
 
   constructor(options: ProviderOptions) {
     this.#options = options;
@@ -72,15 +74,21 @@ export class Provider {
   async register(): Promise<void> {
     const registrations = this.#registrations;
     const { warmUpMs = 0 } = this.#options;
+    const before = this.#leaving;
     const outcomes = await Promise.allSettled(
-      registrations.map(async (registration) => {
-        await registration.register();
-        if (warmUpMs > 0) await registration.setShare?.(1 / WARM_UP_STEPS);
-      }),
+      registrations.map((one) =>
+        this.#tell(one, async () => {
+          await one.register();
+          if (warmUpMs > 0 && this.#leaving === before) await one.setShare?.(1 / WARM_UP_STEPS);
+        }),
+      ),
     );
-    this.#leaving = undefined;
-    this.#state = 'registered';
-    if (warmUpMs > 0) this.#rise(registrations, warmUpMs);
+    // Else it leaves already, and has waited for this.
+    if (this.#leaving === before) {
+      this.#leaving = undefined;
+      this.#state = 'registered';
+      if (warmUpMs > 0) this.#rise(registrations, warmUpMs);
+    }
     const refused = outcomes.find((outcome) => outcome.status === 'rejected');
     if (refused !== undefined) throw refused.reason;
   }
@@ -120,7 +128,7 @@ export class Provider {
     await step(
       'stop-beats',
       REGISTRY_TIMEOUT_MS,
-      each((one) => one.stopBeats?.()),
+      each((one) => this.#stopBeats(one)),
     );
     if (registrations.some((one) => one.takeOut !== undefined))
       await step(
@@ -150,6 +158,29 @@ export class Provider {
     return { steps, cut, ended };
   }
 
+  /** @throws what the registry answers */
+  #tell(one: Registration, work: () => Promise<unknown>): Promise<unknown> {
+    const told = work();
+    const settled = told.then(
+      () => undefined,
+      () => undefined,
+    );
+    const all = Promise.all([this.#underWay.get(one), settled]).then(() => {
+      if (this.#underWay.get(one) === all) this.#underWay.delete(one);
+    });
+    this.#underWay.set(one, all);
+    return told;
+  }
+
+  /** What registers it and is under way would come after its end, and begin its beats. */
+  async #stopBeats(one: Registration): Promise<void> {
+    await one.stopBeats?.();
+    const underWay = this.#underWay.get(one);
+    if (underWay === undefined) return;
+    await underWay;
+    await one.stopBeats?.();
+  }
+
   #rise(registrations: readonly Registration[], overMs: number): void {
     let done = 1;
     let timer: unknown;
@@ -159,7 +190,7 @@ export class Provider {
           done += 1;
           // A step that a registry refuses is made good by the next; the last one is the whole weight.
           const share = done / WARM_UP_STEPS;
-          void Promise.allSettled(registrations.map(async (one) => one.setShare?.(share))).then(() => {
+          void Promise.allSettled(registrations.map((one) => this.#tell(one, async () => one.setShare?.(share)))).then(() => {
             if (done < WARM_UP_STEPS && this.#state === 'registered') next();
           });
         },
