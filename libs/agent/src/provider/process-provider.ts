@@ -46,6 +46,7 @@ type WithProvider = typeof globalThis & { [KEY]?: Provider };
 export function createProvider(options: ProviderOptions = {}): Provider {
   const provider = new Provider({
     seen: () => processRegistrations().list(),
+    begun: () => (processRegistrations() as Partial<ReturnType<typeof processRegistrations>>).begun?.(),
     withdrawn: () => [...processWithdrawn().values()].map(({ registration }) => registration),
     ...options,
   });

@@ -9,6 +9,8 @@ export interface ProviderOptions {
   readonly registrations?: readonly Registration[];
   /** What wrapped clients of this process have registered at the moment. */
   readonly seen?: () => readonly Registration[];
+  /** What they have begun to register: `seen` has it when this resolves. Undefined: nothing. */
+  readonly begun?: () => Promise<unknown> | undefined;
   /** What a plan has taken out of its registries: callers come by the mesh then, and have to notice too. */
   readonly withdrawn?: () => readonly Registration[];
   /** Drained before the end; asked for when it begins. */
@@ -108,11 +110,13 @@ export class Provider {
   async #leave(): Promise<ShutdownReport> {
     const { servers = [], quit, deadlineMs = DEADLINE_MS } = this.#options;
     const drains = (typeof servers === 'function' ? servers() : servers).map(drainOf);
-    const registrations = this.#registrations;
-    this.#left = registrations;
     this.#state = 'leaving';
     this.#warmUp?.();
     const deadline = new Deadline(deadlineMs, this.#timers);
+    const begun = this.#options.begun?.();
+    if (begun !== undefined) await deadline.within(REGISTRY_TIMEOUT_MS, () => begun);
+    const registrations = this.#registrations;
+    this.#left = registrations;
     const steps: ShutdownReport['steps'][number][] = [];
     let cut = false;
     const step = async (name: ShutdownStep, limitMs: number, work: () => Promise<unknown>): Promise<void> => {

@@ -10,6 +10,22 @@ export class RegistrationBook {
   readonly #registrations = new Map<string, Registration>();
   readonly #listeners = new Set<BookListener>();
 
+  readonly #begun = new Set<Promise<void>>();
+
+  /** A client has begun to register something: `add` follows when its registry has answered. */
+  begin(work: unknown): void {
+    const ended = (): void => void this.#begun.delete(settled);
+    const settled: Promise<void> = Promise.resolve(work).then(ended, ended);
+    // One that is never answered (npm `consul`, whose answer broke off) is waited for in vain, once.
+    for (const oldest of this.#begun) if (this.#begun.size >= MOST) this.#begun.delete(oldest);
+    this.#begun.add(settled);
+  }
+
+  /** Resolves when all of that is known; undefined: there is nothing. */
+  begun(): Promise<unknown> | undefined {
+    return this.#begun.size === 0 ? undefined : Promise.all(this.#begun);
+  }
+
   add(registration: Registration): void {
     this.#registrations.delete(registration.id);
     this.#registrations.set(registration.id, registration);

@@ -112,6 +112,7 @@ function followAgent(service: object, observer: RegistryObserver): void {
   };
   const deregistered = (_: unknown, [options]: readonly unknown[]): void =>
     observer.deregistered(`consul ${typeof options === 'string' ? options : textOf(fieldsOf(options)['id'])}`);
-  tap(service, 'register', { before, kept: registered }, observer.fault);
+  const after = (_: unknown, __: unknown, work: unknown): void => observer.registering(work);
+  tap(service, 'register', { before, after, kept: registered }, observer.fault);
   tap(service, 'deregister', { kept: deregistered }, observer.fault);
 }

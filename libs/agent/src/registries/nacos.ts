@@ -43,6 +43,7 @@ function attachEach(prototype: object, observer: RegistryObserver): void {
   tap(prototype, '_init', { before }, observer.fault);
   const register = {
     before,
+    after: (_: unknown, __: unknown, work: unknown) => observer.registering(work),
     kept: (self: unknown, args: readonly unknown[]) => registered(self as NacosClient, args, observer),
   };
   tap(prototype, 'registerInstance', register, observer.fault);
@@ -54,7 +55,10 @@ function attach(client: NacosClient, observer: RegistryObserver): void {
   if (attached.has(client)) return;
   attached.add(client);
   const { fault } = observer;
-  const register = { kept: (_: unknown, args: readonly unknown[]) => registered(client, args, observer) };
+  const register = {
+    after: (_: unknown, __: unknown, work: unknown) => observer.registering(work),
+    kept: (_: unknown, args: readonly unknown[]) => registered(client, args, observer),
+  };
   tap(client, 'registerInstance', register, fault);
   tap(client, 'deregisterInstance', deregistering(observer), fault);
   if (client._serverProxy !== undefined) followBeats(client._serverProxy, fault);

@@ -9,6 +9,8 @@ export interface RegistryObserver {
   view(sdkName: string, endpoints: readonly ViewEndpoint[]): void;
   /** A bug of the client was seen, by its code in docs/agent-registries.md. */
   bug(sdkName: string, code: ClientBug, message: string): void;
+  /** It has begun to, and is told of it by `registered` when this promise is kept. */
+  registering(work: unknown): void;
   /** This process has registered an instance by its client. */
   registered(registration: Registration): void;
   /** It has been taken out again by its owner. */
@@ -47,6 +49,8 @@ export function processObserver(): RegistryObserver {
   return {
     view: (sdkName, endpoints) => views.observe(sdkName, endpoints),
     bug: (sdkName, code, message) => views.bug(sdkName, code, message),
+    // The book may be an older copy's, which knows only what is there.
+    registering: (work) => (registrations as Partial<typeof registrations>).begin?.(work),
     registered: (registration) => registrations.add(registration),
     deregistered: (id) => registrations.remove(id),
     fault: (error) =>

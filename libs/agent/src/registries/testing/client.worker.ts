@@ -31,6 +31,7 @@ const observer: RegistryObserver = {
     book.add(registration);
     tell({ registered: registration.id });
   },
+  registering: () => undefined,
   deregistered: (id) => {
     book.remove(id);
     tell({ gone: id });
