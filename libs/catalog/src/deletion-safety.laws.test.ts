@@ -50,7 +50,8 @@ class Reference {
 
   status(state: Reference['state'], now: number): void {
     this.look(now);
-    if (this.state !== state) this.#watchedFrom = this.#watched;
+    const follows = (s: Reference['state']): boolean => s === 'live' || s === 'partial';
+    if (this.state !== state && !(follows(this.state) && follows(state))) this.#watchedFrom = this.#watched;
     this.state = state;
   }
 

@@ -1,6 +1,6 @@
 import { MemoryLedger } from '@isthmus/ledger';
 import { endpointKey, takesTraffic } from '@isthmus/model';
-import type { Endpoint, Health } from '@isthmus/model';
+import type { Endpoint, Health, SourceStatus } from '@isthmus/model';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { DEFAULT_GUARD } from './removal-guard.ts';
@@ -11,11 +11,13 @@ import { WatchedCatalog } from './testing/watched-catalog.ts';
 const GUARD = { ...DEFAULT_GUARD, minEndpoints: 3, flap: { ...DEFAULT_GUARD.flap, count: 0 } };
 const NAMES = ['p', 'q', 'r'] as const;
 
+const PARTIAL: SourceStatus = { state: 'partial', cause: 'a test' };
+
 type Listing = readonly (readonly [port: number, health: Health, weight: number])[];
 type Step =
   | { readonly do: 'read'; readonly of: readonly Listing[] }
   | { readonly do: 'upsert'; readonly name: number; readonly of: Listing }
-  | { readonly do: 'live' | 'stale' | 'restart' | 'release' }
+  | { readonly do: 'live' | 'partial' | 'stale' | 'restart' | 'release' }
   | { readonly do: 'wait'; readonly seconds: number };
 
 const listing: fc.Arbitrary<Listing> = fc.uniqueArray(
@@ -32,7 +34,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 40 }) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom('live' as const, 'stale' as const, 'restart' as const, 'release' as const) }),
+    arbitrary: fc
+      .constantFrom<'live' | 'partial' | 'stale' | 'restart' | 'release'>('live', 'partial', 'stale', 'restart', 'release')
+      .map((what): Step => ({ do: what })),
   },
 );
 
@@ -46,6 +50,7 @@ function run(world: WatchedCatalog, next: Step): void {
   if (next.do === 'read') world.say(snapshotOf(next.of.map((of, name) => service(name, of))));
   else if (next.do === 'upsert') world.say(upsert(service(next.name, next.of)));
   else if (next.do === 'live') world.status({ state: 'live' });
+  else if (next.do === 'partial') world.status(PARTIAL);
   else if (next.do === 'stale') world.status({ state: 'stale', since: world.clock.time, cause: 'refused' });
   else if (next.do === 'wait') world.wait(next.seconds * 1_000);
   else if (next.do === 'restart') world.restart();
@@ -93,7 +98,10 @@ test.each([true, false])('health is published as the registry says, or held amon
         check(world, holdUnhealthy);
         held += scopeOfWorld(world)?.unhealthy ?? 0;
       }
-      // A registry that says the same for long enough is believed.
+      // A registry that says the same for long enough is believed: what it names also where a part of it cannot be read.
+      world.status(PARTIAL).wait(GUARD.confirmAfterMs + 1_000);
+      check(world, holdUnhealthy);
+      expect(scopeOfWorld(world)?.unhealthy ?? 0).toBe(0);
       world.status({ state: 'live' }).wait(GUARD.confirmAfterMs + 1_000);
       check(world, holdUnhealthy);
       expect(scopeOfWorld(world)?.held).toBeUndefined();

@@ -1,12 +1,13 @@
 import { endpointKey, scopeOf, serviceId } from '@isthmus/model';
 import type { Clock, Endpoint, Ledger, ServiceId, ServiceRecord, SourceEvent, SourceId } from '@isthmus/model';
 import { FlapDamper } from './flap-damper.ts';
+import { doubtLeft, isConfirmed } from './held-for.ts';
 import { compare, publishedRecord, sameContent } from './known-record.ts';
 import { LossMeasure } from './loss-measure.ts';
 import type { ReadVerdict } from './loss-measure.ts';
 import { STEP, removalBetween } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
-import { NOTHING_RETAINED, isHeld } from './scope-state.ts';
+import { NOTHING_RETAINED, follows, isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { ScopeTable } from './scope-table.ts';
 import { Tombstones } from './tombstones.ts';
@@ -61,7 +62,7 @@ export class PublishedRecords {
     this.#clock = clock;
     this.#watched = new WatchedTime(clock);
     this.#measure = new LossMeasure(guard, clock);
-    this.scopes = new ScopeTable(ledger, clock, guard.windowMs, restartGrace);
+    this.scopes = new ScopeTable(ledger, clock, guard, restartGrace);
     this.#flaps = new FlapDamper(guard.flap, before === undefined ? undefined : before.#flaps);
     this.tombstones = new Tombstones(ledger, guard.tombstoneTtlMs);
   }
@@ -104,11 +105,9 @@ export class PublishedRecords {
     const watched = this.#watched.now();
     for (const scope of this.scopes.all()) {
       if (scope.waiting.size === 0) continue;
-      // A source that follows its registry live is a second complete read all the time.
-      const isLive = scope.status.state === 'live';
-      const isDue = (r: Retained): boolean => (!isHeld(r) || isLive) && this.#isDue(scope, r, watched);
+      const isDue = (r: Retained): boolean => (!isHeld(r) || isConfirmed(scope, r)) && this.#isDue(scope, r, watched);
       yield* this.#letGo(scope, scope.waiting, changes, () => isDue);
-      if (isLive) yield* this.#nameDue(scope, watched);
+      yield* this.#nameDue(scope, watched, (r) => isConfirmed(scope, r));
     }
   }
 
@@ -147,8 +146,8 @@ export class PublishedRecords {
   *#applySnapshot(scope: ScopeState, services: ReadonlyMap<ServiceId, ServiceRecord>, changes: Changes): Generator<void> {
     const watched = this.#watched.now();
     // The first read after an outage confirms nothing: nobody watched before it.
-    const follows = scope.status.state === 'live' || scope.status.state === 'partial';
-    const isDue = (r: Retained) => follows && isHeld(r) && this.#isDue(scope, r, watched);
+    const isFollowed = follows(scope.status);
+    const isDue = (r: Retained) => isFollowed && isHeld(r) && this.#isDue(scope, r, watched);
     const removal = yield* removalBetween(scope.records, services, isDue, this.#doubts(scope));
     // Once some are known to be gone the rest is measured from here.
     if (removal.confirmed > 0) this.#measure.anew(scope);
@@ -167,7 +166,7 @@ export class PublishedRecords {
       if (seen % STEP === 0) yield;
       if (!services.has(id)) this.#take(scope, id, undefined, changes, verdict);
     }
-    if (follows) yield* this.#nameDue(scope, watched);
+    if (isFollowed) yield* this.#nameDue(scope, watched, () => true);
     this.scopes.sayHeld(scope);
     const now = this.#clock.now();
     if (services.size === 0) scope.emptySince ??= now;
@@ -232,8 +231,9 @@ export class PublishedRecords {
     if (forMs > 0) retained.set(key, { ...wait, why: 'flap', forMs });
   }
 
-  *#nameDue(scope: ScopeState, watched: number): Generator<void> {
-    if (this.scopes.decides(scope) === 'for all') yield* this.#name(scope, (r) => this.#remaining(scope, r, watched) <= 0);
+  *#nameDue(scope: ScopeState, watched: number, may: (retained: Retained) => boolean): Generator<void> {
+    if (this.scopes.decides(scope) !== 'for all') return;
+    yield* this.#name(scope, (r) => may(r) && this.#remaining(scope, r, watched) <= 0);
   }
 
   *#name(scope: ScopeState, may: (retained: Retained) => boolean): Generator<void> {
@@ -301,14 +301,4 @@ export class PublishedRecords {
     const { from, forMs } = retained;
     return forMs - (watched - (isHeld(retained) ? Math.max(from, scope.watchedFrom) : from));
   }
-}
-
-/** Less than that is left when its source ends its own waiting, which is as long: not worth being held for, ms. */
-const LEAST_DOUBT_MS = 1_000;
-
-/** A clock that was set back ends the doubt: it must not last longer than it was meant to. */
-function doubtLeft({ doubted }: ScopeState, now: number): number {
-  if (doubted === undefined || now < doubted.from) return 0;
-  const left = doubted.from + doubted.forMs - now;
-  return left < LEAST_DOUBT_MS ? 0 : left;
 }

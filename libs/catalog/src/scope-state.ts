@@ -79,4 +79,9 @@ export function isHeld({ why }: Pick<Retained, 'why'>): boolean {
   return why !== 'flap';
 }
 
+/** Whether its source follows the registry, all of it or a part. */
+export function follows({ state }: SourceStatus): boolean {
+  return state === 'live' || state === 'partial';
+}
+
 export const NOTHING_RETAINED: ReadonlyMap<string, Retained> = new Map();

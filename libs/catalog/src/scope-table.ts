@@ -13,9 +13,11 @@ import type {
 } from '@isthmus/model';
 import type { RetainedEndpoint } from '@isthmus/model';
 import { HighWater } from './high-water.ts';
+import { waitsFor } from './held-for.ts';
 import { restoredRecord, retainedEntries } from './known-record.ts';
 import { letGoOf, letGoService, nameLetGo } from './let-go.ts';
-import { isHeld } from './scope-state.ts';
+import type { GuardOptions } from './removal-guard.ts';
+import { follows, isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { wellOf } from './turned-unhealthy.ts';
 
@@ -30,17 +32,17 @@ export class ScopeTable {
   readonly #scopes = new Map<ScopeId, ScopeState>();
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  readonly #windowMs: number;
+  readonly #guard: GuardOptions;
   readonly #restartGrace: (source: SourceId) => number;
   /** Services with retained or refused endpoints, of all scopes. */
   #waiting = 0;
   /** When this replica decided to let them go, as the leader: the same however often it is said. */
   readonly #decidedAt = new WeakMap<Retained, number>();
 
-  constructor(ledger: Ledger, clock: Clock, windowMs: number, restartGrace: (source: SourceId) => number) {
+  constructor(ledger: Ledger, clock: Clock, guard: GuardOptions, restartGrace: (source: SourceId) => number) {
     this.#ledger = ledger;
     this.#clock = clock;
-    this.#windowMs = windowMs;
+    this.#guard = guard;
     this.#restartGrace = restartGrace;
   }
 
@@ -82,9 +84,9 @@ export class ScopeTable {
         size: 0,
         listed: 0,
         emptySince: undefined,
-        highWater: new HighWater(this.#windowMs),
+        highWater: new HighWater(this.#guard.windowMs),
         well: 0,
-        wellWater: new HighWater(this.#windowMs),
+        wellWater: new HighWater(this.#guard.windowMs),
         waiting: new Set(),
         retained: { mass: 0, outage: 0, flap: 0 },
         unhealthy: 0,
@@ -124,13 +126,19 @@ export class ScopeTable {
         cause: 'not read since this bridge started; this is what it knew before',
       };
       const retained = (this.#ledger.get('retained', key) ?? []) as readonly RetainedEndpoint[];
-      const known = restoredRecord(record, retained, now, watched);
+      const grace = this.#restartGrace(scope.scope.source);
+      const waits = retained.map((one) => ({
+        ...one,
+        since: Math.min(one.since, now),
+        forMs: waitsFor(one, this.#guard, grace),
+      }));
+      const known = restoredRecord(record, waits, now, watched);
       this.#keep(scope, key as ServiceId, known);
       yield known;
     }
     for (const [id, scope] of this.#scopes) {
       if (scope.retained.mass > 0) scope.heldMost = held.get(id)?.most ?? scope.size;
-      if (scope.unhealthy > 0) scope.heldWell = scope.well;
+      if (scope.unhealthy > 0) scope.heldWell = held.get(id)?.mostWell ?? scope.well;
       this.sayHeld(scope);
     }
   }
@@ -140,8 +148,8 @@ export class ScopeTable {
     if (status.state === 'syncing' && scope.status.state === 'stale') return;
     const [wasBack, isBack] = [backSince(scope.status), backSince(status)];
     // Time in which nobody watched confirms nothing.
-    if (scope.status.state === status.state ? isBack !== undefined && wasBack === undefined : wasBack === undefined)
-      scope.watchedFrom = watched;
+    const begins = scope.status.state === status.state ? isBack !== undefined && wasBack === undefined : wasBack === undefined;
+    if (begins && !(follows(scope.status) && follows(status))) scope.watchedFrom = watched;
     if (scope.status.state !== status.state) {
       scope.statusSince = this.#clock.now();
       // What it had then was confirmed for as long as it was heard, which ended before anybody noticed.
@@ -249,9 +257,9 @@ export class ScopeTable {
       scope.heldWell = 0;
       return;
     }
-    const { heldMost: most, unhealthy } = scope;
+    const { heldMost: most, heldWell: mostWell, unhealthy } = scope;
     const isSame = scope.held?.removing === removing && scope.held.of === scope.size && scope.held.most === most;
-    if (isSame && (scope.held?.unhealthy ?? 0) === unhealthy) return;
+    if (isSame && (scope.held?.unhealthy ?? 0) === unhealthy && (scope.held?.mostWell ?? 0) === mostWell) return;
     const services: string[] = [];
     let since = scope.held?.since ?? Number.POSITIVE_INFINITY;
     for (const service of scope.waiting) {
@@ -261,7 +269,7 @@ export class ScopeTable {
       since = Math.min(since, some.since);
       if (services.length === MOST_HELD_NAMES) break;
     }
-    const some = unhealthy === 0 ? {} : { unhealthy };
+    const some = { ...(unhealthy === 0 ? {} : { unhealthy }), ...(mostWell === 0 ? {} : { mostWell }) };
     scope.held = { since, removing, of: scope.size, most, ...some, services: services.sort() };
     this.#ledger.put('held', scopeId(scope.scope), scope.held);
   }

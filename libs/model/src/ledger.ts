@@ -62,6 +62,8 @@ export interface HeldRemoval {
   readonly most?: number;
   /** How many of `removing` the registry still lists: it calls them unhealthy. Absent: none. */
   readonly unhealthy?: number;
+  /** The most that got requests, when it began to hold: what turns unhealthy is measured against it. Absent: none of `unhealthy`. */
+  readonly mostWell?: number;
   /** Some of the services that would lose endpoints, at most 20; sorted. */
   readonly services: readonly string[];
 }
