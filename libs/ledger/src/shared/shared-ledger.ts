@@ -11,6 +11,7 @@ import { StoredContent } from './stored-content.ts';
 import type { Written } from './stored-content.ts';
 import { SharedTables, sameValue } from './tables.ts';
 import type { LedgerChange } from './tables.ts';
+import { Teller } from './teller.ts';
 
 /** What stays on this replica's disk: its own last known good, and a copy of what is shared for a start without the store. */
 export interface LocalLedger extends Ledger {
@@ -54,6 +55,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
   readonly #onAsked = new Set<(hosts: readonly string[]) => void>();
   readonly #onWriter = new Set<(isWriter: boolean) => void>();
   readonly #content: StoredContent;
+  readonly #teller = new Teller((changes) => this.#tell(changes));
   #revision = 0;
   #lease: NodeJS.Timeout | undefined;
   #wasWriter = false;
@@ -158,7 +160,10 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     if (this.#keeper.isLeader) this.#want({ table: FROZEN, key, value });
   }
 
-  /** Called when entries changed for everyone, on every replica in the same order of revisions. Must not throw. */
+  /**
+   * Called when entries changed for everyone, on every replica in the same order of revisions; in several turns when they are many, of
+   * which `get` and `entries` have all from the first on. Must not throw.
+   */
   onCommitted(listener: (changes: readonly LedgerChange[]) => void): () => void {
     this.#onCommitted.add(listener);
     return () => void this.#onCommitted.delete(listener);
@@ -170,8 +175,9 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     return () => void this.#onChanged.delete(listener);
   }
 
-  flush(): Promise<void> {
-    return this.#options.local.flush();
+  async flush(): Promise<void> {
+    await this.#teller.done;
+    await this.#options.local.flush();
   }
 
   async close(): Promise<void> {
@@ -179,6 +185,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     await this.#keeper.close();
     this.#content.close();
     await this.#options.store.close();
+    await this.#teller.done;
     await this.#options.local.close();
   }
 
@@ -219,6 +226,7 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
     this.#content.accept(head.content, index, false);
     this.#revision = head.revision;
     this.#apply(changes);
+    await this.#teller.done; // who leads next gives addresses away by what it was told
   }
 
   async prepare(write: string, everything: boolean): Promise<Batch> {
@@ -261,14 +269,20 @@ export class SharedLedger implements Ledger, HeadOwner<Batch> {
 
   #apply(changes: readonly LedgerChange[]): void {
     if (changes.length === 0) return;
-    this.#tables.apply(changes);
+    this.#tables.apply(changes); // all in one turn: a revision is whole
+    // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
+    const mayDiffer = this.#keeper.isLeader;
+    if (this.#wanted.size > 0)
+      for (const { table, key, value } of changes) {
+        const id = `${table} ${key}`;
+        if (!mayDiffer || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
+      }
+    this.#teller.add(changes);
+  }
+
+  #tell(changes: readonly LedgerChange[]): void {
     const { local } = this.#options;
     for (const { table, key, value } of changes) {
-      if (this.#wanted.size > 0) {
-        const id = `${table} ${key}`;
-        // A follower's wish has been decided; what the leader itself wants meanwhile is newer than what was written.
-        if (!this.#keeper.isLeader || sameValue(this.#wanted.get(id)?.value, value)) this.#wanted.delete(id);
-      }
       if (!this.#isShared(table as LedgerTable)) continue; // what is frozen, and a table of a later version
       if (value === undefined) local.delete(table as LedgerTable, key);
       else local.put(table as LedgerTable, key, value);

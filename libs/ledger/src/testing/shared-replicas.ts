@@ -35,6 +35,7 @@ export function replica(
   id: string,
   local = new LocalCopy(),
   sharedTables: readonly LedgerTable[] = ['vip', 'held'],
+  leaseMs = LEASE_MS,
 ): TestReplica {
   const store = new MemoryStore(server);
   let jumped = 0;
@@ -43,7 +44,7 @@ export function replica(
     local,
     sharedTables,
     self: { id },
-    leaseMs: LEASE_MS,
+    leaseMs,
     monotonic: () => performance.now() + jumped,
     random: Math.random,
     endsWithLead: (table, key) => table === 'held' && key.startsWith('now/'),
