@@ -1,14 +1,19 @@
 /** However it began and whatever happens meanwhile: what is held ends (docs/adr/0011-deletion-safety.md). */
 import { MemoryLedger } from '@isthmus/ledger';
+import { MemoryServer } from '@isthmus/ledger/testing';
 import { endpointKey, serviceId } from '@isthmus/model';
 import type { Health, SourceStatus } from '@isthmus/model';
 import { until } from '@isthmus/model/testing';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { CheckVerdicts } from './liveness/check-verdicts.ts';
+import type { RecordOverlay } from './record-overlay.ts';
 import { DEFAULT_GUARD } from './removal-guard.ts';
 import type { GuardOptions } from './removal-guard.ts';
+import { crossChecked, live } from './testing/cross-checked.ts';
 import { endpoint, record, snapshotOf, upsert } from './testing/records.ts';
 import { closeReplicas, fileOf, pair, replica } from './testing/replicas.ts';
 import { WatchedCatalog } from './testing/watched-catalog.ts';
+import { workloadSnapshot } from './testing/workloads.ts';
 
 const SERVICES = 40;
 const CONFIRMED = DEFAULT_GUARD.confirmAfterMs;
@@ -86,6 +91,45 @@ describe('a changed config', () => {
   });
 });
 
+test('a Pod that is gone, and what an active check finds dead, are out while the registry’s word waits', () => {
+  const { check: pods, say } = crossChecked({ podCidrs: ['10.0.0.1/32'] });
+  const checks = new CheckVerdicts([{ name: 'vms', revive: false }], { ledger: new MemoryLedger(), clock: { now: () => 5 } });
+  const overlay: RecordOverlay = {
+    put: (id, known, dirty) => [pods, checks].forEach((one) => one.put(id, known, dirty)),
+    drop: (id, dirty) => [pods, checks].forEach((one) => one.drop(id, dirty)),
+    view: (id, known) => checks.view(id, pods.view(id, known) ?? known),
+  };
+  const world = new WatchedCatalog(new MemoryLedger(), {}, overlay);
+  const addresses = Array.from({ length: 24 }, (_, i) => `10.0.0.${i + 1}`);
+  const orders = (health: Health) =>
+    record(
+      'orders',
+      addresses.map((address) => endpoint({ address, health })),
+    );
+  world
+    .say(snapshotOf([orders('healthy')]))
+    .status(LIVE)
+    .say(upsert(orders('unhealthy')));
+  expect(held(world)).toBe(24);
+  const sees = () => Map.groupBy(world.catalog.merged(orders('healthy').host)?.endpoints ?? [], (e) => e.endpoint.health);
+  const id = serviceId(orders('healthy').key);
+  say(workloadSnapshot([]), live);
+  checks.set(0, id, '10.0.0.2 8080', { healthy: false, reason: 'refused', since: 5, isProven: true }, new Set());
+  expect(
+    sees()
+      .get('evicted')
+      ?.map((e) => e.endpoint.address),
+  ).toEqual(['10.0.0.1']);
+  expect(
+    sees()
+      .get('unhealthy')
+      ?.map((e) => e.endpoint.address),
+  ).toEqual(['10.0.0.2']);
+  expect(sees().get('healthy')).toHaveLength(22);
+  world.wait(CONFIRMED);
+  expect([sees().get('evicted')?.length, sees().get('unhealthy')?.length]).toEqual([1, 23]);
+});
+
 describe('after a restart', () => {
   test('further ones are measured against what there was, also where half of it was believed before', () => {
     const worlds = [start(), start()];
@@ -103,7 +147,7 @@ describe('on replicas', () => {
   afterEach(closeReplicas);
 
   test('whose leader starts again with a clock that was set back', async () => {
-    const { leader, follower } = await pair(1_000);
+    const { leader, follower } = await pair();
     leader.catalog.apply(ill(0));
     leader.catalog.apply({ kind: 'status', scope: one(0).key as never, status: LIVE });
     leader.catalog.apply(ill(SERVICES));
@@ -116,7 +160,7 @@ describe('on replicas', () => {
         (retained as { since: number }[]).map((r) => ({ ...r, since: r.since + 3_600_000 })),
       );
     await Promise.all([leader.ledger.close(), follower.ledger.close()]);
-    const again = replica(leader.server, 'again', 1_000, file);
+    const again = replica(leader.server, 'again', 10_000, file);
     again.catalog.restore(() => true);
     await until('it leads', () => again.ledger.writer.isWriter());
     again.catalog.apply(ill(SERVICES));
@@ -125,6 +169,24 @@ describe('on replicas', () => {
     again.pass(CONFIRMED + 1_000);
     await until('they are believed', () => unhealthy(again) === 40);
     expect(held(again)).toBe(0);
+  });
+
+  test.each([
+    ['of an earlier version', { since: 1, endpoints: ['10.0.0.1:8080'] }],
+    ['that is none', { endpoints: [['10.0.0.1:8080'], [1, 2], 3, null] }],
+    ['without anything', null],
+  ])('what the ledger has of the leader’s word, %s, stops neither a start nor the letting go', async (_, value) => {
+    const file = new MemoryLedger();
+    const before = new WatchedCatalog(file).say(ill(0)).status(LIVE).say(ill(SERVICES));
+    expect(held(before)).toBe(40);
+    file.put('held', `/${serviceId(one(0).key)}`, value);
+    const again = replica(new MemoryServer(), 'a', 10_000, file);
+    again.catalog.restore(() => true);
+    await until('it leads', () => again.ledger.writer.isWriter());
+    expect(held(again)).toBe(40);
+    again.catalog.apply({ kind: 'status', scope: one(0).key as never, status: LIVE });
+    again.pass(CONFIRMED + 1_000);
+    await until('they are believed', () => unhealthy(again) === 40);
   });
 
   test('whose leader dies in the middle: the next one says when', async () => {
@@ -140,8 +202,10 @@ describe('on replicas', () => {
     follower.pass(CONFIRMED + 1_000);
     expect([unhealthy(leader), unhealthy(follower)]).toEqual([0, 0]);
     await until('the other leads', () => follower.ledger.writer.isWriter());
-    follower.pass(1_000);
-    await until('it has let them go', () => unhealthy(follower) === 40 && held(follower) === 0);
+    await until('it has let them go', () => {
+      follower.pass(1_000);
+      return unhealthy(follower) === 40 && held(follower) === 0;
+    });
     leader.store.cut = false;
     await until('so has the one that led', () => unhealthy(leader) === 40 && held(leader) === 0);
     const key = endpointKey(one(0).endpoints[0]!);

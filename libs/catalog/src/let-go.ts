@@ -23,9 +23,14 @@ export function nameLetGo(ledger: Ledger, { key, endpoints }: ServiceRecord, nam
   ledger.put('held', `${MARK}${id}`, { endpoints: [...earlier.slice(-MOST_EARLIER), ...named] } satisfies LetGo);
 }
 
-/** What the leader let go of a service. */
+/** What the leader let go of a service. What another version wrote there, without the times, names none. */
 export function letGoOf(ledger: Ledger, id: ServiceId): LetGo['endpoints'] {
-  return (ledger.get('held', `${MARK}${id}`) as LetGo | undefined)?.endpoints ?? [];
+  const said = ledger.get('held', `${MARK}${id}`) as { readonly endpoints?: unknown } | null | undefined;
+  return Array.isArray(said?.endpoints) ? said.endpoints.filter(isNamed) : [];
+}
+
+function isNamed(one: unknown): one is LetGo['endpoints'][number] {
+  return Array.isArray(one) && typeof one[0] === 'string' && typeof one[1] === 'number';
 }
 
 /** The service that an entry of `held` is about; undefined: a scope. */

@@ -3,6 +3,7 @@ import type { Ledger, MeshHost, SourceEvent, SourceId, SourceStatus } from '@ist
 import { Catalog } from '../catalog.ts';
 import { DEFAULT_RULES } from '../merge-rules.ts';
 import type { MergeRules } from '../merge-rules.ts';
+import type { RecordOverlay } from '../record-overlay.ts';
 import { DEFAULT_GUARD } from '../removal-guard.ts';
 import type { GuardOptions } from '../removal-guard.ts';
 import type { ScopeState } from '../scope-state.ts';
@@ -22,8 +23,11 @@ export class WatchedCatalog {
   #options: WatchedOptions;
   catalog: Catalog;
 
-  constructor(ledger: Ledger, options: WatchedOptions = {}) {
+  readonly #overlay: RecordOverlay | undefined;
+
+  constructor(ledger: Ledger, options: WatchedOptions = {}, overlay?: RecordOverlay) {
     this.ledger = ledger;
+    this.#overlay = overlay;
     this.#options = options;
     this.catalog = this.#make();
   }
@@ -36,6 +40,7 @@ export class WatchedCatalog {
       clock: this.clock,
       allocateVips: true,
       restartGrace: () => this.#options.restartGrace ?? 0,
+      ...(this.#overlay === undefined ? {} : { overlay: this.#overlay }),
       before,
     });
   }
