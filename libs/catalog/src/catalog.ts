@@ -7,7 +7,7 @@ import type { CompiledRules, MergeRules } from './merge-rules.ts';
 import { mergeService } from './merge-service.ts';
 import type { PendingVips } from './pending-vips.ts';
 import { PublishedRecords } from './published-records.ts';
-import type { Changes } from './published-records.ts';
+import type { Changes } from './publish-record.ts';
 import type { RecordOverlay } from './record-overlay.ts';
 import type { GuardOptions } from './removal-guard.ts';
 import { isHeld } from './scope-state.ts';
@@ -63,7 +63,7 @@ export class Catalog {
     const changes = this.#changes(dirty);
     for (const { record } of this.#records.restore(isOurs)) changes.put(serviceId(record.key), record);
     // A process that ended before its own file had it: it must not be published again, nor decided again.
-    atOnce(this.#records.letGoNamed(this.#records.scopes.waitingServices(), changes));
+    atOnce(this.#records.waiting.letGoNamed(this.#records.scopes.waitingServices(), changes));
     return dirty;
   }
 
@@ -94,8 +94,8 @@ export class Catalog {
     const changes = this.#changes(dirty);
     const named = [...this.#letGo];
     this.#letGo = new Set();
-    yield* this.#records.letGoNamed(named, changes);
-    yield* this.#records.confirmSteps(changes);
+    yield* this.#records.waiting.letGoNamed(named, changes);
+    yield* this.#records.waiting.confirmSteps(changes);
   }
 
   /** Whether anything may become due. */
@@ -111,7 +111,7 @@ export class Catalog {
     const scope = this.#records.scopes.byId(id);
     if (scope?.held === undefined) return undefined;
     const dirty = new Set<MeshHost>();
-    const steps = this.#records.releaseSteps(scope, this.#changes(dirty));
+    const steps = this.#records.waiting.releaseSteps(scope, this.#changes(dirty));
     let step = steps.next();
     while (step.done !== true) step = steps.next();
     return { released: step.value, dirty };
@@ -187,7 +187,7 @@ export class Catalog {
 
   /** How long a retained endpoint stays at most from now on while its source is well, ms. */
   goesIn(scope: ScopeState, retained: Retained): number {
-    return this.#records.goesIn(scope, retained);
+    return this.#records.waiting.goesIn(scope, retained);
   }
 
   /** How long what is held in a scope stays at least, ms. */
