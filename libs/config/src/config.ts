@@ -10,7 +10,7 @@ import type { LivenessConfig } from './sections/liveness.ts';
 import type { MergeConfig } from './sections/merge.ts';
 import type { FilesOutputConfig, KubernetesOutputConfig } from './sections/outputs.ts';
 import type { PlansConfig } from './sections/plans.ts';
-import type { PoliciesConfig } from './sections/policies.ts';
+import type { NoConfigsWhere, PoliciesConfig } from './sections/policies.ts';
 import type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 import type { RuntimeConfig } from './sections/runtime.ts';
 import type { TtlConfig } from './sections/xds-ttl.ts';
@@ -26,6 +26,7 @@ export interface ConfigurableKind {
   readonly sink?: { readonly places: { readonly namespace: boolean; readonly group: boolean } } | undefined;
   /** Set where it keeps configs. */
   readonly watchConfigs?: unknown;
+  readonly noConfigsWhere?: NoConfigsWhere | undefined;
 }
 
 export type Role = (typeof ROLES)[number];

@@ -13,6 +13,7 @@ const auth = z
 const nacos = {
   kind: 'nacos',
   watchConfigs: true,
+  noConfigsWhere: { field: 'api', is: 'http', why: 'configs are watched over gRPC', remedy: 'leave api out' },
   sink: { places: { namespace: true, group: true } },
   schema: z.strictObject({
     name: sourceName.describe('Name of this registry in ids, messages and plans.'),

@@ -18,6 +18,10 @@ export const nacosRegistry: RegistryKind<NacosConfig> = {
   ledgerStore: (config, place, { baseDir }) => new NacosLedgerStore(config, place, baseDir),
   configTexts: (config, place, { baseDir }, signal) => nacosConfigTexts(config, place, baseDir, signal),
   watchConfigs: (config, place, { baseDir }, watcher, signal) => watchNacosConfigs(config, place, { baseDir }, watcher, signal),
+  noConfigsWhere: {
+    ...{ field: 'api', is: 'http', why: 'configs are watched over gRPC, which is switched off so' },
+    remedy: 'leave api out for Nacos 2 and 3; rules in a Nacos 1 are read once by isthmus lift --registry',
+  },
   doctor: examineNacos,
   corrector: (config, { baseDir, clock }) => nacosCorrector(config, baseDir, clock),
   subscribers: (config, key, { baseDir }, signal) => nacosSubscribers(config, key, baseDir, signal),

@@ -84,6 +84,8 @@ export interface RegistryKind<Config = unknown> {
     watcher: ConfigWatcher,
     signal: AbortSignal,
   ): Promise<void>;
+  /** A value of a field of its entry with which it cannot be watched so, and why: told when the config is read. */
+  readonly noConfigsWhere?: { readonly field: string; readonly is: string; readonly why: string; readonly remedy: string };
   /** How mesh services are published into it; absent where that cannot be done. */
   readonly sink?: SinkKind<Config>;
   /** How dead instances are taken out of service there; absent where that cannot be done. */

@@ -71,9 +71,18 @@ export function policiesConfig({ sentinel }: z.output<typeof policiesSection>): 
   };
 }
 
+/** A value of a field of a registry's entry with which it keeps no configs that can be watched. */
+export interface NoConfigsWhere {
+  readonly field: string;
+  readonly is: string;
+  readonly why: string;
+  readonly remedy: string;
+}
+
 interface KeepingKind {
   readonly kind: string;
   readonly watchConfigs?: unknown;
+  readonly noConfigsWhere?: NoConfigsWhere | undefined;
 }
 
 /** Rules of `policies:` that look at other parts of the file. */
@@ -81,28 +90,42 @@ export function policyProblems(yaml: YamlFile, kinds: readonly KeepingKind[]): r
   const entries = valueAt(yaml.value, ['policies', 'sentinel']);
   const registries = valueAt(yaml.value, ['registries']);
   if (!Array.isArray(entries) || !Array.isArray(registries)) return [];
-  const kindOf = new Map(registries.map((one: unknown) => [valueAt(one, ['name']), valueAt(one, ['kind'])]));
-  const able = kinds.filter((kind) => kind.watchConfigs !== undefined).map(({ kind }) => kind);
-  const names = [...kindOf].flatMap(([name, kind]) => (typeof name === 'string' && able.includes(String(kind)) ? [name] : []));
+  const keepers = new Map(kinds.filter(({ watchConfigs }) => watchConfigs !== undefined).map((kind) => [kind.kind, kind]));
+  const known = new Map(registries.map((one: unknown) => [valueAt(one, ['name']), obstacle(one, keepers)]));
+  const names = [...known].flatMap(([name, why]) => (typeof name === 'string' && why === undefined ? [name] : []));
   return entries.flatMap((_, i) => {
     const path = ['policies', 'sentinel', i, 'registry'];
     const name = valueAt(yaml.value, path);
     if (typeof name !== 'string' || names.includes(name)) return [];
-    const kind = kindOf.get(name);
     const meant = suggest(name, names);
+    const { what, why, remedy } = known.get(name) ?? { what: 'which is no registry' };
+    const other =
+      names.length === 0 ? `add a registry of kind ${[...keepers.keys()].join(' or ')}` : `use one of ${names.join(', ')}`;
     return [
       {
         file: yaml.file,
         ...yaml.valueAt(path),
-        what: `${formatPath(path)} is "${name.slice(0, 63)}", ${kindOf.has(name) ? `a ${String(kind)} registry, which keeps no configs` : 'which is no registry'}`,
-        why: 'Sentinel rules are read from a registry of this config that keeps configs',
-        remedy:
-          names.length === 0
-            ? `add a registry of kind ${able.join(' or ')}`
-            : meant === undefined
-              ? `use one of ${names.join(', ')}`
-              : `did you mean ${meant}?`,
+        what: `${formatPath(path)} is "${name.slice(0, 63)}", ${what}`,
+        why: why ?? 'Sentinel rules are read from a registry of this config that keeps configs',
+        remedy: remedy ?? (meant === undefined ? other : `did you mean ${meant}?`),
       },
     ];
   });
+}
+
+interface Obstacle {
+  readonly what: string;
+  readonly why?: string;
+  readonly remedy?: string;
+}
+
+/** Why Sentinel rules cannot be watched in a registry; undefined: they can. */
+function obstacle(registry: unknown, keepers: ReadonlyMap<string, KeepingKind>): Obstacle | undefined {
+  const kind = String(valueAt(registry, ['kind']));
+  const keeper = keepers.get(kind);
+  if (keeper === undefined) return { what: `a ${kind} registry, which keeps no configs` };
+  const { noConfigsWhere } = keeper;
+  if (noConfigsWhere === undefined || valueAt(registry, [noConfigsWhere.field]) !== noConfigsWhere.is) return undefined;
+  const { field, is, why, remedy } = noConfigsWhere;
+  return { what: `a ${kind} registry with ${field}: ${is}`, why, remedy };
 }
