@@ -168,6 +168,7 @@ describe.each([
       await seen.call('start');
       await until('it is found', finds(seen, orders, ['h1']));
       proxy.treat = () => 'fail';
+      await until('no delta is on its way that might have what comes', () => proxy.passing === 0);
       await register(orders, 'h2');
       await until('the delta is forgotten', async () => {
         const answer = (await (await call('GET', 'delta')).json()) as { applications: { application: unknown[] } };

@@ -42,6 +42,9 @@ export interface RealHarness extends FaultHarness {
   providersReconnect(): Promise<void>;
 }
 
+/** Registrations that a provider waits for at a time. */
+const AT_ONCE = 64;
+
 /** The contract suite's harness on a real Nacos; providers are gRPC connections of this process. */
 export async function realHarness(start: StartNacos, options: RealHarnessOptions = {}): Promise<RealHarness> {
   const auth = { username: 'reader', password: 'right-1' };
@@ -68,7 +71,11 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
     await login.ensure(address, new AbortController().signal, true);
     provider = new NacosProvider({ address: address.grpc, token: login.current(address) });
     await provider.connect();
-    for (const name of services.keys()) await provide(name);
+    await provideAll([...services.keys()]);
+  };
+  /** At once, as the providers of many processes do: one by one a busy server took longer than `restartGrace`, and they were missed. */
+  const provideAll = async (names: readonly string[]) => {
+    for (let at = 0; at < names.length; at += AT_ONCE) await Promise.all(names.slice(at, at + AT_ONCE).map(provide));
   };
   const provide = async (name: string) => provider?.provide({ name, instances: [...(services.get(name)?.values() ?? [])] });
   await connect();
@@ -114,8 +121,7 @@ export async function realHarness(start: StartNacos, options: RealHarnessOptions
         { ip: `10.9.${n >> 8}.${n & 255}`, port: 9_000 },
       ]);
       for (const [name, instance] of instances) services.set(name, new Map([['', instance]]));
-      for (let at = 0; at < instances.length; at += 64)
-        await Promise.all(instances.slice(at, at + 64).map(([name]) => provide(name)));
+      await provideAll(instances.map(([name]) => name));
     },
     down: () => server.kill(),
     // Ephemeral instances are never stored: what comes back with its data comes back because its providers do.

@@ -10,14 +10,20 @@ export class HoldingProxy {
   treat: (method: string, path: string) => Treatment = () => 'pass';
   readonly #server: Server;
   #held: (() => void)[] = [];
+  #passing = 0;
 
   private constructor(target: number) {
+    const passOn = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+      this.#passing += 1;
+      outgoing.once('close', () => (this.#passing -= 1));
+      pass(target, incoming, outgoing);
+    };
     this.#server = createServer((incoming, outgoing) => {
       switch (this.treat(incoming.method ?? '', incoming.url ?? '')) {
         case 'pass':
-          return pass(target, incoming, outgoing);
+          return passOn(incoming, outgoing);
         case 'hold':
-          return void this.#held.push(() => pass(target, incoming, outgoing));
+          return void this.#held.push(() => passOn(incoming, outgoing));
         case 'fail':
           return void outgoing.writeHead(503).end();
         case 'no-applications': // Eureka 1 without any: the list is left out, not empty
@@ -41,6 +47,11 @@ export class HoldingProxy {
 
   get held(): number {
     return this.#held.length;
+  }
+
+  /** Calls that were passed on and are not answered yet: what they will say is not in the hands of `treat` any more. */
+  get passing(): number {
+    return this.#passing;
   }
 
   /** What was held goes on, as late as it is. */
