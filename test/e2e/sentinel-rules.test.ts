@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { DiagnosticList, ItemList, LiftView, PlanDetail, ReportedPolicy } from '@isthmus/contract';
+import type { DiagnosticList, ItemList, LiftView, PlanDetail, PolicyView } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { borrowNacos2 } from '@isthmus/servers';
 import type { Borrowed, NacosPorts } from '@isthmus/servers';
 import { BridgeProcess } from './support/bridge.ts';
+import { startCli } from './support/cli.ts';
 
 const HOST = 'stock.default-group.public.nacos';
 const PLACE = { dataId: 'web-flow-rules', group: 'SENTINEL_GROUP' };
@@ -27,6 +29,7 @@ const ask = async (method: string, path: string, form: Record<string, string>): 
 };
 const publish = (rules: unknown) =>
   ask('POST', 'cs/configs', { ...PLACE, content: typeof rules === 'string' ? rules : JSON.stringify(rules) });
+const cli = (...args: string[]) => startCli(args, { cwd: bridge.directory }).ended;
 const lifted = async () => (await bridge.get<ItemList<LiftView>>(`agents/lift?service=web&host=${HOST}`)).items;
 const requests = async () => /"http2MaxRequests":(\d+)/.exec(JSON.stringify(await lifted()))?.[1];
 const plan = async () => JSON.stringify(await bridge.get<PlanDetail>('plans/stock'));
@@ -48,8 +51,16 @@ afterAll(async () => {
 test('Sentinel rules that a real Nacos keeps are lifted as they are now, and stop a plan that would lose them', async () => {
   await until('they are lifted', async () => (await requests()) === '20', 60_000);
   expect((await lifted())[0]?.fields).toContainEqual(expect.objectContaining({ field: 'limitApp', fidelity: 'lossy', source: SOURCE })); // prettier-ignore
-  const { items } = await bridge.get<ItemList<ReportedPolicy>>('agents/policies?service=web');
-  expect(items).toEqual([expect.objectContaining({ host: HOST, library: 'sentinel-flow', instances: [], source: SOURCE })]);
+  const { items } = await bridge.get<ItemList<PolicyView>>('agents/policies?service=web');
+  const lost = ['limitApp of sentinel-flow stock'];
+  expect(items).toEqual([expect.objectContaining({ host: HOST, library: 'sentinel-flow', instances: [], source: SOURCE, lost })]);
+  const listed = await cli('get', 'policies', 'web', '--control', `http://127.0.0.1:${bridge.ports.control}`);
+  expect(listed.stdout).toMatch(
+    /^HOST +POLICY .*\nstock\.default-group\.public\.nacos +sentinel-flow stock .*web-flow-rules +.* ago +limitApp *\n$/,
+  );
+  const examined = await cli('doctor', '-c', join(bridge.directory, 'isthmus.yaml'));
+  expect(examined.stdout).toContain(`✔ ${SOURCE}: 1 of its rules can be used`);
+  expect(examined.stdout).toContain('✔ shop/public/SENTINEL_GROUP/web-degrade-rules is not there: no rules of that kind');
   await until('the service is known', async () => JSON.stringify(await bridge.get('services')).includes(HOST), 60_000);
   const applied = await fetch(`http://127.0.0.1:${bridge.ports.control}/api/v1/plans`, {
     method: 'POST',

@@ -7,6 +7,7 @@ import { examineCluster, examineFiles } from './doctor-outputs.ts';
 import { examineLedger } from './doctor-ledger.ts';
 import { examineIstio } from './doctor-istio.ts';
 import { examineIstiod } from './doctor-istiod.ts';
+import { examinePolicies } from './doctor-policies.ts';
 import type { DoctorFormat } from './doctor-formats.ts';
 import { survey } from './doctor-survey.ts';
 import type { BridgeConfig } from './engine/bridge-config.ts';
@@ -42,12 +43,14 @@ async function examineAll(config: BridgeConfig): Promise<readonly Report[]> {
   const shared = await sharedLedger(config);
   const out = await outputs(config);
   const rules = await examineIstio(config, AbortSignal.timeout(WITHIN_MS));
+  const kept = await examinePolicies(config, AbortSignal.timeout(WITHIN_MS));
   const { published, written } = await survey(config, SURVEY_MS);
   return [
     ...registries,
     ...shared,
     out,
     ...(rules.length === 0 ? [] : [{ part: 'traffic rules', findings: rules }]),
+    ...(kept.length === 0 ? [] : [{ part: 'policies that registries keep', findings: kept }]),
     { part: 'what would be published', findings: published },
     ...(written.length === 0 ? [] : [{ part: 'what would be written into registries', findings: written }]),
   ];

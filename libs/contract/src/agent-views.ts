@@ -34,12 +34,20 @@ export interface AgentTargetView {
   readonly breakers: readonly BreakerReport[];
 }
 
-/** `GET /agents/policies`: a policy as processes have it, or as a registry keeps it for them. */
+/** A policy as processes have it, or as a registry keeps it for them. */
 export interface ReportedPolicy extends LiftedPolicy {
   /** Processes that have it just so, at most 20. */
   readonly instances: readonly string[];
   /** Where a registry keeps it: `shop/public/SENTINEL_GROUP/web-flow-rules`. Absent where processes reported it. */
   readonly source?: string;
+  /** When the registry told it, ms since the epoch: it pushes changes, so this is how old it is. Absent where processes reported it. */
+  readonly readAt?: number;
+}
+
+/** `GET /agents/policies`. */
+export interface PolicyView extends ReportedPolicy {
+  /** What the mesh would lose of it, by the names that a plan accepts: `limitApp of sentinel-flow stock`. */
+  readonly lost: readonly string[];
 }
 
 /** `GET /agents/lift`: what the policies for one host become. */

@@ -62,5 +62,5 @@ export type {
   WithdrawnRegistrations,
 } from './agent-stream.ts';
 export type { PlanAuditView, PlanChangeView, PlanDetail, PlanGateView, PlanProofView, PlanView } from './plan-views.ts';
-export type { AgentTargetView, AgentView, LiftFieldView, LiftView, ReportedPolicy } from './agent-views.ts';
+export type { AgentTargetView, AgentView, LiftFieldView, LiftView, PolicyView, ReportedPolicy } from './agent-views.ts';
 export type { ShadowDivergenceView, ShadowView } from './shadow-views.ts';

@@ -12,6 +12,7 @@ export class KeptRules {
   #policies: readonly LiftedPolicy[] | undefined;
   #bad: readonly BadRule[] = [];
   #broken: string | undefined;
+  #readAt = 0;
 
   constructor(kind: SentinelKind) {
     this.#kind = kind;
@@ -22,13 +23,19 @@ export class KeptRules {
     return this.#policies;
   }
 
-  /** @param content undefined: there is no such config, so no rules */
-  take(content = ''): void {
+  /** When they were told, ms since the epoch. */
+  get readAt(): number {
+    return this.#readAt;
+  }
+
+  /** @param content undefined: there is no such config, so no rules @param at ms since the epoch */
+  take(content = '', at = Date.now()): void {
     const read = readSentinelRules(content, this.#kind);
     this.#broken = read.ok ? undefined : read.what;
     if (!read.ok) return;
     this.#policies = read.policies;
     this.#bad = read.bad;
+    this.#readAt = at;
   }
 
   *diagnostics(where: string, isTarget: (resource: string) => boolean): Generator<Diagnostic> {

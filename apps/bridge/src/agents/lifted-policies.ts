@@ -1,4 +1,4 @@
-import type { LiftView, ReportedPolicy } from '@isthmus/contract';
+import type { LiftView, PolicyView, ReportedPolicy } from '@isthmus/contract';
 import { POLICIES } from '@isthmus/ladder';
 import { liftHosts, lossyFields, rulesOf } from '@isthmus/lift';
 import type { Migration } from '@isthmus/plans';
@@ -28,6 +28,11 @@ export function reportedPolicies({ fleet, kept }: PolicySources, service = '*'):
 }
 
 const MOST_INSTANCES = 20;
+
+/** The same, each with what the mesh would lose of it. */
+export function policyViews(sources: PolicySources, service?: string): readonly PolicyView[] {
+  return reportedPolicies(sources, service).map((policy) => ({ ...policy, lost: lossyFields([policy], [policy.policy]) }));
+}
 
 /** Those policies as rules, with what each field becomes; of one host, or of all. */
 export function liftedPolicies(sources: PolicySources, service?: string, host?: string): readonly LiftView[] {

@@ -5,7 +5,7 @@ import type {
   BreakerReport,
   LiftFieldView,
   LiftView,
-  ReportedPolicy,
+  PolicyView,
 } from '@isthmus/contract';
 import { POLICIES, RUNGS } from '@isthmus/ladder';
 import { fields, flag, integer, oneOf, optional, refs, text, texts } from './api-schema.ts';
@@ -46,7 +46,7 @@ export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
     message: text('What it is'),
     remedy: text('What to do'),
   }),
-  ReportedPolicy: fields<ReportedPolicy>('A policy of a client library, as processes have it or a registry keeps it', {
+  PolicyView: fields<PolicyView>('A policy of a client library, as processes have it or a registry keeps it', {
     host: optional(text('What it is for; absent where it is for every target')),
     library: text('opossum, cockatiel, undici, axios-retry, sentinel-flow, sentinel-degrade'),
     version: text('Of the library; empty where it is not known'),
@@ -55,6 +55,8 @@ export const AGENT_SCHEMAS: Readonly<Record<string, Schema>> = {
     options: { type: 'object', additionalProperties: true, description: 'The library’s own; functions are only named' },
     instances: texts('Processes that have it just so, at most 20'),
     source: optional(text('Where a registry keeps it; absent where processes reported it')),
+    readAt: optional(integer('When the registry told it, ms since the epoch; absent where processes reported it')),
+    lost: texts('What the mesh would lose of it, by the names that a plan accepts'),
   }),
   LiftView: fields<LiftView>('What the policies for one host become', {
     host: text('Mesh host'),

@@ -13,11 +13,11 @@ import {
   ApiTooManyRequestsResponse,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
-import type { AgentView, ItemList, LiftView, ReportedPolicy } from '@isthmus/contract';
+import type { AgentView, ItemList, LiftView, PolicyView } from '@isthmus/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Agents } from '../agents/agents.ts';
 import { FORWARDED_HEADER } from '../agents/forward-reports.ts';
-import { liftedPolicies, reportedPolicies } from '../agents/lifted-policies.ts';
+import { liftedPolicies, policyViews } from '../agents/lifted-policies.ts';
 import { readReport } from '../agents/read-report.ts';
 import { answerOf, listOf } from './api-schema.ts';
 import { ProblemException } from './problem.ts';
@@ -48,9 +48,9 @@ export class AgentsController {
     summary: 'Breakers, retries and timeouts as the processes of services have them, and Sentinel rules that Nacos keeps',
   })
   @ApiQuery({ name: 'service', required: false, description: 'Only of this service' })
-  @ApiOkResponse(listOf('ReportedPolicy'))
-  policies(@Query('service') service?: string): ItemList<ReportedPolicy> {
-    return { items: reportedPolicies(this.#agents, service) };
+  @ApiOkResponse(listOf('PolicyView'))
+  policies(@Query('service') service?: string): ItemList<PolicyView> {
+    return { items: policyViews(this.#agents, service) };
   }
 
   @Get('lift')

@@ -7,6 +7,7 @@ import type {
   HeldView,
   ItemList,
   PlanView,
+  PolicyView,
   ProxyView,
   PublicationList,
   ReplicaView,
@@ -35,6 +36,7 @@ import {
   sourceColumns,
 } from '../render/columns.ts';
 import { planColumns } from '../render/plans.ts';
+import { isPolicyNamed, policyColumns } from '../render/policies.ts';
 import { print } from '../render/print.ts';
 import { renderTable } from '../render/table.ts';
 
@@ -110,6 +112,13 @@ const LISTERS = {
       (rows) => renderTable(planColumns(now), rows),
     );
   },
+  policies: async (client, name, now) => {
+    const list = async (query: string) => (await client.get<ItemList<PolicyView>>(`/agents/policies${query}`)).items;
+    // A service first: rows do not say whose they are.
+    const own = await list(name === undefined ? '' : `?service=${encodeURIComponent(name)}`);
+    const items = name === undefined || own.length > 0 ? own : (await list('')).filter((p) => isPolicyNamed(p, name));
+    return listing(items, (rows) => renderTable(policyColumns(now), rows));
+  },
   replica: async (client, name) => {
     const view = await client.get<ReplicaView>('/replica');
     return { data: view, size: name === undefined || name === view.id ? 1 : 0, table: () => renderTable(replicaColumns, [view]) };
@@ -168,6 +177,7 @@ Examples:
   isthmus get proxies                                       who is connected
   isthmus get agents web                                    its agents, where their targets are and why
   isthmus get plans                                         where migration plans are
+  isthmus get policies web                                  breakers, retries, Sentinel rules: what the mesh would lose
   isthmus get publications                                  what is published into registries
   isthmus get corrections                                   dead endpoints that registries were told of
   isthmus get replica                                       whether this bridge leads or follows

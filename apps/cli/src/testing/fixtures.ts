@@ -1,5 +1,6 @@
 import type { ExplainAnswer, ExplainedHost } from '@isthmus/contract';
 import { agents } from './bad-night/agents.ts';
+import { policies, policiesOfWeb } from './bad-night/policies.ts';
 import { healthyHost, staleHost, twoClaims } from './bad-night/explained.ts';
 import { NODE, ORDERS, detail, endpoints, replica, services, sources } from './bad-night/mesh.ts';
 import { proxies, proxyConfig } from './bad-night/proxies.ts';
@@ -35,6 +36,10 @@ export const badNight: FakeRoutes = {
     body: 'items:\n  - to: shop\n    action: register\n    name: monolith\nfailed: []\n',
   },
   'GET /api/v1/agents': { body: agents },
+  'GET /api/v1/agents/policies': { body: policies },
+  'GET /api/v1/agents/policies?service=web': { body: policiesOfWeb },
+  'GET /api/v1/agents/policies?service=nobody': { body: { items: [] } },
+  'GET /api/v1/agents/policies?service=stock.shop': { body: { items: [] } },
   'GET /api/v1/proxies': { body: proxies },
   [`GET /api/v1/proxies/${encodeURIComponent(NODE)}/config`]: { body: proxyConfig },
   'GET /api/v1/diagnostics': { body: diagnostics },
