@@ -110,7 +110,8 @@ class Place implements ConfigWatcher {
     for (const [dataId, app, rules] of this.#of(service))
       for (const policy of rules.policies ?? []) {
         const host = hostOf(app, policy.name);
-        if (host !== undefined) yield { ...policy, host, instances: [], source: `${this.#where}/${dataId}`, readAt: rules.readAt };
+        if (host !== undefined)
+          yield { ...policy, host, instances: [], source: `${this.#where}/${dataId}`, readAt: rules.readAt };
       }
   }
 
