@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { until } from '@isthmus/model/testing';
@@ -59,6 +59,19 @@ describe('the plan of the control plane', () => {
       ['10.0.0.1:8080'],
     ]);
     expect(views.of('payments.shop:80')?.endpoints).toEqual(endpoints);
+  });
+
+  // What the bridge of commit cb7b0740 said: test/e2e/support/earlier-bridge/README.md.
+  test('is understood as an earlier bridge says it', async () => {
+    const said = readFileSync(join(import.meta.dirname, 'testdata/earlier-bridge.txt'), 'utf8');
+    world.bridge.stream = world.bridge.says(said);
+    const { views } = world.follow();
+    await until('its addresses', () => views.of('orders.default-group.public.nacos:80')?.endpoints?.length === 1);
+    await world.inForce('e9f7817f67e95942-1');
+    expect(world.adopted.at(-1)?.targets).toMatchObject([
+      { host: 'orders.default-group.public.nacos', port: 80, rung: 'traffic', percent: 100, addresses: ['127.0.0.1:8081'] },
+    ]);
+    await until('reported', () => world.bridge.reports.length > 0);
   });
 
   test('is asked for the view of the SDK, and reports at once', async () => {
