@@ -30,17 +30,19 @@ export function labelsFrom(metadata: Readonly<Record<string, string>>): LabelRes
   }
   const labels: Record<string, string> = {};
   const changed: string[] = [];
+  let kept = 0;
   for (const key of keys.sort()) {
     const value = metadata[key] ?? '';
     const cleanKey = isLabelKey(key) ? key : clean(key);
     const cleanValue = VALUE.test(value) ? value : clean(value);
     if (cleanKey !== key || cleanValue !== value) changed.push(key);
     const taken = cleanKey !== key && (cleanKey in labels || cleanKey in metadata);
-    if (cleanKey === '' || taken || Object.keys(labels).length >= MOST_LABELS) {
+    if (cleanKey === '' || taken || kept >= MOST_LABELS) {
       if (changed.at(-1) !== key) changed.push(key);
       continue;
     }
     labels[cleanKey] = cleanValue;
+    kept += 1;
   }
   return { labels, changed };
 }
