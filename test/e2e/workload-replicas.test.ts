@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DiagnosticList, ProxyList } from '@isthmus/contract';
 import { until } from '@isthmus/model/testing';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { startConsul, startKubernetes, startNacos2 } from '@isthmus/servers';
+import { borrowNacos2, startConsul, startKubernetes } from '@isthmus/servers';
 import type { EnvoyServer } from '@isthmus/servers';
 import { Backend } from './support/backend.ts';
 import { BridgeProcess } from './support/bridge.ts';
@@ -41,10 +41,10 @@ async function kubernetesStore(): Promise<Store> {
 }
 
 async function nacosStore(): Promise<Store> {
-  const server = await startNacos2();
+  const server = await borrowNacos2();
   const grpcPortOffset = server.ports.grpc - server.ports.http;
   const registry = { name: 'hq', kind: 'nacos', servers: [`http://127.0.0.1:${server.ports.http}`], grpcPortOffset };
-  return { registry, ledger: { nacos: { registry: 'hq' } }, stop: () => server.stop() };
+  return { registry, ledger: { nacos: { registry: 'hq' } }, stop: () => server.giveBack() };
 }
 
 describe.each<[string, () => Promise<Store>, boolean]>([
