@@ -4,7 +4,7 @@ import { freePorts, startEureka } from '@isthmus/servers';
 import type { EurekaServer } from '@isthmus/servers';
 import { Eureka } from 'eureka-js-client';
 import type { EurekaClient } from '../registries/eureka-client.ts';
-import { EurekaRegistration, Renewals } from '../registries/eureka-registration.ts';
+import { EurekaRegistration, UnderWay } from '../registries/eureka-registration.ts';
 import { RegistrationBook } from './registration-book.ts';
 import { Withdrawals } from './withdrawals.ts';
 
@@ -46,7 +46,7 @@ describe('an instance that a plan has retired, at a real Eureka that replicates 
       made.start((error: Error | undefined) => (error ? reject(error) : resolve()));
     });
     const book = new RegistrationBook();
-    const registration = new EurekaRegistration(made as unknown as EurekaClient, new Renewals());
+    const registration = new EurekaRegistration(made as unknown as EurekaClient, new UnderWay());
     book.add(registration);
     const timers = new Set<NodeJS.Timeout>();
     const withdrawals = new Withdrawals({

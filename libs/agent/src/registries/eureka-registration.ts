@@ -11,12 +11,12 @@ export class EurekaRegistration implements Registration {
   readonly sdkName: string;
   readonly propagationMs = PROPAGATION_MS;
   readonly #client: EurekaClient;
-  readonly #renewals: Renewals;
+  readonly #underWay: UnderWay;
   #isOut = false;
 
-  constructor(client: EurekaClient, renewals: Renewals) {
+  constructor(client: EurekaClient, underWay: UnderWay) {
     this.#client = client;
-    this.#renewals = renewals;
+    this.#underWay = underWay;
     this.sdkName = eurekaName(client.config?.instance?.app ?? '');
     this.id = `${this.sdkName} ${client.instanceId ?? ''}`;
   }
@@ -30,10 +30,14 @@ export class EurekaRegistration implements Registration {
     this.#client.startHeartbeats();
   }
 
-  /** A renewal that is answered 404 registers again, as UP: so none may be left when the instance goes. */
+  /**
+   * A renewal that is answered 404 registers again, as UP, and a registration that is answered begins the renewals: so none of
+   * either may be left when the instance goes.
+   */
   async stopBeats(): Promise<void> {
     clearInterval(this.#client.heartbeat);
-    await this.#renewals.settled();
+    await this.#underWay.settled();
+    clearInterval(this.#client.heartbeat);
   }
 
   async takeOut(): Promise<void> {
@@ -58,8 +62,8 @@ export class EurekaRegistration implements Registration {
   }
 }
 
-/** Renewals of one client that are under way. */
-export class Renewals {
+/** Registrations and renewals of one client that are not answered. */
+export class UnderWay {
   #open = 0;
   #waiting: (() => void)[] = [];
 

@@ -220,4 +220,24 @@ describe.each([
       await proxy.stop();
     }
   }, 90_000);
+
+  test('a process that ends before Eureka has answered its registration is not listed afterwards', async () => {
+    const proxy = await HoldingProxy.start(eureka.ports.http);
+    try {
+      const seen = client('client', { registerWithEureka: true, fetchRegistry: false }, {}, proxy.port);
+      proxy.treat = (method) => (method === 'POST' ? 'hold' : 'pass');
+      await seen.call('start');
+      await until('Eureka is asked', () => proxy.held === 1);
+      const left = seen.call('provider.shutdown');
+      // Where it deregisters now, it has done so by the time of other calls.
+      for (const path of ['NOBODY', 'CALLER']) await fetch(`http://127.0.0.1:${proxy.port}/eureka/apps/${path}`);
+      proxy.release();
+      await left;
+      await until('Eureka has answered', () => proxy.passing === 0);
+      expect((await call('GET', 'CALLER/caller-1')).status).toBe(404);
+      expect(await seen.call('heartbeat._destroyed')).toBe(true);
+    } finally {
+      await proxy.stop();
+    }
+  }, 60_000);
 });

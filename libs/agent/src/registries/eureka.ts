@@ -3,7 +3,7 @@ import { eurekaName } from './eureka-client.ts';
 import type { EurekaClient, EurekaInstance } from './eureka-client.ts';
 import { applied, changesOf, countOf, differenceOf, instancesOf } from './eureka-delta.ts';
 import { eurekaEndpoint } from './eureka-endpoint.ts';
-import { EurekaRegistration, Renewals } from './eureka-registration.ts';
+import { EurekaRegistration, UnderWay } from './eureka-registration.ts';
 import { processObserver } from './registry-observer.ts';
 import type { RegistryObserver } from './registry-observer.ts';
 import { tap } from './tap.ts';
@@ -16,7 +16,7 @@ const MOST_APPS = 1_024;
 
 interface FollowedClient {
   readonly apps: Set<string>;
-  readonly renewals: Renewals;
+  readonly underWay: UnderWay;
   stopped: boolean;
   /** A renewal's answer is being handled. */
   renewing: boolean;
@@ -27,13 +27,13 @@ interface FollowedClient {
 
 const followed = new WeakMap<object, FollowedClient>();
 
-/** What is followed of a client; the provider waits for its renewals. */
+/** What is followed of a client; the provider waits for what it registers and renews. */
 function stateOf(client: unknown): FollowedClient {
   const known = followed.get(client as object);
   if (known !== undefined) return known;
   const made = {
     apps: new Set<string>(),
-    renewals: new Renewals(),
+    underWay: new UnderWay(),
     stopped: false,
     renewing: false,
     drifts: 0,
@@ -50,7 +50,7 @@ export function eurekaRegistration(client: object): Registration {
 }
 
 function registrationOf(client: EurekaClient): Registration {
-  return new EurekaRegistration(client, stateOf(client).renewals);
+  return new EurekaRegistration(client, stateOf(client).underWay);
 }
 
 /**
@@ -186,8 +186,9 @@ function withAnswer(client: EurekaClient, args: readonly unknown[], observer: Re
   if (typeof callback !== 'function') return args;
   const state = stateOf(client);
   const isRenewal = method === 'PUT' && !textOf(uri).includes('/status');
-  if (!isRenewal && uri !== 'delta') return args;
-  if (isRenewal) state.renewals.begun();
+  const isLease = isRenewal || method === 'POST';
+  if (!isLease && uri !== 'delta') return args;
+  if (isLease) state.underWay.begun();
   const answered = function (this: unknown, ...answer: unknown[]): unknown {
     state.renewing = isRenewal;
     try {
@@ -195,7 +196,7 @@ function withAnswer(client: EurekaClient, args: readonly unknown[], observer: Re
     } finally {
       state.renewing = false;
       try {
-        if (isRenewal) state.renewals.ended();
+        if (isLease) state.underWay.ended();
         else checkDrift(client, state, answer[2], observer);
       } catch (error) {
         observer.fault(error);
