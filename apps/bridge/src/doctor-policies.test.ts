@@ -8,7 +8,7 @@ import { examinePolicies } from './doctor-policies.ts';
 const FLOW = { resource: 'stock', grade: 0, count: 20 };
 
 /** What doctor says where the registry has these texts, by data id. */
-async function findings(texts: Readonly<Record<string, string>>, failure?: Error) {
+async function findings(texts: Readonly<Record<string, string>>, failure?: Error, more?: object) {
   const kind: RegistryKind = {
     kind: 'plain',
     schema: z.object({ name: z.string(), kind: z.literal('plain') }),
@@ -30,7 +30,7 @@ async function findings(texts: Readonly<Record<string, string>>, failure?: Error
     meshId: 'test',
     registries: [{ name: 'shop', kind: 'plain' }],
     outputs: { xds: { listen: '127.0.0.1:0' } },
-    policies: { sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: 'stock.shop' } } } }] },
+    policies: more ?? { sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: 'stock.shop' } } } }] },
   });
   const parsed = parseConfig('isthmus.yaml', new TextEncoder().encode(text), { kinds: [kind] });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -52,8 +52,8 @@ test('an application without any rules may be looked for in the wrong place', as
   expect(await findings({})).toEqual([
     {
       level: 'warning',
-      what: 'shop/public/SENTINEL_GROUP has no rules of web: web-flow-rules and web-degrade-rules are not there',
-      remedy: expect.stringContaining('compare namespace (its id), group and the name of the application'),
+      what: 'shop/public/SENTINEL_GROUP has nothing of web: web-flow-rules and web-degrade-rules are not there',
+      remedy: expect.stringContaining('compare namespace (its id), group and name under policies'),
     },
   ]);
 });
@@ -69,16 +69,27 @@ test('a text that is broken, a bad rule and a resource without a host are named,
   expect(await said({ ...degrade, 'web-flow-rules': rules })).toEqual([
     ['ok', `${FLOWS}: 2 of its rules can be used`, ''],
     ['error', expect.stringContaining(`${FLOWS}[0]: the rule`), 'remedy'],
-    ['warning', expect.stringContaining(`${FLOWS}: resources without a mesh host: GET:/;`), 'remedy'],
+    ['warning', expect.stringContaining(`${FLOWS}: without a mesh host: GET:/;`), 'remedy'],
     ['ok', 'shop/public/SENTINEL_GROUP/web-degrade-rules: 0 of its rules can be used', ''],
   ]);
 });
 
 test('a registry that does not let them be read: its own remedy, else the rights that are needed', async () => {
   const refused = new IsthmusError('registry.auth', 'refused', { remedy: 'mend the password' });
-  const what = 'shop: Sentinel rules cannot be read: refused';
+  const what = 'shop: policies cannot be read: refused';
   expect(await findings({}, refused)).toEqual([{ level: 'error', what, remedy: 'mend the password' }]);
   expect(await findings({}, new Error('refused'))).toEqual([
     { level: 'error', what, remedy: expect.stringContaining('read configs') },
+  ]);
+});
+
+test('other configs are looked at one by one', async () => {
+  const own = { service: 'web', targets: { orders: 'orders.shop' } };
+  const policies = { configs: [{ registry: 'shop', dataIds: { 'web.yaml': own, 'api.yaml': own } }] };
+  const web = 'resilience4j: { circuitbreaker: { instances: { orders: { failureRateThreshold: 50 }, mail: {} } } }';
+  expect(await said({ 'web.yaml': web }, undefined, policies)).toEqual([
+    ['ok', 'shop/public/DEFAULT_GROUP/web.yaml: 2 of its rules can be used', ''],
+    ['warning', expect.stringContaining('shop/public/DEFAULT_GROUP/web.yaml: without a mesh host: mail;'), 'remedy'],
+    ['warning', 'shop/public/DEFAULT_GROUP has nothing of api.yaml: api.yaml is not there', 'remedy'],
   ]);
 });

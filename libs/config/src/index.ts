@@ -14,7 +14,7 @@ export type { IstioConfig } from './sections/istio.ts';
 export type { KubernetesPairConfig } from './sections/kubernetes-pairs.ts';
 export type { CheckConfig, CorrectConfig, CrossCheckConfig, LivenessConfig } from './sections/liveness.ts';
 export type { PlansConfig } from './sections/plans.ts';
-export type { SentinelApp, SentinelConfig } from './sections/policies.ts';
+export type { PoliciesConfig, PolicyOwner } from './sections/policies.ts';
 export type { ImportsConfig, PublishConfig } from './sections/publish.ts';
 export type { RuntimeConfig, RuntimeShare, RuntimeValue } from './sections/runtime.ts';
 export type { TtlConfig } from './sections/xds-ttl.ts';

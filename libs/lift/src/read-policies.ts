@@ -4,11 +4,11 @@ import { parse } from 'yaml';
 import { MOST_POLICIES, MOST_POLICY_BYTES } from './limits.ts';
 import { hystrixPolicies, readProperties, resiliencePolicies } from './read-java.ts';
 import { sentinelPolicy } from './read-sentinel.ts';
-import type { SentinelKind } from './read-sentinel.ts';
+import type { ReadRules, SentinelKind } from './read-sentinel.ts';
 
 export type ReadPolicies =
   | { readonly ok: true; readonly policies: readonly LiftedPolicy[] }
-  | { readonly ok: false; readonly what: string; readonly remedy: string };
+  | { readonly ok: false; readonly what: string; readonly remedy: string; readonly isNone?: true };
 
 export const READABLE = [
   'options of opossum, cockatiel, undici or axios-retry as JSON or YAML, alone (`library: opossum`, `options: {…}`) or as a list',
@@ -30,6 +30,15 @@ export function readPolicies(text: string): ReadPolicies {
   return content === undefined ? found(policiesOf(value)) : readPolicies(content);
 }
 
+/** Of a text that a registry keeps for a service, which may have much else and no policy now. Never throws. */
+export function readKeptPolicies(text: string): ReadRules {
+  const none = { ok: true, policies: [], bad: [] } as const;
+  if (text.trim() === '') return none;
+  const read = readPolicies(text);
+  if (read.ok) return { ok: true, policies: read.policies, bad: [] };
+  return read.isNone ? none : { ok: false, what: read.what };
+}
+
 /** What Nacos answers to who asks for a config, but by its first API: the content is a text within. */
 function contentOf(value: unknown): string | undefined {
   if (!isRecord(value) || typeof value['code'] !== 'number') return undefined;
@@ -39,12 +48,13 @@ function contentOf(value: unknown): string | undefined {
 }
 
 function found(policies: readonly LiftedPolicy[]): ReadPolicies {
-  if (policies.length === 0) return refused('no policy is found in it', `readable are: ${READABLE.join('; ')}`);
+  if (policies.length === 0)
+    return { ...refused('no policy is found in it', `readable are: ${READABLE.join('; ')}`), isNone: true };
   if (policies.length > MOST_POLICIES) return refused(`it has ${policies.length} policies`, `at most ${MOST_POLICIES} are read`);
   return { ok: true, policies };
 }
 
-function refused(what: string, remedy: string): ReadPolicies {
+function refused(what: string, remedy: string): ReadPolicies & { readonly ok: false } {
   return { ok: false, what, remedy };
 }
 

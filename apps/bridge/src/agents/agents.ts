@@ -12,7 +12,7 @@ import { encodeEvent } from './event-ring.ts';
 import { Fleet } from './fleet.ts';
 import { ReportForwarder } from './forward-reports.ts';
 import type { Leader } from './forward-reports.ts';
-import { SentinelRules } from './sentinel-rules.ts';
+import { WatchedPolicies } from './kept-policies.ts';
 import { TargetFeeds } from './target-feeds.ts';
 
 export interface AgentsParts {
@@ -39,7 +39,7 @@ const REPORTS_PER_SECOND = 5;
 export class Agents {
   readonly fleet: Fleet;
   /** Policies of their services that registries keep. */
-  readonly kept = new SentinelRules();
+  readonly kept = new WatchedPolicies();
   readonly tokens: AgentTokens;
   readonly streams: AgentStreams;
   readonly forwarder: ReportForwarder;

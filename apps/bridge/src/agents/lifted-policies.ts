@@ -4,7 +4,7 @@ import { liftHosts, lossyFields, rulesOf } from '@isthmus/lift';
 import type { Migration } from '@isthmus/plans';
 import type { TargetFacts } from '../plans/target-facts.ts';
 import type { Fleet } from './fleet.ts';
-import type { KeptPolicies } from './sentinel-rules.ts';
+import type { KeptPolicies } from './kept-policies.ts';
 
 /** Where policies are known from. */
 export interface PolicySources {

@@ -1,10 +1,10 @@
-import type { SentinelApp, SentinelConfig } from '@isthmus/config';
 import type { ReportedPolicy } from '@isthmus/contract';
-import { SENTINEL_KINDS, sentinelDataId } from '@isthmus/lift';
 import { messageOf } from '@isthmus/model';
 import type { Diagnostic } from '@isthmus/model';
 import type { ConfigWatcher } from '@isthmus/registry';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
+import { hostOf, keptPlaces } from './kept-place.ts';
+import type { KeptPlace, KeptText } from './kept-place.ts';
 import { KeptRules } from './kept-rules.ts';
 
 /** Policies that registries keep for services. */
@@ -15,22 +15,22 @@ export interface KeptPolicies {
   unread(service: string, hosts: ReadonlySet<string>): readonly string[];
 }
 
-/** Rules of Sentinel as Nacos has them now (`policies.sentinel`). They are lifted and asked by plans, and applied by nobody. */
-export class SentinelRules implements KeptPolicies {
+/** Rules of Sentinel and other policies as Nacos has them now (`policies:`). They are lifted and asked by plans, and applied by nobody. */
+export class WatchedPolicies implements KeptPolicies {
   #places: readonly Place[] = [];
 
   /** Watches what this config names, from now on: also of a changed one. What another place had is forgotten. */
   follow({ policies, registries, baseDir }: BridgeConfig, signal: AbortSignal): void {
     const before = this.#places;
-    this.#places = policies.sentinel.flatMap((config) => {
-      const registry = registries.find(({ id }) => id === config.registry);
+    this.#places = keptPlaces(policies).flatMap((kept) => {
+      const registry = registries.find(({ id }) => id === kept.registry);
       if (registry === undefined) return [];
-      const key = JSON.stringify([config, registry.config]);
+      const key = JSON.stringify([kept, registry.config]);
       const same = before.find((place) => place.key === key);
       if (same !== undefined) return [same];
-      const place = new Place(config, key, before);
+      const place = new Place(kept, key, before);
       const dataIds = place.dataIds();
-      const at = { dataIds, group: config.group, ...(config.namespace === undefined ? {} : { namespace: config.namespace }) };
+      const at = { dataIds, group: kept.group, ...(kept.namespace === undefined ? {} : { namespace: kept.namespace }) };
       const ended = AbortSignal.any([signal, place.stop.signal]);
       if (dataIds.length > 0)
         void registry.kind
@@ -54,39 +54,34 @@ export class SentinelRules implements KeptPolicies {
   }
 }
 
-/** A group of a namespace, with the rules of its applications. */
+/** A group of a namespace, with what its texts have. */
 class Place implements ConfigWatcher {
   readonly stop = new AbortController();
   readonly key: string;
-  readonly #config: SentinelConfig;
+  readonly #kept: KeptPlace;
   /** By data id. */
   readonly #rules = new Map<string, KeptRules>();
   #namespace: string | undefined;
   #failure: string | undefined;
 
   /** @param before what was read of the same place stays until it is read again */
-  constructor(config: SentinelConfig, key: string, before: readonly Place[]) {
-    this.#config = config;
+  constructor(kept: KeptPlace, key: string, before: readonly Place[]) {
+    this.#kept = kept;
     this.key = key;
-    this.#namespace = config.namespace;
-    const old = before.find((place) => place.#name === this.#name);
-    for (const name of Object.keys(config.apps))
-      for (const kind of SENTINEL_KINDS) {
-        const dataId = sentinelDataId(name, kind);
-        this.#rules.set(dataId, old?.rulesOf(dataId) ?? new KeptRules(kind));
-      }
+    this.#namespace = kept.namespace;
+    const old = before.filter((place) => place.#name === this.#name);
+    for (const { dataId, format } of kept.texts) {
+      const known = old.map((place) => place.#rules.get(dataId)).find((rules) => rules?.format === format);
+      this.#rules.set(dataId, known ?? new KeptRules(format));
+    }
   }
 
   get #name(): string {
-    return JSON.stringify([this.#config.registry, this.#config.namespace, this.#config.group]);
+    return JSON.stringify([this.#kept.registry, this.#kept.namespace, this.#kept.group]);
   }
 
   get #where(): string {
-    return [this.#config.registry, this.#namespace, this.#config.group].filter((part) => part !== undefined).join('/');
-  }
-
-  rulesOf(dataId: string): KeptRules | undefined {
-    return this.#rules.get(dataId);
+    return [this.#kept.registry, this.#namespace, this.#kept.group].filter((part) => part !== undefined).join('/');
   }
 
   dataIds(): readonly string[] {
@@ -107,21 +102,21 @@ class Place implements ConfigWatcher {
   }
 
   *policiesOf(service: string): Generator<ReportedPolicy> {
-    for (const [dataId, app, rules] of this.#of(service))
+    for (const [{ dataId, owner }, rules] of this.#of(service))
       for (const policy of rules.policies ?? []) {
-        const host = hostOf(app, policy.name);
+        const host = hostOf(owner, policy);
         if (host !== undefined)
           yield { ...policy, host, instances: [], source: `${this.#where}/${dataId}`, readAt: rules.readAt };
       }
   }
 
   *unread(service: string, hosts: ReadonlySet<string>): Generator<string> {
-    for (const [dataId, { target, targets }, rules] of this.#of(service))
+    for (const [{ dataId, owner }, rules] of this.#of(service))
       if (
         rules.policies === undefined &&
-        [target, ...Object.values(targets)].some((host) => host !== undefined && hosts.has(host))
+        [owner.target, ...Object.values(owner.targets)].some((host) => host !== undefined && hosts.has(host))
       )
-        yield `${dataId} of ${this.#config.registry}, not read yet`;
+        yield `${dataId} of ${this.#kept.registry}, not read yet`;
   }
 
   *diagnostics(): Generator<Diagnostic> {
@@ -131,25 +126,18 @@ class Place implements ConfigWatcher {
         severity: 'warning',
         where: this.#where,
         what: this.#failure,
-        meaning: 'Sentinel rules stay as they were read last; those never read stop plans before resilience',
+        meaning: 'policies stay as they were read last; those never read stop plans before resilience',
         remedy: 'do what the cause says, or look with isthmus doctor; it is tried again by itself',
       };
-    for (const [dataId, app, rules] of this.#of('*'))
-      yield* rules.diagnostics(`${this.#where}/${dataId}`, (resource) => hostOf(app, resource) !== undefined);
+    for (const [{ dataId, owner }, rules] of this.#of('*'))
+      yield* rules.diagnostics(`${this.#where}/${dataId}`, (policy) => hostOf(owner, policy) !== undefined);
   }
 
-  *#of(service: string): Generator<readonly [string, SentinelApp, KeptRules]> {
-    for (const [name, app] of Object.entries(this.#config.apps)) {
-      if (service !== '*' && service !== app.service) continue;
-      for (const kind of SENTINEL_KINDS) {
-        const dataId = sentinelDataId(name, kind);
-        const rules = this.#rules.get(dataId);
-        if (rules !== undefined) yield [dataId, app, rules];
-      }
+  *#of(service: string): Generator<readonly [KeptText, KeptRules]> {
+    for (const text of this.#kept.texts) {
+      if (service !== '*' && service !== text.owner.service) continue;
+      const rules = this.#rules.get(text.dataId);
+      if (rules !== undefined) yield [text, rules];
     }
   }
-}
-
-function hostOf({ target, targets }: SentinelApp, resource: string): string | undefined {
-  return Object.hasOwn(targets, resource) ? targets[resource] : target;
 }

@@ -5,8 +5,8 @@ import type { ConfigPlace, ConfigWatcher, RegistryKind } from '@isthmus/registry
 import { z } from 'zod';
 import type { BridgeConfig } from '../engine/bridge-config.ts';
 import type { TargetFacts } from '../plans/target-facts.ts';
-import { liftedPolicies, lossyPolicies } from './lifted-policies.ts';
-import { SentinelRules } from './sentinel-rules.ts';
+import { liftedPolicies, lossyPolicies, policyViews } from './lifted-policies.ts';
+import { WatchedPolicies } from './kept-policies.ts';
 
 const WHERE = 'shop/public/SENTINEL_GROUP/web-flow-rules';
 const FLOW = { resource: 'stock', grade: 0, count: 20, limitApp: 'mobile' };
@@ -24,13 +24,16 @@ const kind: RegistryKind = {
   watchConfigs: async (_, place, __, watcher, signal) => void watches.push({ place, watcher, signal }),
 };
 
-function config(app: object = {}, registry: object = {}): BridgeConfig {
+function config(app: object = {}, registry: object = {}, more: object = {}): BridgeConfig {
   const text = JSON.stringify({
     version: 1,
     meshId: 'test',
     registries: [{ name: 'shop', kind: 'plain', ...registry }],
     outputs: { xds: { listen: '127.0.0.1:0' } },
-    policies: { sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: 'stock.shop' }, ...app } } }] },
+    policies: {
+      sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: 'stock.shop' }, ...app } } }],
+      ...more,
+    },
   });
   const parsed = parseConfig('isthmus.yaml', new TextEncoder().encode(text), { kinds: [kind] });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -39,7 +42,7 @@ function config(app: object = {}, registry: object = {}): BridgeConfig {
 
 /** The rules, what they are asked by, and how the registry tells of `web-flow-rules`; the other data id is not there. */
 function followed() {
-  const kept = new SentinelRules();
+  const kept = new WatchedPolicies();
   kept.follow(config(), ended.signal);
   const sources = { fleet: { policiesOf: () => [] }, kept };
   const tell = (content?: string, dataId = 'web-flow-rules') => {
@@ -108,6 +111,29 @@ test('a changed config is followed: the same place goes on, another one keeps wh
   kept.follow(config({ targets: {}, target: 'all.shop' }, { at: 'b' }), ended.signal);
   expect(watches.map(({ signal }) => signal.aborted)).toEqual([true, false]);
   expect(kept.policiesOf('web')).toMatchObject([{ name: 'stock', host: 'all.shop' }]);
-  kept.follow({ ...config(), policies: { sentinel: [] } }, ended.signal);
+  kept.follow({ ...config(), policies: { sentinel: [], configs: [] } }, ended.signal);
   expect([kept.policiesOf('*'), watches.every(({ signal }) => signal.aborted)]).toEqual([[], true]);
+});
+
+test('other configs are read as lift reads them; one without policies has none, and a broken one keeps what it had', () => {
+  const kept = new WatchedPolicies();
+  const owner = { service: 'web', targets: { orders: 'orders.shop' } };
+  kept.follow(config({}, {}, { sentinel: [], configs: [{ registry: 'shop', dataIds: { 'web.yaml': owner } }] }), ended.signal);
+  expect(watches[0]?.place).toEqual({ dataIds: ['web.yaml'], group: 'DEFAULT_GROUP' });
+  const tell = (content: string) =>
+    watches[0]?.watcher.told({ dataId: 'web.yaml', group: 'DEFAULT_GROUP', namespace: 'public', content });
+  const sources = { fleet: { policiesOf: () => [] }, kept };
+  const spring = (rest: string) => `server: { port: 8080 }\n${rest}`;
+  expect(kept.unread('web', new Set(['orders.shop']))).toEqual(['web.yaml of shop, not read yet']);
+  tell(spring('resilience4j: { retry: { instances: { orders: { maxAttempts: 4 }, mail: { maxAttempts: 2 } } } }'));
+  expect(policyViews(sources, 'web')).toMatchObject([
+    { host: 'orders.shop', name: 'orders', policy: 'retry', source: 'shop/public/DEFAULT_GROUP/web.yaml' },
+  ]);
+  expect(JSON.stringify(liftedPolicies(sources, 'web')[0]?.rules)).toContain('"attempts":3');
+  expect(kept.diagnostics.map(({ code, what }) => `${code} ${what}`)).toEqual(['policy.no-target without a mesh host: mail']);
+  tell(spring('resilience4j: ['));
+  expect(kept.policiesOf('web')).toHaveLength(1);
+  expect(kept.diagnostics.map(({ code }) => code)).toEqual(['policy.invalid', 'policy.no-target']);
+  tell(spring(''));
+  expect([kept.policiesOf('web'), kept.diagnostics, kept.unread('web', new Set(['orders.shop']))]).toEqual([[], [], []]);
 });

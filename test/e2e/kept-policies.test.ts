@@ -39,7 +39,10 @@ beforeAll(async () => {
   await ask('POST', 'ns/instance', { serviceName: 'stock', ip: '127.0.0.1', port: '9', ephemeral: 'false' });
   await publish([{ resource: 'stock', grade: 0, count: 20, limitApp: 'mobile' }]);
   bridge = await BridgeProcess.start([{ name: 'shop', kind: 'nacos', servers: [`http://127.0.0.1:${nacos.ports.http}`] }], {
-    policies: { sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: HOST } } } }] },
+    policies: {
+      sentinel: [{ registry: 'shop', apps: { web: { service: 'web', targets: { stock: HOST } } } }],
+      configs: [{ registry: 'shop', dataIds: { 'api.yaml': { service: 'api', targets: { stock: HOST } } } }],
+    },
   });
 }, 300_000);
 
@@ -79,4 +82,23 @@ test('Sentinel rules that a real Nacos keeps are lifted as they are now, and sto
   await ask('DELETE', 'cs/configs', PLACE);
   await until('the deletion is seen', async () => (await lifted()).length === 0, 60_000);
   expect(await broken()).toBe(false);
+}, 300_000);
+
+test('what Spring reads from Nacos for resilience4j is lifted too, and followed', async () => {
+  const place = { dataId: 'api.yaml', group: 'DEFAULT_GROUP' };
+  const attempts = async (): Promise<string | undefined> =>
+    /"attempts":(\d+)/.exec(JSON.stringify(await bridge.get(`agents/lift?service=api&host=${HOST}`)))?.[1];
+  const keep = (maxAttempts: number) =>
+    ask('POST', 'cs/configs', {
+      ...place,
+      content: `server:\n  port: 8080\nresilience4j:\n  retry:\n    instances:\n      stock: { maxAttempts: ${maxAttempts} }\n`,
+    });
+  await keep(4);
+  await until('it is lifted', async () => (await attempts()) === '3', 60_000);
+  await keep(3);
+  await until('the change is seen', async () => (await attempts()) === '2', 60_000);
+  const { items } = await bridge.get<ItemList<PolicyView>>('agents/policies?service=api');
+  expect(items).toMatchObject([{ host: HOST, name: 'stock', policy: 'retry', source: 'shop/public/DEFAULT_GROUP/api.yaml' }]);
+  await ask('DELETE', 'cs/configs', place);
+  await until('the deletion is seen', async () => (await attempts()) === undefined, 60_000);
 }, 300_000);
