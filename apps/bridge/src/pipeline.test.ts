@@ -31,6 +31,12 @@ function line(
   onSourceError = (_: SourceId, error: unknown): void => {
     throw error;
   },
+  told: { onFailed(host: string, error: unknown): void; onWorked(host: string): void } = {
+    onFailed: (_, error) => {
+      throw error;
+    },
+    onWorked: () => undefined,
+  },
 ) {
   const source = fakeSource('a');
   const stop = new AbortController();
@@ -55,6 +61,7 @@ function line(
     pacer: new Pacer(),
     onApplied: () => (applied += 1),
     onSourceError,
+    ...told,
   });
   const running = pipeline.run(stop.signal);
   return {

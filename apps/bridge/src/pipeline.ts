@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Catalog } from '@isthmus/catalog';
 import { pause, runInSlices } from '@isthmus/model';
 import type { MeshHost, MeshService, SourceEvent, SourceId } from '@isthmus/model';
@@ -29,10 +29,17 @@ export interface PipelineParts {
   readonly onApplied: () => void;
   /** A source threw: a bug in it, which must cost neither the others nor itself for good. */
   readonly onSourceError: (source: SourceId, error: unknown) => void;
+  /** What proxies are served of a host, or with '' of all that is dirty, could not be made: a bug. */
+  readonly onFailed: (host: string, error: unknown) => void;
+  /** It could. */
+  readonly onWorked: (host: string) => void;
 }
 
 /** Before a source that failed is started again. */
 const RESTART_MS = 5_000;
+
+/** Before a flush that failed as a whole is tried again, when nothing else asks for one. */
+const FLUSH_AGAIN_MS = 1_000;
 
 /** Events that wait are taken one after the other for at most as long as a slice of one event may take. */
 const TURN_MS = 5;
@@ -107,7 +114,21 @@ export class Pipeline {
   }
 
   #schedule(): void {
-    this.#parts.pacer.request(() => (this.#idle = this.#flush()));
+    this.#parts.pacer.request(() => {
+      const flushed = this.#flush();
+      this.#idle = flushed.then(
+        () => this.#parts.onWorked(''),
+        (error: unknown) => this.#flushFailed(error),
+      );
+      return flushed.catch(() => undefined);
+    });
+  }
+
+  /** What is dirty waits, and who waits for it too: in a loop without a pause nobody else would get a turn. */
+  async #flushFailed(error: unknown): Promise<void> {
+    this.#parts.onFailed('', error);
+    await sleep(FLUSH_AGAIN_MS, undefined, { ref: false });
+    if (this.#dirty.size > 0) this.#schedule();
   }
 
   /** Resolves when everything touched so far is in the snapshots. */
@@ -116,6 +137,13 @@ export class Pipeline {
       await nextTurn();
       await this.#idle;
     }
+  }
+
+  /** Does that when it is; what fails of it is told as what fails of a flush. */
+  whenSettled(then: () => void): void {
+    this.settled()
+      .then(then)
+      .catch((error: unknown) => this.#parts.onFailed('', error));
   }
 
   async #flush(): Promise<void> {
@@ -144,10 +172,18 @@ export class Pipeline {
     for (const host of this.#dirty) {
       this.#dirty.delete(host);
       touched.add(host);
-      const service = catalog.merged(host);
-      if (kept.size < KEPT_SERVICES) kept.set(host, service);
-      mesh.publish(host, service);
-      sinks.publish(host, service);
+      try {
+        const service = catalog.merged(host);
+        if (kept.size < KEPT_SERVICES) kept.set(host, service);
+        mesh.publish(host, service);
+        sinks.publish(host, service);
+        this.#parts.onWorked(host);
+      } catch (error) {
+        // Thrown on, all that is dirty after it would wait. The other outputs leave it as it is, too: they would merge it again.
+        touched.delete(host);
+        kept.delete(host);
+        this.#parts.onFailed(host, error);
+      }
       yield;
     }
   }

@@ -65,6 +65,7 @@ export async function serve(file: string, dryRun = false): Promise<number> {
       lossyOf: (target, migration) => lossyPolicies(agents, target, migration),
       log: (plan, entry) => log.info({ plan, ...entry }, `plan ${plan}: ${entry.what}: ${entry.why}`),
     },
+    onFault: (fault, err) => log.error({ err, code: fault.code, where: fault.where }, formatDiagnostic(fault)),
     audit: (entry) =>
       log.warn(entry, `registry: ${entry.action} ${entry.address}:${entry.port} of ${entry.service}: ${entry.reason}`),
   });
@@ -78,10 +79,12 @@ export async function serve(file: string, dryRun = false): Promise<number> {
       kinds: registryKinds,
       signal: stopped.signal,
       onGood: (next) => {
-        const changed = engine.reconfigure(next);
-        void changed.then(() => log.info({ file: next.file }, 'the config changed and is in force'));
-        agents.kept.follow(next, stopped.signal);
-        app.get(XdsServers).configure(next);
+        void engine.reconfigure(next).then((isInForce) => {
+          if (!isInForce) return;
+          agents.kept.follow(next, stopped.signal);
+          app.get(XdsServers).configure(next);
+          log.info({ file: next.file }, 'the config changed and is in force');
+        });
       },
       onBad: (diagnostics) => {
         for (const d of diagnostics) log.error(formatDiagnostic(d));

@@ -13,6 +13,8 @@ import type { GuardOptions } from './removal-guard.ts';
 import { isHeld } from './scope-state.ts';
 import type { KnownRecord, Retained, ScopeState } from './scope-state.ts';
 import { Vips } from './vip.ts';
+import { throwOn } from './waiting-removals.ts';
+import type { LookFailed } from './waiting-removals.ts';
 
 export interface CatalogOptions {
   readonly rules: MergeRules;
@@ -89,13 +91,19 @@ export class Catalog {
     return dirty;
   }
 
-  /** `confirmDue` in steps of about a millisecond; first what the leader of the replicas let go. */
-  *confirmSteps(dirty: Set<MeshHost>): Generator<void> {
+  /**
+   * `confirmDue` in steps of about a millisecond; first what the leader of the replicas let go.
+   * @param failed told of a bug at one service or scope, which stays as it is; default: thrown, and the others wait
+   */
+  *confirmSteps(dirty: Set<MeshHost>, failed: LookFailed = throwOn): Generator<void> {
     const changes = this.#changes(dirty);
     const named = [...this.#letGo];
     this.#letGo = new Set();
-    yield* this.#records.waiting.letGoNamed(named, changes);
-    yield* this.#records.waiting.confirmSteps(changes);
+    yield* this.#records.waiting.letGoNamed(named, changes, (where, error) => {
+      this.#letGo.add(where as ServiceId); // for the next look
+      failed(where, error);
+    });
+    yield* this.#records.waiting.confirmSteps(changes, failed);
   }
 
   /** Whether anything may become due. */

@@ -192,16 +192,17 @@ export class ScopeTable {
 
   put(scope: ScopeState, id: ServiceId, known: KnownRecord, recordChanged: boolean): void {
     const before = scope.records.get(id);
-    this.#keep(scope, id, known);
+    // The ledger first: a fault of it leaves what waits waiting, so that it is tried again.
     if (recordChanged) this.#ledger.put('record', id, known.record);
     if (known.retained.size > 0) this.#ledger.put('retained', id, retainedEntries(known.retained));
     else if (before !== undefined && before.retained.size > 0) this.#ledger.delete('retained', id);
+    this.#keep(scope, id, known);
   }
 
   drop(scope: ScopeState, id: ServiceId): void {
-    this.#keep(scope, id, undefined);
     this.#ledger.delete('record', id);
     this.#ledger.delete('retained', id);
+    this.#keep(scope, id, undefined);
   }
 
   #keep(scope: ScopeState, id: ServiceId, known: KnownRecord | undefined): void {

@@ -1,3 +1,4 @@
+import { scopeId } from '@isthmus/model';
 import type { Clock, ServiceId } from '@isthmus/model';
 import { isConfirmed } from './held-for.ts';
 import { publishedRecord } from './known-record.ts';
@@ -10,6 +11,9 @@ import type { Retained, ScopeState } from './scope-state.ts';
 import type { ScopeTable } from './scope-table.ts';
 import type { Tombstones } from './tombstones.ts';
 import type { WatchedTime } from './watched-time.ts';
+
+/** Told of what failed at a scope or a service, which stays as it is: the others are to go on. May throw it on. */
+export type LookFailed = (where: string, error: unknown) => void;
 
 /** Which retained endpoints of a service may go. */
 type MayGo = (id: ServiceId) => (retained: Retained, key: string) => boolean;
@@ -39,13 +43,17 @@ export class WaitingRemovals {
   }
 
   /** Lets go what has waited long enough, in steps of about a millisecond. */
-  *confirmSteps(changes: Changes): Generator<void> {
+  *confirmSteps(changes: Changes, failed: LookFailed): Generator<void> {
     const watched = this.#watched.now();
     for (const scope of this.#scopes.all()) {
       if (scope.waiting.size === 0) continue;
       const isDue = (r: Retained): boolean => (!isHeld(r) || isConfirmed(scope, r)) && this.isDue(scope, r, watched);
-      yield* this.#letGo(scope, scope.waiting, changes, () => isDue);
-      yield* this.nameDue(scope, watched, (r) => isConfirmed(scope, r));
+      try {
+        yield* this.#letGo(scope, scope.waiting, changes, () => isDue, failed);
+        yield* this.nameDue(scope, watched, (r) => isConfirmed(scope, r));
+      } catch (error) {
+        failed(scopeId(scope.scope), error);
+      }
     }
   }
 
@@ -61,13 +69,14 @@ export class WaitingRemovals {
    * The leader of the replicas named endpoints of these services; what of it is not held here stays as it is, and so does what was
    * lost after that was decided: it came back meanwhile, and waits anew.
    */
-  *letGoNamed(services: Iterable<ServiceId>, changes: Changes): Generator<void> {
+  *letGoNamed(services: Iterable<ServiceId>, changes: Changes, failed: LookFailed = throwOn): Generator<void> {
     for (const [scope, ids] of Map.groupBy(services, (id) => this.#scopes.ofService(id))) {
       if (scope === undefined) continue;
-      yield* this.#letGo(scope, ids, changes, (id) => {
+      const mayOf: MayGo = (id) => {
         const named = this.#scopes.named(id);
         return (retained, key) => isHeld(retained) && retained.since <= (named.get(key) ?? Number.NEGATIVE_INFINITY);
-      });
+      };
+      yield* this.#letGo(scope, ids, changes, mayOf, failed);
     }
   }
 
@@ -100,7 +109,13 @@ export class WaitingRemovals {
   }
 
   /** Of services that wait, drops the retained endpoints that may go, and lets refused ones in whose tombstone is too old. */
-  *#letGo(scope: ScopeState, services: Iterable<ServiceId>, changes: Changes, mayOf: MayGo): Generator<void> {
+  *#letGo(
+    scope: ScopeState,
+    services: Iterable<ServiceId>,
+    changes: Changes,
+    mayOf: MayGo,
+    failed: LookFailed = throwOn,
+  ): Generator<void> {
     let [seen, gone] = [0, 0];
     for (const id of [...services]) {
       seen += 1;
@@ -108,7 +123,11 @@ export class WaitingRemovals {
         gone = 0;
         yield;
       }
-      if (scope.waiting.has(id) && this.#letGoOf(scope, id, changes, mayOf(id))) gone += 1;
+      try {
+        if (scope.waiting.has(id) && this.#letGoOf(scope, id, changes, mayOf(id))) gone += 1;
+      } catch (error) {
+        failed(id, error);
+      }
     }
     this.#scopes.sayHeld(scope);
   }
@@ -136,4 +155,8 @@ export class WaitingRemovals {
     const { from, forMs } = retained;
     return forMs - (watched - (isHeld(retained) ? Math.max(from, scope.watchedFrom) : from));
   }
+}
+
+export function throwOn(_: string, error: unknown): void {
+  throw error;
 }

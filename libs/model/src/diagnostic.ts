@@ -6,6 +6,7 @@ export type DiagnosticCode =
   | 'agent.tokens'
   | 'answer.invalid'
   | 'answer.too-large'
+  | 'bridge.failed'
   | 'config.reload'
   | 'correction.failed'
   | 'endpoint.duplicate'

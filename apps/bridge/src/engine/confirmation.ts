@@ -6,19 +6,27 @@ const LOOK_MS = 1_000;
  */
 export class Confirmation {
   readonly #look: () => Promise<void>;
+  readonly #failed: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #next: Promise<void> | undefined;
   #closed = false;
 
-  constructor(look: () => Promise<void>) {
+  /** @param failed told of a look of the timer, which nobody waits for; the next one is in a second */
+  constructor(look: () => Promise<void>, failed: (error: unknown) => void) {
     this.#look = look;
+    this.#failed = failed;
   }
 
   /** Something waits. */
   wanted(): void {
     if (this.#closed) return;
-    this.#timer ??= setTimeout(() => void this.now(), LOOK_MS).unref();
+    this.#timer ??= setTimeout(() => {
+      this.now().catch((error: unknown) => {
+        this.wanted();
+        this.#failed(error);
+      });
+    }, LOOK_MS).unref();
   }
 
   /** A look that begins as soon as no other is under way; resolves when it is over. */
@@ -32,7 +40,7 @@ export class Confirmation {
   }
 
   /** Does that while no look is under way; the next begins when it is over. */
-  between(change: () => Promise<void>): Promise<void> {
+  between<Result>(change: () => Promise<Result>): Promise<Result> {
     return this.#after(change);
   }
 
@@ -43,7 +51,7 @@ export class Confirmation {
     await this.#last;
   }
 
-  #after(work: () => Promise<void>): Promise<void> {
+  #after<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => undefined); // who asked for it hears of it
     return done;

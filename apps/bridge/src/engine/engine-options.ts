@@ -1,5 +1,5 @@
 import type { KubeClient } from '@isthmus/kube';
-import type { MeshHost } from '@isthmus/model';
+import type { Diagnostic, MeshHost } from '@isthmus/model';
 import type { Writer } from '@isthmus/registry';
 import type { CorrectionAudit } from '../liveness/corrections.ts';
 import type { PlanDeskOptions } from '../plans/plan-desk.ts';
@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly cluster?: KubeClient | undefined;
   /** Every correction that is written into a registry. */
   readonly audit?: (entry: CorrectionAudit) => void;
+  /** A bug that was contained, once while it lasts. Default: a warning of the process. */
+  readonly onFault?: (fault: Diagnostic, error: unknown) => void;
   /** Hosts whose services were merged again. */
   readonly touched?: (hosts: ReadonlySet<MeshHost>) => void;
   /** Who is told of plans, and what is logged of them. */

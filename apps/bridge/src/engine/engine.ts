@@ -27,6 +27,7 @@ import { Replicas } from './replicas.ts';
 import { needsRestart, withoutRestart } from './needs-restart.ts';
 import { ObjectOutputs } from './object-outputs.ts';
 import { callersFor, mcpParts } from './publish-callers.ts';
+import { Faults } from './faults.ts';
 import { completeSources } from './sinks.ts';
 import type { Sinks } from './sinks.ts';
 
@@ -61,13 +62,19 @@ export class Engine {
   readonly #stopWriting = new AbortController();
   #writing: Promise<void> = Promise.resolve();
   #following: Promise<void> = Promise.resolve();
-  #changing: Promise<void> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
   #stopped = false;
-  readonly #confirmation = new Confirmation(() => this.#confirm());
+  readonly #confirmation = new Confirmation(
+    () => this.#confirm(),
+    (error) => this.faults.failed('removals', '', error),
+  );
   readonly #notes = new ConfigNotes();
+  /** Bugs that cost one thing and not the process. */
+  readonly faults: Faults;
 
   constructor(config: BridgeConfig, ledger: LocalLedger, options: EngineOptions = {}) {
     this.#options = options;
+    this.faults = new Faults(options.onFault);
     this.#started = config;
     this.#config = config;
     this.#ledger = ledger;
@@ -123,6 +130,7 @@ export class Engine {
     return [
       ...this.#ledger.diagnostics,
       ...this.#notes.all,
+      ...this.faults.all,
       ...this.istio.store.diagnostics(),
       ...this.istio.registration.diagnostics(),
       ...this.mesh.publisher.diagnostics(),
@@ -167,27 +175,46 @@ export class Engine {
     await this.#ledger.close();
   }
 
-  /** A config that changed on disk and is valid. What is bound at the start keeps its old value, and says so. */
-  reconfigure(config: BridgeConfig): Promise<void> {
+  /**
+   * A config that changed on disk and is valid. What is bound at the start keeps its old value, and says so.
+   * @returns whether it is in force now
+   */
+  reconfigure(config: BridgeConfig): Promise<boolean> {
     // One after the other: two changes in a row must not leave two pipelines behind.
-    this.#changing = this.#confirmation.between(() => this.#reconfigure(config));
-    return this.#changing;
+    const changing = this.#confirmation.between(() => this.#reconfigure(config));
+    this.#changing = changing.catch(() => undefined); // who asked for it hears of it
+    return changing;
   }
 
-  async #reconfigure(changed: BridgeConfig): Promise<void> {
-    if (this.#stopped) return;
-    this.#notes.replace(needsRestart(this.#started, changed));
-    const config = withoutRestart(this.#started, changed);
+  async #reconfigure(changed: BridgeConfig): Promise<boolean> {
+    if (this.#stopped) return false;
+    const [config, catalog, liveness, sinks] = [this.#config, this.#catalog, this.#liveness, this.#sinks];
+    const hosts = [...catalog.hosts()];
     this.#stop.abort();
     await this.#running;
-    const before = [...this.#catalog.hosts()];
+    try {
+      this.#use(withoutRestart(this.#started, changed), hosts);
+      this.#notes.replace(needsRestart(this.#started, changed));
+      this.faults.worked('config', '');
+      return true;
+    } catch (error) {
+      this.faults.failed('config', '', error);
+      this.#stop.abort();
+      await this.#running;
+      [this.#catalog, this.#liveness, this.#sinks] = [catalog, liveness, sinks];
+      this.#use(config, hosts); // fails this too, the process ends: a bridge that follows nothing would look alive
+      return false;
+    }
+  }
+
+  #use(config: BridgeConfig, hosts: readonly MeshHost[]): void {
     this.objects.reconfigure(config);
     this.istio.reconfigure(config, this.mesh.publisher);
     this.#config = config;
     this.#liveness = makeLiveness(this.#parts);
     this.#catalog = makeCatalog(this.#parts, this.#liveness, this.#catalog);
     this.#sinks = makeSinks(this.#parts, this.#catalog, this.replicas, this.#sinks);
-    this.#startPipeline(before);
+    this.#startPipeline(hosts);
   }
 
   /** A config that changed on disk and is not valid: the last good one stays. */
@@ -223,6 +250,8 @@ export class Engine {
       touch,
       letGo: () => this.#confirmation.now(),
       changed: () => this.#tell(),
+      failed: (what, error) => this.faults.failed('replica', what, error),
+      worked: (what) => this.faults.worked('replica', what),
     });
   }
 
@@ -246,6 +275,8 @@ export class Engine {
       pacer: new Pacer(),
       onApplied: () => this.#applied(pipeline),
       onSourceError: (source, error) => this.#sourceFailed(source, error),
+      onFailed: (host, error) => this.faults.failed('publish', host, error),
+      onWorked: (host) => this.faults.worked('publish', host),
     });
     this.#pipeline = pipeline;
     pipeline.touch([...restored, ...alsoTouch]);
@@ -267,16 +298,16 @@ export class Engine {
     this.#tell();
     // Only then: a reading that is half applied while the pipeline has nothing to do is not complete.
     if (this.readiness.state === 'waiting' && this.readiness.isComplete(this.#catalog.scopes())) {
-      void pipeline.settled().then(() => {
+      pipeline.whenSettled(() => {
         if ((this.replicas?.withheld ?? 0) === 0) this.readiness.check(this.#catalog.scopes());
       });
     }
     const { sinks } = this;
     if (sinks.isNews(this.#catalog.scopes())) {
       const complete = completeSources(this.#catalog.scopes());
-      void pipeline.settled().then(() => sinks.takeComplete(complete));
+      pipeline.whenSettled(() => sinks.takeComplete(complete));
     }
-    if (this.objects.waits) void pipeline.settled().then(() => this.#openGate(pipeline));
+    if (this.objects.waits) pipeline.whenSettled(() => this.#openGate(pipeline));
     this.replicas?.settleHeld();
     if (this.#catalog.waits || sinks.publisher.idle.waits) this.#confirmation.wanted();
   }
@@ -289,7 +320,7 @@ export class Engine {
 
   async #confirm(): Promise<void> {
     const dirty = new Set<MeshHost>();
-    await runInSlices(this.#catalog.confirmSteps(dirty));
+    await this.faults.each('removals', (failed) => runInSlices(this.#catalog.confirmSteps(dirty, failed)));
     if (this.#pipeline === undefined) return;
     this.#pipeline.touch([...dirty, ...this.#sinks.publisher.idle.due()]);
     this.#applied(this.#pipeline);

@@ -57,7 +57,7 @@ test('a config that changes while held removals go: what is known and what the l
   await until('all are known', () => known() === services.length && scope()?.status.state === 'live');
   channel.push(snapshotOf([]));
   await until('they are held', () => scope()?.held?.removing === services.length);
-  let changed: Promise<void> | undefined;
+  let changed: Promise<boolean> | undefined;
   // In the middle of a look, in which some are gone and others are not yet.
   while (changed === undefined) {
     await nextTurn();

@@ -37,6 +37,10 @@ async function leader() {
   const replicas = new Replicas(ledger, {
     ...{ catalog: () => catalog, touch: () => undefined, letGo, changed: () => undefined },
     monotonic,
+    failed: (_, error) => {
+      throw error;
+    },
+    worked: () => undefined,
   });
   closers.push(async () => {
     replicas.close();

@@ -16,6 +16,9 @@ export interface ReplicasHooks {
   readonly letGo: () => Promise<void>;
   /** Something to show changed. */
   readonly changed: () => void;
+  /** A bug while this was done, which nobody waits for. */
+  readonly failed: (what: string, error: unknown) => void;
+  readonly worked: (what: string) => void;
   /** Steady, ms. Default: of this process. */
   readonly monotonic?: () => number;
 }
@@ -52,13 +55,15 @@ export class Replicas {
   constructor(ledger: SharedLedger, hooks: ReplicasHooks) {
     this.ledger = ledger;
     this.#hooks = hooks;
-    const timer = setInterval(() => this.#look(), LOOK_MS).unref();
+    const timer = setInterval(() => this.#guard('a look', () => this.#look()), LOOK_MS).unref();
     this.#stop = [
       () => clearInterval(timer),
-      ledger.onCommitted((changes) => this.#committed(changes)),
-      ledger.writer.onChange(() => this.#look()),
+      ledger.onCommitted((changes) => this.#guard('a revision', () => this.#committed(changes))),
+      ledger.writer.onChange(() => this.#guard('a look', () => this.#look())),
       ledger.onChanged(hooks.changed),
-      ledger.onAsked((hosts) => hooks.catalog().promiseVips(hosts.flatMap((host) => parseMeshHost(host) ?? []))),
+      ledger.onAsked((hosts) =>
+        this.#guard('a question', () => hooks.catalog().promiseVips(hosts.flatMap((host) => parseMeshHost(host) ?? []))),
+      ),
     ];
   }
 
@@ -117,10 +122,20 @@ export class Replicas {
     return released;
   }
 
+  /** Timers and listeners: what failed there would end the process, and with it the discovery of everything. */
+  #guard(what: string, work: () => void): void {
+    try {
+      work();
+      this.#hooks.worked(what);
+    } catch (error) {
+      this.#hooks.failed(what, error);
+    }
+  }
+
   #committed(changes: readonly LedgerChange[]): void {
     const catalog = this.#hooks.catalog();
     this.#hooks.touch(catalog.ledgerChanged(changes));
-    if (catalog.isLetGo) void this.#hooks.letGo();
+    if (catalog.isLetGo) this.#hooks.letGo().catch((error: unknown) => this.#hooks.failed('what was let go', error));
   }
 
   /** When every replica has read what was let go. */
@@ -143,7 +158,9 @@ export class Replicas {
   #freeze(): void {
     if (this.#isFreezing || !this.ledger.writer.isWriter()) return;
     this.#isFreezing = true;
-    void runInSlices(freezeStale(this.ledger, this.#hooks.catalog())).finally(() => (this.#isFreezing = false));
+    runInSlices(freezeStale(this.ledger, this.#hooks.catalog()))
+      .catch((error: unknown) => this.#hooks.failed('what is stale', error))
+      .finally(() => (this.#isFreezing = false));
   }
 
   /** A registry that only this replica can reach: its hosts get their addresses from the leader all the same. */

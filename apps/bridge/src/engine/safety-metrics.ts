@@ -29,5 +29,8 @@ export function observeSafety(engine: Engine, gauge: AddGauge): void {
     for (const id of scope.waiting) refused += scope.records.get(id)?.refused.length ?? 0;
     return refused;
   });
+  gauge('faults', 'Bugs that were contained, since the start', (observe) => {
+    for (const [work, count] of engine.faults.counts) observe(count, { work });
+  });
   gauge('tombstones', 'Registrations that are over and remembered', (observe) => observe(engine.catalog.tombstones, {}));
 }

@@ -36,6 +36,7 @@ export class Liveness implements RecordOverlay {
   readonly #overlays: readonly RecordOverlay[];
   readonly #correctors = new Map<SourceId, RegistryCorrector | undefined>();
   #touch: (services: ReadonlySet<ServiceId>) => void = () => undefined;
+  #failed: (source: SourceId, error: unknown) => void = () => undefined;
   #confirming = false;
 
   constructor(options: LivenessOptions) {
@@ -106,6 +107,7 @@ export class Liveness implements RecordOverlay {
     signal: AbortSignal,
   ): Promise<void> {
     this.#touch = touch;
+    this.#failed = onError;
     const feeds = this.crossChecks.map((check) => {
       const source = sources.find(({ id }) => id === check.source);
       return source === undefined ? undefined : this.#follow(check, source, onError, signal);
@@ -148,7 +150,13 @@ export class Liveness implements RecordOverlay {
     setTimeout(() => {
       this.#confirming = false;
       const dirty = new Set<ServiceId>();
-      for (const check of this.crossChecks) check.confirmDue(dirty);
+      for (const check of this.crossChecks) {
+        try {
+          check.confirmDue(dirty);
+        } catch (error) {
+          this.#failed(check.source, error); // the other clusters' go on, and this one is looked at again
+        }
+      }
       this.#changed(dirty);
     }, CONFIRM_MS).unref();
   }
