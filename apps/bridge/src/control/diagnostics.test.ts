@@ -42,6 +42,20 @@ describe('what is wrong with registries', () => {
   });
 });
 
+test('what is held where a part of the registry cannot be read ends only when all of it can be, or by hand: both are said', () => {
+  const { catalog } = known();
+  const many = Array.from({ length: 20 }, (_, i) => record(`s${i}`, [endpoint()]));
+  catalog.apply(snapshotOf(many));
+  catalog.apply(snapshotOf([]));
+  const held = () => [...catalogDiagnostics(catalog, HOUR)].find(({ code }) => code === 'removal.held');
+  expect(held()).toMatchObject({ remedy: expect.stringMatching(/^wait, .*: isthmus release-held a\/ns\/g$/) });
+  catalog.apply({ kind: 'status', scope: orders.key, status: { state: 'partial', cause: 'the token sees not all' } });
+  expect(held()).toMatchObject({
+    meaning: 'they stay for as long as not all of the registry can be read: the token sees not all',
+    remedy: expect.stringMatching(/^do what the cause says, or .*: isthmus release-held a\/ns\/g$/),
+  });
+});
+
 describe('a list of diagnostics', () => {
   const one = (code: Diagnostic['code'], where: string): Diagnostic => ({
     ...{ code, where, severity: 'warning' },

@@ -33,12 +33,28 @@ export function* catalogDiagnostics(catalog: Catalog, maxAgeMs: number): Generat
       severity: 'warning',
       where: held.scope,
       what: heldText(held),
-      meaning: 'they stay until the registry has said so for a while',
-      remedy: `wait, look at \`isthmus get held\`, or let it through: isthmus release-held ${held.scope}`,
+      ...endOf(held, catalog.scopeById(held.scope)),
     };
   }
   yield* conflictDiagnostics(catalog);
   for (const state of catalog.scopes()) for (const { record } of state.records.values()) yield* record.diagnostics;
+}
+
+/** What is missing may be in the part that cannot be read, for as long as that is so. */
+function endOf(
+  { scope, removing, unhealthy = 0 }: HeldView,
+  state: ScopeState | undefined,
+): Pick<Diagnostic, 'meaning' | 'remedy'> {
+  const letThrough = `let it through: isthmus release-held ${scope}`;
+  if (state?.status.state === 'partial' && removing > unhealthy)
+    return {
+      meaning: `they stay for as long as not all of the registry can be read: ${state.status.cause}`,
+      remedy: `do what the cause says, or look at \`isthmus get held\` and ${letThrough}`,
+    };
+  return {
+    meaning: 'they stay until the registry has said so for a while',
+    remedy: `wait, look at \`isthmus get held\`, or ${letThrough}`,
+  };
 }
 
 function heldText({ removing, unhealthy = 0, of }: HeldView): string {
