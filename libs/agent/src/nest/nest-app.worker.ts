@@ -107,7 +107,19 @@ async function byGrpc(): Promise<object> {
 }
 
 const [host = '', port = ''] = (process.env['NEST_EGRESS'] ?? '').split(':');
+const order: string[] = [];
+const registration = {
+  ...{ id: 'test', propagationMs: 0 },
+  register: async () => undefined,
+  deregister: async () => {
+    const isAnswering = application.getHttpServer().listening;
+    order.push(
+      `deregisters: servers ${isAnswering ? 'answer' : 'are closed'}, the agent ${isthmus.agent === undefined ? 'is gone' : 'runs'}`,
+    );
+  },
+};
 const options: IsthmusOptions = {
+  provider: { registrations: [registration] },
   agent: { planFile: process.env['NEST_PLAN'] ?? '', places: { egress: { host, port: Number(port) } } },
 };
 const configured =
@@ -115,7 +127,14 @@ const configured =
     ? IsthmusModule.forRoot(options)
     : IsthmusModule.forRootAsync({ inject: [], useFactory: async () => options });
 
-class Application {}
+class Application {
+  onModuleDestroy(): void {
+    order.push('onModuleDestroy');
+  }
+  onApplicationShutdown(): void {
+    order.push('onApplicationShutdown');
+  }
+}
 Module?.({ imports: [configured, HttpModule, TerminusModule], controllers: [Front] })(Application);
 
 const isProject = !folder.includes('nest');
@@ -129,5 +148,5 @@ process.send?.({ port: (application.getHttpServer().address() as AddressInfo).po
 process.on('disconnect', () => process.exit(0));
 process.on('message', () => {
   const before = isthmus.agent !== undefined;
-  void application.close().then(() => process.send?.({ before, after: isthmus.agent !== undefined }));
+  void application.close().then(() => process.send?.({ before, after: isthmus.agent !== undefined, order }));
 });

@@ -114,7 +114,9 @@ describe.each([
 
     const closed = once(child, 'message', { signal: AbortSignal.timeout(20_000) });
     child.send('close');
-    expect(await closed).toMatchObject([{ before: true, after: false }]);
+    // What the application closes in its onModuleDestroy is gone when the provider would deregister by it: docs/agent-clients.md.
+    const order = ['onModuleDestroy', 'deregisters: servers answer, the agent runs', 'onApplicationShutdown'];
+    expect(await closed).toMatchObject([{ before: true, after: false, order }]);
   }, 120_000);
 
   test('calls by its gRPC client on a channel that follows the plan', async () => {
