@@ -1,6 +1,7 @@
 import { appendFile, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FileLedger } from './file-ledger.ts';
@@ -150,6 +151,36 @@ describe('a ledger in a file', () => {
     expect(second.entries('tombstone').size).toBe(1);
     expect(second.entries('record').size).toBe(2);
     await second.close();
+  });
+
+  test('of a version after, with a table that this one does not know, is written on with that table as it was', async () => {
+    const path = join(directory, 'journal');
+    const line = (...entry: readonly unknown[]): string => {
+      const json = JSON.stringify(entry);
+      return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+    };
+    const later = [line('future', 'a', { n: 1 }), line('future', 'b', 1), line('future', 'b'), line('future', 'a', { n: 2 })];
+    await writeFile(path, [`{"isthmusLedger":1}\n`, line('vip', 'orders', '240.241.0.1'), ...later].join(''));
+    const foreign = async (): Promise<readonly string[]> =>
+      (await readFile(path, 'utf8')).split(/(?<=\n)/).filter((text) => text.includes('"future"'));
+    for (let start = 0; start < 2; start += 1) {
+      const ledger = await FileLedger.open(directory);
+      expect(ledger.entries('vip').size).toBe(1);
+      expect(ledger.diagnostics).toMatchObject([
+        {
+          code: 'ledger.newer',
+          severity: 'info',
+          where: path,
+          what: expect.stringContaining('1 entry is of a newer version: future'),
+        },
+      ]);
+      for (let n = 0; n < 5_000; n += 1) {
+        ledger.put('vip', 'orders', `240.241.${start}.${n}`);
+        if (n % 1_000 === 0) await ledger.flush();
+      }
+      await ledger.close();
+      expect(await foreign()).toEqual([later[3]]);
+    }
   });
 
   test('serves what goes beyond its bound, keeps the rest on disk, and says so', async () => {

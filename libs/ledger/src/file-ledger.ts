@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IsthmusError, LEDGER_TABLES, messageOf } from '@isthmus/model';
 import type { Diagnostic, Ledger, LedgerTable } from '@isthmus/model';
 import { EntryBound } from './entry-bound.ts';
+import { ForeignLines } from './foreign-lines.ts';
 import { lockFile } from './file-lock.ts';
 import { HEADER, formatLine, parseLine } from './journal-line.ts';
 import type { JournalEntry } from './journal-line.ts';
@@ -35,6 +36,7 @@ export class FileLedger implements Ledger {
   readonly #directory: string;
   readonly #bound: EntryBound;
   readonly #dirty = new Map<string, Pick<JournalEntry, 'table' | 'key'>>();
+  readonly #foreign = new ForeignLines();
   #file: FileHandle | undefined;
   #unlock: (() => Promise<void>) | undefined;
   #lines = 0;
@@ -79,7 +81,8 @@ export class FileLedger implements Ledger {
 
   /** Damage found at the start, or that the disk refuses writes now. */
   get diagnostics(): readonly Diagnostic[] {
-    return [...this.#diagnostics, ...this.#bound.diagnostics(this.#directory)];
+    const path = join(this.#directory, 'journal');
+    return [...this.#diagnostics, ...this.#foreign.diagnostics(path), ...this.#bound.diagnostics(this.#directory)];
   }
 
   get(table: LedgerTable, key: string): unknown {
@@ -145,7 +148,7 @@ export class FileLedger implements Ledger {
     const batch = [...this.#dirty];
     this.#dirty.clear();
     const written = await this.#guarded(async () => {
-      await this.#append(file, this.#valuesOf(batch));
+      await this.#append(file, linesOf(this.#valuesOf(batch)));
       if (this.#lines > Math.max(COMPACT_MIN_LINES, COMPACT_RATIO * this.#live())) await this.#rewrite();
     });
     if (written) return true;
@@ -171,11 +174,11 @@ export class FileLedger implements Ledger {
     }
   }
 
-  async #append(file: FileHandle, entries: Iterable<JournalEntry>): Promise<void> {
+  async #append(file: FileHandle, lines: Iterable<string>): Promise<void> {
     let chunk = '';
     let turnEnds = performance.now() + TURN_MS;
-    for (const entry of entries) {
-      chunk += formatLine(entry);
+    for (const line of lines) {
+      chunk += line;
       this.#lines += 1;
       if (chunk.length >= CHUNK) {
         await file.appendFile(chunk);
@@ -188,7 +191,7 @@ export class FileLedger implements Ledger {
   }
 
   #live(): number {
-    return LEDGER_TABLES.reduce((sum, table) => sum + this.#memory.entries(table).size, 0);
+    return LEDGER_TABLES.reduce((sum, table) => sum + this.#memory.entries(table).size, this.#foreign.size);
   }
 
   /** Writes what lives to a new journal. Entries changed meanwhile are in `#dirty` and follow, so the last line wins. */
@@ -200,14 +203,13 @@ export class FileLedger implements Ledger {
       this.#lines = 0;
       for (const table of LEDGER_TABLES) {
         const entries = this.#memory.entries(table);
-        await this.#append(
-          next,
-          entries
-            .entries()
-            .filter(([key]) => this.#bound.isWritten(table, key))
-            .map(([key, value]) => ({ table, key, value })),
-        );
+        const written = entries.entries().filter(([key]) => this.#bound.isWritten(table, key));
+        await this.#append(next, linesOf(written.map(([key, value]) => ({ table, key, value }))));
       }
+      await this.#append(
+        next,
+        this.#foreign.texts().map((text) => `${text}\n`),
+      );
       await next.sync();
       await rename(`${path}.new`, path);
     } catch (error) {
@@ -236,12 +238,17 @@ export class FileLedger implements Ledger {
       }
       const entry = parseLine(line);
       if (entry === undefined) damaged.push(number);
+      else if ('text' in entry) this.#foreign.take(entry);
       else if (entry.value === undefined) this.#memory.delete(entry.table, entry.key);
       else this.#memory.put(entry.table, entry.key, entry.value);
       if (number % 500 === 0) await nextTurn();
     }
     if (damaged.length > 0) this.#diagnostics.push(damage(path, damaged, number));
   }
+}
+
+function* linesOf(entries: Iterable<JournalEntry>): Generator<string> {
+  for (const entry of entries) yield formatLine(entry);
 }
 
 function otherVersion(path: string, line: string): IsthmusError {

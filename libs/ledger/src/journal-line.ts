@@ -12,6 +12,14 @@ export interface JournalEntry {
   readonly value: unknown;
 }
 
+/** Whole, and of a table that came with a later version. */
+export interface ForeignLine {
+  readonly table: string;
+  readonly key: string;
+  readonly isDeletion: boolean;
+  readonly text: string;
+}
+
 const TABLES: readonly string[] = LEDGER_TABLES;
 
 /** `<crc32 in 8 hex digits> ["table","key",value]`, or without a value for a deletion. One line, no line breaks inside. */
@@ -21,13 +29,14 @@ export function formatLine(entry: JournalEntry): string {
 }
 
 /** Undefined when the line is damaged: a crash can cut the last one, a disk can spoil any. */
-export function parseLine(line: string): JournalEntry | undefined {
+export function parseLine(line: string): JournalEntry | ForeignLine | undefined {
   const json = line.slice(9);
   if (line[8] !== ' ' || checksum(json) !== line.slice(0, 8)) return undefined;
   const parsed: unknown = JSON.parse(json);
   if (!Array.isArray(parsed)) return undefined;
   const [table, key, value] = parsed as unknown[];
-  if (typeof table !== 'string' || !TABLES.includes(table) || typeof key !== 'string') return undefined;
+  if (typeof table !== 'string' || typeof key !== 'string') return undefined;
+  if (!TABLES.includes(table)) return { table, key, isDeletion: value === undefined, text: line };
   return { table: table as LedgerTable, key, value };
 }
 

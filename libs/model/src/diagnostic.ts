@@ -25,6 +25,7 @@ export type DiagnosticCode =
   | 'istio.warning'
   | 'label.changed'
   | 'ledger.damaged'
+  | 'ledger.newer'
   | 'ledger.full'
   | 'ledger.no-leader'
   | 'ledger.unreachable'
