@@ -80,16 +80,18 @@ describe('a proxy that is connected to one replica', () => {
 });
 
 test('many are said together, and then only that the replica is there', async () => {
-  const [leader, follower] = await two();
+  // Who leads anew is told all anew.
+  const [leader, follower] = await two('https', 1_000, 600_000);
   for (let at = 0; at < 100; at += 1) follower.open(`10.0.1.${at}`);
   await until('both have all', () => [leader, follower].every(({ entries }) => entries.length === 100));
-  expect(follower.said.map(({ changes }) => changes.length)).toEqual([100]);
-  const { revision } = leader.ledger;
-  for (let sign = 2; sign < 5; sign += 1) {
+  // When it began to follow it may have said that it has none: before the burst, where that came 20 ms later.
+  expect(follower.said.map(({ changes }) => changes.length).filter((length) => length > 0)).toEqual([100]);
+  const [{ revision }, before] = [leader.ledger, follower.said.length];
+  for (let sign = 1; sign < 4; sign += 1) {
     follower.pass(4_000);
-    await until('it is said', () => follower.said.length === sign);
+    await until('it is said', () => follower.said.length >= before + sign);
   }
-  expect(follower.said.slice(1).map(({ changes }) => changes)).toEqual([[], [], []]);
+  expect(follower.said.slice(before).flatMap(({ changes }) => changes)).toEqual([]);
   expect(leader.ledger.revision).toBe(revision);
 });
 

@@ -38,10 +38,10 @@ export class Replica {
   isCut = false;
   #passed = 0;
 
-  constructor(server: MemoryServer, id: string, scheme: string, most: number) {
+  constructor(server: MemoryServer, id: string, scheme: string, most: number, leaseMs: number) {
     this.way = new MemoryStore(server);
     this.ledger = SharedLedger.start({
-      ...{ store: this.way, local: new LocalCopy(), sharedTables: ['registered'], leaseMs: 1_000, endsWithLead },
+      ...{ store: this.way, local: new LocalCopy(), sharedTables: ['registered'], leaseMs, endsWithLead },
       ...{ self: { id, control: `${scheme}://${id}.test` }, monotonic: () => performance.now(), random: Math.random },
     });
     const now = () => performance.now() + this.#passed;
@@ -107,9 +107,14 @@ export async function endAll(): Promise<void> {
   await Promise.all(all.splice(0).map((one) => one.end()));
 }
 
-export async function two(scheme = 'https', most = 1_000): Promise<readonly [leader: Replica, follower: Replica]> {
+/** @param leaseMs long where the lead must not change: a busy machine lets a second pass */
+export async function two(
+  scheme = 'https',
+  most = 1_000,
+  leaseMs = 1_000,
+): Promise<readonly [leader: Replica, follower: Replica]> {
   const server = new MemoryServer();
-  const both = [new Replica(server, 'a', scheme, most), new Replica(server, 'b', scheme, most)];
+  const both = ['a', 'b'].map((id) => new Replica(server, id, scheme, most, leaseMs));
   const leads = ({ ledger }: Replica) => ledger.writer.isWriter();
   await until(
     'one leads and the other knows',
