@@ -6,8 +6,7 @@ import { ArmCounts } from './arm-counts.ts';
 describe('the calls of a way', () => {
   test('are counted since they were told last', () => {
     const counts = new ArmCounts();
-    counts.attempted();
-    counts.attempted(2);
+    counts.retried(1);
     counts.ended(0.2, false);
     counts.ended(0.55, true);
     expect(counts.take()).toEqual({ calls: 2, failures: 1, attempts: 3, latency: [1, 1] });

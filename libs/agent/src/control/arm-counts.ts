@@ -15,14 +15,20 @@ export class ArmCounts {
   /** Of a target that has been called: 1,000 of these for nothing are half a megabyte. */
   #latency: Uint32Array | undefined;
 
-  /** Requests that leave the process, retries and the fallback included. */
-  attempted(requests = 1): void {
+  /** Requests beyond the first of a call. */
+  retried(requests: number): void {
     this.#attempts += requests;
   }
 
-  /** A call has its answer, or will not get one. @param ms from its start until its answer began */
+  /**
+   * A call has its answer, or will not get one. Its first request counts with it: counted when it left, those under way would be
+   * attempts of no call, and a plan was rolled back for 1.6 a call that were all first ones, on a busy machine.
+   *
+   * @param ms from its start until its answer began
+   */
   ended(ms: number, failed: boolean): void {
     this.#calls += 1;
+    this.#attempts += 1;
     if (failed) this.#failures += 1;
     const at = placeOf(ms);
     const latency = (this.#latency ??= new Uint32Array(LATENCY_BOUNDS.length + 1));

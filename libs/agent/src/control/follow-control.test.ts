@@ -83,7 +83,6 @@ describe('the plan of the control plane', () => {
     world.follow();
     await until('asked', () => world.asked.length === 1 && world.bridge.reports.length > 0);
     expect(world.asked).toEqual(['orders.shop:80']);
-    world.counts.mesh.attempted();
     world.counts.mesh.ended(1, true);
     await until('reported', () => world.bridge.reports.some(({ targets }) => targets[0]?.arms.mesh.failures === 1));
     expect(world.bridge.reports[0]).toMatchObject({ schema: 1, service: 'web', planVersion: '1', node: process.version });

@@ -89,6 +89,5 @@ function count(access: ClientAccess | undefined, authority: string, peer: string
   // At `discovery` the peer is an instance either way: only where all channels are in the share is it known whose pick it was.
   const isMesh = peer === `${host}:${port}` || peer === `[${host}]:${port}` || (effective === 'discovery' && percent === 100);
   const arm = isMesh ? counts.mesh : counts.sdk;
-  arm.attempted();
   arm.ended(ms, failed);
 }

@@ -12,7 +12,6 @@ interface Counted {
  * `response` would keep Node from throwing an unread answer away, and one for `error` would hide what nobody else handles.
  */
 export function countRequest(request: http.ClientRequest, counts: ArmCounts): void {
-  counts.attempted();
   (request as Counted)[COUNTED] = { counts, began: performance.now(), emit: request.emit };
   request.emit = countingEmit;
 }
@@ -26,7 +25,7 @@ function countingEmit(this: http.ClientRequest, event: string | symbol, ...value
     counted.counts.ended(performance.now() - counted.began, event === 'error' || statusCode >= 500);
     // What the sidecar tried, where it says so (Envoy's include_attempt_count_in_response).
     const tried = Number(headers?.['x-envoy-attempt-count'] ?? 1);
-    if (tried > 1 && tried < 1_000) counted.counts.attempted(tried - 1);
+    if (tried > 1 && tried < 1_000) counted.counts.retried(tried - 1);
   }
   return counted.emit.call(this, event, ...values);
 }

@@ -241,6 +241,22 @@ describe('calls are counted', () => {
     expect(taken()).toEqual([1, 1, 2, 1]);
   });
 
+  test('when they end: one that is under way is neither a call nor an attempt, or gates saw attempts of no call', async () => {
+    await egress.kill();
+    let answer: (() => void) | undefined;
+    egress = await serve('egress', (_request, response) => {
+      answer = () => void response.end();
+      return true;
+    });
+    patch({ decide: () => ({ ...sidecar, counts }) });
+    const under = call({ port: instance.port, agent });
+    while (answer === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect(taken()).toEqual([0, 0, 0, 0]);
+    answer();
+    await under;
+    expect(taken()).toEqual([1, 0, 1, 1]);
+  });
+
   test('with what the sidecar tried again, where it says so', async () => {
     await egress.kill();
     egress = await serve('egress', (_request, response) => {

@@ -10,7 +10,6 @@ const NAMES = [
 export function counting(handler: Handler, counts: ArmCounts): Handler {
   const began = performance.now();
   let counted = false;
-  counts.attempted();
   const end = (failed: boolean): void => {
     if (counted) return;
     counted = true;
