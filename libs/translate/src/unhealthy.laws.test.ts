@@ -70,7 +70,7 @@ test('sent, they are beside the others, which keep their order and weights; disa
     }),
     { numRuns: 500 },
   );
-  expect(sent).toBeGreaterThan(50);
+  expect(sent).toBeGreaterThan(10); // 57 to 92 in eight runs
 });
 
 test('no cluster that may panic, and no gRPC client, hears of any', () => {
@@ -89,7 +89,7 @@ test('no cluster that may panic, and no gRPC client, hears of any', () => {
     }),
     { numRuns: 500 },
   );
-  expect(looked).toBeGreaterThan(50);
+  expect(looked).toBeGreaterThan(20); // 81 to 97 in eight runs
 });
 
 test('proxies that share a variant share the bytes, and istiod hears nothing', () => {

@@ -116,6 +116,9 @@ test('a config that cannot be taken into use leaves the one before in force, and
 });
 
 test('a host that cannot be merged keeps no other back, and whoever waits for what is served is not kept in a loop', async () => {
+  const ports = (name: string) =>
+    engine.mesh.publisher.services.get(`${name}.test` as MeshHost)?.endpoints.map((e) => e.endpoint.port);
+  await until('all are served', () => services.every(({ key: { name } }) => ports(name)?.[0] === 8080));
   const { catalog } = engine;
   const original = catalog.merged.bind(catalog);
   let isBroken = true;
@@ -123,8 +126,6 @@ test('a host that cannot be merged keeps no other back, and whoever waits for wh
     if (isBroken && host === 's3.test') throw new TypeError('a bug of the test');
     return original(host);
   };
-  const ports = (name: string) =>
-    engine.mesh.publisher.services.get(`${name}.test` as MeshHost)?.endpoints.map((e) => e.endpoint.port);
   const moved = services.map(({ key }) => record(key.name, [endpoint({ port: 9090 })]));
   for (const one of moved) channel.push(upsert(one));
   await until('the others are served', () => services.every(({ key: { name } }) => name === 's3' || ports(name)?.[0] === 9090));
