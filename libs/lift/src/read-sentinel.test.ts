@@ -48,3 +48,10 @@ test('never throws, and accounts for every element', () => {
     }),
   );
 });
+
+test('what is no JSON is told with what is around the fault, whatever lines it is on', () => {
+  expect(readSentinelRules('[\n {"a":1},\n x\n]', 'flow')).toEqual({
+    ok: false,
+    what: `it is no JSON: Unexpected token 'x', "[ {"a":1}, x ]" is not valid JSON`,
+  });
+});

@@ -31,7 +31,8 @@ export function readSentinelRules(text: string, kind: SentinelKind): ReadRules {
   try {
     list = JSON.parse(text);
   } catch (error) {
-    return { ok: false, what: `it is no JSON: ${(error as Error).message.split('\n')[0]}` };
+    // V8 quotes what is around the fault, line breaks included.
+    return { ok: false, what: `it is no JSON: ${(error as Error).message.replaceAll(/\s+/g, ' ')}` };
   }
   if (!Array.isArray(list)) return { ok: false, what: 'it is no JSON list' };
   if (list.length > MOST_POLICIES)
