@@ -69,8 +69,9 @@ export class RegistrationBook {
 
   /** A row was written: also one that nobody has any more. Or it went: there is room, for itself first if it is back. */
   written(key: string): void {
-    this.#unwritten.delete(key);
     const isThere = this.#options.ledger.get('registered', key) !== undefined;
+    // Else an end of before was written, and that it is back is not yet: it keeps its place.
+    if (isThere || this.#ending.has(key)) this.#unwritten.delete(key);
     if (!isThere) this.#ending.delete(key);
     if (isThere || this.#last(key) !== undefined) this.#decide(key);
     for (const next of this.#waiting) {
