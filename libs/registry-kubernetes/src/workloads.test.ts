@@ -169,11 +169,9 @@ test('an API server that is gone is stale and takes nobody away; afterwards ther
   await api.start();
   await view.until('live again', (v) => v.status?.state === 'live');
   expect(view.workloads.size).toBe(0);
-  // Stale may be said again with another cause: reset, then refused.
-  expect(view.kinds.filter((kind, n) => kind !== view.kinds[n - 1])).toEqual([
-    ...['syncing', 'snapshot', 'live'],
-    ...['stale', 'snapshot', 'live'],
-  ]);
+  // Stale may be said again with another cause (reset, then refused), and a list again by another of the watches that come back.
+  const turns = view.kinds.filter((kind, n) => kind !== view.kinds[n - 1]).join(' ');
+  expect(turns).toMatch(/^syncing snapshot live stale( snapshot live)+$/);
 });
 
 test('without the right to read Pods it is stale and says which rule is missing', async () => {
